@@ -1,0 +1,145 @@
+# The one door: everything that can be done with this tree is a target here.
+# `make` or `make help` lists them.  On a fresh machine `make demo` and
+# `make test` need Python 3.10 or newer, a C compiler and make; the rest is
+# installed into .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+CCS ?= gcc clang
+
+BIN := $(VENV)/bin
+# Directories are listed too: their time changes when a file goes away.
+SOURCES := setup.py pyproject.toml \
+    $(shell find csrc pybackprop -not -path '*/__pycache__*')
+C_FILES := $(sort $(shell find csrc -name '*.c'))
+C_HEADERS := $(shell find csrc tests/c -name '*.h')
+C_TESTS := $(sort $(wildcard tests/c/test_*.c))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast check-c sanitize lint format sdist wheel check-all clean
+
+help: ## Print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	    while IFS='|' read -r target what; do printf '  make %-11s %s\n' "$$target" "$$what"; done
+
+demo: $(VENV)/installed ## Run the main job on real data; the picture goes to build/
+	$(BIN)/python examples/01_main_job.py build/main_job.png
+
+# Tests run from tests/, where no pybackprop/ hides the installed package, in
+# this process or in one that a test starts.
+test: test-fast ## Run the whole suite against the installed package, fast tests first
+	cd tests && $(abspath $(BIN))/pytest -m slow
+
+test-fast: $(VENV)/installed ## Run the fast part of the suite
+	cd tests && $(abspath $(BIN))/pytest -m "not slow"
+
+check-c: ## Build csrc/ without Python and run its tests, with each compiler of CCS
+	@rm -rf build/c/results; mkdir -p build/c; found=; \
+	for cc in $(CCS); do \
+	    if ! command -v $$cc >/dev/null; then echo "$$cc: not installed, skipped"; continue; fi; \
+	    found=1; echo "$$cc: $$($$cc --version | head -n 1)"; \
+	    $(MAKE) --no-print-directory c-headers c-tests CC=$$cc C_OUT=build/c/$$cc || exit 1; \
+	done; \
+	if [ -z "$$found" ]; then echo "none of these compilers is installed: $(CCS)"; exit 1; fi; \
+	$(C_SUMMARY)
+
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
+
+sanitize: ## Run the C tests under the address and undefined-behaviour sanitizers
+	@rm -rf build/c/results; mkdir -p build/c; \
+	for cc in $(CCS); do \
+	    if ! echo 'int main(void) { return 0; }' | \
+	        $$cc $(SANITIZERS) -x c - -o build/c/probe 2>/dev/null || ! build/c/probe; then \
+	        echo "$$cc: no sanitizers here, skipped"; continue; fi; \
+	    echo "$$cc: $$($$cc --version | head -n 1)"; \
+	    $(MAKE) --no-print-directory c-tests CC=$$cc C_OUT=build/c/sanitize-$$cc \
+	        C_EXTRA="$(SANITIZERS)" || exit 1; \
+	    $(C_SUMMARY); \
+	done; \
+	echo "none of these compilers has sanitizers: $(CCS)"; exit 1
+
+# cython-lint looks for its helper on PATH.
+lint: export PATH := $(abspath $(BIN)):$(PATH)
+lint: $(VENV)/tools ## Check style and spelling, changing nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/cython-lint pybackprop
+	$(BIN)/codespell
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) $(C_TESTS)
+
+format: $(VENV)/tools ## Rewrite Python and C files in the project's layout
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) $(C_TESTS)
+
+sdist: $(VENV)/tools ## Make the source distribution in dist/
+	$(BIN)/pyproject-build --sdist
+
+wheel: $(VENV)/tools ## Make the source distribution and, from it, a wheel in dist/
+	$(BIN)/pyproject-build
+
+check-all: check-c sanitize test lint ## Everything that must be green before a change goes in
+
+clean: ## Remove whatever the other targets made, .venv included
+	rm -rf build dist *.egg-info $(VENV) .pytest_cache .ruff_cache tests/.hypothesis
+	find pybackprop tests examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- the environment ---------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "$(PYTHON) is older than Python 3.10; choose another: make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# An old build/lib would put files into the package that are gone from the tree.
+$(VENV)/installed: $(SOURCES) | $(BIN)/python
+	rm -rf build/lib*
+	$(BIN)/pip install --disable-pip-version-check --quiet '.[test,plots]'
+	@touch $@
+
+$(VENV)/tools: pyproject.toml | $(VENV)/installed
+	$(BIN)/pip install --disable-pip-version-check --quiet '.[dev]'
+	@touch $@
+
+# --- csrc/ alone: called by check-c and sanitize, once a compiler ------------
+
+C_OUT ?= build/c/$(CC)
+C_FLAGS := -std=c11 -O2 -Wall -Wextra -Wshadow -Wconversion -Werror \
+    -ffp-contract=off -fno-fast-math -pthread -Icsrc $(C_EXTRA)
+C_LIBRARY := $(C_OUT)/libpybackprop.a
+C_OBJECTS := $(C_FILES:%.c=$(C_OUT)/%.o)
+C_PROGRAMS := $(C_TESTS:%.c=$(C_OUT)/%)
+CXX_OF_CC := $(subst clang,clang++,$(subst gcc,g++,$(CC)))
+
+# No test at all is no success.
+C_SUMMARY = touch build/c/results; \
+    passed=$$(grep -c ^PASS build/c/results); failed=$$(grep -c ^FAIL build/c/results); \
+    echo "$$passed passed, $$failed failed"; [ "$$passed" -gt 0 ] && [ "$$failed" -eq 0 ]; exit
+
+.PHONY: c-headers c-tests
+
+c-headers:
+	$(CC) $(C_FLAGS) -fsyntax-only -x c csrc/pybackprop.h
+	@if command -v $(CXX_OF_CC) >/dev/null; then set -x; \
+	    $(CXX_OF_CC) -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ csrc/pybackprop.h; \
+	else echo "$(CXX_OF_CC): not installed, the header is not tried as C++"; fi
+
+# A program that fails does not hide the others; C_SUMMARY gives the verdict.
+c-tests: $(C_LIBRARY) $(C_PROGRAMS)
+	@for program in $(C_PROGRAMS); do \
+	    if $$program; then verdict=PASS; else verdict=FAIL; fi; \
+	    echo "$$verdict $$program" | tee -a build/c/results; \
+	done
+
+$(C_LIBRARY): $(C_OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(C_OUT)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(C_FLAGS) -MMD -c $< -o $@
+
+$(C_PROGRAMS): $(C_OUT)/%: $(C_OUT)/%.o $(C_LIBRARY)
+	$(CC) $(C_FLAGS) $^ -o $@ -lm -lpthread
+
+-include $(C_OBJECTS:.o=.d) $(C_PROGRAMS:=.d)

@@ -1,0 +1,10 @@
+/* Long work asks its caller, by the clock, whether to go on. */
+#ifndef PB_PACE_H
+#define PB_PACE_H
+
+#include "pybackprop.h"
+
+/* PB_INTERRUPTED if the caller was asked now and said stop, PB_OK otherwise. */
+pb_status pb_pace_check(pb_pace *pace);
+
+#endif

@@ -1,0 +1,19 @@
+/* What each status means, in words. */
+#include "pybackprop.h"
+
+const char *pb_status_message(pb_status status) {
+    switch (status) {
+    case PB_OK: return "success";
+    case PB_NO_MEMORY: return "out of memory";
+    case PB_TOO_LARGE: return "the sizes asked for do not fit in this machine's address space";
+    case PB_BAD_ARGUMENT: return "an argument is outside what is documented";
+    case PB_UNKNOWN_NAME: return "no activation, loss, optimizer or schedule has that name";
+    case PB_BAD_PLACE: return "that activation cannot stand in that layer";
+    case PB_UNKNOWN_ISA:
+        return "PYBACKPROP_ISA names no instruction set: use baseline, avx2, avx512 or neon";
+    case PB_ISA_NOT_RUNNABLE:
+        return "PYBACKPROP_ISA names an instruction set that this build or processor cannot run";
+    case PB_INTERRUPTED: return "interrupted";
+    }
+    return "unknown status";
+}

@@ -1,0 +1,101 @@
+/* Picks the table once, at the first use, from what this machine can run; the environment variable
+ * PYBACKPROP_ISA overrides. The choice is the only state, and every thread that races for it
+ * writes the same value. */
+#include "kernels/table.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UNDECIDED (-1)
+
+static atomic_int chosen = UNDECIDED;
+
+const pb_kernels *pb_kernels_of(pb_isa isa, pb_dtype dtype) {
+    if (!pb_isa_runnable(isa)) {
+        return NULL;
+    }
+    switch (isa) {
+    case PB_BASELINE:
+        return dtype == PB_FLOAT64 ? &pb_kernels_baseline_f64 : &pb_kernels_baseline_f32;
+#if defined(__x86_64__) || defined(_M_X64)
+    case PB_AVX2: return dtype == PB_FLOAT64 ? &pb_kernels_avx2_f64 : &pb_kernels_avx2_f32;
+    case PB_AVX512: return dtype == PB_FLOAT64 ? &pb_kernels_avx512_f64 : &pb_kernels_avx512_f32;
+#elif defined(__aarch64__) || defined(_M_ARM64)
+    case PB_NEON: return dtype == PB_FLOAT64 ? &pb_kernels_neon_f64 : &pb_kernels_neon_f32;
+#endif
+    default: return NULL;
+    }
+}
+
+static pb_status choose(int *choice) {
+    const char *wanted = getenv("PYBACKPROP_ISA");
+    if (wanted == NULL || wanted[0] == '\0') {
+        for (int isa = PB_ISA_COUNT - 1; isa >= 0; isa--) {
+            if (pb_isa_runnable((pb_isa)isa)) {
+                *choice = isa;
+                return PB_OK;
+            }
+        }
+    }
+    for (int isa = 0; wanted != NULL && isa < PB_ISA_COUNT; isa++) {
+        if (strcmp(wanted, pb_isa_name((pb_isa)isa)) == 0) {
+            *choice = isa;
+            return pb_isa_runnable((pb_isa)isa) ? PB_OK : PB_ISA_NOT_RUNNABLE;
+        }
+    }
+    return PB_UNKNOWN_ISA;
+}
+
+static pb_status decide(int *choice) {
+    *choice = atomic_load(&chosen);
+    if (*choice == UNDECIDED) {
+        const pb_status status = choose(choice);
+        if (status != PB_OK) {
+            return status;
+        }
+        atomic_store(&chosen, *choice);
+    }
+    return PB_OK;
+}
+
+pb_status pb_kernels_chosen(pb_dtype dtype, const pb_kernels **kernels) {
+    int choice = UNDECIDED;
+    const pb_status status = decide(&choice);
+    if (status == PB_OK) {
+        *kernels = pb_kernels_of((pb_isa)choice, dtype);
+    }
+    return status;
+}
+
+pb_status pb_isa_chosen(const char **name) {
+    int choice = UNDECIDED;
+    const pb_status status = decide(&choice);
+    if (status == PB_OK) {
+        *name = pb_isa_name((pb_isa)choice);
+    }
+    return status;
+}
+
+pb_status pb_isa_at(size_t index, const char **name, int *runnable) {
+    if (index >= PB_ISA_COUNT) {
+        return PB_BAD_ARGUMENT;
+    }
+    *name = pb_isa_name((pb_isa)index);
+    *runnable = pb_isa_runnable((pb_isa)index);
+    return PB_OK;
+}
+
+const char *pb_compiler(void) {
+#define WORDS(x)  #x
+#define NUMBER(x) WORDS(x)
+#if defined(__clang__)
+    return "clang " __clang_version__;
+#elif defined(__GNUC__)
+    return "gcc " __VERSION__;
+#elif defined(_MSC_VER)
+    return "msvc " NUMBER(_MSC_VER);
+#else
+    return "an unknown compiler";
+#endif
+}

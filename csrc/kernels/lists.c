@@ -1,0 +1,127 @@
+/* What the lists say of their rows, and finding a row by its name. */
+#include "kernels/lists.h"
+
+#include <math.h>
+#include <string.h>
+
+#define HIDDEN   1
+#define OUTPUT   2
+#define ANYWHERE (HIDDEN | OUTPUT)
+
+static const pb_activation_info activations[] = {
+#define LOG(expression)     1
+#define NO_LOG              0
+#define INIT_FACTOR(factor) factor
+#define PLACES(places)      places
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) \
+    {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, factor},
+#define ROWWISE_ACTIVATION(name, factor, places) \
+    {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 1, 1, factor},
+#include "lists/activations.h"
+};
+
+static const int slope_is_in_z[] = {
+#define SLOPE_IN_A(expression)                                          0
+#define SLOPE_IN_Z(expression)                                          1
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) slope,
+#define ROWWISE_ACTIVATION(name, factor, places)                        0,
+#include "lists/activations.h"
+};
+
+static const pb_loss_info losses[] = {
+#define TARGETS(low, high, sum_to_one, words)                    words, low, high, sum_to_one
+#define CANONICAL(output)                                        #output
+#define LOSS(name, value, slope, canonical, value_in_z, targets) {#name, canonical, targets},
+#include "lists/losses.h"
+};
+
+static const pb_optimizer_info optimizers[] = {
+#define STATES(n)                                  n
+#define OPTIMIZER(name, states, constants, update) {#name, states},
+#include "lists/optimizers.h"
+};
+
+static const char *const schedules[] = {
+#define SCHEDULE(name, after_epoch, on_plateau) #name,
+#include "lists/schedules.h"
+};
+
+pb_status pb_activation_at(size_t index, pb_activation_info *info) {
+    if (index >= PB_ACTIVATION_COUNT) {
+        return PB_BAD_ARGUMENT;
+    }
+    *info = activations[index];
+    return PB_OK;
+}
+
+pb_status pb_loss_at(size_t index, pb_loss_info *info) {
+    if (index >= PB_LOSS_COUNT) {
+        return PB_BAD_ARGUMENT;
+    }
+    *info = losses[index];
+    if (strcmp(info->canonical_output, "NONE") == 0) {
+        info->canonical_output = NULL;
+    }
+    return PB_OK;
+}
+
+pb_status pb_optimizer_at(size_t index, pb_optimizer_info *info) {
+    if (index >= PB_OPTIMIZER_COUNT) {
+        return PB_BAD_ARGUMENT;
+    }
+    *info = optimizers[index];
+    return PB_OK;
+}
+
+pb_status pb_schedule_at(size_t index, const char **name) {
+    if (index >= PB_SCHEDULE_COUNT) {
+        return PB_BAD_ARGUMENT;
+    }
+    *name = schedules[index];
+    return PB_OK;
+}
+
+int pb_activation_needs_z(pb_activation activation) { return slope_is_in_z[activation]; }
+
+/* The four lists differ in their records only; a name is the first member of each. */
+static pb_status find(const char *name, const void *rows, size_t row_size, size_t count,
+                      size_t *index) {
+    for (size_t i = 0; name != NULL && i < count; i++) {
+        const char *row_name;
+        memcpy(&row_name, (const char *)rows + i * row_size, sizeof row_name);
+        if (strcmp(row_name, name) == 0) {
+            *index = i;
+            return PB_OK;
+        }
+    }
+    return PB_UNKNOWN_NAME;
+}
+
+pb_status pb_find_activation(const char *name, pb_activation *activation) {
+    size_t i = 0;
+    const pb_status status =
+        find(name, activations, sizeof activations[0], PB_ACTIVATION_COUNT, &i);
+    *activation = (pb_activation)i;
+    return status;
+}
+
+pb_status pb_find_loss(const char *name, pb_loss *loss) {
+    size_t i = 0;
+    const pb_status status = find(name, losses, sizeof losses[0], PB_LOSS_COUNT, &i);
+    *loss = (pb_loss)i;
+    return status;
+}
+
+pb_status pb_find_optimizer(const char *name, pb_optimizer_rule *rule) {
+    size_t i = 0;
+    const pb_status status = find(name, optimizers, sizeof optimizers[0], PB_OPTIMIZER_COUNT, &i);
+    *rule = (pb_optimizer_rule)i;
+    return status;
+}
+
+pb_status pb_find_schedule(const char *name, pb_schedule_rule *rule) {
+    size_t i = 0;
+    const pb_status status = find(name, schedules, sizeof schedules[0], PB_SCHEDULE_COUNT, &i);
+    *rule = (pb_schedule_rule)i;
+    return status;
+}

@@ -1,0 +1,44 @@
+/* The lists as C: an enumerator for each row, and what is said of it. The rows' formulas become
+ * kernels in variant.h. */
+#ifndef PB_LISTS_H
+#define PB_LISTS_H
+
+#include "pybackprop.h"
+
+typedef enum pb_activation {
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) PB_ACTIVATION_##name,
+#define ROWWISE_ACTIVATION(name, factor, places)                        PB_ACTIVATION_##name,
+#include "lists/activations.h"
+    PB_ACTIVATION_COUNT
+} pb_activation;
+
+typedef enum pb_loss {
+#define LOSS(name, value, slope, canonical, value_in_z, targets) PB_LOSS_##name,
+#include "lists/losses.h"
+    PB_LOSS_COUNT
+} pb_loss;
+
+typedef enum pb_optimizer_rule {
+#define OPTIMIZER(name, states, constants, update) PB_OPTIMIZER_##name,
+#include "lists/optimizers.h"
+    PB_OPTIMIZER_COUNT
+} pb_optimizer_rule;
+
+typedef enum pb_schedule_rule {
+#define SCHEDULE(name, after_epoch, on_plateau) PB_SCHEDULE_##name,
+#include "lists/schedules.h"
+    PB_SCHEDULE_COUNT
+} pb_schedule_rule;
+
+/* Number of constants that an update may have. */
+#define PB_MAX_CONSTANTS 8
+
+/* Whether the slope of an activation is written in z, so that z must be kept. */
+int pb_activation_needs_z(pb_activation activation);
+
+pb_status pb_find_activation(const char *name, pb_activation *activation);
+pb_status pb_find_loss(const char *name, pb_loss *loss);
+pb_status pb_find_optimizer(const char *name, pb_optimizer_rule *rule);
+pb_status pb_find_schedule(const char *name, pb_schedule_rule *rule);
+
+#endif

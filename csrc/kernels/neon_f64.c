@@ -1,0 +1,6 @@
+#if defined(__aarch64__) || defined(_M_ARM64)
+#    define PB_ISA_NEON       1
+#    define PB_REAL_IS_DOUBLE 1
+#    define PB_VARIANT        pb_kernels_neon_f64
+#    include "kernels/variant.h"
+#endif

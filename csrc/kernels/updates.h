@@ -1,0 +1,58 @@
+/* The gradient of the objective, and one step of each rule of lists/optimizers.h. */
+
+/* g = (g + alpha w) / S; without coefs (an intercept) g / S. */
+static void finish_gradient(size_t n, const void *coefs, double alpha, double total_weight,
+                            void *gradient) {
+    const real *w = coefs;
+    real *g = gradient;
+    const vec decay = v_set1((real)alpha);
+    const vec total = v_set1((real)total_weight);
+    if (w == NULL) {
+        FOR_VECTORS(n, v_store(g + i, v_div(v_load(g + i), total)),
+                    v_store_part(g + i, v_div(v_load_part(g + i, left), total), left));
+        return;
+    }
+    FOR_VECTORS(
+        n, v_store(g + i, v_div(v_add(v_load(g + i), v_mul(decay, v_load(w + i))), total)),
+        v_store_part(
+            g + i,
+            v_div(v_add(v_load_part(g + i, left), v_mul(decay, v_load_part(w + i, left))), total),
+            left));
+}
+
+#define STATES(n)   n
+#define UPDATE(...) __VA_ARGS__
+#define OPTIMIZER(name, n_states, constants_, update_)                                    \
+    static void name##_update(const pb_update *u) {                                       \
+        const vec c0 = v_set1((real)u->constants[0]), c1 = v_set1((real)u->constants[1]); \
+        const vec c2 = v_set1((real)u->constants[2]), c3 = v_set1((real)u->constants[3]); \
+        const vec c4 = v_set1((real)u->constants[4]), c5 = v_set1((real)u->constants[5]); \
+        const vec c6 = v_set1((real)u->constants[6]), c7 = v_set1((real)u->constants[7]); \
+        (void)c0, (void)c1, (void)c2, (void)c3, (void)c4, (void)c5, (void)c6, (void)c7;   \
+        real *w_ = u->parameters;                                                         \
+        const real *g_ = u->gradient;                                                     \
+        real *s0_ = u->states;                                                            \
+        real *s1_ = (n_states) > 1 ? s0_ + u->n : s0_;                                    \
+        real *s2_ = (n_states) > 2 ? s1_ + u->n : s0_;                                    \
+        for (size_t i = 0; i < u->n; i += VLEN) {                                         \
+            const size_t left = u->n - i;                                                 \
+            const vec g = v_load_upto(g_ + i, left);                                      \
+            vec w = v_load_upto(w_ + i, left);                                            \
+            vec s0 = (n_states) > 0 ? v_load_upto(s0_ + i, left) : v_set1(0);             \
+            vec s1 = (n_states) > 1 ? v_load_upto(s1_ + i, left) : v_set1(0);             \
+            vec s2 = (n_states) > 2 ? v_load_upto(s2_ + i, left) : v_set1(0);             \
+            (void)s0, (void)s1, (void)s2;                                                 \
+            update_;                                                                      \
+            v_store_upto(w_ + i, w, left);                                                \
+            if ((n_states) > 0) {                                                         \
+                v_store_upto(s0_ + i, s0, left);                                          \
+            }                                                                             \
+            if ((n_states) > 1) {                                                         \
+                v_store_upto(s1_ + i, s1, left);                                          \
+            }                                                                             \
+            if ((n_states) > 2) {                                                         \
+                v_store_upto(s2_ + i, s2, left);                                          \
+            }                                                                             \
+        }                                                                                 \
+    }
+#include "lists/optimizers.h"

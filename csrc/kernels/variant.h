@@ -1,0 +1,130 @@
+/* One text for every instruction set and both data types: a .c file names the instruction set,
+ * says whether real is double, and includes this. The instruction set is chosen by pragma, not by
+ * compiler flags, so that a plain setup.py builds every variant.
+ *
+ * Needs PB_VARIANT (the table's name), PB_REAL_IS_DOUBLE, and PB_ISA_AVX2 or the like for
+ * anything but the baseline. */
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/table.h"
+
+#if defined(__FAST_MATH__)
+#    error "pybackprop promises exact arithmetic: build it without -ffast-math or -Ofast"
+#endif
+
+#if PB_ISA_AVX2 || PB_ISA_AVX512
+#    include <immintrin.h>
+#elif PB_ISA_NEON
+#    include <arm_neon.h>
+#endif
+
+#if defined(__clang__)
+#    define UNROLL _Pragma("clang loop unroll(full)")
+#    if PB_ISA_AVX2
+#        pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#    elif PB_ISA_AVX512
+#        pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), \
+                                     apply_to = function)
+#    endif
+#elif defined(__GNUC__)
+#    define UNROLL _Pragma("GCC unroll 16")
+#    if PB_ISA_AVX2
+#        pragma GCC push_options
+#        pragma GCC target("avx2,fma")
+#    elif PB_ISA_AVX512
+#        pragma GCC push_options
+#        pragma GCC target("avx512f,avx2,fma")
+#    endif
+#else
+#    define UNROLL
+#endif
+
+#include "kernels/vec.h"
+
+#include "kernels/exp_log_tanh.h"
+
+#include "kernels/elementwise.h"
+
+#include "kernels/reduce.h"
+
+#include "kernels/rowwise.h"
+
+#include "kernels/gather.h"
+
+#include "kernels/gemm.h"
+
+#include "kernels/sparse.h"
+
+#include "kernels/updates.h"
+
+const pb_kernels PB_VARIANT = {
+    .item_size = sizeof(real),
+    .product_scratch = PRODUCT_SCRATCH,
+    .product = product,
+    .csr_product = csr_product,
+    .csr_transposed_product = csr_transposed_product,
+    .activate =
+        {
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) name##_activate,
+#define ROWWISE_ACTIVATION(name, factor, places)                        name##_activate,
+#include "lists/activations.h"
+        },
+    .log_activate =
+        {
+#define LOG(expression) 1
+#define NO_LOG          0
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) \
+    log ? name##_log_activate : NULL,
+#define ROWWISE_ACTIVATION(name, factor, places) name##_log_activate,
+#include "lists/activations.h"
+        },
+    .vjp =
+        {
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) name##_vjp,
+#define ROWWISE_ACTIVATION(name, factor, places)                        name##_vjp,
+#include "lists/activations.h"
+        },
+#define LOSS(name, value, slope, canonical, value_in_z, targets) name##_loss_value,
+    .loss_value =
+        {
+#include "lists/losses.h"
+        },
+#define LOSS(name, value, slope, canonical, value_in_z, targets) name##_loss_value_in_z,
+    .loss_value_in_z =
+        {
+#include "lists/losses.h"
+        },
+#define LOSS(name, value, slope, canonical, value_in_z, targets) name##_loss_slope,
+    .loss_slope =
+        {
+#include "lists/losses.h"
+        },
+    .update =
+        {
+#define OPTIMIZER(name, states, constants, update) name##_update,
+#include "lists/optimizers.h"
+        },
+    .finish_gradient = finish_gradient,
+    .add_rows = add_rows,
+    .scale_rows = scale_rows,
+    .add = add,
+    .subtract = subtract,
+    .column_sums = column_sums,
+    .row_sums = row_sums,
+    .sum_of_squares = sum_of_squares,
+    .all_finite = all_finite,
+    .gather = gather,
+    .gather_targets = gather_targets,
+};
+
+#if PB_ISA_AVX2 || PB_ISA_AVX512
+#    if defined(__clang__)
+#        pragma clang attribute pop
+#    elif defined(__GNUC__)
+#        pragma GCC pop_options
+#    endif
+#endif

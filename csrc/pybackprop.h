@@ -1,0 +1,277 @@
+/* pybackprop.h: multi-layer perceptrons and their one backpropagation, in C11.
+ *
+ * The only public header. In reading order:
+ *
+ *     1. describe a network            pb_network_new
+ *     2. set up its parameters         one flat vector, laid out by pb_network_layer
+ *     3. make scratch for it           pb_workspace_new
+ *     4. compute                       pb_predict, pb_objective, pb_train_epoch
+ *
+ * Parameters. One vector holds all coefficients, then all intercepts: W1, W2, ..., b1, b2, ...
+ * Each W is row-major with shape (fan in, fan out). Gradients and optimizer states are laid out
+ * alike. The caller owns the vector; a network is only the description of what it means.
+ *
+ * Data types. A network computes in one data type, float or double. A `void *` below is an array
+ * of that type. Losses, sample weights and learning rates are double in both.
+ *
+ * Ownership. What a `_new` function made belongs to the library until the matching `_free`, which
+ * takes NULL too. What a caller passes stays the caller's, and is never kept after the call,
+ * except that a workspace refers to the network it was made for.
+ *
+ * Errors. A function that can fail returns a pb_status; results come through pointers at the
+ * end of the argument list. After a failure, outputs are unspecified and everything that is
+ * const is unchanged; a function says so where it promises more.
+ *
+ * Threads. A pb_network is read-only once made and may serve many threads. A workspace and an
+ * optimizer serve one call at a time. */
+#ifndef PYBACKPROP_H
+#define PYBACKPROP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------ */
+
+typedef enum pb_status {
+    PB_OK = 0,
+    PB_NO_MEMORY,        /* an allocation failed                                          */
+    PB_TOO_LARGE,        /* a size does not fit in size_t                                 */
+    PB_BAD_ARGUMENT,     /* an argument is outside what its function documents            */
+    PB_UNKNOWN_NAME,     /* no row of that name in the list                               */
+    PB_BAD_PLACE,        /* an activation where it cannot stand (softmax in a hidden layer) */
+    PB_UNKNOWN_ISA,      /* PYBACKPROP_ISA names no instruction set                       */
+    PB_ISA_NOT_RUNNABLE, /* PYBACKPROP_ISA names one that this processor cannot run       */
+    PB_INTERRUPTED       /* the caller's pb_pace asked to stop                            */
+} pb_status;
+
+/* What a status means, in words. Never NULL; static storage. */
+const char *pb_status_message(pb_status status);
+
+typedef enum pb_dtype { PB_FLOAT32 = 0, PB_FLOAT64 = 1 } pb_dtype;
+
+/* ---- What this build can do: the rows of the lists ------------------------------------------ */
+
+typedef struct pb_activation_info {
+    const char *name;
+    int hidden;         /* may stand in a hidden layer                                    */
+    int output;         /* may stand at the output                                        */
+    int rowwise;        /* one value depends on its whole row: no elementwise derivative  */
+    int has_log;        /* pb_log_activate knows it                                       */
+    double init_factor; /* initial weights are uniform in +-sqrt(factor / (fan in + fan out)) */
+} pb_activation_info;
+
+typedef struct pb_loss_info {
+    const char *name;
+    const char *canonical_output; /* where dl/dz = y_pred - y; NULL: nowhere              */
+    const char *target_domain;    /* in words, for messages                               */
+    double target_low;            /* smallest target allowed                              */
+    double target_high;           /* largest                                              */
+    int rows_sum_to_one;          /* the targets of a row must sum to one                 */
+} pb_loss_info;
+
+typedef struct pb_optimizer_info {
+    const char *name;
+    int n_states; /* state arrays, each as long as the parameters */
+} pb_optimizer_info;
+
+/* Row `index` of a list; PB_BAD_ARGUMENT past its end, which is how a caller finds the end. */
+pb_status pb_activation_at(size_t index, pb_activation_info *info);
+pb_status pb_loss_at(size_t index, pb_loss_info *info);
+pb_status pb_optimizer_at(size_t index, pb_optimizer_info *info);
+pb_status pb_schedule_at(size_t index, const char **name);
+
+/* Name of instruction set `index`, best last, and whether this machine can run it. */
+pb_status pb_isa_at(size_t index, const char **name, int *runnable);
+
+/* The instruction set in use: the best runnable one, or what the environment variable
+ * PYBACKPROP_ISA names. Decided at the first call of any function that computes. */
+pb_status pb_isa_chosen(const char **name);
+
+/* The compiler that built this library, in words. */
+const char *pb_compiler(void);
+
+/* ---- Networks ------------------------------------------------------------------------------ */
+
+typedef struct pb_network pb_network;
+
+typedef struct pb_network_spec {
+    pb_dtype dtype;
+    size_t n_layers;           /* weight layers, at least 1                               */
+    const size_t *layer_sizes; /* n_layers + 1 of them, features first, each at least 1   */
+    const char *activation;    /* of the hidden layers; checked even when there is none   */
+    const char *output_activation;
+    const char *loss;
+    double alpha; /* L2 strength on coefficients, finite and >= 0 */
+} pb_network_spec;
+
+pb_status pb_network_new(const pb_network_spec *spec, pb_network **network);
+void pb_network_free(pb_network *network);
+
+/* Length of the parameter vector. */
+size_t pb_network_n_parameters(const pb_network *network);
+
+/* Where layer `layer` (from 0) has its coefficients and intercepts, counted in elements. */
+pb_status pb_network_layer(const pb_network *network, size_t layer, size_t *coefs_offset,
+                           size_t *intercepts_offset);
+
+/* ---- Data ---------------------------------------------------------------------------------- */
+
+/* A table of samples. Dense when `indptr` is NULL: element (i, j) lies at
+ * values[i * row_stride + j * column_stride], strides counted in elements, of either sign.
+ * Otherwise CSR with sorted, unique column indices, trusted to be valid:
+ * row i has the values and column indices from indptr[i] to indptr[i + 1]. */
+typedef struct pb_samples {
+    const void *values;
+    ptrdiff_t row_stride;
+    ptrdiff_t column_stride;
+    const int64_t *indptr;
+    const int32_t *indices;
+} pb_samples;
+
+typedef enum pb_target_kind {
+    PB_TARGET_REAL,      /* values of the network's data type, strided as samples are       */
+    PB_TARGET_INDICATOR, /* uint8 zeros and ones, strided likewise                         */
+    PB_TARGET_CLASS      /* one int32 class code a row: one-hot, or the 0/1 of one output   */
+} pb_target_kind;
+
+typedef struct pb_targets {
+    const void *values;
+    pb_target_kind kind;
+    ptrdiff_t row_stride;
+    ptrdiff_t column_stride;
+} pb_targets;
+
+/* Rows to compute with: rows order[0], order[1], ... of the table, or 0, 1, ... if order is NULL.
+ * `weights` is indexed by row of the table; NULL: all are 1. A weight is finite and >= 0. A row
+ * whose weight is zero takes no part, whatever its values. */
+typedef struct pb_batch {
+    pb_samples X;
+    pb_targets y;
+    const double *weights;
+    const int64_t *order;
+    size_t n_rows;
+} pb_batch;
+
+/* Asked about every `interval` seconds during long work; a return value other than 0 stops it
+ * with PB_INTERRUPTED. A NULL pointer to one, or a NULL `ask`, never stops. */
+typedef struct pb_pace {
+    int (*ask)(void *context);
+    void *context;
+    double interval;
+    double last; /* the library's: set to 0 before the first use */
+} pb_pace;
+
+/* ---- Scratch ------------------------------------------------------------------------------- */
+
+typedef struct pb_workspace pb_workspace;
+
+/* What the scratch is for; each purpose includes those before it. */
+typedef enum pb_purpose {
+    PB_FOR_PREDICTION, /* pb_predict, for any number of rows: max_rows only bounds the scratch */
+    PB_FOR_OBJECTIVE,  /* pb_objective                                                         */
+    PB_FOR_TRAINING    /* pb_train_epoch                                                       */
+} pb_purpose;
+
+/* Scratch for batches of up to `max_rows` rows, at least 1. */
+pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
+                           pb_workspace **workspace);
+void pb_workspace_free(pb_workspace *workspace);
+
+/* ---- Forward and backward ------------------------------------------------------------------ */
+
+typedef enum pb_prediction { PB_PREDICT_OUTPUT, PB_PREDICT_LOGITS } pb_prediction;
+
+/* The output activations (or the pre-activations, "logits", of the output layer) of n_rows
+ * samples: out has shape (n_rows, n_outputs), row-major. */
+pb_status pb_predict(const pb_network *network, const void *parameters, const pb_samples *X,
+                     size_t n_rows, pb_prediction what, pb_workspace *workspace, pb_pace *pace,
+                     void *out);
+
+/* Every number of one backpropagation. Each member is NULL or an array of n_layers pointers, each
+ * NULL or an (n_rows, d_l) array of the caller's, filled with values per sample, unweighted.
+ * Rows of zero weight are left untouched. */
+typedef struct pb_trace {
+    void *const *z;     /* pre-activations                                                */
+    void *const *a;     /* activations                                                    */
+    void *const *delta; /* gradients of the sample's loss at z; not without a gradient    */
+} pb_trace;
+
+/* The forward half of a trace: z and a of n_rows samples. */
+pb_status pb_trace_forward(const pb_network *network, const void *parameters, const pb_samples *X,
+                           size_t n_rows, pb_workspace *workspace, pb_pace *pace,
+                           const pb_trace *trace);
+
+/* The objective and its gradient:
+ *
+ *     F = (1/S) sum_n s_n l_n + (alpha / 2S) sum_l ||W_l||^2,   S = sum_n s_n.
+ *
+ * `gradient` (as long as the parameters) and `trace` may be NULL. S = 0 is PB_BAD_ARGUMENT. */
+pb_status pb_objective(const pb_network *network, const void *parameters, const pb_batch *batch,
+                       pb_workspace *workspace, pb_pace *pace, double *objective, void *gradient,
+                       const pb_trace *trace);
+
+/* ---- Training ------------------------------------------------------------------------------ */
+
+/* Hyperparameters of the update rules; each rule reads those that concern it. */
+typedef struct pb_hyperparameters {
+    double momentum; /* sgd  */
+    int nesterov;    /* sgd  */
+    double beta_1;   /* adam */
+    double beta_2;   /* adam */
+    double epsilon;  /* adam */
+} pb_hyperparameters;
+
+/* An update rule and its state; the caller owns `states`: n_states arrays in one block, each as
+ * long as the parameters and in their data type, zero at the start. */
+typedef struct pb_optimizer {
+    const char *name;
+    pb_hyperparameters hyperparameters;
+    double learning_rate;
+    int64_t n_steps; /* steps taken so far; pb_train_epoch counts on */
+    void *states;
+} pb_optimizer;
+
+/* One pass over the rows in batches of `batch_size` (the last may be smaller): for each batch
+ * forward, backward, one step of the optimizer. `loss` is the mean of the batches' objectives,
+ * weighted by their numbers of rows. A batch whose weights are all zero has no objective: it is
+ * passed over and does not count. After PB_INTERRUPTED the parameters and the optimizer are those
+ * of the last complete step. */
+pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                         const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
+                         pb_pace *pace, double *loss);
+
+/* The learning rate of a schedule after `n_samples` samples, from its initial value. */
+typedef struct pb_schedule {
+    const char *name;
+    double learning_rate_init;
+    double power_t; /* invscaling */
+} pb_schedule;
+
+pb_status pb_schedule_after_epoch(const pb_schedule *schedule, int64_t n_samples,
+                                  double *learning_rate);
+
+/* The learning rate to go on with once progress has stalled; 0: the schedule says stop. */
+pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate);
+
+/* ---- Single functions ---------------------------------------------------------------------- */
+
+/* a = f(z) for (n_rows, n_columns) row-major arrays; z and a may be the same array. */
+pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
+                      const void *z, void *a);
+
+/* log f(z), exact where f(z) underflows, for the activations that have it. */
+pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
+                          const void *z, void *log_a);
+
+/* Whether all n values are finite. */
+pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

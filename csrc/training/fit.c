@@ -1,0 +1,98 @@
+/* One epoch: batch after batch forward, backward, step; asks before it goes on. */
+#include "base/pace.h"
+#include "network/workspace.h"
+#include "training/optimizer.h"
+
+static void step(const pb_network *network, pb_optimizer_rule rule, pb_optimizer *optimizer,
+                 const void *gradient, void *parameters) {
+    double constants[PB_MAX_CONSTANTS];
+    optimizer->n_steps++;
+    pb_update_constants(rule, &optimizer->hyperparameters, optimizer->learning_rate,
+                        optimizer->n_steps, constants);
+    const pb_update update = {
+        .n = network->n_parameters,
+        .parameters = parameters,
+        .gradient = gradient,
+        .states = optimizer->states,
+        .constants = constants,
+    };
+    network->kernels->update[rule](&update);
+}
+
+/* Whether any row of the batch weighs anything. */
+static int has_weight(const pb_batch *batch) {
+    if (batch->weights == NULL) {
+        return 1;
+    }
+    for (size_t i = 0; i < batch->n_rows; i++) {
+        const size_t row = batch->order == NULL ? i : (size_t)batch->order[i];
+        if (batch->weights[row] > 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Rows `first` to `first + count` of all rows. */
+static pb_batch slice(const pb_network *network, const pb_batch *rows, size_t first, size_t count) {
+    pb_batch batch = *rows;
+    batch.n_rows = count;
+    if (rows->order != NULL) {
+        batch.order = rows->order + first;
+        return batch;
+    }
+    /* In table order the slice is a table of its own. */
+    const uintptr_t item = network->kernels->item_size;
+    if (rows->X.indptr != NULL) {
+        batch.X.indptr = rows->X.indptr + first;
+    } else {
+        batch.X.values = (const void *)((uintptr_t)rows->X.values +
+                                        first * (uintptr_t)rows->X.row_stride * item);
+    }
+    const uintptr_t target_item = rows->y.kind == PB_TARGET_REAL    ? item
+                                  : rows->y.kind == PB_TARGET_CLASS ? sizeof(int32_t)
+                                                                    : sizeof(uint8_t);
+    batch.y.values = (const void *)((uintptr_t)rows->y.values +
+                                    first * (uintptr_t)rows->y.row_stride * target_item);
+    batch.weights = rows->weights == NULL ? NULL : rows->weights + first;
+    return batch;
+}
+
+pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                         const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
+                         pb_pace *pace, double *loss) {
+    pb_optimizer_rule rule;
+    const pb_status found = pb_find_optimizer(optimizer->name, &rule);
+    if (found != PB_OK) {
+        return found;
+    }
+    if (workspace->purpose < PB_FOR_TRAINING || batch_size < 1) {
+        return PB_BAD_ARGUMENT;
+    }
+    double total = 0;
+    size_t n_counted = 0;
+    for (size_t first = 0; first < rows->n_rows; first += batch_size) {
+        const size_t left = rows->n_rows - first;
+        const pb_batch batch = slice(network, rows, first, left < batch_size ? left : batch_size);
+        if (!has_weight(&batch)) {
+            continue;
+        }
+        double objective = 0;
+        pb_status status = pb_pace_check(pace);
+        if (status == PB_OK) {
+            status = pb_objective(network, parameters, &batch, workspace, pace, &objective,
+                                  workspace->gradient, NULL);
+        }
+        if (status != PB_OK) {
+            return status;
+        }
+        step(network, rule, optimizer, workspace->gradient, parameters);
+        total += objective * (double)batch.n_rows;
+        n_counted += batch.n_rows;
+    }
+    if (n_counted == 0) {
+        return PB_BAD_ARGUMENT;
+    }
+    *loss = total / (double)n_counted;
+    return PB_OK;
+}

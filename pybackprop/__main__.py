@@ -1,0 +1,32 @@
+"""``python -m pybackprop`` prints what this build is."""
+
+import platform
+
+import numpy
+import scipy
+import sklearn
+
+import pybackprop
+from pybackprop import _core
+
+
+def describe():
+    """What this build is, as lines of text."""
+    runnable = [name for name, runs in _core.instruction_sets().items() if runs]
+    return "\n".join(
+        [
+            f"pybackprop       {pybackprop.__version__}",
+            f"instruction set  {_core.chosen_instruction_set()} "
+            f"(this machine runs {', '.join(runnable)})",
+            "threads          1",
+            f"compiler         {_core.compiler()}",
+            f"python           {platform.python_version()}",
+            f"numpy            {numpy.__version__}",
+            f"scipy            {scipy.__version__}",
+            f"scikit-learn     {sklearn.__version__}",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print(describe())

@@ -1,0 +1,668 @@
+# cython: language_level=3
+"""The C core, bound: buffers in, errors out.
+
+Nothing is decided here that a user could notice.  Arrays must already have the network's data
+type and consistent shapes (they are checked, since C trusts them); the callers convert.
+"""
+
+import threading
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int32_t, int64_t
+
+cnp.import_array()
+
+
+cdef extern from "pybackprop.h" nogil:
+    ctypedef enum pb_status:
+        PB_OK
+        PB_NO_MEMORY
+        PB_INTERRUPTED
+    const char *pb_status_message(pb_status status)
+
+    ctypedef enum pb_dtype:
+        PB_FLOAT32
+        PB_FLOAT64
+
+    ctypedef struct pb_activation_info:
+        const char *name
+        int hidden
+        int output
+        int rowwise
+        int has_log
+        double init_factor
+
+    ctypedef struct pb_loss_info:
+        const char *name
+        const char *canonical_output
+        const char *target_domain
+        double target_low
+        double target_high
+        int rows_sum_to_one
+
+    ctypedef struct pb_optimizer_info:
+        const char *name
+        int n_states
+
+    pb_status pb_activation_at(size_t index, pb_activation_info *info)
+    pb_status pb_loss_at(size_t index, pb_loss_info *info)
+    pb_status pb_optimizer_at(size_t index, pb_optimizer_info *info)
+    pb_status pb_schedule_at(size_t index, const char **name)
+    pb_status pb_isa_at(size_t index, const char **name, int *runnable)
+    pb_status pb_isa_chosen(const char **name)
+    const char *pb_compiler()
+
+    ctypedef struct pb_network:
+        pass
+
+    ctypedef struct pb_network_spec:
+        pb_dtype dtype
+        size_t n_layers
+        const size_t *layer_sizes
+        const char *activation
+        const char *output_activation
+        const char *loss
+        double alpha
+
+    pb_status pb_network_new(const pb_network_spec *spec, pb_network **network)
+    void pb_network_free(pb_network *network)
+    size_t pb_network_n_parameters(const pb_network *network)
+    pb_status pb_network_layer(const pb_network *network, size_t layer, size_t *coefs_offset,
+                               size_t *intercepts_offset)
+
+    ctypedef struct pb_samples:
+        const void *values
+        ptrdiff_t row_stride
+        ptrdiff_t column_stride
+        const int64_t *indptr
+        const int32_t *indices
+
+    ctypedef enum pb_target_kind:
+        PB_TARGET_REAL
+        PB_TARGET_INDICATOR
+        PB_TARGET_CLASS
+
+    ctypedef struct pb_targets:
+        const void *values
+        pb_target_kind kind
+        ptrdiff_t row_stride
+        ptrdiff_t column_stride
+
+    ctypedef struct pb_batch:
+        pb_samples X
+        pb_targets y
+        const double *weights
+        const int64_t *order
+        size_t n_rows
+
+    ctypedef struct pb_pace:
+        int (*ask)(void *context) noexcept
+        void *context
+        double interval
+        double last
+
+    ctypedef struct pb_workspace:
+        pass
+
+    ctypedef enum pb_purpose:
+        PB_FOR_PREDICTION
+        PB_FOR_OBJECTIVE
+        PB_FOR_TRAINING
+
+    pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
+                               pb_workspace **workspace)
+    void pb_workspace_free(pb_workspace *workspace)
+
+    ctypedef enum pb_prediction:
+        PB_PREDICT_OUTPUT
+        PB_PREDICT_LOGITS
+
+    pb_status pb_predict(const pb_network *network, const void *parameters, const pb_samples *X,
+                         size_t n_rows, pb_prediction what, pb_workspace *workspace,
+                         pb_pace *pace, void *out)
+
+    ctypedef struct pb_trace:
+        void **z
+        void **a
+        void **delta
+
+    pb_status pb_trace_forward(const pb_network *network, const void *parameters,
+                               const pb_samples *X, size_t n_rows, pb_workspace *workspace,
+                               pb_pace *pace, const pb_trace *trace)
+
+    pb_status pb_objective(const pb_network *network, const void *parameters,
+                           const pb_batch *batch, pb_workspace *workspace, pb_pace *pace,
+                           double *objective, void *gradient, const pb_trace *trace)
+
+    ctypedef struct pb_hyperparameters:
+        double momentum
+        int nesterov
+        double beta_1
+        double beta_2
+        double epsilon
+
+    ctypedef struct pb_optimizer:
+        const char *name
+        pb_hyperparameters hyperparameters
+        double learning_rate
+        int64_t n_steps
+        void *states
+
+    pb_status pb_train_epoch(const pb_network *network, void *parameters,
+                             pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
+                             pb_workspace *workspace, pb_pace *pace, double *loss)
+
+    ctypedef struct pb_schedule:
+        const char *name
+        double learning_rate_init
+        double power_t
+
+    pb_status pb_schedule_after_epoch(const pb_schedule *schedule, int64_t n_samples,
+                                      double *learning_rate)
+    pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate)
+
+    pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows,
+                          size_t n_columns, const void *z, void *a)
+    pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
+                              size_t n_columns, const void *z, void *log_a)
+    pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite)
+
+
+cdef int check(pb_status status) except -1:
+    if status == PB_OK:
+        return 0
+    message = pb_status_message(status).decode()
+    if status == PB_NO_MEMORY:
+        raise MemoryError(message)
+    raise ValueError(message)
+
+
+# ---- What this build can do ------------------------------------------------------------------
+
+def activations():
+    """Records of the activations, by name, in the order of the core's list."""
+    cdef pb_activation_info info
+    records = {}
+    while pb_activation_at(len(records), &info) == PB_OK:
+        records[info.name.decode()] = {
+            "hidden": bool(info.hidden),
+            "output": bool(info.output),
+            "rowwise": bool(info.rowwise),
+            "has_log": bool(info.has_log),
+            "init_factor": info.init_factor,
+        }
+    return records
+
+
+def losses():
+    """Records of the losses, by name."""
+    cdef pb_loss_info info
+    records = {}
+    while pb_loss_at(len(records), &info) == PB_OK:
+        canonical = None if info.canonical_output == NULL else info.canonical_output.decode()
+        records[info.name.decode()] = {
+            "canonical_output": canonical,
+            "target_domain": info.target_domain.decode(),
+            "target_low": info.target_low,
+            "target_high": info.target_high,
+            "rows_sum_to_one": bool(info.rows_sum_to_one),
+        }
+    return records
+
+
+def optimizers():
+    """Records of the update rules, by name."""
+    cdef pb_optimizer_info info
+    records = {}
+    while pb_optimizer_at(len(records), &info) == PB_OK:
+        records[info.name.decode()] = {"n_states": info.n_states}
+    return records
+
+
+def schedules():
+    """Names of the learning rate schedules."""
+    cdef const char *name
+    names = []
+    while pb_schedule_at(len(names), &name) == PB_OK:
+        names.append(name.decode())
+    return names
+
+
+def instruction_sets():
+    """Whether this machine can run each instruction set, by name, best last."""
+    cdef const char *name
+    cdef int runnable
+    sets = {}
+    while pb_isa_at(len(sets), &name, &runnable) == PB_OK:
+        sets[name.decode()] = bool(runnable)
+    return sets
+
+
+def chosen_instruction_set():
+    """Name of the instruction set in use."""
+    cdef const char *name
+    check(pb_isa_chosen(&name))
+    return name.decode()
+
+
+def compiler():
+    """The compiler that built the core."""
+    return pb_compiler().decode()
+
+
+# ---- Buffers ---------------------------------------------------------------------------------
+
+cdef pb_dtype dtype_of(object dtype) except *:
+    if dtype == np.float64:
+        return PB_FLOAT64
+    if dtype == np.float32:
+        return PB_FLOAT32
+    raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+
+
+cdef cnp.ndarray strided(object array, object dtype, int ndim):
+    """The array itself, or a copy of one whose elements do not lie where C can reach them."""
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != ndim:
+        raise TypeError(f"expected a {ndim}-dimensional {dtype} array")
+    if not array.flags.aligned or any(s % array.itemsize for s in array.strides):
+        array = np.ascontiguousarray(array)
+    return array
+
+
+cdef cnp.ndarray vector(object array, object dtype, Py_ssize_t length):
+    """A contiguous vector of that length: nothing else is taken, since it may be written to."""
+    if (
+        not isinstance(array, np.ndarray)
+        or array.dtype != dtype
+        or array.shape != (length,)
+        or not array.flags.c_contiguous
+        or not array.flags.aligned
+    ):
+        raise TypeError(f"expected a contiguous {dtype} vector of length {length}")
+    return array
+
+
+cdef class Samples:
+    """A table of samples as the core reads it: a dense array of any strides, or CSR.
+
+    The table is not copied; the object keeps it alive.
+    """
+
+    cdef pb_samples c
+    cdef readonly Py_ssize_t n_rows
+    cdef readonly Py_ssize_t n_features
+    cdef readonly object dtype
+    cdef object buffers
+
+    def __init__(self, X, dtype):
+        cdef cnp.ndarray values
+        cdef cnp.ndarray indptr
+        cdef cnp.ndarray indices
+        self.dtype = np.dtype(dtype)
+        self.n_rows, self.n_features = X.shape
+        if isinstance(X, np.ndarray):
+            values = strided(X, self.dtype, 2)
+            self.c.row_stride = values.strides[0] // values.itemsize
+            self.c.column_stride = values.strides[1] // values.itemsize
+            self.buffers = values
+        else:
+            values = np.ascontiguousarray(X.data)
+            if values.dtype != self.dtype or values.ndim != 1:
+                raise TypeError(f"expected a CSR matrix of {self.dtype}")
+            indptr = np.ascontiguousarray(X.indptr, dtype=np.int64)
+            indices = check_csr(X, indptr, values.shape[0])
+            self.c.indptr = <const int64_t *>cnp.PyArray_DATA(indptr)
+            self.c.indices = <const int32_t *>cnp.PyArray_DATA(indices)
+            self.buffers = (values, indptr, indices)
+        self.c.values = cnp.PyArray_DATA(values)
+
+
+cdef check_csr(X, indptr, n_values):
+    """The column indices as int32, once it is sure that C may follow them."""
+    n_rows, n_features = X.shape
+    if n_features > np.iinfo(np.int32).max:
+        raise ValueError(f"X has {n_features} features, more than sparse data may have (2**31 - 1)")
+    indices = np.asarray(X.indices)
+    if (
+        indptr.shape != (n_rows + 1,)
+        or indptr[0] != 0
+        or np.any(np.diff(indptr) < 0)
+        or indptr[-1] > min(n_values, indices.shape[0])
+    ):
+        raise ValueError("X is a corrupted CSR matrix: indptr must rise from 0 to the number of "
+                         "values")
+    used = indices[:indptr[-1]]
+    if used.size and (used.min() < 0 or used.max() >= n_features):
+        raise ValueError(f"X is a corrupted CSR matrix: column indices must be from 0 to "
+                         f"{n_features - 1}, got {used.min()} to {used.max()}")
+    return np.ascontiguousarray(indices, dtype=np.int32)
+
+
+cdef class Targets:
+    """Targets as the core reads them.
+
+    By dtype: int32 class codes (n,), uint8 indicators (n, n_outputs), or reals of the network's
+    dtype (n, n_outputs).
+    """
+
+    cdef pb_targets c
+    cdef readonly Py_ssize_t n_rows
+    cdef readonly object n_outputs
+    cdef object buffers
+
+    def __init__(self, y, dtype):
+        cdef cnp.ndarray values
+        if y.dtype == np.int32:
+            values = strided(y, np.dtype(np.int32), 1)
+            self.c.kind = PB_TARGET_CLASS
+            self.n_outputs = None
+        else:
+            indicator = y.dtype == np.uint8
+            values = strided(y, np.dtype(np.uint8 if indicator else dtype), 2)
+            self.c.kind = PB_TARGET_INDICATOR if indicator else PB_TARGET_REAL
+            self.c.column_stride = values.strides[1] // values.itemsize
+            self.n_outputs = values.shape[1]
+        self.c.row_stride = values.strides[0] // values.itemsize
+        self.c.values = cnp.PyArray_DATA(values)
+        self.n_rows = values.shape[0]
+        self.buffers = values
+
+
+# ---- Interruption ----------------------------------------------------------------------------
+
+cdef class Pace:
+    """Lets Python handle signals during long work: about 20 times a second, from the main thread,
+    which is the only one that handles them."""
+
+    cdef pb_pace c
+    cdef object exception
+
+    def __cinit__(self):
+        if threading.get_ident() == threading.main_thread().ident:
+            self.c.ask = handle_signals
+            self.c.context = <void *>self
+            self.c.interval = 0.05
+
+    cdef int finish(self, pb_status status) except -1:
+        if status == PB_INTERRUPTED:
+            raise self.exception
+        return check(status)
+
+
+cdef int handle_signals(void *context) noexcept with gil:
+    try:
+        PyErr_CheckSignals()
+    except BaseException as exception:
+        (<Pace>context).exception = exception
+        return 1
+    return 0
+
+
+# ---- Networks --------------------------------------------------------------------------------
+
+cdef class Network:
+    """What a parameter vector means: sizes, activations, loss and L2 strength.
+
+    Holds no parameters: they are one vector, passed to each call.
+    """
+
+    cdef pb_network *c
+    cdef readonly tuple layer_sizes
+    cdef readonly object dtype
+    cdef readonly Py_ssize_t n_parameters
+
+    def __cinit__(self, layer_sizes, activation, output_activation, loss, alpha, dtype):
+        cdef pb_network_spec spec
+        cdef cnp.ndarray sizes
+        largest = np.iinfo(np.intp).max
+        if any(size > largest for size in layer_sizes):
+            raise ValueError(f"layer sizes must be at most {largest}, got {list(layer_sizes)}")
+        sizes = np.array(layer_sizes, dtype=np.uintp)
+        self.layer_sizes = tuple(layer_sizes)
+        self.dtype = np.dtype(dtype)
+        activation = activation.encode()
+        output_activation = output_activation.encode()
+        loss = loss.encode()
+        spec.dtype = dtype_of(self.dtype)
+        spec.n_layers = len(layer_sizes) - 1
+        spec.layer_sizes = <const size_t *>cnp.PyArray_DATA(sizes)
+        spec.activation = activation
+        spec.output_activation = output_activation
+        spec.loss = loss
+        spec.alpha = alpha
+        check(pb_network_new(&spec, &self.c))
+        self.n_parameters = pb_network_n_parameters(self.c)
+
+    def __dealloc__(self):
+        pb_network_free(self.c)
+
+    def views(self, parameters):
+        """Coefficients and intercepts of each layer as views of a parameter vector."""
+        cdef size_t coefs_at
+        cdef size_t intercepts_at
+        coefs, intercepts = [], []
+        for layer in range(len(self.layer_sizes) - 1):
+            check(pb_network_layer(self.c, layer, &coefs_at, &intercepts_at))
+            fan_in = self.layer_sizes[layer]
+            fan_out = self.layer_sizes[layer + 1]
+            coefs.append(parameters[coefs_at:coefs_at + fan_in * fan_out].reshape(fan_in, fan_out))
+            intercepts.append(parameters[intercepts_at:intercepts_at + fan_out])
+        return coefs, intercepts
+
+    def predict(self, parameters, Samples X, logits=False):
+        """Output activations, or pre-activations of the output layer, of shape (n, n_outputs)."""
+        cdef cnp.ndarray theta = vector(parameters, self.dtype, self.n_parameters)
+        cdef cnp.ndarray out = np.empty((X.n_rows, self.layer_sizes[-1]), dtype=self.dtype)
+        cdef pb_prediction what = PB_PREDICT_LOGITS if logits else PB_PREDICT_OUTPUT
+        cdef Workspace workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION)
+        cdef Pace pace = Pace()
+        cdef const void *theta_data = cnp.PyArray_DATA(theta)
+        cdef void *out_data = cnp.PyArray_DATA(out)
+        cdef pb_status status
+        self.check_samples(X)
+        with nogil:
+            status = pb_predict(self.c, theta_data, &X.c, X.n_rows, what, workspace.c, &pace.c,
+                                out_data)
+        pace.finish(status)
+        return out
+
+    def forward(self, parameters, Samples X, trace):
+        """Fills the ``z`` and ``a`` of a trace (see ``objective``)."""
+        cdef cnp.ndarray theta = vector(parameters, self.dtype, self.n_parameters)
+        cdef Trace traced = Trace(self, X.n_rows, trace)
+        cdef Workspace workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION)
+        cdef Pace pace = Pace()
+        cdef const void *theta_data = cnp.PyArray_DATA(theta)
+        cdef pb_status status
+        self.check_samples(X)
+        with nogil:
+            status = pb_trace_forward(self.c, theta_data, &X.c, X.n_rows, workspace.c, &pace.c,
+                                      &traced.c)
+        pace.finish(status)
+
+    def objective(self, parameters, Samples X, Targets y, weights=None, gradient=None, trace=None,
+                  Workspace workspace=None):
+        """The objective of all rows.
+
+        Its gradient goes into the vector ``gradient``, if given.  ``trace`` is a dict with any of
+        ``z``, ``a`` and ``delta``: lists of (n, d_l) arrays to be filled.
+        """
+        cdef pb_batch batch = self.batch(X, y, weights, None)
+        cdef cnp.ndarray theta = vector(parameters, self.dtype, self.n_parameters)
+        cdef const void *theta_data = cnp.PyArray_DATA(theta)
+        cdef void *gradient_data = NULL
+        cdef Trace traced = Trace(self, X.n_rows, trace or {})
+        cdef Pace pace = Pace()
+        cdef double value = 0
+        cdef pb_status status
+        if gradient is not None:
+            gradient_data = cnp.PyArray_DATA(vector(gradient, self.dtype, self.n_parameters))
+        if workspace is None:
+            workspace = Workspace(self, X.n_rows, PB_FOR_OBJECTIVE)
+        with nogil:
+            status = pb_objective(self.c, theta_data, &batch, workspace.c, &pace.c, &value,
+                                  gradient_data, &traced.c)
+        pace.finish(status)
+        return value
+
+    def train_epoch(self, parameters, optimizer, Samples X, Targets y, weights, order,
+                    batch_size, Workspace workspace not None):
+        """One pass over the rows in ``order``; returns the mean loss of its batches.
+
+        ``optimizer`` has the attributes of pybackprop._optimizer.Optimizer; parameters and states
+        are changed in place and its ``n_steps`` counts on.
+        """
+        cdef pb_batch batch = self.batch(X, y, weights, order)
+        cdef cnp.ndarray theta = vector(parameters, self.dtype, self.n_parameters)
+        cdef void *theta_data = cnp.PyArray_DATA(theta)
+        n_states = optimizers()[optimizer.name]["n_states"]
+        cdef cnp.ndarray states = vector(optimizer.states.reshape(-1), self.dtype,
+                                         n_states * self.n_parameters)
+        cdef pb_optimizer c
+        cdef Pace pace = Pace()
+        cdef size_t size = batch_size
+        cdef double loss = 0
+        cdef pb_status status
+        name = optimizer.name.encode()
+        c.name = name
+        c.hyperparameters = optimizer.hyperparameters
+        c.learning_rate = optimizer.learning_rate
+        c.n_steps = optimizer.n_steps
+        c.states = cnp.PyArray_DATA(states)
+        with nogil:
+            status = pb_train_epoch(self.c, theta_data, &c, &batch, size, workspace.c, &pace.c,
+                                    &loss)
+        optimizer.n_steps = c.n_steps
+        pace.finish(status)
+        return loss
+
+    cdef int check_samples(self, Samples X) except -1:
+        if X.n_features != self.layer_sizes[0] or X.dtype != self.dtype:
+            raise TypeError(f"expected {self.layer_sizes[0]} features of {self.dtype}, got "
+                            f"{X.n_features} of {X.dtype}")
+        return 0
+
+    cdef pb_batch batch(self, Samples X, Targets y, object weights, object order) except *:
+        cdef pb_batch batch
+        self.check_samples(X)
+        if y.n_rows != X.n_rows or y.n_outputs not in (None, self.layer_sizes[-1]):
+            raise TypeError(f"expected targets of {X.n_rows} rows and {self.layer_sizes[-1]} "
+                            f"outputs, got {y.n_rows} and {y.n_outputs}")
+        batch.X = X.c
+        batch.y = y.c
+        batch.n_rows = X.n_rows
+        batch.weights = NULL
+        batch.order = NULL
+        if weights is not None:
+            batch.weights = <const double *>cnp.PyArray_DATA(
+                vector(weights, np.dtype(np.float64), X.n_rows))
+        if order is not None:
+            batch.n_rows = order.shape[0]
+            batch.order = <const int64_t *>cnp.PyArray_DATA(
+                vector(order, np.dtype(np.int64), order.shape[0]))
+        return batch
+
+
+cdef class Workspace:
+    """Scratch for batches of up to ``max_rows`` rows of one network."""
+
+    cdef pb_workspace *c
+    cdef Network network
+
+    def __cinit__(self, Network network not None, size_t max_rows, pb_purpose purpose):
+        self.network = network
+        check(pb_workspace_new(network.c, max_rows, purpose, &self.c))
+
+    def __dealloc__(self):
+        pb_workspace_free(self.c)
+
+
+def objective_workspace(Network network not None, max_rows):
+    """Scratch for the objective of up to ``max_rows`` rows."""
+    return Workspace(network, max_rows, PB_FOR_OBJECTIVE)
+
+
+def training_workspace(Network network not None, batch_size):
+    """Scratch for epochs with batches of up to ``batch_size`` rows."""
+    return Workspace(network, batch_size, PB_FOR_TRAINING)
+
+
+cdef class Trace:
+    """Pointers to the arrays of a trace."""
+
+    cdef pb_trace c
+    cdef object buffers
+
+    def __init__(self, Network network, n_rows, arrays):
+        self.buffers = []
+        self.c.z = self.pointers(network, n_rows, arrays.get("z"))
+        self.c.a = self.pointers(network, n_rows, arrays.get("a"))
+        self.c.delta = self.pointers(network, n_rows, arrays.get("delta"))
+
+    cdef void **pointers(self, Network network, n_rows, layers) except? NULL:
+        if layers is None:
+            return NULL
+        for array, width in zip(layers, network.layer_sizes[1:], strict=True):
+            if (array.shape != (n_rows, width) or array.dtype != network.dtype
+                    or not array.flags.c_contiguous):
+                raise TypeError(f"expected a contiguous array of shape {(n_rows, width)}")
+        cdef cnp.ndarray addresses = np.array([a.ctypes.data for a in layers], dtype=np.uintp)
+        self.buffers.append((layers, addresses))
+        return <void **>cnp.PyArray_DATA(addresses)
+
+
+# ---- Single functions ------------------------------------------------------------------------
+
+def schedule_after_epoch(name, learning_rate_init, power_t, n_samples, learning_rate):
+    """The learning rate after ``n_samples`` samples."""
+    cdef pb_schedule schedule
+    cdef double rate = learning_rate
+    name = name.encode()
+    schedule.name = name
+    schedule.learning_rate_init = learning_rate_init
+    schedule.power_t = power_t
+    check(pb_schedule_after_epoch(&schedule, n_samples, &rate))
+    return rate
+
+
+def schedule_on_plateau(name, learning_rate):
+    """The learning rate to go on with once progress has stalled; 0 to stop."""
+    cdef pb_schedule schedule
+    cdef double rate = learning_rate
+    name = name.encode()
+    schedule.name = name
+    schedule.learning_rate_init = learning_rate
+    schedule.power_t = 0
+    check(pb_schedule_on_plateau(&schedule, &rate))
+    return rate
+
+
+def activate(name, z):
+    """f(z) of an (n, m) array, row by row."""
+    cdef cnp.ndarray source = np.ascontiguousarray(z)
+    cdef cnp.ndarray result = np.empty_like(source)
+    name = name.encode()
+    check(pb_activate(dtype_of(source.dtype), name, source.shape[0], source.shape[1],
+                      cnp.PyArray_DATA(source), cnp.PyArray_DATA(result)))
+    return result
+
+
+def log_activate(name, z):
+    """log f(z) of an (n, m) array, row by row, finite wherever log f(z) is."""
+    cdef cnp.ndarray source = np.ascontiguousarray(z)
+    cdef cnp.ndarray result = np.empty_like(source)
+    name = name.encode()
+    check(pb_log_activate(dtype_of(source.dtype), name, source.shape[0], source.shape[1],
+                          cnp.PyArray_DATA(source), cnp.PyArray_DATA(result)))
+    return result
+
+
+def all_finite(parameters):
+    """Whether a contiguous vector holds finite numbers only."""
+    cdef int finite = 0
+    cdef cnp.ndarray theta = vector(parameters, parameters.dtype, parameters.shape[0])
+    check(pb_all_finite(dtype_of(theta.dtype), theta.shape[0], cnp.PyArray_DATA(theta), &finite))
+    return bool(finite)

@@ -1,0 +1,144 @@
+"""What the two estimators share: a fit that succeeds or changes nothing.
+
+How a parameter is checked is in _parameters.py, what a class label becomes in
+_targets.py, and how a network is trained in _training.py and _lbfgs.py.
+"""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from pybackprop import _core
+from pybackprop._lbfgs import fit_lbfgs
+from pybackprop._parameters import check_parameters, layer_sizes
+from pybackprop._sample_weight import check_sample_weight
+from pybackprop._training import fit_stochastic
+from pybackprop.network import Network, canonical_rows
+
+# What a fit writes.  A fit that starts anew starts without any of them.
+FITTED = (
+    "coefs_ intercepts_ n_layers_ n_outputs_ out_activation_ classes_ n_iter_ t_ loss_ "
+    "loss_curve_ best_loss_ validation_scores_ best_validation_score_ stopping_reason_ "
+    "n_features_in_ feature_names_in_ _labels _optimizer _no_improvement_count "
+    "_best_parameters"
+).split()
+
+
+def is_stochastic(estimator):
+    """Whether the solver goes by mini-batches: partial_fit exists for those alone."""
+    return estimator.solver in _core.optimizers()
+
+
+class MultilayerPerceptron(BaseEstimator):
+    """What the two estimators share."""
+
+    def _draft(self, starts_anew):
+        """An estimator like this one to be fitted in its place.
+
+        Only a fit that has succeeded takes over, so one that raises leaves this
+        estimator as it was.
+        """
+        draft = object.__new__(type(self))
+        draft.__dict__.update(self.__dict__)
+        if starts_anew:
+            for name in FITTED:
+                draft.__dict__.pop(name, None)
+        return draft
+
+    def _fit(self, X, y, sample_weight, incremental, classes=None):
+        check_parameters(self)
+        starts_anew = not hasattr(self, "coefs_") or not (
+            self.warm_start or incremental
+        )
+        draft = self._draft(starts_anew and not incremental)
+        draft._fit_draft(X, y, sample_weight, starts_anew, incremental, classes)
+        self.__dict__ = draft.__dict__
+        return self
+
+    def _fit_draft(self, X, y, sample_weight, starts_anew, incremental, classes):
+        dtype = None if starts_anew else np.result_type(*self.coefs_)
+        if dtype not in (np.float32, np.float64):
+            dtype = (np.float64, np.float32)
+        X, y = self._validate(X, y, dtype, starts_anew)
+        sample_weight = check_sample_weight(sample_weight, X.shape[0])
+        X = canonical_rows(X)
+        y, loss = self._check_targets(y, X.dtype, incremental, classes)
+        random_state = check_random_state(self.random_state)
+        network = self._training_network(X, loss, starts_anew, random_state)
+        if self.solver == "lbfgs":
+            fit_lbfgs(self, network, X, y, sample_weight)
+        else:
+            fit_stochastic(
+                self, network, X, y, sample_weight, random_state, incremental
+            )
+        self.coefs_ = network.coefs
+        self.intercepts_ = network.intercepts
+
+    def _validate(self, X, y, dtype, reset):
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=dtype,
+            reset=reset,
+            **self._validation_options,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _training_network(self, X, loss, starts_anew, random_state):
+        """The network to train: with initial weights, or with those reached so far."""
+        sizes = [X.shape[1], *layer_sizes(self.hidden_layer_sizes), self.n_outputs_]
+        functions = {
+            "activation": self.activation,
+            "output_activation": self.out_activation_,
+            "loss": loss,
+            "alpha": self.alpha,
+        }
+        if not starts_anew:
+            network = Network.of_parameters(
+                self.coefs_, self.intercepts_, **functions, copy=True
+            )
+            if list(network.layer_sizes) != sizes:
+                raise ValueError(
+                    f"hidden_layer_sizes={self.hidden_layer_sizes!r}, the features and "
+                    f"the outputs ask for the layer sizes {sizes}, but training that "
+                    f"goes on has {list(network.layer_sizes)}. Fit with "
+                    "warm_start=False to start anew."
+                )
+            return network
+        self.n_layers_ = len(sizes)
+        self.n_iter_ = 0
+        self.t_ = 0
+        return Network(sizes, **functions, dtype=X.dtype, random_state=random_state)
+
+    def _network(self):
+        """The fitted network: of coefs_ and intercepts_ as they now are."""
+        return Network.of_parameters(
+            self.coefs_,
+            self.intercepts_,
+            activation=self.activation,
+            output_activation=self.out_activation_,
+        )
+
+    def _outputs(self, X, logits=False):
+        """The network's outputs, or logits, for validated X."""
+        check_is_fitted(self)
+        network = self._network()
+        X = validate_data(
+            self,
+            X,
+            accept_sparse=["csr", "csc"],
+            dtype=network.dtype,
+            reset=False,
+        )
+        return network.logits(X) if logits else network.predict(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

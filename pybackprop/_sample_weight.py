@@ -1,0 +1,58 @@
+"""Checking sample weights."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_array
+
+
+def check_sample_weight(sample_weight, n_samples):
+    """Sample weights as a float64 vector, or None.
+
+    Parameters
+    ----------
+    sample_weight : None, float or array-like of shape (n_samples,)
+        Weights >= 0, not all of them 0.  A row whose weight is 0 takes no part.
+    n_samples : int
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        weights = np.full(n_samples, sample_weight, dtype=np.float64)
+    else:
+        weights = check_array(
+            sample_weight,
+            ensure_2d=False,
+            allow_nd=True,
+            dtype=np.float64,
+            order="C",
+            input_name="sample_weight",
+        )
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must have the shape ({n_samples},), one weight a sample. "
+            f"Got the shape {weights.shape}."
+        )
+    require_total_weight(weights, "sample_weight")
+    return weights
+
+
+def require_total_weight(weights, name):
+    """Raise ValueError unless weights are >= 0 and have a positive, finite sum."""
+    if not np.isfinite(weights).all():
+        raise ValueError(f"{name} must be finite. Got NaN or infinity.")
+    if (weights < 0).any():
+        raise ValueError(
+            f"{name} must be >= 0: a negative weight would reward the loss. "
+            f"Got {weights.min()}."
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(
+            f"{name} must have a sum that is positive and finite. Got {total}."
+        )

@@ -1,0 +1,243 @@
+"""The loop over epochs of the stochastic solvers: order, epoch, score, stop.
+
+An epoch itself (gather, forward, backward, step, batch after batch) is C.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+from pybackprop import _core
+from pybackprop._optimizer import Optimizer
+from pybackprop._sample_weight import require_total_weight
+
+
+def fit_stochastic(model, network, X, y, sample_weight, random_state, incremental):
+    """Train a network by mini-batches and write the fitted attributes of the model.
+
+    Parameters
+    ----------
+    model : estimator
+        A draft whose attributes may be changed: parameters in, attributes out.
+    network : pybackprop.Network
+        Its parameters are changed in place.
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    y : ndarray
+        As ``_core.Targets`` reads it.
+    sample_weight : ndarray of shape (n_samples,) or None
+    random_state : RandomState
+        Shuffles and splits, draw for draw as scikit-learn.
+    incremental : bool
+        One epoch only, with the optimizer as the last call left it.
+    """
+    optimizer = _optimizer(model, network, incremental)
+    validation = None
+    train_rows = None
+    n_samples = X.shape[0]
+    if model.early_stopping:
+        if incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        train_rows, validation = _split(model, X, y, sample_weight, random_state)
+        n_samples = len(train_rows)
+    batch_size = _batch_size(model.batch_size, n_samples)
+    _start_history(model, network)
+
+    samples = _core.Samples(X, network.dtype)
+    targets = _core.Targets(y, network.dtype)
+    workspace = _core.training_workspace(network.core, batch_size)
+    positions = np.arange(n_samples)
+
+    model.n_iter_ = 0
+    model.stopping_reason_ = "the number of epochs asked for was reached"
+    while model.n_iter_ < model.max_iter:
+        if model.shuffle:
+            # One permutation an epoch, applied to the order of the last one.
+            permutation = np.arange(n_samples)
+            random_state.shuffle(permutation)
+            positions = positions[permutation]
+        order = positions if train_rows is None else train_rows[positions]
+        model.loss_ = network.core.train_epoch(
+            network.parameters,
+            optimizer,
+            samples,
+            targets,
+            sample_weight,
+            np.ascontiguousarray(order, dtype=np.int64) if _is_ordered(model) else None,
+            batch_size,
+            workspace,
+        )
+        model.n_iter_ += 1
+        model.t_ += n_samples
+        model.loss_curve_.append(model.loss_)
+        if model.verbose:
+            print(f"Iteration {model.n_iter_}, loss = {model.loss_:.8f}")
+
+        diverged = not _core.all_finite(network.parameters)
+        if diverged and validation is None:
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may "
+                "contain large values and need to be preprocessed. This happened in "
+                f"epoch {model.n_iter_}; a smaller learning_rate_init (now "
+                f"{model.learning_rate_init}) may help too."
+            )
+        _count_progress(model, network, validation, diverged)
+        optimizer.epoch_ends(model.t_)
+        if diverged:
+            _warn_of_divergence(model)
+            break
+        if model._no_improvement_count > model.n_iter_no_change:
+            if _stops_on_plateau(model, optimizer):
+                break
+            model._no_improvement_count = 0
+        if incremental:
+            break
+        if model.n_iter_ == model.max_iter:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({model.max_iter}) "
+                "reached and the optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+    if validation is not None:
+        network.parameters[:] = model._best_parameters
+    model._optimizer = optimizer
+
+
+def _is_ordered(model):
+    """Whether rows are taken in an order other than the table's."""
+    return model.shuffle or model.early_stopping
+
+
+def _optimizer(model, network, incremental):
+    if incremental and hasattr(model, "_optimizer"):
+        return model._optimizer.copy()
+    return Optimizer(
+        model.solver,
+        len(network.parameters),
+        network.dtype,
+        # scikit-learn's schedules act on sgd alone.
+        schedule=model.learning_rate if model.solver == "sgd" else "constant",
+        learning_rate_init=model.learning_rate_init,
+        power_t=model.power_t,
+        momentum=model.momentum,
+        nesterov=bool(model.nesterovs_momentum),
+        beta_1=model.beta_1,
+        beta_2=model.beta_2,
+        epsilon=model.epsilon,
+    )
+
+
+def _batch_size(batch_size, n_samples):
+    if isinstance(batch_size, str):
+        return min(200, n_samples)
+    if batch_size > n_samples:
+        warnings.warn(
+            f"batch_size={batch_size} is larger than the {n_samples} training samples. "
+            "It is going to be clipped.",
+            stacklevel=2,
+        )
+    return min(int(batch_size), n_samples)
+
+
+def _split(model, X, y, sample_weight, random_state):
+    """Rows to train on, and (X, y, sample_weight) of the rows to validate on."""
+    train_rows, validation_rows = train_test_split(
+        np.arange(X.shape[0]),
+        random_state=random_state,
+        test_size=model.validation_fraction,
+        stratify=model._stratify_by(y),
+    )
+    if len(validation_rows) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' "
+            f"(now {model.validation_fraction}) or the size of your dataset "
+            f"(now {X.shape[0]} samples)."
+        )
+    weights = None
+    if sample_weight is not None:
+        weights = sample_weight[validation_rows]
+        require_total_weight(
+            sample_weight[train_rows], "sample_weight of training rows"
+        )
+        require_total_weight(weights, "sample_weight of validation rows")
+    return train_rows, (X[validation_rows], y[validation_rows], weights)
+
+
+def _start_history(model, network):
+    """Attributes of the first call; a warm start and partial_fit go on with theirs."""
+    if getattr(model, "loss_curve_", None) is None:
+        model.loss_curve_ = []
+    model.loss_curve_ = list(model.loss_curve_)
+    if not hasattr(model, "_no_improvement_count"):
+        model._no_improvement_count = 0
+    if model.early_stopping:
+        model.best_loss_ = None
+        model.validation_scores_ = list(
+            getattr(model, "validation_scores_", None) or []
+        )
+        if getattr(model, "best_validation_score_", None) is None:
+            model.best_validation_score_ = -np.inf
+            model._best_parameters = network.parameters.copy()
+    else:
+        if getattr(model, "best_loss_", None) is None:
+            model.best_loss_ = np.inf
+        model.validation_scores_ = None
+        model.best_validation_score_ = None
+        model._best_parameters = None
+
+
+def _count_progress(model, network, validation, diverged):
+    """Epochs without progress: of the validation score, if there is one, or the loss."""
+    if validation is None:
+        if model.loss_ > model.best_loss_ - model.tol:
+            model._no_improvement_count += 1
+        else:
+            model._no_improvement_count = 0
+        model.best_loss_ = min(model.best_loss_, model.loss_)
+        return
+    score = np.nan if diverged else model._validation_score(network, *validation)
+    model.validation_scores_.append(score)
+    if model.verbose:
+        print(f"Validation score: {score:f}")
+    if score < model.best_validation_score_ + model.tol:
+        model._no_improvement_count += 1
+    else:
+        model._no_improvement_count = 0
+    if score > model.best_validation_score_:
+        model.best_validation_score_ = score
+        model._best_parameters = network.parameters.copy()
+
+
+def _stops_on_plateau(model, optimizer):
+    measure = (
+        "Training loss" if model.validation_scores_ is None else "Validation score"
+    )
+    message = (
+        f"{measure} did not improve more than tol={model.tol:f} for "
+        f"{model.n_iter_no_change} consecutive epochs."
+    )
+    goes_on = optimizer.progress_stalled()
+    if goes_on:
+        outcome = f"Setting learning rate to {optimizer.learning_rate:f}"
+    elif optimizer.schedule == "adaptive":
+        outcome = "Learning rate too small. Stopping."
+    else:
+        outcome = "Stopping."
+    if model.verbose:
+        print(message, outcome)
+    if not goes_on:
+        model.stopping_reason_ = message
+    return not goes_on
+
+
+def _warn_of_divergence(model):
+    model.stopping_reason_ = f"training diverged in epoch {model.n_iter_}"
+    warnings.warn(
+        f"Training diverged in epoch {model.n_iter_}: weights became non-finite. The "
+        "best weights before it were restored. Scale the inputs and targets, or lower "
+        f"learning_rate_init (now {model.learning_rate_init}).",
+        ConvergenceWarning,
+        stacklevel=2,
+    )

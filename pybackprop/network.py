@@ -1,0 +1,313 @@
+"""Network: the multi-layer perceptron itself, with every number visible."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse
+from sklearn.utils import check_array, check_random_state
+
+from pybackprop import _core
+from pybackprop._initialization import draw_initial_parameters
+from pybackprop._sample_weight import check_sample_weight
+from pybackprop._targets import check_target_domain
+
+
+@dataclass
+class Trace:
+    """Every number of one pass through a network, layer by layer.
+
+    Attributes
+    ----------
+    z : list of ndarray of shape (n_samples, d_l)
+        Pre-activations of layers l = 1 ... L.
+    a : list of ndarray
+        Activations: ``a[0]`` is X, ``a[l]`` of shape (n_samples, d_l).
+    delta : list of ndarray of shape (n_samples, d_l)
+        Gradients of each sample's own loss at z, unweighted.
+    coef_grads, intercept_grads : list of ndarray
+        Gradients of the objective, with sample weights, 1/S and alpha.
+    loss : float
+        The objective.
+    """
+
+    z: list
+    a: list
+    delta: list = field(default=None)
+    coef_grads: list = field(default=None)
+    intercept_grads: list = field(default=None)
+    loss: float = field(default=None)
+
+
+class Network:
+    """A multi-layer perceptron with its parameters.
+
+    Z_l = A_(l-1) W_l + b_l with A_0 = X; A_l = f(Z_l) in hidden layers and
+    g(Z_L) at the output.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Units of each layer, features first, outputs last.
+    activation : str, default='relu'
+        f, for every hidden layer.
+    output_activation : str, default='identity'
+        g.
+    loss : str, default='squared_error'
+        The gradient at the output's pre-activation is ``y_pred - y`` only where
+        the loss's canonical output is ``output_activation``; elsewhere it is
+        what the Jacobian of g makes of it.
+    alpha : float, default=0.0
+        L2 strength on coefficients, never on intercepts.
+    dtype : {'float64', 'float32'}, default='float64'
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial parameters, as the estimators do.
+
+    Attributes
+    ----------
+    parameters : ndarray of shape (n_parameters,)
+        All coefficients, then all intercepts.
+    coefs, intercepts : list of ndarray
+        Views of ``parameters``, of shapes (d_(l-1), d_l) and (d_l,).
+    """
+
+    def __init__(
+        self,
+        layer_sizes,
+        *,
+        activation="relu",
+        output_activation="identity",
+        loss="squared_error",
+        alpha=0.0,
+        dtype="float64",
+        random_state=None,
+    ):
+        records = _core.activations()
+        self._describe(layer_sizes, activation, output_activation, loss, alpha, dtype)
+        self._hold(np.zeros(self.core.n_parameters, dtype=self.dtype))
+        factor = records[activation]["init_factor"]
+        draw_initial_parameters(self, factor, check_random_state(random_state))
+
+    @classmethod
+    def of_parameters(
+        cls,
+        coefs,
+        intercepts,
+        *,
+        activation,
+        output_activation,
+        loss="squared_error",
+        alpha=0.0,
+        copy=False,
+    ):
+        """A network of given coefficients and intercepts.
+
+        They are copied into one vector, unless they already are the views of
+        one; ``copy`` copies then too.
+        """
+        layer_sizes, dtype = _check_layers(coefs, intercepts)
+        network = cls.__new__(cls)
+        network._describe(
+            layer_sizes, activation, output_activation, loss, alpha, dtype
+        )
+        vector = _vector_behind(coefs[0], network.core.n_parameters, network.dtype)
+        if vector is not None and not copy:
+            network._hold(vector)
+            held = network.coefs + network.intercepts
+            given = list(coefs) + list(intercepts)
+            if all(_is_same_memory(a, b) for a, b in zip(held, given, strict=True)):
+                return network
+        network._hold(np.empty(network.core.n_parameters, dtype=network.dtype))
+        for views, arrays in ((network.coefs, coefs), (network.intercepts, intercepts)):
+            for view, array in zip(views, arrays, strict=True):
+                view[...] = array
+        return network
+
+    def _describe(self, layer_sizes, activation, output_activation, loss, alpha, dtype):
+        records = _core.activations()
+        hidden = [name for name, record in records.items() if record["hidden"]]
+        outputs = [name for name, record in records.items() if record["output"]]
+        for name, value, allowed in (
+            ("activation", activation, hidden),
+            ("output_activation", output_activation, outputs),
+            ("loss", loss, list(_core.losses())),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}. Got {value!r}.")
+        if not 0 <= alpha < np.inf:
+            raise ValueError(f"alpha must be a finite number >= 0. Got {alpha!r}.")
+        sizes = [int(size) for size in layer_sizes]
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ValueError(
+                "layer_sizes must be at least two ints >= 1, features first and "
+                f"outputs last. Got {layer_sizes!r}."
+            )
+        self.layer_sizes = tuple(sizes)
+        self.activation = activation
+        self.output_activation = output_activation
+        self.loss_name = loss
+        self.alpha = float(alpha)
+        self.dtype = np.dtype(dtype)
+        self.core = _core.Network(
+            self.layer_sizes, activation, output_activation, loss, alpha, self.dtype
+        )
+
+    def _hold(self, parameters):
+        self.parameters = parameters
+        self.coefs, self.intercepts = self.core.views(parameters)
+
+    def predict(self, X):
+        """Output activations of shape (n_samples, n_outputs)."""
+        return self.core.predict(self.parameters, self._samples(X))
+
+    def logits(self, X):
+        """Pre-activations of the output layer, of shape (n_samples, n_outputs)."""
+        return self.core.predict(self.parameters, self._samples(X), logits=True)
+
+    def forward(self, X):
+        """The z and a of every layer.
+
+        Returns
+        -------
+        Trace
+            Without deltas, gradients and loss: those need targets.
+        """
+        X = self._check_X(X)
+        z, a = self._layers(X.shape[0]), self._layers(X.shape[0])
+        samples = _core.Samples(X, self.dtype)
+        self.core.forward(self.parameters, samples, {"z": z, "a": a})
+        return Trace(z, [X, *a])
+
+    def backprop(self, X, y, sample_weight=None):
+        """One forward and one backward pass, with every number on the way.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Numbers in the loss's domain; one-hot for a multiclass log-loss.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Rows of weight 0 are left out: their traces are zero.
+
+        Returns
+        -------
+        Trace
+        """
+        X = self._check_X(X)
+        gradient = np.empty_like(self.parameters)
+        layers = {name: self._layers(X.shape[0]) for name in ("z", "a", "delta")}
+        loss = self._objective(X, y, sample_weight, gradient, layers)
+        coef_grads, intercept_grads = self.core.views(gradient)
+        return Trace(
+            layers["z"],
+            [X, *layers["a"]],
+            layers["delta"],
+            coef_grads,
+            intercept_grads,
+            loss,
+        )
+
+    def loss(self, X, y, sample_weight=None):
+        """The objective: mean weighted loss and L2 term."""
+        return self._objective(self._check_X(X), y, sample_weight)
+
+    def gradients(self, X, y, sample_weight=None):
+        """Gradients of the objective: (coef_grads, intercept_grads)."""
+        gradient = np.empty_like(self.parameters)
+        self._objective(self._check_X(X), y, sample_weight, gradient)
+        return self.core.views(gradient)
+
+    def _objective(self, X, y, sample_weight, gradient=None, layers=None):
+        y = check_array(y, ensure_2d=False, dtype=self.dtype, input_name="y")
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        if y.shape != (X.shape[0], self.layer_sizes[-1]):
+            raise ValueError(
+                f"y must have the shape {(X.shape[0], self.layer_sizes[-1])}. "
+                f"Got {y.shape}."
+            )
+        check_target_domain(self.loss_name, y)
+        return self.core.objective(
+            self.parameters,
+            _core.Samples(X, self.dtype),
+            _core.Targets(y, self.dtype),
+            check_sample_weight(sample_weight, X.shape[0]),
+            gradient,
+            layers,
+        )
+
+    def _layers(self, n_samples):
+        return [
+            np.zeros((n_samples, n), dtype=self.dtype) for n in self.layer_sizes[1:]
+        ]
+
+    def _check_X(self, X):
+        X = check_array(X, accept_sparse="csr", dtype=self.dtype, input_name="X")
+        if X.shape[1] != self.layer_sizes[0]:
+            raise ValueError(
+                f"X must have {self.layer_sizes[0]} features. Got {X.shape[1]}."
+            )
+        return canonical_rows(X)
+
+    def _samples(self, X):
+        return _core.Samples(self._check_X(X), self.dtype)
+
+
+def canonical_rows(X):
+    """Dense X as it is; sparse X as CSR with sorted, unique column indices."""
+    if not scipy.sparse.issparse(X):
+        return X
+    rows = X.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy() if rows is X else rows
+        rows.sum_duplicates()
+    return rows
+
+
+def _check_layers(coefs, intercepts):
+    """Layer sizes and data type of coefficients that fit together, or ValueError."""
+    coefs, intercepts = list(coefs), list(intercepts)
+    if not coefs or len(coefs) != len(intercepts):
+        raise ValueError(
+            "coefs_ and intercepts_ must have one array a layer. "
+            f"Got {len(coefs)} and {len(intercepts)}."
+        )
+    dtype = np.result_type(*coefs)
+    if dtype not in (np.float32, np.float64):
+        dtype = np.dtype(np.float64)
+    sizes = [np.shape(coefs[0])[0]] if np.ndim(coefs[0]) == 2 else [None]
+    for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
+        if np.ndim(W) != 2 or np.shape(W)[0] != sizes[-1]:
+            raise ValueError(
+                f"coefs_[{layer}] must have {sizes[-1]} rows, the size of the layer "
+                f"before. Got the shape {np.shape(W)}."
+            )
+        sizes.append(np.shape(W)[1])
+        if np.shape(b) != (sizes[-1],):
+            raise ValueError(
+                f"intercepts_[{layer}] must have the shape ({sizes[-1]},), the columns "
+                f"of coefs_[{layer}]. Got {np.shape(b)}."
+            )
+    return sizes, dtype
+
+
+def _vector_behind(array, n_parameters, dtype):
+    """The parameter vector that an array is the first view of, if there is one."""
+    vector = getattr(array, "base", None)
+    if (
+        isinstance(vector, np.ndarray)
+        and vector.shape == (n_parameters,)
+        and vector.dtype == dtype
+        and vector.flags.c_contiguous
+        and vector.flags.aligned
+    ):
+        return vector
+    return None
+
+
+def _is_same_memory(a, b):
+    return (
+        isinstance(b, np.ndarray)
+        and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+        and a.dtype == b.dtype
+        and a.shape == b.shape
+        and a.strides == b.strides
+    )
