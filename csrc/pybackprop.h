@@ -66,6 +66,7 @@ typedef struct pb_activation_info {
 
 typedef struct pb_loss_info {
     const char *name;
+    const char *default_output;   /* the output activation that its users expect          */
     const char *canonical_output; /* where dl/dz = y_pred - y; NULL: nowhere              */
     const char *target_domain;    /* in words, for messages                               */
     double target_low;            /* smallest target allowed                              */

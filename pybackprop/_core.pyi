@@ -14,6 +14,7 @@ class ActivationRecord(TypedDict):
     init_factor: float
 
 class LossRecord(TypedDict):
+    default_output: str
     canonical_output: str | None
     target_domain: str
     target_low: float

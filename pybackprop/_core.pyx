@@ -37,6 +37,7 @@ cdef extern from "pybackprop.h" nogil:
 
     ctypedef struct pb_loss_info:
         const char *name
+        const char *default_output
         const char *canonical_output
         const char *target_domain
         double target_low
@@ -204,6 +205,7 @@ def losses():
     while pb_loss_at(len(records), &info) == PB_OK:
         canonical = None if info.canonical_output == NULL else info.canonical_output.decode()
         records[info.name.decode()] = {
+            "default_output": info.default_output.decode(),
             "canonical_output": canonical,
             "target_domain": info.target_domain.decode(),
             "target_low": info.target_low,

@@ -136,7 +136,7 @@ class MultilayerPerceptron(BaseEstimator):
             dtype=network.dtype,
             reset=False,
         )
-        return network.logits(X) if logits else network.predict(X)
+        return network.outputs(X, logits)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

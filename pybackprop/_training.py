@@ -174,9 +174,8 @@ def _start_history(model, network):
         model._no_improvement_count = 0
     if model.early_stopping:
         model.best_loss_ = None
-        model.validation_scores_ = list(
-            getattr(model, "validation_scores_", None) or []
-        )
+        scores = getattr(model, "validation_scores_", None)
+        model.validation_scores_ = list(scores or [])
         if getattr(model, "best_validation_score_", None) is None:
             model.best_validation_score_ = -np.inf
             model._best_parameters = network.parameters.copy()
@@ -189,7 +188,7 @@ def _start_history(model, network):
 
 
 def _count_progress(model, network, validation, diverged):
-    """Epochs without progress: of the validation score, if there is one, or the loss."""
+    """Count epochs without progress of the validation score, or else of the loss."""
     if validation is None:
         if model.loss_ > model.best_loss_ - model.tol:
             model._no_improvement_count += 1
@@ -211,9 +210,7 @@ def _count_progress(model, network, validation, diverged):
 
 
 def _stops_on_plateau(model, optimizer):
-    measure = (
-        "Training loss" if model.validation_scores_ is None else "Validation score"
-    )
+    measure = "Validation score" if model.early_stopping else "Training loss"
     message = (
         f"{measure} did not improve more than tol={model.tol:f} for "
         f"{model.n_iter_no_change} consecutive epochs."

@@ -285,7 +285,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return (y == 1).reshape(-1, 1) if self.n_outputs_ == 1 else None
 
     def _validation_score(self, network, X, y, sample_weight):
-        decided = self._labels.decide(network.predict(X))
+        decided = self._labels.decide(network.outputs(X))
         return accuracy_score(y, decided, sample_weight=sample_weight)
 
     def __sklearn_tags__(self):
@@ -515,14 +515,14 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         with np.errstate(over="ignore"):
             y = y.reshape(-1, self.n_outputs_).astype(dtype, copy=False)
         check_target_domain(self.loss, y)
-        self.out_activation_ = _core.losses()[self.loss]["canonical_output"]
+        self.out_activation_ = _core.losses()[self.loss]["default_output"]
         return y, self.loss
 
     def _stratify_by(self, y):
         return None
 
     def _validation_score(self, network, X, y, sample_weight):
-        y_pred = network.predict(X)
+        y_pred = network.outputs(X)
         if not np.isfinite(y_pred).all():
             return np.nan
         return r2_score(y, y_pred, sample_weight=sample_weight)

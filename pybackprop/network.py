@@ -157,11 +157,15 @@ class Network:
 
     def predict(self, X):
         """Output activations of shape (n_samples, n_outputs)."""
-        return self.core.predict(self.parameters, self._samples(X))
+        return self.outputs(self._check_X(X))
 
-    def logits(self, X):
-        """Pre-activations of the output layer, of shape (n_samples, n_outputs)."""
-        return self.core.predict(self.parameters, self._samples(X), logits=True)
+    def outputs(self, X, logits=False):
+        """``predict`` for X that is checked: finite, of the network's width and dtype.
+
+        ``logits`` asks for the pre-activations of the output layer.
+        """
+        samples = _core.Samples(canonical_rows(X), self.dtype)
+        return self.core.predict(self.parameters, samples, logits)
 
     def forward(self, X):
         """The z and a of every layer.
@@ -246,9 +250,6 @@ class Network:
                 f"X must have {self.layer_sizes[0]} features. Got {X.shape[1]}."
             )
         return canonical_rows(X)
-
-    def _samples(self, X):
-        return _core.Samples(self._check_X(X), self.dtype)
 
 
 def canonical_rows(X):

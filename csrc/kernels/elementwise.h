@@ -85,9 +85,9 @@
                                              v_load_part(a + i, left)),                            \
                                  left));                                                           \
     }
-#define LOSS(name, value, slope, canonical, value_in_z, targets) \
-    DEFINE_LOSS_KERNEL(name##_loss_value, value)                 \
-    DEFINE_LOSS_KERNEL(name##_loss_slope, slope)                 \
+#define LOSS(name, value, slope, output, canonical, value_in_z, targets) \
+    DEFINE_LOSS_KERNEL(name##_loss_value, value)                         \
+    DEFINE_LOSS_KERNEL(name##_loss_slope, slope)                         \
     DEFINE_LOSS_KERNEL(name##_loss_value_in_z, value_in_z)
 #include "lists/losses.h"
 #undef DEFINE_LOSS_KERNEL

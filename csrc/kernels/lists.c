@@ -29,9 +29,11 @@ static const int slope_is_in_z[] = {
 };
 
 static const pb_loss_info losses[] = {
-#define TARGETS(low, high, sum_to_one, words)                    words, low, high, sum_to_one
-#define CANONICAL(output)                                        #output
-#define LOSS(name, value, slope, canonical, value_in_z, targets) {#name, canonical, targets},
+#define TARGETS(low, high, sum_to_one, words) words, low, high, sum_to_one
+#define DEFAULT_OUTPUT(output)                #output
+#define CANONICAL(output)                     #output
+#define LOSS(name, value, slope, default_output, canonical, value_in_z, targets) \
+    {#name, default_output, canonical, targets},
 #include "lists/losses.h"
 };
 

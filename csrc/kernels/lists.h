@@ -13,7 +13,7 @@ typedef enum pb_activation {
 } pb_activation;
 
 typedef enum pb_loss {
-#define LOSS(name, value, slope, canonical, value_in_z, targets) PB_LOSS_##name,
+#define LOSS(name, value, slope, output, canonical, value_in_z, targets) PB_LOSS_##name,
 #include "lists/losses.h"
     PB_LOSS_COUNT
 } pb_loss;

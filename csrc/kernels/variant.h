@@ -88,17 +88,17 @@ const pb_kernels PB_VARIANT = {
 #define ROWWISE_ACTIVATION(name, factor, places)                        name##_vjp,
 #include "lists/activations.h"
         },
-#define LOSS(name, value, slope, canonical, value_in_z, targets) name##_loss_value,
+#define LOSS(name, value, slope, output, canonical, value_in_z, targets) name##_loss_value,
     .loss_value =
         {
 #include "lists/losses.h"
         },
-#define LOSS(name, value, slope, canonical, value_in_z, targets) name##_loss_value_in_z,
+#define LOSS(name, value, slope, output, canonical, value_in_z, targets) name##_loss_value_in_z,
     .loss_value_in_z =
         {
 #include "lists/losses.h"
         },
-#define LOSS(name, value, slope, canonical, value_in_z, targets) name##_loss_slope,
+#define LOSS(name, value, slope, output, canonical, value_in_z, targets) name##_loss_slope,
     .loss_slope =
         {
 #include "lists/losses.h"

@@ -1,0 +1,192 @@
+"""Network: what goes in and comes out; the layout of data does not matter."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from pybackprop import Network
+
+
+@pytest.fixture
+def net():
+    return Network(
+        [5, 7, 3],
+        activation="tanh",
+        output_activation="softmax",
+        loss="log_loss",
+        alpha=0.1,
+        random_state=0,
+    )
+
+
+@pytest.fixture
+def data():
+    rng = np.random.RandomState(1)
+    X = rng.uniform(-1, 1, size=(600, 5)) * (rng.rand(600, 5) < 0.4)
+    return X, np.eye(3)[rng.randint(3, size=600)]
+
+
+def bits(net, X, y, weights=None):
+    trace = net.backprop(X, y, weights)
+    gradients = trace.coef_grads + trace.intercept_grads
+    return np.concatenate([[trace.loss], *(g.ravel() for g in gradients)])
+
+
+def strided(X):
+    wide = np.full((2 * X.shape[0], 3 * X.shape[1]), np.nan)
+    view = wide[::-2, ::3]
+    view[...] = X
+    return view
+
+
+LAYOUTS = {
+    "column-major": np.asfortranarray,
+    "strides, backwards": strided,
+    "read-only": lambda X: (X.setflags(write=False), X)[1],
+    "a list": lambda X: X.tolist(),
+    "CSR": scipy.sparse.csr_matrix,
+    "CSR array": scipy.sparse.csr_array,
+    "CSC": scipy.sparse.csc_matrix,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_layout_of_a_table_does_not_change_a_bit(net, data, layout):
+    X, y = data
+    reference = bits(net, X.copy(), y)
+    np.testing.assert_array_equal(bits(net, LAYOUTS[layout](X.copy()), y), reference)
+    np.testing.assert_array_equal(
+        net.predict(LAYOUTS[layout](X.copy())), net.predict(X)
+    )
+
+
+def test_unsorted_and_duplicate_column_indices_are_put_right_in_a_copy(net):
+    X = scipy.sparse.csr_matrix(
+        (np.array([1.0, 2.0, 3.0, 4.0]), [3, 0, 3, 1], [0, 3, 4]), shape=(2, 5)
+    )
+    before = X.indices.copy()
+    np.testing.assert_array_equal(net.predict(X), net.predict(X.toarray()))
+    np.testing.assert_array_equal(X.indices, before)
+
+
+def test_a_row_has_the_bits_alone_that_it_has_in_a_table(net, data):
+    X, _ = data
+    table = net.predict(X)
+    for i in [0, 1, 255, 256, 599]:
+        np.testing.assert_array_equal(net.predict(X[i : i + 1])[0], table[i])
+
+
+def test_forward_is_the_first_half_of_backprop(net, data):
+    X, y = data
+    forward, whole = net.forward(X), net.backprop(X, y)
+    for ours, theirs in [(forward.z, whole.z), (forward.a, whole.a)]:
+        for layer, reference in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(layer, reference)
+    assert forward.delta is None
+    assert forward.coef_grads is None
+    np.testing.assert_array_equal(forward.a[-1], net.predict(X))
+    np.testing.assert_array_equal(forward.z[-1], net.outputs(X, logits=True))
+
+
+def test_coefs_and_intercepts_are_writable_views_of_one_vector(net, data):
+    X, _ = data
+    net.coefs[0][...] = 0
+    net.intercepts[1][:] = [0, np.log(2), np.log(5)]
+    net.coefs[1][...] = 0
+    np.testing.assert_allclose(net.predict(X[:1])[0], [1 / 8, 2 / 8, 5 / 8], rtol=1e-15)
+    assert net.parameters.shape == (5 * 7 + 7 * 3 + 7 + 3,)
+    assert np.count_nonzero(net.parameters) == 7 + 2
+
+
+def test_of_parameters_shares_what_it_can_and_copies_what_it_must(net):
+    functions = {"activation": "tanh", "output_activation": "softmax"}
+    shared = Network.of_parameters(net.coefs, net.intercepts, **functions)
+    assert shared.parameters is net.parameters
+    foreign = [W.copy() for W in net.coefs]
+    copied = Network.of_parameters(foreign, net.intercepts, **functions)
+    assert not np.shares_memory(copied.parameters, net.parameters)
+    np.testing.assert_array_equal(copied.parameters, net.parameters)
+    # The first array is still a view, another is not: nothing stale may be used.
+    mixed = Network.of_parameters(
+        [net.coefs[0], 2 * net.coefs[1]], net.intercepts, **functions
+    )
+    np.testing.assert_array_equal(mixed.coefs[1], 2 * net.coefs[1])
+    transposed = Network.of_parameters(
+        [net.coefs[0], np.asfortranarray(net.coefs[1])], net.intercepts, **functions
+    )
+    np.testing.assert_array_equal(transposed.parameters, net.parameters)
+
+
+def test_the_gradient_of_a_large_batch_is_a_tree_of_blocks_of_256_rows():
+    # One weight, no bias effect: dF/dw is the sum of x * delta in the documented order.
+    net = Network([1, 1])
+    net.parameters[:] = [0.7, 0.0]
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((1100, 1)), rng.standard_normal((1100, 1))
+    delta = net.backprop(X, y).delta[0]
+
+    def chain(rows):
+        total = 0.0
+        for x, d in zip(X[rows, 0], delta[rows, 0], strict=True):
+            # exact product in extended precision, rounded once: a fused multiply-add
+            total = float(np.longdouble(x) * np.longdouble(d) + np.longdouble(total))
+        return total
+
+    sums = [chain(slice(i, i + 256)) for i in range(0, 1100, 256)]
+    expected = (((sums[0] + sums[1]) + (sums[2] + sums[3])) + sums[4]) / 1100
+    computed = net.gradients(X, y)[0][0][0, 0]
+    assert computed == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"activation": "softmax"}, "activation must be one of"),
+        ({"activation": "nonsense"}, "activation must be one of"),
+        ({"output_activation": "nonsense"}, "output_activation must be one of"),
+        ({"loss": "nonsense"}, "loss must be one of"),
+        ({"alpha": -1.0}, "alpha must be"),
+        ({"alpha": np.nan}, "alpha must be"),
+        ({"layer_sizes": [3]}, "layer_sizes must be"),
+        ({"layer_sizes": [3, 0]}, "layer_sizes must be"),
+        ({"layer_sizes": [2**62, 2**62]}, "sizes"),
+        ({"layer_sizes": [2**70, 1]}, "layer sizes must be at most"),
+        ({"dtype": "float16"}, "dtype must be"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_by_name(change, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        Network(**{"layer_sizes": [3, 2], **change})
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "weights", "message"),
+    [
+        (np.zeros((2, 4)), np.eye(3)[:2], None, "X must have 5 features"),
+        (np.zeros((2, 5)), np.eye(3), None, "y must have the shape"),
+        (np.zeros((2, 5)), np.zeros((2, 3)), None, "sum to 1"),
+        (np.zeros((2, 5)), np.full((2, 3), -1.0), None, "from 0 to 1"),
+        (np.full((2, 5), np.nan), np.eye(3)[:2], None, "NaN"),
+        (np.zeros((2, 5)), np.eye(3)[:2], [1.0], "sample_weight must have the shape"),
+        (np.zeros((2, 5)), np.eye(3)[:2], [-1.0, 1], "sample_weight must be >= 0"),
+        (np.zeros((2, 5)), np.eye(3)[:2], [0.0, 0], "sample_weight must have a sum"),
+    ],
+)
+def test_data_that_cannot_be_is_refused_by_name(net, X, y, weights, message):
+    with pytest.raises(ValueError, match=message):
+        net.backprop(X, y, weights)
+
+
+def test_a_corrupted_sparse_matrix_is_refused_before_it_is_read(net):
+    for name, values in [
+        ("indices", [0, 7]),
+        ("indices", [0, -1]),
+        ("indptr", [0, 2, 1]),
+        ("indptr", [0, 1, 9]),
+        ("indptr", [1, 1, 2]),
+    ]:
+        X = scipy.sparse.csr_matrix(np.eye(5)[:2])
+        X.has_sorted_indices = X.has_canonical_format = True
+        setattr(X, name, np.array(values, dtype=np.int32))
+        with pytest.raises(ValueError, match="corrupted|index|indices|indptr"):
+            net.predict(X)
