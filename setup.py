@@ -14,9 +14,20 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent
 
 # The promise of equal bits on every machine rests on these: a multiply and an
-# add are fused only where the source says so, and no sum is reordered.
+# add are fused only where the source says so, and no sum is reordered.  Each
+# member of -ffast-math is named, since one that the user gave alone survives
+# -fno-fast-math.
 FLAGS = {
-    "unix": ["-std=c11", "-ffp-contract=off", "-fno-fast-math"],
+    "unix": [
+        "-std=c11",
+        "-ffp-contract=off",
+        "-fno-fast-math",
+        "-fno-unsafe-math-optimizations",
+        "-fno-associative-math",
+        "-fno-reciprocal-math",
+        "-fno-finite-math-only",
+        "-fsigned-zeros",
+    ],
     "msvc": ["/std:c11", "/fp:precise"],
 }
 # With -Ofast or -ffast-math among the user's flags, the linker adds start-up

@@ -20,6 +20,7 @@ cdef extern from "pybackprop.h" nogil:
     ctypedef enum pb_status:
         PB_OK
         PB_NO_MEMORY
+        PB_TOO_LARGE
         PB_INTERRUPTED
     const char *pb_status_message(pb_status status)
 
@@ -178,6 +179,8 @@ cdef int check(pb_status status) except -1:
     message = pb_status_message(status).decode()
     if status == PB_NO_MEMORY:
         raise MemoryError(message)
+    if status == PB_TOO_LARGE:
+        raise OverflowError(message)
     raise ValueError(message)
 
 
@@ -421,7 +424,7 @@ cdef class Network:
         cdef cnp.ndarray sizes
         largest = np.iinfo(np.intp).max
         if any(size > largest for size in layer_sizes):
-            raise ValueError(f"layer sizes must be at most {largest}, got {list(layer_sizes)}")
+            raise OverflowError(f"layer sizes must be at most {largest}, got {layer_sizes}")
         sizes = np.array(layer_sizes, dtype=np.uintp)
         self.layer_sizes = tuple(layer_sizes)
         self.dtype = np.dtype(dtype)

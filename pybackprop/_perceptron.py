@@ -4,6 +4,8 @@ How a parameter is checked is in _parameters.py, what a class label becomes in
 _targets.py, and how a network is trained in _training.py and _lbfgs.py.
 """
 
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, column_or_1d
@@ -28,6 +30,19 @@ FITTED = (
 def is_stochastic(estimator):
     """Whether the solver goes by mini-batches: partial_fit exists for those alone."""
     return estimator.solver in _core.optimizers()
+
+
+@contextmanager
+def numbers_only(name):
+    """Name the argument in the errors that Python raises where no number comes out."""
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"{name} holds a number beyond float64: {error}") from error
+    except TypeError as error:
+        if "argument must be a" not in str(error):
+            raise
+        raise TypeError(f"{name} holds what is no number: {error}") from error
 
 
 class MultilayerPerceptron(BaseEstimator):
@@ -76,16 +91,17 @@ class MultilayerPerceptron(BaseEstimator):
         self.intercepts_ = network.intercepts
 
     def _validate(self, X, y, dtype, reset):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=dtype,
-            reset=reset,
-            **self._validation_options,
-        )
+        with numbers_only("X or y"):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr", "csc"],
+                multi_output=True,
+                dtype=dtype,
+                reset=reset,
+                **self._validation_options,
+            )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
@@ -114,7 +130,12 @@ class MultilayerPerceptron(BaseEstimator):
         self.n_layers_ = len(sizes)
         self.n_iter_ = 0
         self.t_ = 0
-        return Network(sizes, **functions, dtype=X.dtype, random_state=random_state)
+        try:
+            return Network(sizes, **functions, dtype=X.dtype, random_state=random_state)
+        except OverflowError as error:
+            raise ValueError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}"
+            ) from error
 
     def _network(self):
         """The fitted network: of coefs_ and intercepts_ as they now are."""
@@ -129,13 +150,14 @@ class MultilayerPerceptron(BaseEstimator):
         """The network's outputs, or logits, for validated X."""
         check_is_fitted(self)
         network = self._network()
-        X = validate_data(
-            self,
-            X,
-            accept_sparse=["csr", "csc"],
-            dtype=network.dtype,
-            reset=False,
-        )
+        with numbers_only("X"):
+            X = validate_data(
+                self,
+                X,
+                accept_sparse=["csr", "csc"],
+                dtype=network.dtype,
+                reset=False,
+            )
         return network.outputs(X, logits)
 
     def __sklearn_tags__(self):

@@ -52,7 +52,9 @@ def require_total_weight(weights, name):
         )
     with np.errstate(over="ignore"):
         total = weights.sum()
-    if not 0 < total < np.inf:
+    if total == 0:
+        raise ValueError(f"{name} must not be zero for all samples.")
+    if total == np.inf:
         raise ValueError(
-            f"{name} must have a sum that is positive and finite. Got {total}."
+            f"{name} must have a finite sum. Got weights up to {weights.max()}."
         )

@@ -85,8 +85,7 @@ class ClassLabels:
                 "y must be labels of one output or a multilabel indicator matrix. "
                 "Got several columns of class labels."
             )
-        if classes is None:
-            classes = unique_labels(y)
+        classes = unique_labels(y if classes is None else classes)
         return cls(classes, "binary" if len(classes) <= 2 else "multiclass")
 
     @property

@@ -75,14 +75,21 @@ def fit_stochastic(model, network, X, y, sample_weight, random_state, incrementa
             print(f"Iteration {model.n_iter_}, loss = {model.loss_:.8f}")
 
         diverged = not _core.all_finite(network.parameters)
-        if diverged and validation is None:
+        if diverged and not model.early_stopping:
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may "
                 "contain large values and need to be preprocessed. This happened in "
                 f"epoch {model.n_iter_}; a smaller learning_rate_init (now "
                 f"{model.learning_rate_init}) may help too."
             )
-        _count_progress(model, network, validation, diverged)
+        if model.early_stopping:
+            score = (
+                np.nan if diverged else model._validation_score(network, *validation)
+            )
+            diverged = np.isnan(score)
+            _count_scores(model, network, score)
+        else:
+            _count_losses(model)
         optimizer.epoch_ends(model.t_)
         if diverged:
             _warn_of_divergence(model)
@@ -100,7 +107,7 @@ def fit_stochastic(model, network, X, y, sample_weight, random_state, incrementa
                 ConvergenceWarning,
                 stacklevel=2,
             )
-    if validation is not None:
+    if model.early_stopping:
         network.parameters[:] = model._best_parameters
     model._optimizer = optimizer
 
@@ -187,16 +194,17 @@ def _start_history(model, network):
         model._best_parameters = None
 
 
-def _count_progress(model, network, validation, diverged):
-    """Count epochs without progress of the validation score, or else of the loss."""
-    if validation is None:
-        if model.loss_ > model.best_loss_ - model.tol:
-            model._no_improvement_count += 1
-        else:
-            model._no_improvement_count = 0
-        model.best_loss_ = min(model.best_loss_, model.loss_)
-        return
-    score = np.nan if diverged else model._validation_score(network, *validation)
+def _count_losses(model):
+    """Count epochs in which the loss made no progress."""
+    if model.loss_ > model.best_loss_ - model.tol:
+        model._no_improvement_count += 1
+    else:
+        model._no_improvement_count = 0
+    model.best_loss_ = min(model.best_loss_, model.loss_)
+
+
+def _count_scores(model, network, score):
+    """Count epochs in which the validation score made no progress; keep the best."""
     model.validation_scores_.append(score)
     if model.verbose:
         print(f"Validation score: {score:f}")

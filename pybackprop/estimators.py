@@ -285,7 +285,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return (y == 1).reshape(-1, 1) if self.n_outputs_ == 1 else None
 
     def _validation_score(self, network, X, y, sample_weight):
-        decided = self._labels.decide(network.outputs(X))
+        y_pred = network.outputs(X)
+        if not np.isfinite(y_pred).all():
+            return np.nan
+        decided = self._labels.decide(y_pred)
         return accuracy_score(y, decided, sample_weight=sample_weight)
 
     def __sklearn_tags__(self):
@@ -520,6 +523,14 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     def _stratify_by(self, y):
         return None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        record = _core.losses().get(self.loss)
+        tags.target_tags.positive_only = (
+            record is not None and record["target_low"] >= 0
+        )
+        return tags
 
     def _validation_score(self, network, X, y, sample_weight):
         y_pred = network.outputs(X)
