@@ -1,6 +1,7 @@
 /* exp, log, tanh and what the activations and losses make of them: polynomials with fused
- * multiply-add, the same bits on every instruction set. Each has its largest error, measured over
- * the whole range by tests/c/test_exp_log_tanh.c. NaN gives NaN.
+ * multiply-add, the same bits on every instruction set. NaN gives NaN. Largest errors found in
+ * float32 and float64, in units in the last place (tests/c/test_exp_log_tanh.c holds the worst
+ * points and the bounds): exp 0.87, log 0.85, tanh 2.5, logistic 2.5, its logarithm 2.0.
  *
  * Argument reduction as in the elementary-function literature (Muller, "Elementary Functions",
  * 3rd ed., chapters 11 and 14): x = n log 2 + r with log 2 split in two, so that r is exact to
@@ -43,7 +44,8 @@ INLINE vec v_exp_tail(vec r) {
     p = v_fma(p, r, v_set1(1.0 / 40320.0));
     p = v_fma(p, r, v_set1(1.0 / 5040.0));
 #else
-    vec p = v_set1(1.0f / 5040.0f);
+    vec p = v_set1(1.0f / 40320.0f);
+    p = v_fma(p, r, v_set1(1.0f / 5040.0f));
 #endif
     p = v_fma(p, r, v_set1(REAL(1.0 / 720.0)));
     p = v_fma(p, r, v_set1(REAL(1.0 / 120.0)));
@@ -52,17 +54,20 @@ INLINE vec v_exp_tail(vec r) {
     return v_fma(p, r, v_set1(REAL(0.5)));
 }
 
-/* x = n log 2 + r. */
-INLINE vec v_reduce(vec x, vec *n) {
+/* x = n log 2 + r + lost: what r lost to rounding is worth a quarter ulp of e^r. */
+INLINE vec v_reduce(vec x, vec *n, vec *lost) {
     *n = v_sub(v_fma(x, v_set1(LOG2_E), v_set1(ROUNDER)), v_set1(ROUNDER));
-    return v_fnma(*n, v_set1(LOG_2_LOW), v_fnma(*n, v_set1(LOG_2_HIGH), x));
+    const vec exact = v_fnma(*n, v_set1(LOG_2_HIGH), x);
+    const vec r = v_fnma(*n, v_set1(LOG_2_LOW), exact);
+    *lost = v_fnma(*n, v_set1(LOG_2_LOW), v_sub(exact, r));
+    return r;
 }
 
 /* e^x. */
 INLINE vec v_exp(vec x) {
-    vec n;
-    const vec r = v_reduce(v_min(v_max(x, v_set1(EXP_LOW)), v_set1(EXP_HIGH)), &n);
-    const vec p = v_add(v_fma(v_mul(r, r), v_exp_tail(r), r), v_set1(1));
+    vec n, lost;
+    const vec r = v_reduce(v_min(v_max(x, v_set1(EXP_LOW)), v_set1(EXP_HIGH)), &n, &lost);
+    const vec p = v_add(v_add(r, v_fma(v_mul(r, r), v_exp_tail(r), lost)), v_set1(1));
     return v_scale(p, n);
 }
 
@@ -126,9 +131,9 @@ INLINE vec v_log1p_unit(vec u) {
 INLINE vec v_tanh(vec x) {
     const vec magnitude = v_abs(x);
     const vec twice = v_add(magnitude, magnitude);
-    vec n;
-    const vec r = v_reduce(v_min(twice, v_set1(2 * TANH_ONE)), &n);
-    const vec e_r_minus_1 = v_fma(v_mul(r, r), v_exp_tail(r), r);
+    vec n, lost;
+    const vec r = v_reduce(v_min(twice, v_set1(2 * TANH_ONE)), &n, &lost);
+    const vec e_r_minus_1 = v_add(r, v_fma(v_mul(r, r), v_exp_tail(r), lost));
     const vec p = v_power_of_two(n);
     const vec t = v_fma(p, e_r_minus_1, v_sub(p, v_set1(1)));
     vec y = v_div(t, v_add(t, v_set1(2)));
@@ -172,5 +177,6 @@ INLINE vec v_logistic_loss(vec y, vec z) {
 INLINE vec v_poisson_log_term(vec y, vec z, vec a) {
     const vec ratio = v_div(y, a);
     const mask usable = v_and_mask(v_gt(ratio, v_set1(0)), v_le(ratio, v_set1(REAL_MAX)));
-    return v_select(usable, v_xlogy(y, ratio), v_fnma(y, z, v_xlogy(y, y)));
+    const vec term = v_select(usable, v_mul(y, v_log(ratio)), v_fnma(y, z, v_mul(y, v_log(y))));
+    return v_select(v_eq(y, v_set1(0)), v_set1(0), term);
 }

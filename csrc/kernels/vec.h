@@ -9,7 +9,7 @@
  *     v_set1 v_neg v_abs v_add v_sub v_mul v_div v_sqrt
  *     v_fma(a, b, c)              a b + c, rounded once
  *     v_fnma(a, b, c)             c - a b, rounded once
- *     v_lt v_le v_gt v_eq v_is_nan v_and_mask v_select(mask, if true, if false)
+ *     v_lt v_le v_gt v_eq v_and_mask v_select(mask, if true, if false)
  *     v_bits_and v_bits_or        on the bit patterns
  *     v_bits_shl v_bits_shr       by the width of the mantissa field
  *     v_bits(pattern)             every lane has that bit pattern

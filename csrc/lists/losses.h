@@ -30,12 +30,12 @@ LOSS(log_loss,
     VALUE(v_neg(v_xlogy(y, a))),
     SLOPE(v_neg(v_ratio(y, a))),
     DEFAULT_OUTPUT(softmax), CANONICAL(softmax),
-    VALUE_IN_Z(v_neg(v_mul(y, z))),
+    VALUE_IN_Z(v_neg(v_select(v_eq(y, v_set1(0)), v_set1(0), v_mul(y, z)))),
     TARGETS(0, 1, 1, "numbers from 0 to 1 that sum to 1 in each row"))
 
 /* Half the Poisson deviance: y log(y / a) - y + a. */
 LOSS(poisson,
-    VALUE(v_add(v_sub(v_xlogy(y, v_ratio(y, a)), y), a)),
+    VALUE(v_add(v_sub(v_poisson_log_term(y, v_log(a), a), y), a)),
     SLOPE(v_sub(v_set1(1), v_ratio(y, a))),
     DEFAULT_OUTPUT(exp), CANONICAL(exp),
     VALUE_IN_Z(v_add(v_sub(v_poisson_log_term(y, z, a), y), a)),

@@ -5,13 +5,22 @@
 #include <math.h>
 #include <string.h>
 
-/* x^n by squaring: IEEE products only, so the same bits with every C library. */
+/* x^n by squaring. Each product keeps what rounding took from it (a fused multiply-add has it
+ * exactly), since the roundings of many squarings would show. IEEE operations only, so
+ * the same bits with every C library. */
 static double pb_power(double x, int64_t n) {
-    double power = 1;
-    for (; n > 0; n /= 2, x *= x) {
+    double power = 1, power_lost = 0, x_lost = 0;
+    for (; n > 0; n /= 2) {
         if (n % 2 == 1) {
-            power *= x;
+            const double product = power * x;
+            const double lost = fma(power, x, -product) + (power * x_lost + power_lost * x);
+            power = product + lost;
+            power_lost = lost - (power - product);
         }
+        const double square = x * x;
+        const double lost = fma(x, x, -square) + 2 * (x * x_lost);
+        x = square + lost;
+        x_lost = lost - (x - square);
     }
     return power;
 }

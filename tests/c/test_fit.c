@@ -1,0 +1,213 @@
+/* An epoch of training against plain C: the gradients are those of pb_objective, the steps, their
+ * order, their count and the loss are done here, to the bit. */
+#include "check.h"
+#include "network/network.h"
+
+enum { N_ROWS = 103, BATCH = 20, N_FEATURES = 4, N_OUTPUTS = 2, N_PARAMETERS = 37 };
+
+static const size_t sizes[] = {N_FEATURES, 5, N_OUTPUTS};
+
+/* A run of training: what an epoch takes and leaves. */
+typedef struct run {
+    pb_dtype dtype;
+    pb_network *network;
+    pb_workspace *workspace;
+    pb_optimizer optimizer;
+    double parameters[N_PARAMETERS], states[2 * N_PARAMETERS];
+} run;
+
+static void *X, *y;
+static double weights[N_ROWS];
+
+static void start(run *r, pb_dtype dtype, const pb_kernels *kernels, const char *rule,
+                  const pb_hyperparameters *h) {
+    const pb_network_spec spec = {dtype, 2, sizes, "tanh", "identity", "squared_error", 0.01};
+    memset(r, 0, sizeof *r); /* zero states are all-zero bits */
+    r->dtype = dtype;
+    CHECK_SAME(pb_network_new(&spec, &r->network), PB_OK, "network");
+    CHECK_SAME(pb_network_n_parameters(r->network), N_PARAMETERS, "parameters");
+    r->network->kernels = kernels; /* whatever this process chose */
+    CHECK_SAME(pb_workspace_new(r->network, BATCH, PB_FOR_TRAINING, &r->workspace), PB_OK, "%s",
+               rule);
+    r->optimizer = (pb_optimizer){rule, *h, 0.01, 0, r->states};
+    draw_state = 5; /* the same parameters each time */
+    fill(dtype, r->parameters, N_PARAMETERS, 0.25);
+}
+
+static void finish(run *r) {
+    pb_workspace_free(r->workspace);
+    pb_network_free(r->network);
+}
+
+/* ---- Plain C: published formulas, operation by operation --------------------------------------
+ */
+
+#define R(value) rounded(r->dtype, value)
+
+/* w += v, v = mu v - rate g; or w += mu v - rate g (Nesterov). */
+static void sgd(run *r, const double *g) {
+    const pb_hyperparameters *h = &r->optimizer.hyperparameters;
+    const double mu = R(h->momentum), rate = R(r->optimizer.learning_rate);
+    for (size_t i = 0; i < N_PARAMETERS; i++) {
+        const double step = R(rate * get(r->dtype, g, i));
+        const double v = R(R(mu * get(r->dtype, r->states, i)) - step);
+        const double change = h->nesterov ? R(R(mu * v) - step) : v;
+        put(r->dtype, r->states, i, v);
+        put(r->dtype, r->parameters, i, R(get(r->dtype, r->parameters, i) + change));
+    }
+}
+
+/* m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, w -= rate sqrt(1 - b2^t) / (1 - b1^t) m /
+ * (sqrt(v) + epsilon). What does not depend on i is computed in double and rounded once. */
+static void adam(run *r, const double *g) {
+    const pb_hyperparameters *h = &r->optimizer.hyperparameters;
+    /* The betas of these tests have few digits, so that their powers are exact however computed. */
+    const double t = (double)r->optimizer.n_steps + 1;
+    const double power_1 = pow(h->beta_1, t), power_2 = pow(h->beta_2, t);
+    const double rate = R(r->optimizer.learning_rate * sqrt(1 - power_2) / (1 - power_1));
+    const double b_1 = R(h->beta_1), c_1 = R(1 - h->beta_1), b_2 = R(h->beta_2);
+    const double c_2 = R(1 - h->beta_2), epsilon = R(h->epsilon);
+    for (size_t i = 0; i < N_PARAMETERS; i++) {
+        const double g_i = get(r->dtype, g, i);
+        const double m = R(R(b_1 * get(r->dtype, r->states, i)) + R(c_1 * g_i));
+        const double v =
+            R(R(b_2 * get(r->dtype, r->states, N_PARAMETERS + i)) + R(c_2 * R(g_i * g_i)));
+        put(r->dtype, r->states, i, m);
+        put(r->dtype, r->states, N_PARAMETERS + i, v);
+        const double change = R(R(-rate * m) / R(R(sqrt(v)) + epsilon));
+        put(r->dtype, r->parameters, i, R(get(r->dtype, r->parameters, i) + change));
+    }
+}
+
+/* Any slice of the batch, by its rows' numbers. */
+static void plain_epoch(run *r, const pb_batch *rows, double *loss) {
+    double total = 0, gradient[N_PARAMETERS];
+    size_t n_counted = 0;
+    for (size_t first = 0; first < N_ROWS; first += BATCH) {
+        int64_t numbers[BATCH];
+        size_t n = 0, n_weighing = 0;
+        for (; n < BATCH && first + n < N_ROWS; n++) {
+            numbers[n] = rows->order == NULL ? (int64_t)(first + n) : rows->order[first + n];
+            n_weighing += rows->weights == NULL || rows->weights[numbers[n]] > 0;
+        }
+        if (n_weighing == 0) {
+            continue;
+        }
+        pb_batch batch = *rows;
+        double objective = 0;
+        batch.order = numbers;
+        batch.n_rows = n;
+        CHECK_SAME(pb_objective(r->network, r->parameters, &batch, r->workspace, NULL, &objective,
+                                gradient, NULL),
+                   PB_OK, "batch at %zu", first);
+        (strcmp(r->optimizer.name, "sgd") == 0 ? sgd : adam)(r, gradient);
+        r->optimizer.n_steps++;
+        total += objective * (double)n;
+        n_counted += n;
+    }
+    *loss = total / (double)n_counted;
+}
+
+static void check_same_run(const run *actual, const run *expected, const char *what) {
+    CHECK_BITS(actual->dtype, N_PARAMETERS, actual->parameters, expected->parameters, what);
+    CHECK_BITS(actual->dtype, 2 * N_PARAMETERS, actual->states, expected->states, what);
+    CHECK_SAME(actual->optimizer.n_steps, expected->optimizer.n_steps, "%s", what);
+}
+
+/* ---- Epochs ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *rule;
+    pb_hyperparameters h;
+} rules[] = {
+    {"sgd", {.momentum = 0}},
+    {"sgd", {.momentum = 0.9}},
+    {"sgd", {.momentum = 0.9, .nesterov = 1}},
+    {"adam", {.beta_1 = 0.75, .beta_2 = 0.875, .epsilon = 1e-8}},
+    {"adam", {.beta_1 = 0, .beta_2 = 0.5, .epsilon = 1e-3}},
+};
+
+/* Two epochs, so that the second goes on from states and a step count of its own. */
+static void test_epochs(pb_dtype dtype, const pb_batch *rows, const char *what) {
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        FOR_VARIANTS(isa, dtype, kernels) {
+            run actual, expected;
+            start(&actual, dtype, kernels, rules[i].rule, &rules[i].h);
+            start(&expected, dtype, kernels, rules[i].rule, &rules[i].h);
+            for (int epoch = 0; epoch < 2; epoch++) {
+                double loss = NAN, expected_loss = 0;
+                CHECK_SAME(pb_train_epoch(actual.network, actual.parameters, &actual.optimizer,
+                                          rows, BATCH, actual.workspace, NULL, &loss),
+                           PB_OK, "%s", what);
+                plain_epoch(&expected, rows, &expected_loss);
+                CHECK(same_bits(loss, expected_loss), "loss %a, not %a: %s, %s", loss,
+                      expected_loss, rules[i].rule, what);
+                check_same_run(&actual, &expected, what);
+            }
+            finish(&actual);
+            finish(&expected);
+        }
+    }
+}
+
+/* The usual betas, early and late: from zero states one step is
+ * rate sqrt(1 - b2^t) / (1 - b1^t) (1 - b1) g / (sqrt((1 - b2) g^2) + epsilon). */
+static void test_bias_correction(void) {
+    static const int64_t times[] = {1, 2, 3, 10, 1000, 12345, 100000000};
+    static const size_t line[] = {1, 1};
+    const pb_network_spec spec = {PB_FLOAT64, 1, line, "relu", "identity", "squared_error", 0};
+    const long double b_1 = 0.9L, b_2 = 0.999L, rate = 0.001L, epsilon = 1e-8L;
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        double x = 1, target = 0, w[2] = {0.5, 0}, states[4] = {0}, loss = 0; /* g = 0.5 for both */
+        const pb_batch rows = {
+            {&x, 1, 1, NULL, NULL}, {&target, PB_TARGET_REAL, 1, 1}, NULL, NULL, 1};
+        pb_optimizer adam_at = {"adam", {0, 0, 0.9, 0.999, 1e-8}, 0.001, times[i] - 1, states};
+        pb_network *network = NULL;
+        pb_workspace *workspace = NULL;
+        CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "line");
+        CHECK_SAME(pb_workspace_new(network, 1, PB_FOR_TRAINING, &workspace), PB_OK, "line");
+        CHECK_SAME(pb_train_epoch(network, w, &adam_at, &rows, 1, workspace, NULL, &loss), PB_OK,
+                   "step %lld", (long long)times[i]);
+        const long double t = (long double)times[i];
+        const double change = (double)(-rate * sqrtl(1 - powl(b_2, t)) / (1 - powl(b_1, t)) *
+                                       (1 - b_1) * 0.5L / (sqrtl(1 - b_2) * 0.5L + epsilon));
+        CHECK_CLOSE(w[1], change, fabs(change) * 1e-12, "intercept, step %lld",
+                    (long long)times[i]);
+        CHECK_CLOSE(w[0], 0.5 + change, 1e-15, "coefficient, step %lld", (long long)times[i]);
+        CHECK_SAME(adam_at.n_steps, times[i], "count");
+        CHECK_CLOSE(loss, 0.125, 0, "loss before the step");
+        pb_workspace_free(workspace);
+        pb_network_free(network);
+    }
+}
+
+int main(void) {
+    FOR_DTYPES(dtype) {
+        int64_t order[N_ROWS];
+        X = reals(dtype, N_ROWS * N_FEATURES);
+        y = reals(dtype, N_ROWS * N_OUTPUTS);
+        fill(dtype, X, N_ROWS * N_FEATURES, 1);
+        fill(dtype, y, N_ROWS * N_OUTPUTS, 1);
+        for (size_t i = 0; i < N_ROWS; i++) {
+            order[i] = (int64_t)(i * 10 % N_ROWS); /* 103 is prime: all rows, once */
+            weights[i] = i / BATCH == 1 ? 0 : 0.25 * (double)draw_below(5); /* batch 1: nothing */
+        }
+        pb_batch rows = {
+            {X, N_FEATURES, 1, NULL, NULL}, {y, PB_TARGET_REAL, N_OUTPUTS, 1}, NULL, NULL, N_ROWS};
+        test_epochs(dtype, &rows, "rows as they lie");
+        rows.weights = weights;
+        test_epochs(dtype, &rows, "weights, and a batch without");
+        rows.order = order;
+        test_epochs(dtype, &rows, "weights and an order");
+        rows.weights = NULL;
+        rows.X.values = (const char *)X + (N_ROWS - 1) * N_FEATURES * item_size(dtype);
+        rows.X.row_stride = -N_FEATURES;
+        test_epochs(dtype, &rows, "backwards, with an order");
+        rows.order = NULL;
+        test_epochs(dtype, &rows, "backwards");
+        free(X);
+        free(y);
+    }
+    test_bias_correction();
+    return check_summary();
+}

@@ -1,0 +1,141 @@
+/* Training that is stopped, or refused: the parameters, the optimizer's states and its count are
+ * those of the last complete step. */
+#include "check.h"
+
+enum { N_ROWS = 103, BATCH = 20, N_STEPS = 6, N_FEATURES = 4, N_PARAMETERS = 33 };
+
+typedef struct run {
+    double parameters[N_PARAMETERS], states[2 * N_PARAMETERS];
+    pb_optimizer optimizer;
+    pb_status status;
+} run;
+
+static pb_network *network;
+static pb_workspace *workspace;
+static pb_dtype dtype_now;
+
+static void start(run *r, const char *rule) {
+    memset(r, 0, sizeof *r); /* zero states are all-zero bits */
+    r->optimizer = (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 0, r->states};
+    draw_state = 5; /* the same parameters each time */
+    fill(dtype_now, r->parameters, N_PARAMETERS, 0.25);
+}
+
+/* An epoch over the first n_rows rows. */
+static void train(run *r, const char *rule, const pb_batch *rows, size_t n_rows, pb_pace *pace) {
+    pb_batch some = *rows;
+    double loss = 0;
+    some.n_rows = n_rows;
+    start(r, rule);
+    r->status =
+        pb_train_epoch(network, r->parameters, &r->optimizer, &some, BATCH, workspace, pace, &loss);
+}
+
+static void check_same_run(const run *actual, const run *expected, const char *what) {
+    CHECK_BITS(dtype_now, N_PARAMETERS, actual->parameters, expected->parameters, what);
+    CHECK_BITS(dtype_now, 2 * N_PARAMETERS, actual->states, expected->states, what);
+    CHECK_SAME(actual->optimizer.n_steps, expected->optimizer.n_steps, "%s", what);
+}
+
+static int ask(void *context) {
+    int *left = context;
+    return (*left)-- == 0;
+}
+
+/* Stops at the first question, at the second, ... until an epoch is done with its questions. */
+static void test_interruption(const char *rule, const pb_batch *rows) {
+    static run after[N_STEPS + 1]; /* after 0, 1, ... steps */
+    size_t n_stopped[N_STEPS + 1] = {0};
+    int questions = 0;
+    run r;
+    start(&after[0], rule);
+    for (size_t k = 1; k <= N_STEPS; k++) {
+        train(&after[k], rule, rows, k < N_STEPS ? k * BATCH : N_ROWS, NULL);
+        CHECK_SAME(after[k].status, PB_OK, "%zu steps", k);
+        CHECK_SAME(after[k].optimizer.n_steps, k, "steps");
+    }
+    do {
+        int left = questions++;
+        pb_pace pace = {ask, &left, 0, 0};
+        train(&r, rule, rows, N_ROWS, &pace);
+        const int64_t n_steps = r.optimizer.n_steps;
+        CHECK(n_steps >= 0 && n_steps <= N_STEPS, "%lld steps", (long long)n_steps);
+        if (n_steps < 0 || n_steps > N_STEPS) {
+            return;
+        }
+        check_same_run(&r, &after[n_steps], rule);
+        n_stopped[n_steps] += r.status == PB_INTERRUPTED;
+        CHECK(r.status == PB_OK || left == -1, "went on for %d questions", -1 - left);
+    } while (r.status == PB_INTERRUPTED && questions < 1000);
+    CHECK_SAME(r.status, PB_OK, "after %d questions", questions);
+    CHECK_SAME(r.optimizer.n_steps, N_STEPS, "all steps");
+    for (size_t k = 0; k < N_STEPS; k++) {
+        CHECK(n_stopped[k] > 0, "no question was asked after %zu steps", k);
+    }
+}
+
+/* A gradient that is stopped changes nothing of the caller's but its outputs. */
+static void test_stopped_objective(const pb_batch *rows) {
+    run r;
+    start(&r, "adam");
+    const run before = r;
+    pb_batch batch = *rows;
+    double value = 0, gradient[N_PARAMETERS];
+    batch.n_rows = BATCH;
+    int left = 0;
+    pb_pace pace = {ask, &left, 0, 0};
+    CHECK_SAME(
+        pb_objective(network, r.parameters, &batch, workspace, &pace, &value, gradient, NULL),
+        PB_INTERRUPTED, "stopped at once");
+    CHECK_BITS(dtype_now, N_PARAMETERS, r.parameters, before.parameters, "stopped");
+}
+
+static void test_refusals(const pb_batch *rows) {
+    run r;
+    double loss = 0;
+    pb_workspace *too_little = NULL;
+    start(&r, "adam");
+    const run before = r;
+    CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_OBJECTIVE, &too_little), PB_OK, "scratch");
+#define EPOCH(batch, batch_size, scratch) \
+    pb_train_epoch(network, r.parameters, &r.optimizer, batch, batch_size, scratch, NULL, &loss)
+    const double zeros[N_ROWS] = {0};
+    pb_batch none = *rows;
+    none.n_rows = 0;
+    CHECK_SAME(EPOCH(&none, BATCH, workspace), PB_BAD_ARGUMENT, "no rows");
+    none = *rows;
+    none.weights = zeros;
+    CHECK_SAME(EPOCH(&none, BATCH, workspace), PB_BAD_ARGUMENT, "no weight");
+    CHECK_SAME(EPOCH(rows, 0, workspace), PB_BAD_ARGUMENT, "empty batches");
+    CHECK_SAME(EPOCH(rows, BATCH + 1, workspace), PB_BAD_ARGUMENT, "more than the scratch");
+    CHECK_SAME(EPOCH(rows, BATCH, too_little), PB_BAD_ARGUMENT, "scratch for less");
+    r.optimizer.name = "adam ";
+    CHECK_SAME(EPOCH(rows, BATCH, workspace), PB_UNKNOWN_NAME, "no such rule");
+    check_same_run(&r, &before, "refused");
+    pb_workspace_free(too_little);
+}
+
+int main(void) {
+    static const size_t sizes[] = {N_FEATURES, 4, 2, 1};
+    FOR_DTYPES(dtype) {
+        const pb_network_spec spec = {dtype, 3, sizes, "tanh", "identity", "squared_error", 0.01};
+        void *X = reals(dtype, N_ROWS * N_FEATURES), *y = reals(dtype, N_ROWS);
+        dtype_now = dtype;
+        fill(dtype, X, N_ROWS * N_FEATURES, 1);
+        fill(dtype, y, N_ROWS, 1);
+        CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
+        CHECK_SAME(pb_network_n_parameters(network), N_PARAMETERS, "parameters");
+        CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_TRAINING, &workspace), PB_OK, "scratch");
+        const pb_batch rows = {
+            {X, N_FEATURES, 1, NULL, NULL}, {y, PB_TARGET_REAL, 1, 1}, NULL, NULL, N_ROWS};
+        test_interruption("sgd", &rows);
+        test_interruption("adam", &rows);
+        test_stopped_objective(&rows);
+        test_refusals(&rows);
+        pb_workspace_free(workspace);
+        pb_network_free(network);
+        free(X);
+        free(y);
+    }
+    return check_summary();
+}
