@@ -119,7 +119,7 @@ C_SUMMARY = touch build/c/results; \
 .PHONY: c-headers c-tests
 
 c-headers:
-	$(CC) $(C_FLAGS) -fsyntax-only -x c csrc/pybackprop.h
+	@$(CC) $(C_FLAGS) -fsyntax-only -x c csrc/pybackprop.h
 	@if command -v $(CXX_OF_CC) >/dev/null; then set -x; \
 	    $(CXX_OF_CC) -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ csrc/pybackprop.h; \
 	else echo "$(CXX_OF_CC): not installed, the header is not tried as C++"; fi
@@ -137,9 +137,9 @@ $(C_LIBRARY): $(C_OBJECTS)
 
 $(C_OUT)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) -MMD -c $< -o $@
+	@$(CC) $(C_FLAGS) -MMD -c $< -o $@
 
 $(C_PROGRAMS): $(C_OUT)/%: $(C_OUT)/%.o $(C_LIBRARY)
-	$(CC) $(C_FLAGS) $^ -o $@ -lm -lpthread
+	@$(CC) $(C_FLAGS) $^ -o $@ -lm -lpthread
 
 -include $(C_OBJECTS:.o=.d) $(C_PROGRAMS:=.d)

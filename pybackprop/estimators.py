@@ -127,6 +127,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     True
     """
 
+    # By the name that scikit-learn has for both log-losses: no parameter.
+    loss = "log_loss"
     _validation_options = {}
 
     def __init__(
@@ -234,20 +236,29 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         With two classes the first column is the logistic of -z and not a difference
         from one, so that a small probability keeps its digits.
         """
-        return self._from_logits(self._outputs(X, logits=True), _core.activate)
+        return _core.activate(*self._class_logits(X))
 
     def predict_log_proba(self, X):
-        """Logarithms of ``predict_proba``, finite where that has underflowed."""
-        return self._from_logits(self._outputs(X, logits=True), _core.log_activate)
+        """Logarithms of ``predict_proba``, finite where that has underflowed.
 
-    def _from_logits(self, z, function):
+        Up to a probability of 1/2 they are computed from the logits. Above, they are
+        the logarithms of the rounded probabilities: both have the same ties.
+        """
+        activation, z = self._class_logits(X)
+        proba = _core.activate(activation, z)
+        log_of_rounded = _core.log_activate("identity", proba)
+        return np.where(proba > 0.5, log_of_rounded, _core.log_activate(activation, z))
+
+    def _class_logits(self, X):
+        """What makes probabilities of logits, and the logits, a column a class."""
+        z = self._outputs(X, logits=True)
         labels = self._class_labels()
-        if labels.kind == "binary":
-            if len(labels.classes) == 1:
-                # The only class is certain, whatever the network says.
-                return function("softmax", z)
-            z = np.hstack([-z, z])
-        return function(self.out_activation_, z)
+        if labels.kind != "binary":
+            return self.out_activation_, z
+        if len(labels.classes) == 1:
+            # The only class is certain, whatever the network says.
+            return "softmax", z
+        return "logistic", np.hstack([-z, z])
 
     def _class_labels(self):
         check_is_fitted(self)

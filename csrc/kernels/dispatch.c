@@ -3,7 +3,14 @@
  * writes the same value. */
 #include "kernels/table.h"
 
-#include <stdatomic.h>
+#if defined(_MSC_VER) && !defined(__clang__)
+/* No <stdatomic.h> in C mode; a volatile int is read and written whole. */
+typedef volatile int atomic_int;
+#    define atomic_load(place)         (*(place))
+#    define atomic_store(place, value) (*(place) = (value))
+#else
+#    include <stdatomic.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 

@@ -19,7 +19,7 @@
 ELEMENTWISE_ACTIVATION(identity,
     VALUE(z),
     SLOPE_IN_A(v_set1(1)),
-    NO_LOG, INIT_FACTOR(6), PLACES(ANYWHERE))
+    LOG(v_log(z)), INIT_FACTOR(6), PLACES(ANYWHERE))
 
 ELEMENTWISE_ACTIVATION(logistic,
     VALUE(v_logistic(z)),

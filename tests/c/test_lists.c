@@ -52,7 +52,7 @@ static void test_activations(void) {
         CHECK_SAME(try_network("identity", info.name, "squared_error"),
                    info.output ? PB_OK : PB_BAD_PLACE, "%s at the output", info.name);
 
-        double z[2] = {0.5, -0.25}, a[2];
+        double z[2] = {0.5, 0.25}, a[2]; /* positive, for the logarithm of the identity */
         CHECK_SAME(pb_activate(PB_FLOAT64, info.name, 1, 2, z, a), PB_OK, "%s", info.name);
         CHECK_SAME(pb_log_activate(PB_FLOAT64, info.name, 1, 2, z, z),
                    info.has_log ? PB_OK : PB_BAD_ARGUMENT, "log of %s", info.name);

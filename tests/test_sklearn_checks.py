@@ -1,0 +1,202 @@
+"""The conventions of scikit-learn's estimators, by its own checks.
+
+A check may fail where scikit-learn's own estimator of the same parameters fails it:
+each such failure is listed, and a test shows that this very version has it.
+"""
+
+import warnings
+
+import pytest
+from sklearn import neural_network
+from sklearn.utils.estimator_checks import (
+    estimator_checks_generator,
+    parametrize_with_checks,
+)
+
+import pybackprop
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*batch_size")
+SGD = {"solver": "sgd", "hidden_layer_sizes": 20, "learning_rate_init": 0.05}
+CONFIGURATIONS = {
+    "adam": {"max_iter": 100},
+    "sgd": SGD | {"learning_rate_init": 0.02, "max_iter": 100},
+    "sgd_without_momentum": SGD | {"momentum": 0, "max_iter": 100},
+    "sgd_momentum": SGD
+    | {"momentum": 0.5, "nesterovs_momentum": False, "max_iter": 100},
+    "sgd_invscaling": SGD
+    | {"learning_rate": "invscaling", "power_t": 0.1, "max_iter": 100},
+    "sgd_adaptive": SGD
+    | {"learning_rate": "adaptive", "activation": "tanh", "max_iter": 100},
+    "lbfgs": {"solver": "lbfgs", "max_iter": 50},
+    "lbfgs_logistic": {
+        "solver": "lbfgs",
+        "activation": "logistic",
+        "alpha": 1,
+        "hidden_layer_sizes": (10,),
+        "max_iter": 50,
+    },
+    "lbfgs_no_hidden_layer": {
+        "solver": "lbfgs",
+        "hidden_layer_sizes": (),
+        "max_iter": 50,
+    },
+    "lbfgs_warm_start": {
+        "solver": "lbfgs",
+        "warm_start": True,
+        "alpha": 1,
+        "max_iter": 50,
+    },
+    "no_hidden_layer": {
+        "hidden_layer_sizes": (),
+        "learning_rate_init": 0.05,
+        "max_iter": 100,
+    },
+    "two_hidden_layers": {
+        "hidden_layer_sizes": (15, 10),
+        "activation": "tanh",
+        "learning_rate_init": 0.01,
+        "max_iter": 50,
+    },
+    "identity": {
+        "hidden_layer_sizes": 20,
+        "activation": "identity",
+        "learning_rate_init": 0.01,
+        "max_iter": 50,
+    },
+    "small_batches": {
+        "batch_size": 8,
+        "hidden_layer_sizes": (20,),
+        "learning_rate_init": 0.005,
+        "max_iter": 30,
+    },
+    "no_shuffle": {
+        "batch_size": 16,
+        "shuffle": False,
+        "alpha": 0.1,
+        "hidden_layer_sizes": (20,),
+        "learning_rate_init": 0.01,
+        "max_iter": 30,
+    },
+    "early_stopping": {
+        "early_stopping": True,
+        "validation_fraction": 0.3,
+        "learning_rate_init": 0.01,
+        "max_iter": 50,
+    },
+    "warm_start": {"warm_start": True, "learning_rate_init": 0.003, "max_iter": 50},
+}
+REGRESSOR_CONFIGURATIONS = {
+    "poisson": {
+        "loss": "poisson",
+        "hidden_layer_sizes": 20,
+        "learning_rate_init": 0.01,
+        "max_iter": 100,
+    },
+    "lbfgs_poisson": {"loss": "poisson", "solver": "lbfgs", "max_iter": 50},
+}
+
+WEIGHTS_DENSE = "check_sample_weight_equivalence_on_dense_data"
+WEIGHTS_SPARSE = "check_sample_weight_equivalence_on_sparse_data"
+BATCHES = "rows of weight zero, or repeated, fill other batches than no or one row"
+SPLIT = "rows of weight zero take part in the choice of the validation set"
+CONTINUES = "a warm start is meant to go on from the last fit, not to repeat it"
+NO_PARTIAL = "partial_fit refuses early_stopping, as scikit-learn's does"
+EXPECTED = {
+    "MLPClassifier": {
+        "sgd_invscaling": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
+        "small_batches": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
+        "no_shuffle": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
+        "early_stopping": {
+            WEIGHTS_DENSE: SPLIT,
+            WEIGHTS_SPARSE: SPLIT,
+            "check_fit_score_takes_y": NO_PARTIAL,
+            "check_n_features_in_after_fitting": NO_PARTIAL,
+            "check_estimators_partial_fit_n_features": NO_PARTIAL,
+        },
+        "warm_start": {
+            "check_classifiers_multilabel_representation_invariance": CONTINUES,
+            "check_supervised_y_2d": CONTINUES,
+        },
+        "lbfgs_warm_start": {
+            "check_classifiers_multilabel_representation_invariance": CONTINUES,
+        },
+    },
+    "MLPRegressor": {
+        "sgd_invscaling": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
+        "small_batches": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
+        "no_shuffle": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
+        "early_stopping": {
+            WEIGHTS_DENSE: SPLIT,
+            WEIGHTS_SPARSE: SPLIT,
+            "check_fit_score_takes_y": NO_PARTIAL,
+            "check_n_features_in_after_fitting": NO_PARTIAL,
+            "check_estimators_partial_fit_n_features": NO_PARTIAL,
+        },
+        "warm_start": {"check_supervised_y_2d": CONTINUES},
+        "lbfgs_warm_start": {"check_supervised_y_2d": CONTINUES},
+    },
+}
+
+
+def make_estimator(package, kind, name):
+    configurations = CONFIGURATIONS
+    if kind == "MLPRegressor":
+        configurations = CONFIGURATIONS | REGRESSOR_CONFIGURATIONS
+    return getattr(package, kind)(**configurations[name])
+
+
+CLASSIFIERS = {
+    n: make_estimator(pybackprop, "MLPClassifier", n) for n in CONFIGURATIONS
+}
+REGRESSORS = {
+    name: make_estimator(pybackprop, "MLPRegressor", name)
+    for name in CONFIGURATIONS | REGRESSOR_CONFIGURATIONS
+}
+
+
+def expected_failures(estimator):
+    """The list of the configuration of which this is the estimator."""
+    kind = type(estimator).__name__
+    estimators = CLASSIFIERS if kind == "MLPClassifier" else REGRESSORS
+    (name,) = (n for n, e in estimators.items() if e is estimator)
+    return EXPECTED[kind].get(name, {})
+
+
+@parametrize_with_checks(
+    list(CLASSIFIERS.values()), expected_failed_checks=expected_failures
+)
+def test_classifier_keeps_the_conventions(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    list(REGRESSORS.values()), expected_failed_checks=expected_failures
+)
+def test_regressor_keeps_the_conventions(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "check_name"),
+    [
+        (kind, name, check_name)
+        for kind, configurations in EXPECTED.items()
+        for name, checks in configurations.items()
+        for check_name in checks
+    ],
+)
+def test_scikit_learn_shows_each_failure_that_is_expected(kind, name, check_name):
+    failures = []
+    for _, check in estimator_checks_generator(
+        make_estimator(neural_network, kind, name)
+    ):
+        if check.func.__name__ == check_name:
+            # scikit-learn checks some of its own classes with other parameters.
+            estimator = make_estimator(neural_network, kind, name)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    check(estimator)
+                except Exception as failure:
+                    failures.append(failure)
+    assert failures
