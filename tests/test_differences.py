@@ -354,3 +354,112 @@ def test_ctrl_c_is_swallowed_by_scikit_learn():
     outcome, left = press_ctrl_c("sklearn.neural_network", "MLPClassifier", "sgd")
     assert outcome == "returned"
     assert left.startswith("changed")
+
+
+# ------------------------------------------------------- rows of weight zero are out
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_row_of_weight_zero_is_left_out_even_where_it_overflows(name, solver):
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((30, 3)), np.arange(30) % 2
+    X[7] = 1e308
+    weights = np.ones(30)
+    weights[7] = 0
+    keep = weights > 0
+    params = {"hidden_layer_sizes": (5,), "random_state": 0, "max_iter": 5}
+    params |= {"batch_size": 30, "shuffle": False, "solver": solver}
+    ours = fit(pybackprop, name, X, y, weights, **params)
+    without = fit(pybackprop, name, X[keep], y[keep], **(params | {"batch_size": 29}))
+    assert_allclose(ours.loss_curve_, without.loss_curve_, rtol=1e-14)
+    if name == "MLPClassifier":
+        return  # scikit-learn's saturates and clips, so nothing overflows there
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            theirs = fit(neural_network, name, X, y, weights, **params)
+        except ValueError as error:
+            assert "non-finite" in str(error)
+        else:
+            assert not np.isfinite(theirs.loss_)
+
+
+# --------------------------------------------------------- a fit succeeds or leaves
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_fit_that_raises_leaves_the_estimator_as_it_was(name):
+    X, y = np.random.RandomState(0).standard_normal((20, 2)), np.arange(20) % 2
+    params = {"solver": "sgd", "random_state": 0, "max_iter": 20, "activation": "relu"}
+    diverging = {"learning_rate_init": 1e300}
+    for package, is_left in ((pybackprop, True), (neural_network, False)):
+        model = fit(package, name, X, y, **params)
+        before = [coef.copy() for coef in model.coefs_]
+        model.set_params(**diverging)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(ValueError, match="non-finite"):
+                model.fit(X, y)
+        same = all(map(np.array_equal, model.coefs_, before))
+        assert same is is_left
+
+
+def test_divergence_ends_an_early_stopped_fit_in_that_epoch():
+    X = np.random.RandomState(0).standard_normal((50, 2))
+    params = {"solver": "sgd", "random_state": 0, "activation": "identity"}
+    params |= {"learning_rate_init": 10.0, "early_stopping": True, "max_iter": 40}
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = fit(pybackprop, "MLPRegressor", X, X[:, 0], **params)
+        theirs = fit(neural_network, "MLPRegressor", X, X[:, 0], **params)
+    assert np.isnan(ours.validation_scores_[-1])
+    assert not np.isnan(ours.validation_scores_[:-1]).any()
+    assert np.isnan(theirs.validation_scores_).sum() > 1
+    first = np.flatnonzero(np.isnan(theirs.validation_scores_))[0]
+    assert len(ours.validation_scores_) == first + 1
+
+
+# ---------------------------------------------------------------- float32 stays so
+def test_a_float32_network_computes_in_float32_whatever_it_is_given():
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((30, 3)), rng.standard_normal(30)
+    for package, expected in ((pybackprop, "float32"), (neural_network, "float64")):
+        model = fit(
+            package, "MLPRegressor", X.astype("float32"), y, random_state=0, max_iter=5
+        )
+        assert model.coefs_[0].dtype == np.float32
+        assert model.predict(X).dtype == expected
+        lbfgs = fit(
+            package,
+            "MLPRegressor",
+            X.astype("float32"),
+            y,
+            random_state=0,
+            max_iter=5,
+            solver="lbfgs",
+        )
+        assert lbfgs.coefs_[0].dtype == expected
+        assert hasattr(lbfgs, "loss_curve_") is (package is pybackprop)
+
+
+# ------------------------------------------------------------- refused, not ignored
+def test_a_warm_start_with_other_layer_sizes_is_refused():
+    X, y = np.random.RandomState(0).standard_normal((30, 3)), np.arange(30.0)
+    params = {"warm_start": True, "random_state": 0, "max_iter": 3}
+    theirs = fit(neural_network, "MLPRegressor", X, y, **params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        theirs.set_params(hidden_layer_sizes=(7,)).fit(X, y)
+    assert theirs.coefs_[0].shape == (3, 100)  # ignored without a word
+    ours = fit(pybackprop, "MLPRegressor", X, y, **params)
+    ours.set_params(hidden_layer_sizes=(7,))
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(7,\).*\[3, 100, 1\]"):
+        ours.fit(X, y)
+    assert ours.coefs_[0].shape == (3, 100)
+
+
+def test_a_negative_target_of_the_poisson_loss_is_refused():
+    X = np.random.RandomState(0).standard_normal((30, 3))
+    y = np.r_[np.ones(29), -1.0]
+    params = {"loss": "poisson", "random_state": 0, "max_iter": 3}
+    theirs = fit(neural_network, "MLPRegressor", X, y, **params)
+    assert np.isnan(theirs.loss_)
+    with pytest.raises(ValueError, match=r"y must be .*>= 0 .*'poisson'.*-1"):
+        fit(pybackprop, "MLPRegressor", X, y, **params)
