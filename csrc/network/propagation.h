@@ -4,7 +4,7 @@
 
 #include "network/workspace.h"
 
-/* C = A B in stripes of columns, asking `pace` between them. */
+/* C = A B in stripes of rows and columns, asking `pace` between them. */
 pb_status pb_paced_product(const pb_network *network, const pb_product *product, void *scratch,
                            pb_pace *pace);
 

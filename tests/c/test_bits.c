@@ -80,10 +80,10 @@ static void test_every_instruction_set(void) {
 
 /* ---- Stripes --------------------------------------------------------------------------------- */
 
-/* One layer, wide enough to be cut: Z = X W + b, and with squared error and y = 0, so that Delta is
- * Z, dF/dW = X^T Z / S, each element one chain. */
+/* One layer, large enough to be cut in columns and in rows, both ways: Z = X W + b, and with
+ * squared error and y = 0, so that Delta is Z, dF/dW = X^T Z / S, each element one chain. */
 static void test_stripes(pb_dtype dtype) {
-    enum { N = 256, N_FEATURES = 130, N_OUTPUTS = 300 };
+    enum { N = 50, N_FEATURES = 6000, N_OUTPUTS = 200 };
     static const size_t sizes[] = {N_FEATURES, N_OUTPUTS};
     const pb_network_spec spec = {dtype, 1, sizes, "tanh", "identity", "squared_error", 0};
     pb_network *network = NULL;
