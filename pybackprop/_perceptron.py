@@ -15,8 +15,9 @@ from pybackprop import _core
 from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._parameters import check_parameters, layer_sizes
 from pybackprop._sample_weight import check_sample_weight
+from pybackprop._sparse import canonical_rows
 from pybackprop._training import fit_stochastic
-from pybackprop.network import Network, canonical_rows
+from pybackprop.network import Network
 
 # What a fit writes.  A fit that starts anew starts without any of them.
 FITTED = (

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse
 from sklearn.utils import check_array, check_random_state
 
 from pybackprop import _core
 from pybackprop._initialization import draw_initial_parameters
 from pybackprop._sample_weight import check_sample_weight
+from pybackprop._sparse import canonical_rows
 from pybackprop._targets import check_target_domain
 
 
@@ -244,23 +244,14 @@ class Network:
         ]
 
     def _check_X(self, X):
-        X = check_array(X, accept_sparse="csr", dtype=self.dtype, input_name="X")
+        X = check_array(
+            X, accept_sparse=["csr", "csc"], dtype=self.dtype, input_name="X"
+        )
         if X.shape[1] != self.layer_sizes[0]:
             raise ValueError(
                 f"X must have {self.layer_sizes[0]} features. Got {X.shape[1]}."
             )
         return canonical_rows(X)
-
-
-def canonical_rows(X):
-    """Dense X as it is; sparse X as CSR with sorted, unique column indices."""
-    if not scipy.sparse.issparse(X):
-        return X
-    rows = X.tocsr()
-    if not rows.has_canonical_format:
-        rows = rows.copy() if rows is X else rows
-        rows.sum_duplicates()
-    return rows
 
 
 def _check_layers(coefs, intercepts):

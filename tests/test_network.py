@@ -186,7 +186,6 @@ def test_a_corrupted_sparse_matrix_is_refused_before_it_is_read(net):
         ("indptr", [1, 1, 2]),
     ]:
         X = scipy.sparse.csr_matrix(np.eye(5)[:2])
-        X.has_sorted_indices = X.has_canonical_format = True
         setattr(X, name, np.array(values, dtype=np.int32))
-        with pytest.raises(ValueError, match="corrupted|index|indices|indptr"):
+        with pytest.raises(ValueError, match="X is a corrupted CSR matrix"):
             net.predict(X)
