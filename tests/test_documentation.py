@@ -1,0 +1,44 @@
+"""What the documents show works as shown."""
+
+import doctest
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import pybackprop
+from pybackprop import estimators
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_examples_of_docstrings():
+    failed, attempted = doctest.testmod(estimators)
+    assert failed == 0
+    assert attempted > 0
+
+
+def test_the_blocks_of_the_readme(capsys):
+    if not README.exists():
+        pytest.skip("needs the source tree")
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    score, canonical, other = capsys.readouterr().out.splitlines()
+    assert float(score) > 0.9
+    delta, difference = re.findall(r"\[\[(.*?)\]\]", canonical)
+    assert delta == difference
+    delta, difference = re.findall(r"\[\[(.*?)\]\]", other)
+    assert delta != difference
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor", "Network"])
+def test_every_parameter_is_documented(name):
+    cls = getattr(pybackprop, name)
+    documented = cls.__doc__.split("Attributes\n")[0]
+    for parameter in inspect.signature(cls).parameters:
+        assert re.search(
+            rf"^    (\w+, )?{parameter}\b.* : ", documented, re.MULTILINE
+        ), parameter
