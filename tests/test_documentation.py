@@ -37,8 +37,8 @@ def test_the_blocks_of_the_readme(capsys):
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor", "Network"])
 def test_every_parameter_is_documented(name):
     cls = getattr(pybackprop, name)
-    documented = cls.__doc__.split("Attributes\n")[0]
+    documented = inspect.getdoc(cls).split("Attributes\n")[0]
     for parameter in inspect.signature(cls).parameters:
-        assert re.search(
-            rf"^    (\w+, )?{parameter}\b.* : ", documented, re.MULTILINE
-        ), parameter
+        assert re.search(rf"^(\w+, )?{parameter}\b.* : ", documented, re.MULTILINE), (
+            parameter
+        )
