@@ -54,7 +54,7 @@ def only_the_core_binds_the_header(root):
         root,
         *PARTS[1:4],
         suffixes=C | PYTHON,
-        but=["pybackprop/_core.pyx"],
+        but=["pybackprop/_core.pxd", "pybackprop/_core.pyx"],
     )
 
 
@@ -173,7 +173,7 @@ def only_the_core_is_cython(root):
         root,
         *PARTS[1:],
         suffixes=PYTHON,
-        but=["pybackprop/_core.pyx"],
+        but=["pybackprop/_core.pxd", "pybackprop/_core.pyx"],
     ) + lines_with(
         r"^\s*(from|import)\s+(pybackprop|\.)",
         root,

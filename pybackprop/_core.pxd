@@ -1,0 +1,161 @@
+# cython: language_level=3
+"""The C header as Cython sees it: csrc/pybackprop.h, in its order."""
+
+from libc.stdint cimport int32_t, int64_t
+
+
+cdef extern from "pybackprop.h" nogil:
+    ctypedef enum pb_status:
+        PB_OK
+        PB_NO_MEMORY
+        PB_TOO_LARGE
+        PB_INTERRUPTED
+    const char *pb_status_message(pb_status status)
+
+    ctypedef enum pb_dtype:
+        PB_FLOAT32
+        PB_FLOAT64
+
+    ctypedef struct pb_activation_info:
+        const char *name
+        int hidden
+        int output
+        int rowwise
+        int has_log
+        double init_factor
+
+    ctypedef struct pb_loss_info:
+        const char *name
+        const char *default_output
+        const char *canonical_output
+        const char *target_domain
+        double target_low
+        double target_high
+        int rows_sum_to_one
+
+    ctypedef struct pb_optimizer_info:
+        const char *name
+        int n_states
+
+    pb_status pb_activation_at(size_t index, pb_activation_info *info)
+    pb_status pb_loss_at(size_t index, pb_loss_info *info)
+    pb_status pb_optimizer_at(size_t index, pb_optimizer_info *info)
+    pb_status pb_schedule_at(size_t index, const char **name)
+    pb_status pb_isa_at(size_t index, const char **name, int *runnable)
+    pb_status pb_isa_chosen(const char **name)
+    const char *pb_compiler()
+
+    ctypedef struct pb_network:
+        pass
+
+    ctypedef struct pb_network_spec:
+        pb_dtype dtype
+        size_t n_layers
+        const size_t *layer_sizes
+        const char *activation
+        const char *output_activation
+        const char *loss
+        double alpha
+
+    pb_status pb_network_new(const pb_network_spec *spec, pb_network **network)
+    void pb_network_free(pb_network *network)
+    size_t pb_network_n_parameters(const pb_network *network)
+    pb_status pb_network_layer(const pb_network *network, size_t layer, size_t *coefs_offset,
+                               size_t *intercepts_offset)
+
+    ctypedef struct pb_samples:
+        const void *values
+        ptrdiff_t row_stride
+        ptrdiff_t column_stride
+        const int64_t *indptr
+        const int32_t *indices
+
+    ctypedef enum pb_target_kind:
+        PB_TARGET_REAL
+        PB_TARGET_INDICATOR
+        PB_TARGET_CLASS
+
+    ctypedef struct pb_targets:
+        const void *values
+        pb_target_kind kind
+        ptrdiff_t row_stride
+        ptrdiff_t column_stride
+
+    ctypedef struct pb_batch:
+        pb_samples X
+        pb_targets y
+        const double *weights
+        const int64_t *order
+        size_t n_rows
+
+    ctypedef struct pb_pace:
+        int (*ask)(void *context) noexcept
+        void *context
+        double interval
+        double last
+
+    ctypedef struct pb_workspace:
+        pass
+
+    ctypedef enum pb_purpose:
+        PB_FOR_PREDICTION
+        PB_FOR_OBJECTIVE
+        PB_FOR_TRAINING
+
+    pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
+                               pb_workspace **workspace)
+    void pb_workspace_free(pb_workspace *workspace)
+
+    ctypedef enum pb_prediction:
+        PB_PREDICT_OUTPUT
+        PB_PREDICT_LOGITS
+
+    pb_status pb_predict(const pb_network *network, const void *parameters, const pb_samples *X,
+                         size_t n_rows, pb_prediction what, pb_workspace *workspace,
+                         pb_pace *pace, void *out)
+
+    ctypedef struct pb_trace:
+        void **z
+        void **a
+        void **delta
+
+    pb_status pb_trace_forward(const pb_network *network, const void *parameters,
+                               const pb_samples *X, size_t n_rows, pb_workspace *workspace,
+                               pb_pace *pace, const pb_trace *trace)
+
+    pb_status pb_objective(const pb_network *network, const void *parameters,
+                           const pb_batch *batch, pb_workspace *workspace, pb_pace *pace,
+                           double *objective, void *gradient, const pb_trace *trace)
+
+    ctypedef struct pb_hyperparameters:
+        double momentum
+        int nesterov
+        double beta_1
+        double beta_2
+        double epsilon
+
+    ctypedef struct pb_optimizer:
+        const char *name
+        pb_hyperparameters hyperparameters
+        double learning_rate
+        int64_t n_steps
+        void *states
+
+    pb_status pb_train_epoch(const pb_network *network, void *parameters,
+                             pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
+                             pb_workspace *workspace, pb_pace *pace, double *loss)
+
+    ctypedef struct pb_schedule:
+        const char *name
+        double learning_rate_init
+        double power_t
+
+    pb_status pb_schedule_after_epoch(const pb_schedule *schedule, int64_t n_samples,
+                                      double *learning_rate)
+    pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate)
+
+    pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows,
+                          size_t n_columns, const void *z, void *a)
+    pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
+                              size_t n_columns, const void *z, void *log_a)
+    pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite)
