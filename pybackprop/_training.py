@@ -33,63 +33,34 @@ def fit_stochastic(model, network, X, y, sample_weight, random_state, incrementa
         One epoch only, with the optimizer as the last call left it.
     """
     optimizer = _optimizer(model, network, incremental)
-    validation = None
-    train_rows = None
-    n_samples = X.shape[0]
+    rows, validation = None, None
     if model.early_stopping:
         if incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        train_rows, validation = _split(model, X, y, sample_weight, random_state)
-        n_samples = len(train_rows)
+        rows, validation = _split(model, X, y, sample_weight, random_state)
+    n_samples = X.shape[0] if rows is None else len(rows)
     batch_size = _batch_size(model.batch_size, n_samples)
     _start_history(model, network)
 
     samples = _core.Samples(X, network.dtype)
     targets = _core.Targets(y, network.dtype)
     workspace = _core.training_workspace(network.core, batch_size)
-    positions = np.arange(n_samples)
-
-    model.n_iter_ = 0
-    model.stopping_reason_ = "the number of epochs asked for was reached"
-    while model.n_iter_ < model.max_iter:
-        if model.shuffle:
-            # One permutation an epoch, applied to the order of the last one.
-            permutation = np.arange(n_samples)
-            random_state.shuffle(permutation)
-            positions = positions[permutation]
-        order = positions if train_rows is None else train_rows[positions]
+    epochs = range(1, 2 if incremental else model.max_iter + 1)
+    orders = _orders(n_samples, rows, model.shuffle, random_state)
+    for epoch, order in zip(epochs, orders, strict=False):
         model.loss_ = network.core.train_epoch(
             network.parameters,
             optimizer,
             samples,
             targets,
             sample_weight,
-            np.ascontiguousarray(order, dtype=np.int64) if _is_ordered(model) else None,
+            order,
             batch_size,
             workspace,
         )
-        model.n_iter_ += 1
+        model.n_iter_ = epoch
         model.t_ += n_samples
-        model.loss_curve_.append(model.loss_)
-        if model.verbose:
-            print(f"Iteration {model.n_iter_}, loss = {model.loss_:.8f}")
-
-        diverged = not _core.all_finite(network.parameters)
-        if diverged and not model.early_stopping:
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may "
-                "contain large values and need to be preprocessed. This happened in "
-                f"epoch {model.n_iter_}; a smaller learning_rate_init (now "
-                f"{model.learning_rate_init}) may help too."
-            )
-        if model.early_stopping:
-            score = (
-                np.nan if diverged else model._validation_score(network, *validation)
-            )
-            diverged = np.isnan(score)
-            _count_scores(model, network, score)
-        else:
-            _count_losses(model)
+        diverged = _judge_epoch(model, network, validation)
         optimizer.epoch_ends(model.t_)
         if diverged:
             _warn_of_divergence(model)
@@ -98,9 +69,9 @@ def fit_stochastic(model, network, X, y, sample_weight, random_state, incrementa
             if _stops_on_plateau(model, optimizer):
                 break
             model._no_improvement_count = 0
-        if incremental:
-            break
-        if model.n_iter_ == model.max_iter:
+    else:
+        model.stopping_reason_ = "the number of epochs asked for was reached"
+        if not incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({model.max_iter}) "
                 "reached and the optimization hasn't converged yet.",
@@ -112,9 +83,19 @@ def fit_stochastic(model, network, X, y, sample_weight, random_state, incrementa
     model._optimizer = optimizer
 
 
-def _is_ordered(model):
-    """Whether rows are taken in an order other than the table's."""
-    return model.shuffle or model.early_stopping
+def _orders(n_samples, rows, shuffle, random_state):
+    """The rows of each epoch in turn; None stands for all, in the table's order."""
+    positions = np.arange(n_samples, dtype=np.int64)
+    while True:
+        if shuffle:
+            # One permutation an epoch, applied to the order of the last one.
+            permutation = np.arange(n_samples)
+            random_state.shuffle(permutation)
+            positions = positions[permutation]
+        if rows is not None:
+            yield rows[positions]
+        else:
+            yield positions if shuffle else None
 
 
 def _optimizer(model, network, incremental):
@@ -151,7 +132,7 @@ def _batch_size(batch_size, n_samples):
 def _split(model, X, y, sample_weight, random_state):
     """Rows to train on, and (X, y, sample_weight) of the rows to validate on."""
     train_rows, validation_rows = train_test_split(
-        np.arange(X.shape[0]),
+        np.arange(X.shape[0], dtype=np.int64),
         random_state=random_state,
         test_size=model.validation_fraction,
         stratify=model._stratify_by(y),
@@ -192,6 +173,30 @@ def _start_history(model, network):
         model.validation_scores_ = None
         model.best_validation_score_ = None
         model._best_parameters = None
+
+
+def _judge_epoch(model, network, validation):
+    """Record an epoch and count those without progress; whether training diverged.
+
+    Raises ValueError for a divergence that leaves no weights to go back to.
+    """
+    model.loss_curve_.append(model.loss_)
+    if model.verbose:
+        print(f"Iteration {model.n_iter_}, loss = {model.loss_:.8f}")
+    diverged = not _core.all_finite(network.parameters)
+    if model.early_stopping:
+        score = np.nan if diverged else model._validation_score(network, *validation)
+        _count_scores(model, network, score)
+        return np.isnan(score)
+    if diverged:
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may "
+            "contain large values and need to be preprocessed. This happened in "
+            f"epoch {model.n_iter_}; a smaller learning_rate_init (now "
+            f"{model.learning_rate_init}) may help too."
+        )
+    _count_losses(model)
+    return False
 
 
 def _count_losses(model):
