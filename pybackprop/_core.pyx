@@ -6,6 +6,7 @@ type and consistent shapes (they are checked, since C trusts them); the callers 
 """
 
 import threading
+from functools import cache
 
 import numpy as np
 
@@ -27,8 +28,9 @@ cdef int check(pb_status status) except -1:
     raise ValueError(message)
 
 
-# ---- What this build can do ------------------------------------------------------------------
+# ---- What this build can do: read once, and not to be changed ---------------------------------
 
+@cache
 def activations():
     """Records of the activations, by name, in the order of the core's list."""
     cdef pb_activation_info info
@@ -44,6 +46,7 @@ def activations():
     return records
 
 
+@cache
 def losses():
     """Records of the losses, by name."""
     cdef pb_loss_info info
@@ -61,6 +64,7 @@ def losses():
     return records
 
 
+@cache
 def optimizers():
     """Records of the update rules, by name."""
     cdef pb_optimizer_info info
@@ -70,6 +74,7 @@ def optimizers():
     return records
 
 
+@cache
 def schedules():
     """Names of the learning rate schedules."""
     cdef const char *name

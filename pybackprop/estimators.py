@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
@@ -228,7 +227,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def predict(self, X):
         """Predicted labels, of shape (n_samples,) or (n_samples, n_labels)."""
-        return self._class_labels().decode(self._outputs(X))
+        y_pred = self._outputs(X)
+        return self._labels.decode(y_pred)
 
     def predict_proba(self, X):
         """Probabilities of the classes, of shape (n_samples, n_classes).
@@ -252,17 +252,12 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _class_logits(self, X):
         """What makes probabilities of logits, and the logits, a column a class."""
         z = self._outputs(X, logits=True)
-        labels = self._class_labels()
-        if labels.kind != "binary":
+        if self._labels.kind != "binary":
             return self.out_activation_, z
-        if len(labels.classes) == 1:
+        if len(self._labels.classes) == 1:
             # The only class is certain, whatever the network says.
             return "softmax", z
         return "logistic", np.hstack([-z, z])
-
-    def _class_labels(self):
-        check_is_fitted(self)
-        return self._labels
 
     def _check_targets(self, y, dtype, incremental, classes):
         """The labels as numbers, and the loss to fit them by."""
