@@ -163,7 +163,7 @@ typedef struct pb_pace {
     int (*ask)(void *context);
     void *context;
     double interval;
-    double last; /* the library's: set to 0 before the first use */
+    double last; /* when it last asked, in seconds of UTC; 0 at first makes it ask at once */
 } pb_pace;
 
 /* ---- Scratch ------------------------------------------------------------------------------- */

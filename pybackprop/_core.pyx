@@ -6,6 +6,7 @@ type and consistent shapes (they are checked, since C trusts them); the callers 
 """
 
 import threading
+import time
 from functools import cache
 
 import numpy as np
@@ -218,6 +219,8 @@ cdef class Pace:
             self.c.ask = handle_signals
             self.c.context = <void *>self
             self.c.interval = 0.05
+            # Python has just had its chance: the first question is due an interval from now.
+            self.c.last = time.time()
 
     cdef int finish(self, pb_status status) except -1:
         if status == PB_INTERRUPTED:

@@ -101,18 +101,23 @@ BATCHES = "rows of weight zero, or repeated, fill other batches than no or one r
 SPLIT = "rows of weight zero take part in the choice of the validation set"
 CONTINUES = "a warm start is meant to go on from the last fit, not to repeat it"
 NO_PARTIAL = "partial_fit refuses early_stopping, as scikit-learn's does"
+COUNTS = "invscaling counts samples, and a row of weight zero is one"
+WEIGHTS_AND_BATCHES = {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES}
+OF_BOTH = {
+    "sgd_invscaling": {WEIGHTS_DENSE: COUNTS, WEIGHTS_SPARSE: COUNTS},
+    "small_batches": WEIGHTS_AND_BATCHES,
+    "no_shuffle": WEIGHTS_AND_BATCHES,
+    "early_stopping": {
+        WEIGHTS_DENSE: SPLIT,
+        WEIGHTS_SPARSE: SPLIT,
+        "check_fit_score_takes_y": NO_PARTIAL,
+        "check_n_features_in_after_fitting": NO_PARTIAL,
+        "check_estimators_partial_fit_n_features": NO_PARTIAL,
+    },
+}
 EXPECTED = {
-    "MLPClassifier": {
-        "sgd_invscaling": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
-        "small_batches": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
-        "no_shuffle": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
-        "early_stopping": {
-            WEIGHTS_DENSE: SPLIT,
-            WEIGHTS_SPARSE: SPLIT,
-            "check_fit_score_takes_y": NO_PARTIAL,
-            "check_n_features_in_after_fitting": NO_PARTIAL,
-            "check_estimators_partial_fit_n_features": NO_PARTIAL,
-        },
+    "MLPClassifier": OF_BOTH
+    | {
         "warm_start": {
             "check_classifiers_multilabel_representation_invariance": CONTINUES,
             "check_supervised_y_2d": CONTINUES,
@@ -121,17 +126,8 @@ EXPECTED = {
             "check_classifiers_multilabel_representation_invariance": CONTINUES,
         },
     },
-    "MLPRegressor": {
-        "sgd_invscaling": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
-        "small_batches": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
-        "no_shuffle": {WEIGHTS_DENSE: BATCHES, WEIGHTS_SPARSE: BATCHES},
-        "early_stopping": {
-            WEIGHTS_DENSE: SPLIT,
-            WEIGHTS_SPARSE: SPLIT,
-            "check_fit_score_takes_y": NO_PARTIAL,
-            "check_n_features_in_after_fitting": NO_PARTIAL,
-            "check_estimators_partial_fit_n_features": NO_PARTIAL,
-        },
+    "MLPRegressor": OF_BOTH
+    | {
         "warm_start": {"check_supervised_y_2d": CONTINUES},
         "lbfgs_warm_start": {"check_supervised_y_2d": CONTINUES},
     },

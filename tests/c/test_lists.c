@@ -82,7 +82,7 @@ static void test_losses(void) {
     }
 }
 
-/* The pairs that mathematics.md calls canonical. */
+/* The pairs whose Jacobian cancels against the slope. */
 static void test_canonical_pairs(void) {
     static const char *const pairs[][2] = {
         {"squared_error", "identity"},

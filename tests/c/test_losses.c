@@ -4,31 +4,9 @@
  * The formulas are this test's own. A row of the list that has none here gets the checks on bits
  * only, and test_gradient.c's finite differences. */
 #include "check.h"
+#include "formulas.h"
 
-/* l, by name, from y and a; `scale` is the size of the terms that the loss is a sum of. */
-static int plain_value(const char *name, long double y, long double a, long double *l,
-                       long double *slope, long double *scale) {
-    if (strcmp(name, "squared_error") == 0) {
-        *l = *scale = (a - y) * (a - y) / 2;
-        *slope = a - y;
-    } else if (strcmp(name, "binary_log_loss") == 0) {
-        *l = -((y == 0 ? 0 : y * logl(a)) + (y == 1 ? 0 : (1 - y) * logl(1 - a)));
-        *scale = *l + (1 - y); /* 1 - a is rounded, near 1 for a small a */
-        *slope = (y == 1 ? 0 : (1 - y) / (1 - a)) - (y == 0 ? 0 : y / a);
-    } else if (strcmp(name, "log_loss") == 0) {
-        *l = *scale = y == 0 ? 0 : -y * logl(a);
-        *slope = y == 0 ? 0 : -y / a;
-    } else if (strcmp(name, "poisson") == 0) {
-        *l = (y == 0 ? 0 : y * logl(y / a)) - y + a;
-        *scale = (y == 0 ? 0 : fabsl(y * logl(y / a))) + y + a;
-        *slope = 1 - (y == 0 ? 0 : y / a);
-    } else {
-        return 0;
-    }
-    return 1;
-}
-
-/* The same from y and the canonical z (for log_loss: z - logsumexp(z)). */
+/* l from y and the canonical z (for log_loss: z - logsumexp(z)). */
 static int plain_value_in_z(const char *name, long double y, long double z, long double *l,
                             long double *scale) {
     if (strcmp(name, "squared_error") == 0) {
@@ -119,7 +97,7 @@ static void test_loss(pb_dtype dtype, size_t row, const pb_loss_info *loss) {
             long double l = 0, dl = 0, scale = 0;
             /* A probability above one has no log-loss; where the slope overflows, the loss of a
              * prediction that is all but zero may do so too: there is no gradient to take. */
-            const int is_defined = plain_value(loss->name, t, p, &l, &dl, &scale);
+            const int is_defined = plain_loss(loss->name, t, p, &l, &dl, &scale);
             const double most = dtype == PB_FLOAT64 ? DBL_MAX : (double)FLT_MAX;
             if (is_defined && !isnan(l) && fabsl(dl) <= (long double)most) {
                 check_near(dtype, get(dtype, value, i), l, scale, loss->name, t, p);

@@ -1,10 +1,11 @@
-/* Every number of a backpropagation, against plain C by mathematics.md: Z and A of each layer, and
+/* Every number of a backpropagation, against plain C by the equations: Z and A of each layer, and
  * Delta, which for the canonical pairs is y_pred - y to the bit *and* J^T dl/dy_pred, and for all
  * others is J^T dl/dy_pred and not y_pred - y.
  *
  * The plain formulas below are this test's own. A row of the lists that has none here is passed
  * over: test_gradient.c holds it against finite differences. */
 #include "check.h"
+#include "formulas.h"
 
 enum { N_ROWS = 6, N_LAYERS = 3, WIDEST = 5, N_UNITS = N_ROWS * WIDEST };
 
@@ -52,26 +53,6 @@ static int plain_activation(const char *name, size_t n, const double *z, const d
         for (size_t i = 0; i < n; i++) {
             back[j] += jacobian[i][j] * v[i];
         }
-    }
-    return 1;
-}
-
-/* l and dl/da for one output. */
-static int plain_loss(const char *name, double y, double a, double *l, double *slope) {
-    if (strcmp(name, "squared_error") == 0) {
-        *l = (a - y) * (a - y) / 2;
-        *slope = a - y;
-    } else if (strcmp(name, "binary_log_loss") == 0) {
-        *l = -(y * log(a) + (1 - y) * log(1 - a));
-        *slope = (a - y) / (a * (1 - a));
-    } else if (strcmp(name, "log_loss") == 0) {
-        *l = y == 0 ? 0 : -y * log(a);
-        *slope = -y / a;
-    } else if (strcmp(name, "poisson") == 0) {
-        *l = (y == 0 ? 0 : y * log(y / a)) - y + a;
-        *slope = (a - y) / a;
-    } else {
-        return 0;
     }
     return 1;
 }
@@ -183,11 +164,12 @@ static void check_backward(const run *r, const char *hidden, const char *output,
     for (size_t i = 0; i < N_ROWS; i++) {
         const double *y_pred = r->a[N_LAYERS - 1] + i * 3, *delta = r->delta[N_LAYERS - 1] + i * 3;
         for (size_t j = 0; j < 3; j++) {
-            double l = 0;
-            if (!plain_loss(loss->name, r->y[i * 3 + j], y_pred[j], &l, &v[j])) {
+            long double l = 0, slope = 0, scale = 0;
+            if (!plain_loss(loss->name, r->y[i * 3 + j], y_pred[j], &l, &slope, &scale)) {
                 return;
             }
-            total += l;
+            v[j] = (double)slope;
+            total += (double)l;
         }
         if (!plain_activation(output, 3, r->z[N_LAYERS - 1] + i * 3, v, a, expected)) {
             return;
@@ -201,7 +183,7 @@ static void check_backward(const run *r, const char *hidden, const char *output,
             n_different += fabs(delta[j] - difference) > 1e-3;
         }
     }
-    /* The pairs that mathematics.md names as visibly different. (Others may coincide: softmax with
+    /* Pairs that are visibly different. (Others may coincide: softmax with
      * targets that sum to one turns the Poisson slope, too, into y_pred - y.) */
     const int must_differ = strcmp(loss->name, "squared_error") == 0 &&
                             (strcmp(output, "logistic") == 0 || strcmp(output, "softmax") == 0 ||
