@@ -16,6 +16,7 @@ import scipy.sparse
 from reference import assert_state, state_of
 from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import train_test_split
 
 import pybackprop
 from pybackprop import MLPClassifier, MLPRegressor
@@ -335,6 +336,7 @@ BAD_WEIGHTS = {
     "negative": (with_one(np.ones(20), -0.25), [r"negative|-0\.25"]),
     "negative_scalar": (-1, [r"negative|-1"]),
     "all_zero": (np.zeros(20), ["zero|0"]),
+    "infinite_sum": (np.full(20, 1e308), ["finite sum", r"1e\+308"]),
     "zero_scalar": (0, ["zero|0"]),
     "short": (np.ones(19), ["19", "20"]),
     "empty": ([], []),
@@ -358,6 +360,22 @@ def test_bad_weights_are_refused(name, solver, case):
     if solver != "lbfgs":
         model = fitted(name, solver=solver)
         refused(model, "partial_fit", X, y, sample_weight=bad, says=says)
+
+
+@pytest.mark.parametrize("part", ["training", "validation"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_each_part_of_a_split_needs_weight(name, part):
+    indices, stratify = np.arange(20), LABELS if name == "MLPClassifier" else None
+    parts = train_test_split(
+        indices, random_state=np.random.RandomState(0), test_size=0.2, stratify=stratify
+    )
+    weights = np.ones(20)
+    weights[parts[part == "validation"]] = 0
+    model = fitted(name)
+    # A warm start draws no weights, so the split is the generator's first use.
+    model.set_params(early_stopping=True, validation_fraction=0.2, warm_start=True)
+    says = [f"sample_weight of {part} rows must not be zero"]
+    refused(model, "fit", X, target(name), sample_weight=weights, says=says)
 
 
 # ------------------------------------------------------------------ early stopping
