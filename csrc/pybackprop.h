@@ -166,6 +166,24 @@ typedef struct pb_pace {
     double last; /* when it last asked, in seconds of UTC; 0 at first makes it ask at once */
 } pb_pace;
 
+/* ---- Threads ------------------------------------------------------------------------------- */
+
+#if defined(_WIN32)
+#    define PB_EXPORT __declspec(dllexport)
+#elif defined(__GNUC__)
+#    define PB_EXPORT __attribute__((visibility("default")))
+#else
+#    define PB_EXPORT
+#endif
+
+#define PB_MAX_THREADS 256
+
+/* A number for whoever chooses n_threads: how many threads this process should use, 0 while nobody
+ * has said. Kept here so that other libraries find it; the core itself goes by n_threads. Both are
+ * exported by name. */
+PB_EXPORT int pb_thread_limit(void);
+PB_EXPORT void pb_set_thread_limit(int limit);
+
 /* ---- Scratch ------------------------------------------------------------------------------- */
 
 typedef struct pb_workspace pb_workspace;
@@ -177,9 +195,11 @@ typedef enum pb_purpose {
     PB_FOR_TRAINING    /* pb_train_epoch                                                       */
 } pb_purpose;
 
-/* Scratch for batches of up to `max_rows` rows, at least 1. */
+/* Scratch for batches of up to `max_rows` rows, at least 1. Calls with this workspace use up to
+ * `n_threads` threads, 1 to PB_MAX_THREADS, the caller's among them: fewer where more would not
+ * pay. The number changes no bit of any result. */
 pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
-                           pb_workspace **workspace);
+                           size_t n_threads, pb_workspace **workspace);
 void pb_workspace_free(pb_workspace *workspace);
 
 /* ---- Forward and backward ------------------------------------------------------------------ */

@@ -103,7 +103,7 @@ cdef extern from "pybackprop.h" nogil:
         PB_FOR_TRAINING
 
     pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
-                               pb_workspace **workspace)
+                               size_t n_threads, pb_workspace **workspace)
     void pb_workspace_free(pb_workspace *workspace)
 
     ctypedef enum pb_prediction:

@@ -410,7 +410,7 @@ cdef class Workspace:
 
     def __cinit__(self, Network network not None, size_t max_rows, pb_purpose purpose):
         self.network = network
-        check(pb_workspace_new(network.c, max_rows, purpose, &self.c))
+        check(pb_workspace_new(network.c, max_rows, purpose, 1, &self.c))
 
     def __dealloc__(self):
         pb_workspace_free(self.c)

@@ -96,8 +96,8 @@ static void lay_out(arena *from, const pb_network *network, pb_workspace *w) {
 }
 
 pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
-                           pb_workspace **result) {
-    if (max_rows < 1) {
+                           size_t n_threads, pb_workspace **result) {
+    if (max_rows < 1 || n_threads < 1 || n_threads > PB_MAX_THREADS) {
         return PB_BAD_ARGUMENT;
     }
     pb_workspace plan;
@@ -105,6 +105,7 @@ pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpos
     plan.network = network;
     plan.purpose = purpose;
     plan.max_rows = max_rows;
+    plan.n_threads = n_threads;
 
     arena counted = {NULL, 0, PB_OK};
     (void)take(&counted, 1, sizeof plan);

@@ -14,6 +14,7 @@ struct pb_workspace {
     const pb_network *network;
     pb_purpose purpose;
     size_t max_rows;
+    size_t n_threads;
     void *scratch; /* of the matrix products */
 
     /* The rows in hand: n_rows of them, those of weight zero left out. */

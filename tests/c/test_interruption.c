@@ -96,7 +96,8 @@ static void test_refusals(const pb_batch *rows) {
     pb_workspace *too_little = NULL;
     start(&r, "adam");
     const run before = r;
-    CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_OBJECTIVE, &too_little), PB_OK, "scratch");
+    CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_OBJECTIVE, 1, &too_little), PB_OK,
+               "scratch");
 #define EPOCH(batch, batch_size, scratch) \
     pb_train_epoch(network, r.parameters, &r.optimizer, batch, batch_size, scratch, NULL, &loss)
     const double zeros[N_ROWS] = {0};
@@ -125,7 +126,8 @@ int main(void) {
         fill(dtype, y, N_ROWS, 1);
         CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
         CHECK_SAME(pb_network_n_parameters(network), N_PARAMETERS, "parameters");
-        CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_TRAINING, &workspace), PB_OK, "scratch");
+        CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_TRAINING, 1, &workspace), PB_OK,
+                   "scratch");
         const pb_batch rows = {
             {X, N_FEATURES, 1, NULL, NULL}, {y, PB_TARGET_REAL, 1, 1}, NULL, NULL, N_ROWS};
         test_interruption("sgd", &rows);

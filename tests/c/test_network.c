@@ -67,7 +67,7 @@ static void test_too_large(void) {
     CHECK(pb_network_n_parameters(network) == 2 * wide[1], "%zu parameters",
           pb_network_n_parameters(network));
     for (int purpose = PB_FOR_PREDICTION; purpose <= PB_FOR_TRAINING; purpose++) {
-        CHECK_SAME(pb_workspace_new(network, 256, (pb_purpose)purpose, &workspace), PB_TOO_LARGE,
+        CHECK_SAME(pb_workspace_new(network, 256, (pb_purpose)purpose, 1, &workspace), PB_TOO_LARGE,
                    "scratch for purpose %d", purpose);
     }
     CHECK(workspace == NULL, "a failure left a workspace");
@@ -83,9 +83,9 @@ static void test_bad_batches(void) {
     pb_workspace *w = NULL, *for_prediction = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
     CHECK_SAME(pb_network_new(&spec, &other), PB_OK, "network");
-    CHECK_SAME(pb_workspace_new(network, 0, PB_FOR_OBJECTIVE, &w), PB_BAD_ARGUMENT, "no rows");
-    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_OBJECTIVE, &w), PB_OK, "workspace");
-    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_PREDICTION, &for_prediction), PB_OK,
+    CHECK_SAME(pb_workspace_new(network, 0, PB_FOR_OBJECTIVE, 1, &w), PB_BAD_ARGUMENT, "no rows");
+    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_OBJECTIVE, 1, &w), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_PREDICTION, 1, &for_prediction), PB_OK,
                "workspace");
     const pb_batch good = {{X, 2, 1, NULL, NULL}, {y, PB_TARGET_REAL, 1, 1}, NULL, NULL, 2};
     CHECK_SAME(pb_objective(network, theta, &good, w, NULL, &value, gradient, NULL), PB_OK, "good");
@@ -133,7 +133,7 @@ static void test_trace_places(void) {
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
-    CHECK_SAME(pb_workspace_new(network, N, PB_FOR_OBJECTIVE, &workspace), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, N, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK, "workspace");
     for (size_t i = 0; i < N; i++) {
         X[i] = (float)(i + 1);
         weights[i] = i % 5 == 0 ? 0 : 1;

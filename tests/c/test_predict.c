@@ -19,7 +19,7 @@ static pb_network *new_network(pb_dtype dtype, size_t n_layers, const size_t *si
 static void predict(const pb_network *network, const void *theta, const pb_samples *X,
                     size_t n_rows, size_t max_rows, pb_prediction what, void *out) {
     pb_workspace *workspace = NULL;
-    CHECK_SAME(pb_workspace_new(network, max_rows, PB_FOR_PREDICTION, &workspace), PB_OK,
+    CHECK_SAME(pb_workspace_new(network, max_rows, PB_FOR_PREDICTION, 1, &workspace), PB_OK,
                "%zu rows", max_rows);
     CHECK_SAME(pb_predict(network, theta, X, n_rows, what, workspace, NULL, out), PB_OK, "%zu rows",
                n_rows);
@@ -125,7 +125,8 @@ static void test_pace(void) {
     const float theta[13] = {1, 2, 3};
     pb_network *network = new_network(PB_FLOAT32, 2, sizes, "tanh", "identity", NULL);
     pb_workspace *workspace = NULL;
-    CHECK_SAME(pb_workspace_new(network, 100, PB_FOR_PREDICTION, &workspace), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, 100, PB_FOR_PREDICTION, 1, &workspace), PB_OK,
+               "workspace");
     const pb_samples samples = {X, 2, 1, NULL, NULL};
     int asked = 0, left = 0;
     pb_status status = PB_INTERRUPTED;
