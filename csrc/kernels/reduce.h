@@ -3,60 +3,41 @@
 
 #define CHAINS 16
 
-static real tree_16(const real *chains) {
-    real s[CHAINS];
-    memcpy(s, chains, sizeof s);
+INLINE void start_chains(vec *chains) {
+    for (size_t c = 0; c < CHAINS; c++) {
+        chains[c] = v_set1(0);
+    }
+}
+
+INLINE vec v_tree(vec *chains) {
     for (size_t width = 1; width < CHAINS; width *= 2) {
-        for (size_t i = 0; i < CHAINS; i += 2 * width) {
-            s[i] = s[i] + s[i + width];
+        for (size_t c = 0; c < CHAINS; c += 2 * width) {
+            chains[c] = v_add(chains[c], chains[c + width]);
         }
     }
-    return s[0];
+    return chains[0];
 }
 
-/* Runs `statement` for each vector of each chain: `x_` at place i with `left` lanes, chain c. */
-#define FOR_CHAINS(n, statement)                           \
-    for (size_t start = 0; start < (n); start += CHAINS) { \
-        for (size_t c = 0; c < CHAINS / VLEN; c++) {       \
-            const size_t i = start + c * VLEN;             \
-            if (i < (n)) {                                 \
-                const size_t left = (n) - i;               \
-                statement;                                 \
-            }                                              \
-        }                                                  \
-    }
-
-INLINE real chains_total(const vec *chains) {
-    real lanes[CHAINS];
-    for (size_t c = 0; c < CHAINS / VLEN; c++) {
-        v_store(lanes + c * VLEN, chains[c]);
-    }
-    return tree_16(lanes);
-}
-
-static real sum_16(const real *x, size_t n) {
-    vec chains[CHAINS / VLEN];
-    for (size_t c = 0; c < CHAINS / VLEN; c++) {
-        chains[c] = v_set1(0);
-    }
-    FOR_CHAINS(n, chains[c] = v_add(chains[c], v_load_upto(x + i, left)));
-    return chains_total(chains);
-}
-
-/* sum_j x_j y_j, one fused multiply-add a step. */
-static real dot_16(const real *x, const real *y, size_t n) {
-    vec chains[CHAINS / VLEN];
-    for (size_t c = 0; c < CHAINS / VLEN; c++) {
-        chains[c] = v_set1(0);
-    }
-    FOR_CHAINS(n, chains[c] = v_fma(v_load_upto(x + i, left), v_load_upto(y + i, left), chains[c]));
-    return chains_total(chains);
-}
-
-static void row_sums(size_t n_rows, size_t n, const void *x_, double *sums) {
+/* The sum over the units of each sample, for whole vectors of samples. A single unit is its own
+ * sum. */
+static void unit_sums(const pb_plane *plane, const void *x_, double *sums) {
     const real *x = x_;
-    for (size_t r = 0; r < n_rows; r++) {
-        sums[r] = (double)(n == 1 ? x[r] : sum_16(x + r * n, n));
+    for (size_t s = 0; s < plane->n_samples; s += VLEN) {
+        vec sum = v_load(x + s);
+        if (plane->n_units > 1) {
+            vec chains[CHAINS];
+            start_chains(chains);
+            for (size_t u = 0; u < plane->n_units; u++) {
+                chains[u % CHAINS] =
+                    v_add(chains[u % CHAINS], v_load(x + u * plane->unit_stride + s));
+            }
+            sum = v_tree(chains);
+        }
+        real lanes[VLEN];
+        v_store(lanes, sum);
+        for (size_t i = 0; i < VLEN; i++) {
+            sums[s + i] = (double)lanes[i];
+        }
     }
 }
 
@@ -99,14 +80,15 @@ static int all_finite(size_t n, const void *x_) {
     return 1;
 }
 
-/* sums_j = d_0j + d_1j + ..., in row order from +0. */
-static void column_sums(size_t n_rows, size_t n, const void *d_, void *sums_) {
-    const real *d = d_;
+/* sums_j = d_0j + d_1j + ..., in row order from +0; d lies in panels (see gemm.h). */
+static void panel_sums(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
+                       void *sums_) {
     real *sums = sums_;
     for (size_t j = 0; j < n; j += VLEN) {
+        const real *d = (const real *)panels + j / PANEL_COLUMNS * panel_stride + j % PANEL_COLUMNS;
         vec sum = v_set1(0);
-        for (size_t r = 0; r < n_rows; r++) {
-            sum = v_add(sum, v_load_upto(d + r * n + j, n - j));
+        for (size_t r = 0; r < n_rows; r++, d += PANEL_COLUMNS) {
+            sum = v_add(sum, v_load(d));
         }
         v_store_upto(sums + j, sum, n - j);
     }

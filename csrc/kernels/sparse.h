@@ -20,21 +20,39 @@ static void csr_product(const pb_csr_rows *x, size_t n, const void *b_, void *c_
     }
 }
 
-/* C_p += sum over rows, in row order, of x_rp D_r. */
-static void csr_transposed_product(const pb_csr_rows *x, size_t n, const void *d_, void *c_) {
+/* Where the row's columns from `feature` on begin: they are in order. */
+static int64_t first_from(const pb_csr_rows *x, int64_t row, int64_t feature) {
+    int64_t low = x->indptr[row], high = x->indptr[row + 1];
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (x->indices[middle] < feature) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* C_p = sum over rows, in row order, of x_rp D_r, for n_features columns of X. */
+static void csr_transposed_product(const pb_csr_rows *x, size_t first_feature, size_t n_features,
+                                   size_t n, const void *d_, size_t d_panel, void *c_) {
     const real *values = x->values;
-    const real *d = d_;
     real *c = c_;
-    for (size_t r = 0; r < x->n_rows; r++, d += n) {
+    const int64_t feature = (int64_t)first_feature, end = feature + (int64_t)n_features;
+    memset(c, 0, n_features * n * sizeof(real));
+    for (size_t r = 0; r < x->n_rows; r++) {
         const int64_t row = row_at(x->rows, x->first, r);
-        for (int64_t p = x->indptr[row]; p < x->indptr[row + 1]; p++) {
+        const int64_t row_end = x->indptr[row + 1];
+        for (int64_t p = first_from(x, row, feature); p < row_end && x->indices[p] < end; p++) {
             const vec value = v_set1(values[p]);
-            real *c_row = c + (size_t)x->indices[p] * n;
-            FOR_VECTORS(
-                n, v_store(c_row + i, v_fma(value, v_load(d + i), v_load(c_row + i))),
-                v_store_part(c_row + i,
-                             v_fma(value, v_load_part(d + i, left), v_load_part(c_row + i, left)),
-                             left));
+            real *c_row = c + (size_t)(x->indices[p] - feature) * n;
+            for (size_t j = 0; j < n; j += VLEN) {
+                const real *d = (const real *)d_ + j / PANEL_COLUMNS * d_panel + r * PANEL_COLUMNS +
+                                j % PANEL_COLUMNS;
+                v_store_upto(c_row + j, v_fma(value, v_load(d), v_load_upto(c_row + j, n - j)),
+                             n - j);
+            }
         }
     }
 }

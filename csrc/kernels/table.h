@@ -9,17 +9,28 @@
 #include "kernels/lists.h"
 #include "pybackprop.h"
 
-/* C (m, n) = A (m, k) B (k, n): each element is one chain of fused multiply-adds over k = 0, 1,
- * ..., from +0. A and B may have any strides (in elements), which makes them transposable; C has
- * unit column stride. */
+/* The values of one layer for many samples. The samples of a unit lie side by side, so that every
+ * operation of the network works on whole vectors of samples, whatever the widths of its layers:
+ * the value of unit u for sample s is at u * unit_stride + s * sample_stride. Inside the network
+ * sample_stride is 1; a table whose rows are samples is a plane with unit_stride 1. */
+typedef struct pb_plane {
+    size_t n_units, n_samples;
+    size_t unit_stride, sample_stride;
+} pb_plane;
+
+/* C (m, n) = A (m, k) B (k, n) [+ bias (m), added last]: each element is one chain of fused
+ * multiply-adds over k = 0, 1, ..., from +0. Strides are counted in elements. A may have any
+ * strides. B and C have unit column stride; B lies in panels of panel_columns columns, `b_panel`
+ * apart (panel_columns apart: an ordinary matrix), and is read up to the next whole vector. */
 typedef struct pb_product {
     size_t m, n, k;
     const void *a;
     ptrdiff_t a_row, a_column;
     const void *b;
-    ptrdiff_t b_row, b_column;
+    size_t b_row, b_panel;
     void *c;
     size_t c_row;
+    const void *bias; /* or NULL */
 } pb_product;
 
 /* Some rows of a CSR matrix: row i is the matrix's row rows[i], or first + i if rows is NULL. */
@@ -32,66 +43,76 @@ typedef struct pb_csr_rows {
     size_t n_rows;
 } pb_csr_rows;
 
-/* One step of an optimizer: the states are `n` apart, in one block. */
+/* One step of an optimizer on n parameters: each has n_states state values, `stride` apart. */
 typedef struct pb_update {
     size_t n;
     void *parameters;
     const void *gradient;
     void *states;
+    size_t stride;
     const double *constants;
 } pb_update;
 
-typedef void pb_map_kernel(size_t n_rows, size_t n_columns, const void *z, void *a);
-typedef void pb_vjp_kernel(size_t n_rows, size_t n_columns, const void *z, const void *a,
-                           void *vector);
-typedef void pb_loss_kernel(size_t n, const void *y, const void *z, const void *a, void *out);
+typedef void pb_map_kernel(const pb_plane *plane, const void *z, void *a);
+typedef void pb_vjp_kernel(const pb_plane *plane, const void *z, const void *a, void *vector);
+typedef void pb_loss_kernel(const pb_plane *plane, const void *y, const void *z, const void *a,
+                            void *out);
 typedef void pb_update_kernel(const pb_update *update);
 
 typedef struct pb_kernels {
     size_t item_size;
-    size_t product_scratch; /* elements of scratch that `product` wants */
+    size_t lanes; /* of a vector: planes are computed in whole vectors of samples */
+    size_t panel_columns;
+    size_t work_per_check; /* multiply-adds that take no more than a tenth of a second */
 
     /* gemm.h, sparse.h */
-    void (*product)(const pb_product *product, void *scratch);
+    void (*product)(const pb_product *product);
+    /* c (n) = a (k) B (k, n) */
+    void (*row_product)(size_t k, size_t n, const void *a, const void *b, void *c);
     /* C (n_rows, n) = X B, in the order of column indices */
     void (*csr_product)(const pb_csr_rows *x, size_t n, const void *b, void *c);
-    /* C (n_features, n) += X^T D, in row order */
-    void (*csr_transposed_product)(const pb_csr_rows *x, size_t n, const void *d, void *c);
+    /* C (n_features, n) = rows first_feature, ... of X^T D, in row order; D lies in panels */
+    void (*csr_transposed_product)(const pb_csr_rows *x, size_t first_feature, size_t n_features,
+                                   size_t n, const void *d, size_t d_panel, void *c);
 
-    /* elementwise.h, rowwise.h: by row of lists/activations.h */
+    /* elementwise.h, softmax.h: by row of lists/activations.h */
     pb_map_kernel *activate[PB_ACTIVATION_COUNT];
     pb_map_kernel *log_activate[PB_ACTIVATION_COUNT]; /* NULL without */
-    /* vector <- J^T vector, where J = da/dz of each row */
+    /* vector <- J^T vector, where J = da/dz of each sample */
     pb_vjp_kernel *vjp[PB_ACTIVATION_COUNT];
 
-    /* losses.h: by row of lists/losses.h */
+    /* elementwise.h: by row of lists/losses.h */
     pb_loss_kernel *loss_value[PB_LOSS_COUNT];      /* l, from y and a              */
     pb_loss_kernel *loss_value_in_z[PB_LOSS_COUNT]; /* l, from y and canonical z, a */
     pb_loss_kernel *loss_slope[PB_LOSS_COUNT];      /* dl/da                        */
+    void (*subtract)(const pb_plane *plane, const void *x, const void *y, void *out);
+    void (*add_bias)(const pb_plane *plane, const void *bias, void *z); /* z_u += bias_u  */
+    void (*add)(size_t n, const void *x, void *sum);                    /* sum += x       */
 
     /* updates.h: by row of lists/optimizers.h */
     pb_update_kernel *update[PB_OPTIMIZER_COUNT];
-    /* gradient = (gradient + alpha * coefs) / total_weight */
+    /* gradient = (gradient + alpha * coefs) / total_weight; without coefs, gradient / total_weight
+     */
     void (*finish_gradient)(size_t n, const void *coefs, double alpha, double total_weight,
                             void *gradient);
 
-    /* elementwise.h */
-    void (*add_rows)(size_t n_rows, size_t n, const void *row, void *c); /* c += row      */
-    void (*scale_rows)(size_t n_rows, size_t n, const double *s, const void *d, void *out);
-    void (*add)(size_t n, const void *x, void *sum);                     /* sum += x      */
-    void (*subtract)(size_t n, const void *x, const void *y, void *out); /* out = x - y   */
-
     /* reduce.h */
-    void (*column_sums)(size_t n_rows, size_t n, const void *d, void *sums); /* in row order  */
-    void (*row_sums)(size_t n_rows, size_t n, const void *x, double *sums);  /* 16 chains     */
-    double (*sum_of_squares)(size_t n, const void *x);                       /* 16 chains     */
+    void (*unit_sums)(const pb_plane *plane, const void *x, double *sums); /* a sum a sample */
+    void (*panel_sums)(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
+                       void *sums);                    /* in row order  */
+    double (*sum_of_squares)(size_t n, const void *x); /* 16 chains     */
     int (*all_finite)(size_t n, const void *x);
 
-    /* gather.h: rows rows[i], or first + i if rows is NULL */
+    /* transpose.h. `gather` and `gather_targets` make a plane of rows rows[i], or first + i if rows
+     * is NULL; the samples up to the next whole vector are zeros, or whatever was there. */
+    void (*transpose)(size_t n_rows, size_t n_columns, const void *in, size_t in_stride, void *out,
+                      size_t out_stride);
     void (*gather)(const pb_samples *x, const int64_t *rows, size_t first, size_t n_rows,
-                   size_t n_columns, void *out);
+                   size_t n_columns, void *out, size_t out_stride);
     void (*gather_targets)(const pb_targets *y, const int64_t *rows, size_t first, size_t n_rows,
-                           size_t n_columns, void *out);
+                           size_t n_outputs, void *out, size_t out_stride);
+    void (*to_panels)(const pb_plane *plane, const void *x, const double *weights, void *panels,
+                      size_t panel_stride);
 } pb_kernels;
 
 /* The tables that were compiled in; those of other architectures are absent. */

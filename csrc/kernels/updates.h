@@ -32,8 +32,8 @@ static void finish_gradient(size_t n, const void *coefs, double alpha, double to
         real *w_ = u->parameters;                                                         \
         const real *g_ = u->gradient;                                                     \
         real *s0_ = u->states;                                                            \
-        real *s1_ = (n_states) > 1 ? s0_ + u->n : s0_;                                    \
-        real *s2_ = (n_states) > 2 ? s1_ + u->n : s0_;                                    \
+        real *s1_ = (n_states) > 1 ? s0_ + u->stride : s0_;                               \
+        real *s2_ = (n_states) > 2 ? s1_ + u->stride : s0_;                               \
         for (size_t i = 0; i < u->n; i += VLEN) {                                         \
             const size_t left = u->n - i;                                                 \
             const vec g = v_load_upto(g_ + i, left);                                      \

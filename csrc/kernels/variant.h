@@ -51,11 +51,11 @@
 
 #include "kernels/reduce.h"
 
-#include "kernels/rowwise.h"
-
-#include "kernels/gather.h"
+#include "kernels/softmax.h"
 
 #include "kernels/gemm.h"
+
+#include "kernels/transpose.h"
 
 #include "kernels/sparse.h"
 
@@ -63,8 +63,11 @@
 
 const pb_kernels PB_VARIANT = {
     .item_size = sizeof(real),
-    .product_scratch = PRODUCT_SCRATCH,
+    .lanes = VLEN,
+    .panel_columns = PANEL_COLUMNS,
+    .work_per_check = WORK_PER_CHECK,
     .product = product,
+    .row_product = row_product,
     .csr_product = csr_product,
     .csr_transposed_product = csr_transposed_product,
     .activate =
@@ -109,16 +112,17 @@ const pb_kernels PB_VARIANT = {
 #include "lists/optimizers.h"
         },
     .finish_gradient = finish_gradient,
-    .add_rows = add_rows,
-    .scale_rows = scale_rows,
-    .add = add,
     .subtract = subtract,
-    .column_sums = column_sums,
-    .row_sums = row_sums,
+    .add_bias = add_bias,
+    .add = add,
+    .unit_sums = unit_sums,
+    .panel_sums = panel_sums,
     .sum_of_squares = sum_of_squares,
     .all_finite = all_finite,
+    .transpose = transpose,
     .gather = gather,
     .gather_targets = gather_targets,
+    .to_panels = to_panels,
 };
 
 #if PB_ISA_AVX2 || PB_ISA_AVX512

@@ -13,6 +13,7 @@
  *     v_bits_and v_bits_or        on the bit patterns
  *     v_bits_shl v_bits_shr       by the width of the mantissa field
  *     v_bits(pattern)             every lane has that bit pattern
+ *     v_zip_low v_zip_high(a, b)  a0 b0 a1 b1 ..., from the lower or the upper halves
  *
  * Included by variant.h with PB_REAL_IS_DOUBLE and one of PB_ISA_BASELINE, _NEON, _AVX2, _AVX512.
  */
@@ -47,13 +48,15 @@ typedef uint32_t real_bits;
 /* ---- AVX-512 ------------------------------------------------------------------------------- */
 #if PB_ISA_AVX512
 
-#    define VLEN      PICK(8, 16)
-#    define X(op)     PICK(_mm512_##op##_pd, _mm512_##op##_ps)
-#    define TO_BITS   PICK(_mm512_castpd_si512, _mm512_castps_si512)
-#    define OF_BITS   PICK(_mm512_castsi512_pd, _mm512_castsi512_ps)
-#    define XI(op)    PICK(_mm512_##op##_epi64, _mm512_##op##_epi32)
-#    define TILE_ROWS 8
-#    define TILE_VECS 3
+#    define VLEN        PICK(8, 16)
+#    define X(op)       PICK(_mm512_##op##_pd, _mm512_##op##_ps)
+#    define TO_BITS     PICK(_mm512_castpd_si512, _mm512_castps_si512)
+#    define OF_BITS     PICK(_mm512_castsi512_pd, _mm512_castsi512_ps)
+#    define XI(op)      PICK(_mm512_##op##_epi64, _mm512_##op##_epi32)
+#    define TILE_ROWS_1 8
+#    define TILE_ROWS_2 8
+#    define TILE_ROWS_3 8
+#    define STRIP_ROWS  8
 
 #    if PB_REAL_IS_DOUBLE
 typedef __m512d vec;
@@ -86,17 +89,29 @@ INLINE vec v_bits_and(vec a, vec b) { return OF_BITS(XI (and)(TO_BITS(a), TO_BIT
 INLINE vec v_bits_or(vec a, vec b) { return OF_BITS(XI(or)(TO_BITS(a), TO_BITS(b))); }
 INLINE vec v_bits_shl(vec a) { return OF_BITS(XI(slli)(TO_BITS(a), MANTISSA_BITS)); }
 INLINE vec v_bits_shr(vec a) { return OF_BITS(XI(srli)(TO_BITS(a), MANTISSA_BITS)); }
+INLINE vec v_zip(vec a, vec b, int first) {
+#    if PB_REAL_IS_DOUBLE
+    const __m512i zip = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+#    else
+    const __m512i zip = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#    endif
+    return X(permutex2var)(a, XI(add)(zip, XI(set1)(first)), b);
+}
+INLINE vec v_zip_low(vec a, vec b) { return v_zip(a, b, 0); }
+INLINE vec v_zip_high(vec a, vec b) { return v_zip(a, b, VLEN / 2); }
 
 /* ---- AVX2 with FMA ------------------------------------------------------------------------- */
 #elif PB_ISA_AVX2
 
-#    define VLEN      PICK(4, 8)
-#    define X(op)     PICK(_mm256_##op##_pd, _mm256_##op##_ps)
-#    define TO_BITS   PICK(_mm256_castpd_si256, _mm256_castps_si256)
-#    define OF_BITS   PICK(_mm256_castsi256_pd, _mm256_castsi256_ps)
-#    define XI(op)    PICK(_mm256_##op##_epi64, _mm256_##op##_epi32)
-#    define TILE_ROWS 4
-#    define TILE_VECS 3
+#    define VLEN        PICK(4, 8)
+#    define X(op)       PICK(_mm256_##op##_pd, _mm256_##op##_ps)
+#    define TO_BITS     PICK(_mm256_castpd_si256, _mm256_castps_si256)
+#    define OF_BITS     PICK(_mm256_castsi256_pd, _mm256_castsi256_ps)
+#    define XI(op)      PICK(_mm256_##op##_epi64, _mm256_##op##_epi32)
+#    define TILE_ROWS_1 8
+#    define TILE_ROWS_2 6
+#    define TILE_ROWS_3 4
+#    define STRIP_ROWS  12
 
 #    if PB_REAL_IS_DOUBLE
 typedef __m256d vec;
@@ -133,17 +148,23 @@ INLINE vec v_bits_and(vec a, vec b) { return X (and)(a, b); }
 INLINE vec v_bits_or(vec a, vec b) { return X(or)(a, b); }
 INLINE vec v_bits_shl(vec a) { return OF_BITS(XI(slli)(TO_BITS(a), MANTISSA_BITS)); }
 INLINE vec v_bits_shr(vec a) { return OF_BITS(XI(srli)(TO_BITS(a), MANTISSA_BITS)); }
+/* Unpacking zips each half by itself; the halves are then put together. */
+#    define HALVES PICK(_mm256_permute2f128_pd, _mm256_permute2f128_ps)
+INLINE vec v_zip_low(vec a, vec b) { return HALVES(X(unpacklo)(a, b), X(unpackhi)(a, b), 0x20); }
+INLINE vec v_zip_high(vec a, vec b) { return HALVES(X(unpacklo)(a, b), X(unpackhi)(a, b), 0x31); }
 
 /* ---- ARM NEON (AArch64) -------------------------------------------------------------------- */
 #elif PB_ISA_NEON
 
-#    define VLEN      PICK(2, 4)
-#    define X(op)     PICK(op##_f64, op##_f32)
-#    define XU(op)    PICK(op##_u64, op##_u32)
-#    define TO_BITS   PICK(vreinterpretq_u64_f64, vreinterpretq_u32_f32)
-#    define OF_BITS   PICK(vreinterpretq_f64_u64, vreinterpretq_f32_u32)
-#    define TILE_ROWS 6
-#    define TILE_VECS 4
+#    define VLEN        PICK(2, 4)
+#    define X(op)       PICK(op##_f64, op##_f32)
+#    define XU(op)      PICK(op##_u64, op##_u32)
+#    define TO_BITS     PICK(vreinterpretq_u64_f64, vreinterpretq_u32_f32)
+#    define OF_BITS     PICK(vreinterpretq_f64_u64, vreinterpretq_f32_u32)
+#    define TILE_ROWS_1 8
+#    define TILE_ROWS_2 8
+#    define TILE_ROWS_3 8
+#    define STRIP_ROWS  8
 
 #    if PB_REAL_IS_DOUBLE
 typedef float64x2_t vec;
@@ -167,6 +188,8 @@ INLINE vec v_bits_and(vec a, vec b) { return OF_BITS(XU(vandq)(TO_BITS(a), TO_BI
 INLINE vec v_bits_or(vec a, vec b) { return OF_BITS(XU(vorrq)(TO_BITS(a), TO_BITS(b))); }
 INLINE vec v_bits_shl(vec a) { return OF_BITS(XU(vshlq_n)(TO_BITS(a), MANTISSA_BITS)); }
 INLINE vec v_bits_shr(vec a) { return OF_BITS(XU(vshrq_n)(TO_BITS(a), MANTISSA_BITS)); }
+INLINE vec v_zip_low(vec a, vec b) { return X(vzip1q)(a, b); }
+INLINE vec v_zip_high(vec a, vec b) { return X(vzip2q)(a, b); }
 
 INLINE vec v_set1(real x) { return X(vdupq_n)(x); }
 INLINE vec v_add(vec a, vec b) { return X(vaddq)(a, b); }
@@ -178,9 +201,12 @@ INLINE vec v_sqrt(vec a) { return X(vsqrtq)(a); }
 /* ---- Baseline: one lane of plain C. Correct everywhere, and the oracle of the others. ------- */
 #else
 
-#    define VLEN      1
-#    define TILE_ROWS 4
-#    define TILE_VECS 4
+#    define VLEN           1
+#    define TILE_ROWS_1    4
+#    define TILE_ROWS_2    4
+#    define TILE_ROWS_3    4
+#    define STRIP_ROWS     8
+#    define WORK_PER_CHECK ((size_t)1 << 25) /* fma may be a call, or software */
 
 typedef real vec;
 typedef int mask;
@@ -209,6 +235,8 @@ INLINE vec v_bits_and(vec a, vec b) { return v_of_bits(v_to_bits(a) & v_to_bits(
 INLINE vec v_bits_or(vec a, vec b) { return v_of_bits(v_to_bits(a) | v_to_bits(b)); }
 INLINE vec v_bits_shl(vec a) { return v_of_bits(v_to_bits(a) << MANTISSA_BITS); }
 INLINE vec v_bits_shr(vec a) { return v_of_bits(v_to_bits(a) >> MANTISSA_BITS); }
+INLINE vec v_zip_low(vec a, vec b) { return (void)b, a; }
+INLINE vec v_zip_high(vec a, vec b) { return (void)a, b; }
 
 INLINE vec v_set1(real x) { return x; }
 INLINE vec v_add(vec a, vec b) { return a + b; }
@@ -242,12 +270,47 @@ INLINE void v_store_part(real *p, vec a, size_t n) {
 }
 #endif
 
+/* A tile of a product is up to TILE_VECS vectors wide, and TILE_ROWS_1, _2 or _3 rows high with so
+ * many: as many sums as the registers hold. */
+#define TILE_VECS     3
+#define PANEL_COLUMNS (TILE_VECS * VLEN)
+#ifndef WORK_PER_CHECK
+#    define WORK_PER_CHECK ((size_t)1 << 29)
+#endif
+
 #define SIGN_BIT ((real_bits)1 << (8 * sizeof(real) - 1))
 
 INLINE mask v_gt(vec a, vec b) { return v_lt(b, a); }
 INLINE vec v_abs(vec a) { return v_bits_and(a, v_bits((real_bits)~SIGN_BIT)); }
 INLINE vec v_neg(vec a) { return v_mul(a, v_set1(-1)); }
 INLINE vec v_is_nan_or(vec a, vec b) { return v_select(v_eq(a, a), b, a); } /* a if NaN, else b */
+
+/* The VLEN x VLEN matrix of these vectors, transposed: zipping the upper half of the rows into the
+ * lower one, log2(VLEN) times. */
+#define ZIP_ROUND                                                         \
+    do {                                                                  \
+        vec zipped[VLEN];                                                 \
+        UNROLL for (size_t i = 0; 2 * i + 1 < VLEN; i++) {                \
+            zipped[2 * i] = v_zip_low(rows[i], rows[i + VLEN / 2]);       \
+            zipped[2 * i + 1] = v_zip_high(rows[i], rows[i + VLEN / 2]);  \
+        }                                                                 \
+        UNROLL for (size_t i = 0; i < VLEN; i++) { rows[i] = zipped[i]; } \
+    } while (0)
+
+INLINE void v_transpose(vec *rows) {
+    if (VLEN > 1) {
+        ZIP_ROUND;
+    }
+    if (VLEN > 2) {
+        ZIP_ROUND;
+    }
+    if (VLEN > 4) {
+        ZIP_ROUND;
+    }
+    if (VLEN > 8) {
+        ZIP_ROUND;
+    }
+}
 
 /* The first n <= VLEN lanes. */
 INLINE vec v_load_upto(const real *p, size_t n) {

@@ -1,40 +1,36 @@
-/* The forward pass of one block of rows. Shapes: n rows in hand, d_l units in layer l,
- * A_l and Z_l (n, d_l), W_l (d_(l-1), d_l), b_l (d_l). */
-#include "base/pace.h"
+/* The forward pass. Shapes: n samples, d_l units in layer l, A_l and Z_l (n, d_l), W_l
+ * (d_(l-1), d_l), b_l (d_l). A plane holds such a matrix unit by unit, which is its transpose:
+ * Z_l^T = W_l^T A_(l-1)^T. */
 #include "network/propagation.h"
 
 #include <string.h>
 
-/* Multiply-adds between two looks at the clock: a tenth of a second on the slowest variant. */
-#define STRIPE_WORK ((size_t)1 << 25)
-/* Stripes are whole tiles of every instruction set, so that cutting costs nothing. */
-#define STRIPE_COLUMNS ((size_t)144)
-#define STRIPE_ROWS    ((size_t)48)
+/* Rows of C are cut first, since that costs nothing; columns where a row alone is too long. */
+#define LEAST_ROWS    ((size_t)8)
+#define LEAST_COLUMNS ((size_t)48)
 
-/* The largest multiple of `unit` that `work` allows, at least one of them. */
-static size_t stripe_of(size_t work, size_t unit) {
-    return work < unit ? unit : work / unit * unit;
-}
+static size_t at_least(size_t least, size_t n) { return n < least ? least : n / least * least; }
 
-pb_status pb_paced_product(const pb_network *network, const pb_product *product, void *scratch,
-                           pb_pace *pace) {
+pb_status pb_watched_product(const pb_network *network, const pb_product *product,
+                             pb_watch *watch) {
     const size_t size = network->kernels->item_size;
-    const size_t depth = product->k > 0 ? product->k : 1;
-    const size_t m = product->m > 0 ? product->m : 1;
-    /* All rows at once, if a stripe of columns allows it: then B is packed but once. */
-    const size_t columns = stripe_of(STRIPE_WORK / depth / m, STRIPE_COLUMNS);
-    const size_t rows_allowed = STRIPE_WORK / depth / columns;
-    const size_t rows = rows_allowed >= m ? m : stripe_of(rows_allowed, STRIPE_ROWS);
+    const size_t allowed = network->kernels->work_per_check / (product->k > 0 ? product->k : 1);
+    const size_t n = product->n > 0 ? product->n : 1;
+    const size_t rows = at_least(LEAST_ROWS, allowed / n);
+    const size_t columns = rows > LEAST_ROWS ? n : at_least(LEAST_COLUMNS, allowed / rows);
     for (size_t i = 0; i < product->m; i += rows) {
         for (size_t j = 0; j < product->n; j += columns) {
-            pb_product stripe = *product;
-            stripe.m = product->m - i < rows ? product->m - i : rows;
-            stripe.n = product->n - j < columns ? product->n - j : columns;
-            stripe.a = (const char *)product->a + (ptrdiff_t)(i * size) * product->a_row;
-            stripe.b = (const char *)product->b + (ptrdiff_t)(j * size) * product->b_column;
-            stripe.c = pb_at(network, product->c, i * product->c_row + j);
-            network->kernels->product(&stripe, scratch);
-            const pb_status status = pb_pace_check(pace);
+            pb_product part = *product;
+            part.m = product->m - i < rows ? product->m - i : rows;
+            part.n = product->n - j < columns ? product->n - j : columns;
+            part.a = (const char *)product->a + (ptrdiff_t)(i * size) * product->a_row;
+            /* A cut through a panel would lose its place: LEAST_COLUMNS is whole panels. */
+            part.b = (const char *)product->b +
+                     j / network->kernels->panel_columns * product->b_panel * size;
+            part.c = pb_at(network, product->c, i * product->c_row + j);
+            part.bias = product->bias == NULL ? NULL : pb_at_const(network, product->bias, i);
+            network->kernels->product(&part);
+            const pb_status status = pb_watch_check(watch);
             if (status != PB_OK) {
                 return status;
             }
@@ -43,105 +39,189 @@ pb_status pb_paced_product(const pb_network *network, const pb_product *product,
     return PB_OK;
 }
 
-void pb_record(const pb_network *network, const pb_workspace *w, size_t l, const void *values,
+pb_plane pb_stripe_plane(const pb_pass *pass, pb_stripe stripe, size_t l) {
+    const size_t lanes = pass->network->kernels->lanes;
+    const pb_plane plane = {
+        .n_units = pass->network->layer_sizes[l],
+        .n_samples = (stripe.n_samples + lanes - 1) / lanes * lanes,
+        .unit_stride = pass->workspace->stride,
+        .sample_stride = 1,
+    };
+    return plane;
+}
+
+void pb_record(const pb_pass *pass, pb_stripe stripe, size_t l, const void *plane,
                void *const *traced) {
     if (traced == NULL || traced[l - 1] == NULL) {
         return;
     }
+    const pb_network *network = pass->network;
+    const pb_workspace *w = pass->workspace;
     const size_t width = network->layer_sizes[l];
-    for (size_t r = 0; r < w->n_rows; r++) {
-        memcpy(pb_at(network, traced[l - 1], w->positions[r] * width),
-               pb_at_const(network, values, r * width), width * network->kernels->item_size);
+    for (size_t s = stripe.first; s < stripe.first + stripe.n_samples; s++) {
+        network->kernels->transpose(width, 1, pb_at_const(network, plane, s), w->stride,
+                                    pb_at(network, traced[l - 1], w->positions[s] * width), width);
     }
 }
 
-static void take_input(const pb_network *network, const pb_samples *X, pb_workspace *w) {
-    if (X->indptr != NULL) {
-        return;
+/* Cuts the rows of block b into stripes: as equal as whole vectors allow, enough for all threads,
+ * and so narrow that a stripe's activations stay in the cache. */
+static void cut_into_stripes(pb_workspace *w, size_t b) {
+    const size_t units = (w->block_rows[b] + PB_STRIPE_UNIT - 1) / PB_STRIPE_UNIT;
+    size_t n = (units + PB_WIDEST_STRIPE - 1) / PB_WIDEST_STRIPE;
+    if (w->n_blocks == 1) {
+        n = (n + w->n_threads - 1) / w->n_threads * w->n_threads;
     }
-    if (w->rows == NULL) {
-        const ptrdiff_t start =
-            (ptrdiff_t)w->first * X->row_stride * (ptrdiff_t)network->kernels->item_size;
-        w->a[0] = (void *)((uintptr_t)X->values + (uintptr_t)start);
-        w->input_row = X->row_stride;
-        w->input_column = X->column_stride;
-        return;
-    }
-    network->kernels->gather(X, w->rows, w->first, w->n_rows, network->layer_sizes[0], w->gathered);
-    w->a[0] = w->gathered;
-    w->input_row = (ptrdiff_t)network->layer_sizes[0];
-    w->input_column = 1;
-}
-
-void pb_take_rows(const pb_network *network, const pb_batch *batch, size_t first, size_t count,
-                  pb_workspace *w) {
-    size_t n_rows = 0;
-    for (size_t r = 0; r < count; r++) {
-        const size_t position = first + r;
-        const int64_t row = batch->order == NULL ? (int64_t)position : batch->order[position];
-        const double weight = batch->weights == NULL ? 1 : batch->weights[row];
-        if (weight == 0) {
-            continue;
+    size_t first = 0;
+    for (size_t i = 0; i < n && units > 0; i++) {
+        const size_t end = units * (i + 1) / n * PB_STRIPE_UNIT;
+        const size_t last = end < w->block_rows[b] ? end : w->block_rows[b];
+        if (last > first) {
+            w->stripes[w->n_stripes++] = (pb_stripe){b * PB_BLOCK_ROWS + first, last - first};
         }
-        w->rows_space[n_rows] = row;
-        w->positions[n_rows] = position;
-        w->weights_space[n_rows] = weight;
-        n_rows++;
+        first = last;
     }
-    w->n_rows = n_rows;
+}
+
+void pb_take_rows(const pb_pass *pass, size_t first, size_t count) {
+    const pb_batch *batch = pass->batch;
+    pb_workspace *w = pass->workspace;
+    w->n_blocks = (count + PB_BLOCK_ROWS - 1) / PB_BLOCK_ROWS;
+    w->n_stripes = 0;
+    for (size_t b = 0; b < w->n_blocks; b++) {
+        const size_t end = count < (b + 1) * PB_BLOCK_ROWS ? count : (b + 1) * PB_BLOCK_ROWS;
+        size_t place = b * PB_BLOCK_ROWS;
+        for (size_t position = first + place; position < first + end; position++) {
+            const int64_t row = batch->order == NULL ? (int64_t)position : batch->order[position];
+            const double weight = batch->weights == NULL ? 1 : batch->weights[row];
+            if (weight != 0) {
+                w->rows_space[place] = row;
+                w->positions[place] = position;
+                w->weights_space[place] = weight;
+                place++;
+            }
+        }
+        w->block_rows[b] = place - b * PB_BLOCK_ROWS;
+        cut_into_stripes(w, b);
+    }
     w->first = first;
-    w->rows = batch->order == NULL && n_rows == count ? NULL : w->rows_space;
+    w->rows = batch->order == NULL && batch->weights == NULL ? NULL : w->rows_space;
     w->weights = batch->weights == NULL ? NULL : w->weights_space;
-    take_input(network, &batch->X, w);
 }
 
-/* Z_1 = X W_1 for sparse X, Z_l = A_(l-1) W_l otherwise. */
-static pb_status multiply_by_coefs(const pb_network *network, const void *parameters,
-                                   const pb_samples *X, pb_workspace *w, size_t l, pb_pace *pace) {
-    const size_t fan_in = network->layer_sizes[l - 1];
-    const size_t fan_out = network->layer_sizes[l];
-    const void *coefs = pb_at_const(network, parameters, network->coefs[l - 1]);
-    if (l == 1 && X->indptr != NULL) {
-        const pb_csr_rows rows = {X->values, X->indptr, X->indices, w->rows, w->first, w->n_rows};
-        network->kernels->csr_product(&rows, fan_out, coefs, w->z[l]);
-        return pb_pace_check(pace);
-    }
-    const pb_product product = {
-        .m = w->n_rows,
-        .n = fan_out,
-        .k = fan_in,
-        .a = w->a[l - 1],
-        .a_row = l == 1 ? w->input_row : (ptrdiff_t)fan_in,
-        .a_column = l == 1 ? w->input_column : 1,
-        .b = coefs,
-        .b_row = (ptrdiff_t)fan_out,
-        .b_column = 1,
-        .c = w->z[l],
-        .c_row = fan_out,
-    };
-    return pb_paced_product(network, &product, w->scratch, pace);
+/* The stripe's rows for the kernels: a list, or the first of consecutive ones. */
+static const int64_t *rows_of(const pb_workspace *w, pb_stripe stripe) {
+    return w->rows == NULL ? NULL : w->rows + stripe.first;
 }
 
-pb_status pb_forward(const pb_network *network, const void *parameters, const pb_samples *X,
-                     pb_workspace *w, pb_pace *pace, const pb_trace *trace) {
-    for (size_t l = 1; l <= network->n_layers; l++) {
-        /* Z_l = A_(l-1) W_l + b_l */
-        const pb_status status = multiply_by_coefs(network, parameters, X, w, l, pace);
+/* Z_1 = X W_1 + b_1 for sparse X: some rows at a time, which then become samples of the plane. */
+static pb_status multiply_sparse(const pb_pass *pass, pb_stripe stripe, size_t thread,
+                                 pb_watch *watch) {
+    const pb_network *network = pass->network;
+    const pb_samples *X = &pass->batch->X;
+    const pb_workspace *w = pass->workspace;
+    const size_t width = network->layer_sizes[1];
+    void *scratch = pb_at(network, w->thread_scratch, thread * w->thread_scratch_stride);
+    for (size_t i = 0; i < stripe.n_samples; i += PB_STRIPE_UNIT) {
+        const size_t left = stripe.n_samples - i;
+        const pb_csr_rows rows = {
+            X->values,
+            X->indptr,
+            X->indices,
+            w->rows == NULL ? NULL : w->rows + stripe.first + i,
+            w->first + stripe.first + i,
+            left < PB_STRIPE_UNIT ? left : PB_STRIPE_UNIT,
+        };
+        network->kernels->csr_product(
+            &rows, width, pb_at_const(network, pass->parameters, network->coefs[0]), scratch);
+        network->kernels->transpose(rows.n_rows, width, scratch, width,
+                                    pb_at(network, w->z[1], stripe.first + i), w->stride);
+        const pb_status status = pb_watch_check(watch);
         if (status != PB_OK) {
             return status;
         }
-        const size_t width = network->layer_sizes[l];
-        network->kernels->add_rows(w->n_rows, width,
-                                   pb_at_const(network, parameters, network->intercepts[l - 1]),
-                                   w->z[l]);
-        if (trace != NULL) {
-            pb_record(network, w, l, w->z[l], trace->z);
+    }
+    const pb_plane plane = pb_stripe_plane(pass, stripe, 1);
+    network->kernels->add_bias(&plane,
+                               pb_at_const(network, pass->parameters, network->intercepts[0]),
+                               pb_at(network, w->z[1], stripe.first));
+    return PB_OK;
+}
+
+static pb_status multiply_by_coefs(const pb_pass *pass, pb_stripe stripe, size_t l, size_t thread,
+                                   pb_watch *watch) {
+    const pb_network *network = pass->network;
+    const pb_workspace *w = pass->workspace;
+    if (l == 1 && pass->batch->X.indptr != NULL) {
+        return multiply_sparse(pass, stripe, thread, watch);
+    }
+    const size_t fan_out = network->layer_sizes[l];
+    const pb_product product = {
+        .m = fan_out,
+        .n = pb_stripe_plane(pass, stripe, l).n_samples,
+        .k = network->layer_sizes[l - 1],
+        .a = pb_at_const(network, pass->parameters, network->coefs[l - 1]),
+        .a_row = 1, /* W_l^T */
+        .a_column = (ptrdiff_t)fan_out,
+        .b = pb_at(network, w->a[l - 1], stripe.first),
+        .b_row = w->stride,
+        .b_panel = network->kernels->panel_columns,
+        .c = pb_at(network, w->z[l], stripe.first),
+        .c_row = w->stride,
+        .bias = pb_at_const(network, pass->parameters, network->intercepts[l - 1]),
+    };
+    return pb_watched_product(network, &product, watch);
+}
+
+pb_status pb_forward(const pb_pass *pass, pb_stripe stripe, size_t thread, pb_watch *watch) {
+    const pb_network *network = pass->network;
+    const pb_workspace *w = pass->workspace;
+    if (pass->batch->X.indptr == NULL) {
+        network->kernels->gather(&pass->batch->X, rows_of(w, stripe), w->first + stripe.first,
+                                 stripe.n_samples, network->layer_sizes[0],
+                                 pb_at(network, w->a[0], stripe.first), w->stride);
+    }
+    for (size_t l = 1; l <= network->n_layers; l++) {
+        /* Z_l = A_(l-1) W_l + b_l */
+        const pb_status status = multiply_by_coefs(pass, stripe, l, thread, watch);
+        if (status != PB_OK) {
+            return status;
+        }
+        if (pass->trace != NULL) {
+            pb_record(pass, stripe, l, w->z[l], pass->trace->z);
         }
         /* A_l = f(Z_l), or g(Z_L) at the output */
-        network->kernels->activate[pb_activation_of_layer(network, l)](w->n_rows, width, w->z[l],
-                                                                       w->a[l]);
-        if (trace != NULL) {
-            pb_record(network, w, l, w->a[l], trace->a);
+        const pb_plane plane = pb_stripe_plane(pass, stripe, l);
+        network->kernels->activate[pb_activation_of_layer(network, l)](
+            &plane, pb_at(network, w->z[l], stripe.first), pb_at(network, w->a[l], stripe.first));
+        if (pass->trace != NULL) {
+            pb_record(pass, stripe, l, w->a[l], pass->trace->a);
+        }
+    }
+    return PB_OK;
+}
+
+pb_status pb_forward_one(const pb_pass *pass, pb_watch *watch) {
+    const pb_network *network = pass->network;
+    const pb_kernels *k = network->kernels;
+    const pb_workspace *w = pass->workspace;
+    const pb_samples row = {pass->batch->X.values, 0, pass->batch->X.column_stride, NULL, NULL};
+    const void *input = row.values;
+    if (row.column_stride != 1) {
+        k->transpose(network->layer_sizes[0], 1, row.values, (size_t)row.column_stride, w->a[0], 1);
+        input = w->a[0];
+    }
+    for (size_t l = 1; l <= network->n_layers; l++) {
+        const size_t width = network->layer_sizes[l];
+        k->row_product(network->layer_sizes[l - 1], width, input,
+                       pb_at_const(network, pass->parameters, network->coefs[l - 1]), w->z[l]);
+        k->add(width, pb_at_const(network, pass->parameters, network->intercepts[l - 1]), w->z[l]);
+        const pb_plane plane = {width, 1, 1, 1};
+        k->activate[pb_activation_of_layer(network, l)](&plane, w->z[l], w->a[l]);
+        input = w->a[l];
+        const pb_status status = pb_watch_check(watch);
+        if (status != PB_OK) {
+            return status;
         }
     }
     return PB_OK;

@@ -1,5 +1,12 @@
 /* The activations by themselves, for whoever holds numbers and no network. */
+#include "base/threads.h"
 #include "kernels/table.h"
+
+/* The rows of a table as samples of a plane. */
+static pb_plane table_plane(size_t n_rows, size_t n_columns) {
+    const pb_plane plane = {n_columns, n_rows, 1, n_columns};
+    return plane;
+}
 
 static pb_status look_up(pb_dtype dtype, const char *name, const pb_kernels **kernels,
                          pb_activation *activation) {
@@ -13,7 +20,8 @@ pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, siz
     pb_activation row;
     const pb_status status = look_up(dtype, activation, &kernels, &row);
     if (status == PB_OK && n_columns > 0) {
-        kernels->activate[row](n_rows, n_columns, z, a);
+        const pb_plane plane = table_plane(n_rows, n_columns);
+        kernels->activate[row](&plane, z, a);
     }
     return status;
 }
@@ -30,7 +38,8 @@ pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
         return PB_BAD_ARGUMENT;
     }
     if (n_columns > 0) {
-        kernels->log_activate[row](n_rows, n_columns, z, log_a);
+        const pb_plane plane = table_plane(n_rows, n_columns);
+        kernels->log_activate[row](&plane, z, log_a);
     }
     return PB_OK;
 }

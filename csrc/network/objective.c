@@ -8,94 +8,236 @@
  * the batch alone, and whole subtrees could be computed elsewhere. */
 #include "network/propagation.h"
 
-/* A partial sum over some blocks. */
-typedef struct partial {
-    double loss;   /* sum of s_n l_n */
-    double weight; /* sum of s_n     */
-    void *gradient;
-} partial;
-
 /* Enough for any number of blocks that a size_t can count. */
 #define MAX_LEVELS (8 * sizeof(size_t))
 
-static void add_newest(const pb_network *network, partial *sums, size_t *depth) {
-    partial *older = &sums[*depth - 2];
-    const partial *newer = &sums[*depth - 1];
-    older->loss += newer->loss;
-    older->weight += newer->weight;
-    if (older->gradient != NULL) {
-        network->kernels->add(network->n_parameters, newer->gradient, older->gradient);
-    }
-    --*depth;
+/* A binary counter of partial sums of the rows' losses and weights. */
+typedef struct counter {
+    double loss[MAX_LEVELS];   /* sums of s_n l_n */
+    double weight[MAX_LEVELS]; /* sums of s_n     */
+    size_t depth, n_blocks;
+} counter;
+
+static void add_newest(counter *c) {
+    c->depth--;
+    c->loss[c->depth - 1] += c->loss[c->depth];
+    c->weight[c->depth - 1] += c->weight[c->depth];
 }
 
-static pb_status block_sum(const pb_network *network, const void *parameters, const pb_batch *batch,
-                           size_t first, size_t count, pb_workspace *w, pb_pace *pace,
-                           const pb_trace *trace, partial *sum) {
-    pb_take_rows(network, batch, first, count, w);
-    pb_status status = pb_forward(network, parameters, &batch->X, w, pace, trace);
+/* How many partial sums there are before block `index` joins: one for each bit that is set. */
+static size_t depth_at(size_t index) {
+    size_t depth = 0;
+    for (; index > 0; index &= index - 1) {
+        depth++;
+    }
+    return depth;
+}
+
+typedef struct summation {
+    pb_pass pass;
+    int wants_gradient;
+    int wants_penalty;
+    double penalty;     /* sum of ||W_l||^2 */
+    size_t first_block; /* index of block 0 of those in hand */
+    int is_last;        /* the blocks in hand are the batch's last */
+    double total_weight;
+    void *gradient; /* NULL: only a range at a time is kept */
+    pb_finished_range *finished;
+    void *context;
+} summation;
+
+/* ---- Stripes of samples: forward, losses, back ------------------------------------------------
+ */
+
+static pb_status sum_stripe(void *context, size_t part, size_t thread, pb_watch *watch) {
+    summation *s = context;
+    const pb_pass *pass = &s->pass;
+    if (s->wants_penalty && part == 0) {
+        s->penalty =
+            pass->network->kernels->sum_of_squares(pass->network->n_coefs, pass->parameters);
+        return PB_OK;
+    }
+    const pb_stripe stripe = pass->workspace->stripes[part - (size_t)s->wants_penalty];
+    const pb_status status = pb_forward(pass, stripe, thread, watch);
     if (status != PB_OK) {
         return status;
     }
-    pb_row_losses(network, &batch->y, w);
-    sum->loss = 0;
-    sum->weight = 0;
-    for (size_t r = 0; r < w->n_rows; r++) {
-        const double weight = w->weights == NULL ? 1 : w->weights[r];
-        sum->loss += weight * w->row_losses[r];
-        sum->weight += weight;
+    pb_stripe_losses(pass, stripe);
+    return s->wants_gradient ? pb_backward(pass, stripe, watch) : PB_OK;
+}
+
+static void add_block(const pb_workspace *w, size_t block, counter *sums) {
+    double loss = 0, weight = 0;
+    const size_t first = block * PB_BLOCK_ROWS;
+    for (size_t place = first; place < first + w->block_rows[block]; place++) {
+        const double s = w->weights == NULL ? 1 : w->weights[place];
+        loss += s * w->row_losses[place];
+        weight += s;
     }
-    if (sum->gradient != NULL) {
-        status = pb_backward(network, parameters, &batch->X, w, pace, trace, sum->gradient);
+    sums->loss[sums->depth] = loss;
+    sums->weight[sums->depth] = weight;
+    sums->depth++;
+    for (size_t n = ++sums->n_blocks; n % 2 == 0; n /= 2) {
+        add_newest(sums);
     }
-    return status;
+}
+
+/* ---- Ranges of parameters: the gradient --------------------------------------------------------
+ */
+
+/* The range's part of level `level` of the binary counter. */
+static void *partial_sum(const summation *s, const pb_range *range, size_t level, size_t thread) {
+    const pb_workspace *w = s->pass.workspace;
+    if (level > 0) {
+        return pb_at(s->pass.network, w->partial_sums[level - 1], range->offset);
+    }
+    return s->gradient != NULL
+               ? pb_at(s->pass.network, s->gradient, range->offset)
+               : pb_at(s->pass.network, w->thread_scratch, thread * w->thread_scratch_stride);
+}
+
+static void add_levels(const summation *s, const pb_range *range, size_t level, size_t thread) {
+    s->pass.network->kernels->add(range->count, partial_sum(s, range, level, thread),
+                                  partial_sum(s, range, level - 1, thread));
+}
+
+static pb_status sum_range(void *context, size_t part, size_t thread, pb_watch *watch) {
+    const summation *s = context;
+    const pb_network *network = s->pass.network;
+    const pb_workspace *w = s->pass.workspace;
+    const pb_range *range = &w->ranges[part];
+    size_t depth = depth_at(s->first_block);
+    for (size_t b = 0; b < w->n_blocks; b++) {
+        const pb_status status =
+            pb_range_gradient(&s->pass, range, b, watch, partial_sum(s, range, depth, thread));
+        if (status != PB_OK) {
+            return status;
+        }
+        depth++;
+        for (size_t n = s->first_block + b + 1; n % 2 == 0; n /= 2) {
+            add_levels(s, range, --depth, thread);
+        }
+    }
+    if (!s->is_last) {
+        return PB_OK;
+    }
+    while (depth > 1) {
+        add_levels(s, range, --depth, thread);
+    }
+    void *sum = partial_sum(s, range, 0, thread);
+    const int decays = !range->is_intercepts && network->alpha > 0;
+    network->kernels->finish_gradient(
+        range->count, decays ? pb_at_const(network, s->pass.parameters, range->offset) : NULL,
+        network->alpha, s->total_weight, sum);
+    if (s->finished != NULL) {
+        s->finished(s->context, range->offset, range->count, sum);
+    }
+    return PB_OK;
+}
+
+static pb_status hand_out_range(void *context, size_t part, size_t thread, pb_watch *watch) {
+    (void)thread, (void)watch;
+    const summation *s = context;
+    const pb_range *range = &s->pass.workspace->ranges[part];
+    s->finished(s->context, range->offset, range->count,
+                pb_at(s->pass.network, s->gradient, range->offset));
+    return PB_OK;
+}
+
+/* Steps are taken range by range as their gradients come, where that is over so soon that nobody
+ * needs to stop it half way; else all ranges wait for the whole gradient. */
+static pb_status sum_ranges(summation *s, double work, pb_pace *pace) {
+    pb_workspace *w = s->pass.workspace;
+    pb_finished_range *const finished = s->finished;
+    /* An update is worth some 32 multiply-adds a parameter. */
+    const double all_work =
+        finished == NULL ? work : work + 32.0 * (double)s->pass.network->n_parameters;
+    const size_t n_threads = pb_threads_for(w, all_work);
+    if (finished == NULL || !s->is_last) {
+        return pb_threads_run(n_threads, w->n_ranges, sum_range, s, pace);
+    }
+    if (work <= (double)s->pass.network->kernels->work_per_check) {
+        return pb_threads_run(n_threads, w->n_ranges, sum_range, s, NULL);
+    }
+    s->finished = NULL;
+    s->gradient = w->gradient;
+    const pb_status status = pb_threads_run(n_threads, w->n_ranges, sum_range, s, pace);
+    s->finished = finished;
+    return status == PB_OK ? pb_threads_run(n_threads, w->n_ranges, hand_out_range, s, NULL)
+                           : status;
+}
+
+/* ---- The whole batch ---------------------------------------------------------------------------
+ */
+
+static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *sums,
+                            pb_pace *pace) {
+    const pb_network *network = s->pass.network;
+    pb_workspace *w = s->pass.workspace;
+    const double work = (double)count * (double)network->n_coefs;
+    pb_take_rows(&s->pass, first, count);
+    s->wants_penalty = first == 0 && network->alpha > 0;
+    pb_status status = pb_threads_run(pb_threads_for(w, s->wants_gradient ? 2 * work : work),
+                                      w->n_stripes + (size_t)s->wants_penalty, sum_stripe, s, pace);
+    if (status != PB_OK) {
+        return status;
+    }
+    s->first_block = sums->n_blocks;
+    for (size_t b = 0; b < w->n_blocks; b++) {
+        add_block(w, b, sums);
+    }
+    s->is_last = first + count == s->pass.batch->n_rows;
+    while (s->is_last && sums->depth > 1) {
+        add_newest(sums);
+    }
+    s->total_weight = sums->weight[0];
+    if (s->is_last && !(s->total_weight > 0)) {
+        return PB_BAD_ARGUMENT;
+    }
+    return s->wants_gradient ? sum_ranges(s, work, pace) : PB_OK;
+}
+
+pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, void *gradient,
+                       pb_finished_range *finished, void *context) {
+    const pb_network *network = pass->network;
+    const pb_workspace *w = pass->workspace;
+    const size_t n_rows = pass->batch->n_rows;
+    if (w->network != network || w->purpose < PB_FOR_OBJECTIVE || n_rows < 1 ||
+        n_rows > w->max_rows) {
+        return PB_BAD_ARGUMENT;
+    }
+    summation s = {
+        .pass = *pass,
+        .wants_gradient = gradient != NULL || finished != NULL,
+        /* A range of a single block needs no other place than a thread's own. */
+        .gradient = finished != NULL && n_rows > PB_BLOCK_ROWS ? w->gradient : gradient,
+        .finished = finished,
+        .context = context,
+    };
+    counter sums = {.depth = 0, .n_blocks = 0};
+    const size_t most = w->capacity / PB_BLOCK_ROWS * PB_BLOCK_ROWS;
+    const size_t step = most > 0 ? most : n_rows;
+    for (size_t first = 0; first < n_rows; first += step) {
+        const size_t left = n_rows - first;
+        const pb_status status = sum_blocks(&s, first, left < step ? left : step, &sums, pace);
+        if (status != PB_OK) {
+            return status;
+        }
+    }
+    *objective = sums.loss[0] / s.total_weight;
+    if (network->alpha > 0) {
+        *objective += 0.5 * network->alpha * s.penalty / s.total_weight;
+    }
+    return PB_OK;
 }
 
 pb_status pb_objective(const pb_network *network, const void *parameters, const pb_batch *batch,
                        pb_workspace *w, pb_pace *pace, double *objective, void *gradient,
                        const pb_trace *trace) {
-    if (w->network != network || w->purpose < PB_FOR_OBJECTIVE || batch->n_rows < 1 ||
-        batch->n_rows > w->max_rows) {
-        return PB_BAD_ARGUMENT;
-    }
-    partial sums[MAX_LEVELS];
-    size_t depth = 0, n_blocks = 0;
-    for (size_t first = 0; first < batch->n_rows; first += PB_BLOCK_ROWS) {
-        const size_t left = batch->n_rows - first;
-        partial *sum = &sums[depth];
-        sum->gradient = gradient == NULL ? NULL
-                        : depth == 0     ? gradient
-                                         : w->partial_sums[depth - 1];
-        const pb_status status =
-            block_sum(network, parameters, batch, first,
-                      left < PB_BLOCK_ROWS ? left : PB_BLOCK_ROWS, w, pace, trace, sum);
-        if (status != PB_OK) {
-            return status;
-        }
-        depth++;
-        for (size_t n = ++n_blocks; n % 2 == 0; n /= 2) {
-            add_newest(network, sums, &depth);
-        }
-    }
-    while (depth > 1) {
-        add_newest(network, sums, &depth);
-    }
-
-    const double total_weight = sums[0].weight;
-    if (!(total_weight > 0)) {
-        return PB_BAD_ARGUMENT;
-    }
-    const pb_kernels *k = network->kernels;
-    *objective = sums[0].loss / total_weight;
-    if (network->alpha > 0) {
-        *objective +=
-            0.5 * network->alpha * k->sum_of_squares(network->n_coefs, parameters) / total_weight;
-    }
-    if (gradient != NULL) {
-        k->finish_gradient(network->n_coefs, network->alpha > 0 ? parameters : NULL, network->alpha,
-                           total_weight, gradient);
-        k->finish_gradient(network->n_parameters - network->n_coefs, NULL, 0, total_weight,
-                           pb_at(network, gradient, network->n_coefs));
-    }
-    return PB_OK;
+    const pb_pass pass = {network, parameters, batch, w, trace};
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    const pb_status status = pb_sum_batch(&pass, pace, objective, gradient, NULL, NULL);
+    pb_scope_leave(&scope);
+    return status;
 }

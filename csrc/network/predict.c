@@ -1,31 +1,61 @@
-/* Prediction: forward only, a block of rows at a time, so that scratch does not grow with the
- * table and a row has the same bits alone and among others. */
+/* Prediction: forward only, some blocks of rows at a time, so that scratch does not grow with the
+ * table; a row has the same bits alone and among others. */
 #include "network/propagation.h"
 
-#include <string.h>
+typedef struct prediction {
+    pb_pass pass;
+    const void *const *layer; /* the planes that hold what is asked for: a or z */
+    size_t first;             /* row of the table at place 0 */
+    void *out;                /* NULL: only the trace is wanted */
+} prediction;
 
-/* `out` and `trace` may be NULL. */
-static pb_status forward_blocks(const pb_network *network, const void *parameters,
-                                const pb_samples *X, size_t n_rows, pb_prediction what,
-                                pb_workspace *w, pb_pace *pace, const pb_trace *trace, void *out) {
-    if (w->network != network) {
+static pb_status predict_stripe(void *context, size_t part, size_t thread, pb_watch *watch) {
+    const prediction *p = context;
+    const pb_network *network = p->pass.network;
+    const pb_workspace *w = p->pass.workspace;
+    const pb_stripe stripe = w->stripes[part];
+    const size_t n_outputs = network->layer_sizes[network->n_layers];
+    const pb_status status = pb_forward(&p->pass, stripe, thread, watch);
+    if (status == PB_OK && p->out != NULL) {
+        network->kernels->transpose(
+            n_outputs, stripe.n_samples,
+            pb_at_const(network, p->layer[network->n_layers], stripe.first), w->stride,
+            pb_at(network, p->out, (p->first + stripe.first) * n_outputs), n_outputs);
+    }
+    return status;
+}
+
+static pb_status predict_one(void *context, size_t part, size_t thread, pb_watch *watch) {
+    (void)part, (void)thread;
+    const prediction *p = context;
+    const pb_network *network = p->pass.network;
+    const size_t n_outputs = network->layer_sizes[network->n_layers];
+    const pb_status status = pb_forward_one(&p->pass, watch);
+    if (status == PB_OK) {
+        network->kernels->transpose(1, n_outputs, p->layer[network->n_layers], n_outputs, p->out,
+                                    1);
+    }
+    return status;
+}
+
+static pb_status predict(prediction *p, pb_pace *pace) {
+    pb_workspace *w = p->pass.workspace;
+    const pb_batch *batch = p->pass.batch;
+    if (w->network != p->pass.network) {
         return PB_BAD_ARGUMENT;
     }
-    const pb_batch batch = {.X = *X, .n_rows = n_rows};
-    const size_t most = w->max_rows < PB_BLOCK_ROWS ? w->max_rows : PB_BLOCK_ROWS;
-    const size_t n_outputs = network->layer_sizes[network->n_layers];
-    for (size_t first = 0; first < n_rows; first += most) {
-        const size_t count = n_rows - first < most ? n_rows - first : most;
-        pb_take_rows(network, &batch, first, count, w);
-        const pb_status status = pb_forward(network, parameters, X, w, pace, trace);
+    if (batch->n_rows == 1 && batch->X.indptr == NULL && p->out != NULL) {
+        return pb_threads_run(1, 1, predict_one, p, pace);
+    }
+    const size_t n_threads =
+        pb_threads_for(w, (double)batch->n_rows * (double)p->pass.network->n_coefs);
+    const size_t most = w->capacity < w->max_rows ? w->capacity : w->max_rows;
+    for (p->first = 0; p->first < batch->n_rows; p->first += most) {
+        const size_t left = batch->n_rows - p->first;
+        pb_take_rows(&p->pass, p->first, left < most ? left : most);
+        const pb_status status = pb_threads_run(n_threads, w->n_stripes, predict_stripe, p, pace);
         if (status != PB_OK) {
             return status;
-        }
-        if (out != NULL) {
-            const void *result =
-                what == PB_PREDICT_LOGITS ? w->z[network->n_layers] : w->a[network->n_layers];
-            memcpy(pb_at(network, out, first * n_outputs), result,
-                   count * n_outputs * network->kernels->item_size);
         }
     }
     return PB_OK;
@@ -34,12 +64,27 @@ static pb_status forward_blocks(const pb_network *network, const void *parameter
 pb_status pb_predict(const pb_network *network, const void *parameters, const pb_samples *X,
                      size_t n_rows, pb_prediction what, pb_workspace *workspace, pb_pace *pace,
                      void *out) {
-    return forward_blocks(network, parameters, X, n_rows, what, workspace, pace, NULL, out);
+    const pb_batch batch = {.X = *X, .n_rows = n_rows};
+    prediction p = {
+        .pass = {network, parameters, &batch, workspace, NULL},
+        .layer = (const void *const *)(what == PB_PREDICT_LOGITS ? workspace->z : workspace->a),
+        .out = out,
+    };
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    const pb_status status = predict(&p, pace);
+    pb_scope_leave(&scope);
+    return status;
 }
 
 pb_status pb_trace_forward(const pb_network *network, const void *parameters, const pb_samples *X,
                            size_t n_rows, pb_workspace *workspace, pb_pace *pace,
                            const pb_trace *trace) {
-    return forward_blocks(network, parameters, X, n_rows, PB_PREDICT_OUTPUT, workspace, pace, trace,
-                          NULL);
+    const pb_batch batch = {.X = *X, .n_rows = n_rows};
+    prediction p = {.pass = {network, parameters, &batch, workspace, trace}};
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    const pb_status status = predict(&p, pace);
+    pb_scope_leave(&scope);
+    return status;
 }

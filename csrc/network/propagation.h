@@ -1,32 +1,60 @@
-/* One block of rows through the network: forward and back. Between the two lies the workspace. */
+/* The rows in hand through the network, forward and back. Between the two lies the workspace.
+ *
+ * A pass has two halves. In the first, each thread takes stripes of samples forward through all
+ * layers, to their losses and back to all deltas: samples do not see one another. In the second,
+ * each thread takes ranges of parameters and sums their gradient over all samples, in row order.
+ * So threads meet twice a batch, and who does what does not show in the bits. */
 #ifndef PB_PROPAGATION_H
 #define PB_PROPAGATION_H
 
+#include "base/threads.h"
 #include "network/workspace.h"
 
-/* C = A B in stripes of rows and columns, asking `pace` between them. */
-pb_status pb_paced_product(const pb_network *network, const pb_product *product, void *scratch,
-                           pb_pace *pace);
+typedef struct pb_pass {
+    const pb_network *network;
+    const void *parameters;
+    const pb_batch *batch;
+    pb_workspace *workspace;
+    const pb_trace *trace; /* or NULL */
+} pb_pass;
 
-/* Takes rows `first` to `first + count` of the batch in hand: those of weight zero are left out.
- * Dense rows that lie in order are read where they are, others are gathered. */
-void pb_take_rows(const pb_network *network, const pb_batch *batch, size_t first, size_t count,
-                  pb_workspace *workspace);
+/* Takes `count` rows of the batch from position `first` on: those of weight zero are left out. */
+void pb_take_rows(const pb_pass *pass, size_t first, size_t count);
 
-/* Z_l = A_(l-1) W_l + b_l, A_l = f_l(Z_l) for l = 1 ... L, on the rows in hand. */
-pb_status pb_forward(const pb_network *network, const void *parameters, const pb_samples *X,
-                     pb_workspace *workspace, pb_pace *pace, const pb_trace *trace);
+/* Z_l = A_(l-1) W_l + b_l, A_l = f_l(Z_l) for l = 1 ... L, on one stripe. */
+pb_status pb_forward(const pb_pass *pass, pb_stripe stripe, size_t thread, pb_watch *watch);
 
-/* The targets, and l_n for each row in hand: workspace->y and workspace->row_losses. */
-void pb_row_losses(const pb_network *network, const pb_targets *y, pb_workspace *workspace);
+/* The same for a single sample, whose units lie side by side: vectors of units, not of samples. */
+pb_status pb_forward_one(const pb_pass *pass, pb_watch *watch);
 
-/* The rows' part of the gradient, sum_n s_n dl_n/dtheta, in row order, without alpha and 1/S. */
-pb_status pb_backward(const pb_network *network, const void *parameters, const pb_samples *X,
-                      pb_workspace *workspace, pb_pace *pace, const pb_trace *trace,
-                      void *gradient);
+/* The stripe's targets, and l_n for each of its samples, in workspace->row_losses. */
+void pb_stripe_losses(const pb_pass *pass, pb_stripe stripe);
 
-/* Copies the rows in hand of layer l to their places in one member of a trace, if it is wanted. */
-void pb_record(const pb_network *network, const pb_workspace *workspace, size_t l,
-               const void *values, void *const *traced);
+/* Delta_l for l = L ... 1, on one stripe. */
+pb_status pb_backward(const pb_pass *pass, pb_stripe stripe, pb_watch *watch);
+
+/* The gradient of a range over one block of the rows in hand: sum_n s_n dl_n/dtheta, in row order,
+ * without alpha and 1/S. */
+pb_status pb_range_gradient(const pb_pass *pass, const pb_range *range, size_t block,
+                            pb_watch *watch, void *gradient);
+
+/* C = A B, asking `watch` from time to time. */
+pb_status pb_watched_product(const pb_network *network, const pb_product *product, pb_watch *watch);
+
+/* Layer l of a stripe as a plane, in whole vectors of samples; and where it begins in an array of
+ * the workspace. */
+pb_plane pb_stripe_plane(const pb_pass *pass, pb_stripe stripe, size_t l);
+
+/* Copies a stripe of layer l to its places in one member of a trace, if it is wanted. */
+void pb_record(const pb_pass *pass, pb_stripe stripe, size_t l, const void *plane,
+               void *const *traced);
+
+/* The objective and its gradient as pb_objective has them. `finished`, if given, gets the gradient
+ * of each range once it is complete, in any order and from any thread, and may keep none of it;
+ * then `gradient` is scratch. */
+typedef void pb_finished_range(void *context, size_t offset, size_t count, const void *gradient);
+
+pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, void *gradient,
+                       pb_finished_range *finished, void *context);
 
 #endif

@@ -51,48 +51,175 @@ static size_t levels_above_result(size_t max_rows) {
     return levels;
 }
 
-static void lay_out(arena *from, const pb_network *network, pb_workspace *w) {
-    const size_t n_layers = network->n_layers;
-    const size_t rows = w->max_rows < PB_BLOCK_ROWS ? w->max_rows : PB_BLOCK_ROWS;
-    const size_t n_outputs = network->layer_sizes[n_layers];
+/* ---- How much is in hand at once --------------------------------------------------------------
+ */
 
-    w->scratch = take_reals(from, network, network->kernels->product_scratch, 1);
-    w->rows_space = take(from, rows, sizeof(int64_t));
-    w->positions = take(from, rows, sizeof(size_t));
-    w->weights_space = take(from, rows, sizeof(double));
+/* Bytes of planes that a core's level-2 cache may well hold. */
+#define CACHED_BYTES ((size_t)1 << 19)
+#define MOST_BLOCKS  ((size_t)16)
+
+/* Narrow layers take several blocks at once, so that threads meet less often. */
+static size_t places_in_hand(const pb_network *network, size_t max_rows) {
+    if (max_rows <= PB_BLOCK_ROWS) {
+        return (max_rows + PB_STRIPE_UNIT - 1) / PB_STRIPE_UNIT * PB_STRIPE_UNIT;
+    }
+    /* Saturates where sizes are absurd: one block then. */
+    size_t units = 0;
+    for (size_t l = 0; l <= network->n_layers; l++) {
+        const size_t size = network->layer_sizes[l];
+        units = size > CACHED_BYTES - units ? CACHED_BYTES : units + size;
+    }
+    const size_t of_a_block = 2 * units * PB_BLOCK_ROWS * network->kernels->item_size;
+    size_t n_blocks = CACHED_BYTES / of_a_block;
+    n_blocks = n_blocks < 1 ? 1 : n_blocks > MOST_BLOCKS ? MOST_BLOCKS : n_blocks;
+    const size_t n_needed = (max_rows - 1) / PB_BLOCK_ROWS + 1;
+    return (n_blocks < n_needed ? n_blocks : n_needed) * PB_BLOCK_ROWS;
+}
+
+/* An odd number of cache lines, so that the same sample of all units does not crowd into a few
+ * sets of the cache. */
+static size_t stride_of(const pb_network *network, size_t n) {
+    const size_t in_a_line = PB_ALIGNMENT / network->kernels->item_size;
+    const size_t lines = (n + in_a_line - 1) / in_a_line;
+    return (lines | 1) * in_a_line;
+}
+
+/* ---- Ranges of parameters ---------------------------------------------------------------------
+ */
+
+/* A range is whole tiles of a product, at least so many parameters, so that handing it out costs
+ * little beside it; and a layer has no more than so many of them. */
+#define RANGE_TILE       ((size_t)8)
+#define LEAST_OF_A_RANGE ((size_t)512)
+#define MOST_OF_A_LAYER  ((size_t)256)
+
+static size_t rows_of_a_range(const pb_network *network, size_t l) {
+    const size_t fan_in = network->layer_sizes[l - 1], fan_out = network->layer_sizes[l];
+    const size_t least = (LEAST_OF_A_RANGE - 1) / fan_out + 1;
+    const size_t few = (fan_in - 1) / MOST_OF_A_LAYER + 1;
+    const size_t rows = ((least > few ? least : few) - 1) / RANGE_TILE * RANGE_TILE + RANGE_TILE;
+    return rows < fan_in ? rows : fan_in;
+}
+
+static size_t count_ranges(const pb_network *network) {
+    size_t count = 0;
+    for (size_t l = 1; l <= network->n_layers; l++) {
+        count += (network->layer_sizes[l - 1] - 1) / rows_of_a_range(network, l) + 2;
+    }
+    return count;
+}
+
+/* Parameters of the largest range, which has a layer's width at most RANGE_TILE times or is one of
+ * MOST_OF_A_LAYER: both are far from overflow where n_parameters is. */
+static size_t largest_range(const pb_network *network) {
+    size_t largest = network->widest;
+    for (size_t l = 1; l <= network->n_layers; l++) {
+        const size_t count = rows_of_a_range(network, l) * network->layer_sizes[l];
+        largest = count > largest ? count : largest;
+    }
+    return largest;
+}
+
+static void fill_ranges(const pb_network *network, pb_range *ranges) {
+    size_t n = 0;
+    for (size_t l = 1; l <= network->n_layers; l++) {
+        const size_t fan_in = network->layer_sizes[l - 1], fan_out = network->layer_sizes[l];
+        const size_t most = rows_of_a_range(network, l);
+        for (size_t row = 0; row < fan_in; row += most) {
+            const size_t rows = fan_in - row < most ? fan_in - row : most;
+            ranges[n++] = (pb_range){.layer = l,
+                                     .first_row = row,
+                                     .n_rows = rows,
+                                     .offset = network->coefs[l - 1] + row * fan_out,
+                                     .count = rows * fan_out};
+        }
+    }
+    for (size_t l = 1; l <= network->n_layers; l++) {
+        ranges[n++] = (pb_range){.layer = l,
+                                 .is_intercepts = 1,
+                                 .offset = network->intercepts[l - 1],
+                                 .count = network->layer_sizes[l]};
+    }
+}
+
+/* ---- How many threads pay ----------------------------------------------------------------------
+ */
+
+/* Multiply-adds for which one more thread pays: some 5 microseconds of them where batch follows
+ * batch and threads are awake; more where they first have to wake up. */
+size_t pb_threads_for(const pb_workspace *w, double work) {
+    static const double of_float64[] = {
+        [PB_FOR_PREDICTION] = 1 << 21, [PB_FOR_OBJECTIVE] = 1 << 20, [PB_FOR_TRAINING] = 1 << 17};
+    const double grain = of_float64[w->purpose] * (w->network->dtype == PB_FLOAT32 ? 2 : 1);
+    const double n = work / grain;
+    return n >= (double)w->n_threads ? w->n_threads : n > 1 ? (size_t)n : 1;
+}
+
+/* ---- The layout --------------------------------------------------------------------------------
+ */
+
+static void lay_out_planes(arena *from, const pb_network *network, pb_workspace *w) {
+    const size_t n_layers = network->n_layers;
     w->z = take(from, n_layers + 1, sizeof(void *));
     w->a = take(from, n_layers + 1, sizeof(void *));
-    w->gathered = take_reals(from, network, rows, network->layer_sizes[0]);
-    for (size_t l = 1; l <= n_layers; l++) {
-        void *a = take_reals(from, network, rows, network->layer_sizes[l]);
+    for (size_t l = 0; l <= n_layers; l++) {
+        void *a = take_reals(from, network, network->layer_sizes[l], w->stride);
         /* Losses are computed in the output's z; a slope may be written in z. */
         const int keeps_z =
-            l == n_layers || pb_activation_needs_z(pb_activation_of_layer(network, l));
-        void *z = keeps_z ? take_reals(from, network, rows, network->layer_sizes[l]) : a;
+            l == n_layers || (l > 0 && pb_activation_needs_z(pb_activation_of_layer(network, l)));
+        void *z = keeps_z ? take_reals(from, network, network->layer_sizes[l], w->stride) : a;
         if (from->base != NULL) {
             w->a[l] = a;
             w->z[l] = z;
         }
     }
-    if (w->purpose >= PB_FOR_OBJECTIVE) {
-        w->y = take_reals(from, network, rows, n_outputs);
-        w->values = take_reals(from, network, rows, n_outputs);
-        w->row_losses = take(from, rows, sizeof(double));
-        w->delta = take_reals(from, network, rows, network->widest);
-        w->delta_before = take_reals(from, network, rows, network->widest);
-        w->weighted = take_reals(from, network, rows, network->widest);
-        w->n_partial_sums = levels_above_result(w->max_rows);
-        w->partial_sums = take(from, w->n_partial_sums, sizeof(void *));
-        for (size_t i = 0; i < w->n_partial_sums; i++) {
-            void *sum = take_reals(from, network, network->n_parameters, 1);
-            if (from->base != NULL) {
-                w->partial_sums[i] = sum;
-            }
+}
+
+static void lay_out_backward(arena *from, const pb_network *network, pb_workspace *w) {
+    const size_t n_outputs = network->layer_sizes[network->n_layers];
+    const size_t columns = network->kernels->panel_columns;
+    w->y = take_reals(from, network, n_outputs, w->stride);
+    w->values = take_reals(from, network, n_outputs, w->stride);
+    w->row_losses = take(from, w->capacity, sizeof(double));
+    w->delta[0] = take_reals(from, network, network->widest, w->stride);
+    w->delta[1] = take_reals(from, network, network->widest, w->stride);
+    w->panel_stride = w->capacity * columns;
+    w->panels = take(from, network->n_layers + 1, sizeof(void *));
+    for (size_t l = 1; l <= network->n_layers; l++) {
+        const size_t n_panels = (network->layer_sizes[l] - 1) / columns + 1;
+        void *panels = take_reals(from, network, n_panels, w->panel_stride);
+        if (from->base != NULL) {
+            w->panels[l] = panels;
         }
+    }
+    w->ranges = take(from, w->n_ranges, sizeof(pb_range));
+    if (from->base != NULL) {
+        fill_ranges(network, w->ranges);
+    }
+    w->n_partial_sums = levels_above_result(w->max_rows);
+    w->partial_sums = take(from, w->n_partial_sums, sizeof(void *));
+    for (size_t i = 0; i < w->n_partial_sums; i++) {
+        void *sum = take_reals(from, network, network->n_parameters, 1);
+        if (from->base != NULL) {
+            w->partial_sums[i] = sum;
+        }
+    }
+}
+
+static void lay_out(arena *from, const pb_network *network, pb_workspace *w) {
+    w->block_rows = take(from, w->capacity / PB_BLOCK_ROWS + 1, sizeof(size_t));
+    w->rows_space = take(from, w->capacity, sizeof(int64_t));
+    w->positions = take(from, w->capacity, sizeof(size_t));
+    w->weights_space = take(from, w->capacity, sizeof(double));
+    w->stripes = take(from, w->capacity / PB_STRIPE_UNIT, sizeof(pb_stripe));
+    lay_out_planes(from, network, w);
+    if (w->purpose >= PB_FOR_OBJECTIVE) {
+        lay_out_backward(from, network, w);
     }
     if (w->purpose >= PB_FOR_TRAINING) {
         w->gradient = take_reals(from, network, network->n_parameters, 1);
     }
+    w->thread_scratch = take_reals(from, network, w->n_threads, w->thread_scratch_stride);
 }
 
 pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
@@ -106,6 +233,14 @@ pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpos
     plan.purpose = purpose;
     plan.max_rows = max_rows;
     plan.n_threads = n_threads;
+    plan.capacity = places_in_hand(network, max_rows);
+    plan.stride = stride_of(network, plan.capacity);
+    plan.n_ranges = count_ranges(network);
+    size_t of_a_thread = PB_STRIPE_UNIT * network->layer_sizes[1];
+    if (purpose >= PB_FOR_OBJECTIVE && largest_range(network) > of_a_thread) {
+        of_a_thread = largest_range(network);
+    }
+    plan.thread_scratch_stride = stride_of(network, of_a_thread);
 
     arena counted = {NULL, 0, PB_OK};
     (void)take(&counted, 1, sizeof plan);

@@ -1,7 +1,11 @@
-/* Scratch: everything that a block of rows needs on its way forward and back, in one allocation.
+/* Scratch: everything that a batch needs on its way forward and back, in one allocation.
  *
- * A batch is computed in blocks of up to BLOCK rows, whatever its size, so scratch does not grow
- * with it: only the partial sums of the gradient do, with the logarithm of the number of blocks. */
+ * A batch is summed in blocks of PB_BLOCK_ROWS rows, and a few blocks are in hand at once, however
+ * large the batch is: so scratch does not grow with it, but for the partial sums of the gradient,
+ * which grow with the logarithm of the number of blocks.
+ *
+ * Layers are planes (kernels/table.h): unit u of sample s is at u * stride + s. Sample s of the
+ * rows in hand has place s in every plane. */
 #ifndef PB_WORKSPACE_H
 #define PB_WORKSPACE_H
 
@@ -10,35 +14,71 @@
 /* Rows that are summed as one chain: part of the definition of every gradient's bits. */
 #define PB_BLOCK_ROWS ((size_t)256)
 
+/* Stripes are whole vectors of every instruction set, and tiles of most; the widest is so many of
+ * these units. */
+#define PB_STRIPE_UNIT   ((size_t)16)
+#define PB_WIDEST_STRIPE ((size_t)6)
+
+/* Samples that one thread takes through the whole network, forward and back. */
+typedef struct pb_stripe {
+    size_t first; /* place of the first one */
+    size_t n_samples;
+} pb_stripe;
+
+/* Parameters whose gradient one thread computes, and whose step it takes: some rows of W_l, or
+ * all of b_l. */
+typedef struct pb_range {
+    size_t layer; /* from 1 */
+    int is_intercepts;
+    size_t first_row, n_rows; /* of W_l */
+    size_t offset, count;     /* in the parameter vector */
+} pb_range;
+
 struct pb_workspace {
     const pb_network *network;
     pb_purpose purpose;
     size_t max_rows;
     size_t n_threads;
-    void *scratch; /* of the matrix products */
 
-    /* The rows in hand: n_rows of them, those of weight zero left out. */
-    size_t n_rows;
+    /* The rows in hand: block b has block_rows[b] of them, from place b * PB_BLOCK_ROWS on. Those
+     * of weight zero are left out. */
+    size_t capacity; /* places, in whole vectors */
+    size_t n_blocks;
+    size_t *block_rows;
     size_t first;          /* the first of consecutive rows, if rows is NULL */
-    const int64_t *rows;   /* their places in the table, or NULL */
-    const double *weights; /* n_rows of them, or NULL: all are 1 */
+    const int64_t *rows;   /* by place: the row in the table; or NULL */
+    const double *weights; /* by place, or NULL: all are 1 */
     int64_t *rows_space;
-    size_t *positions; /* their places in the batch */
+    size_t *positions; /* by place: the position in the batch */
     double *weights_space;
+    pb_stripe *stripes;
+    size_t n_stripes;
 
-    /* Layer l = 0 ... n_layers; z[l] is a[l] where nobody needs z after the activation. */
+    /* Planes of layer l = 0 ... n_layers; z[l] is a[l] where nobody needs z after the
+     * activation. */
+    size_t stride;
     void **z, **a;
-    void *gathered;                    /* a[0], unless the table can be read in place */
-    ptrdiff_t input_row, input_column; /* strides of a[0] */
-    void *y;                           /* (rows, n_outputs) */
-    void *delta, *delta_before;        /* (rows, widest) each; swapped layer by layer */
-    void *weighted;                    /* (rows, widest): delta times the rows' weights */
-    void *values;                      /* (rows, n_outputs): losses of each output */
-    double *row_losses;                /* (rows,) */
+    void *y;
+    void *delta[2]; /* Delta_l is in delta[l % 2], as wide as the widest layer */
+    void *values;   /* losses of each output */
+    double *row_losses;
 
-    void *gradient;      /* of a training step: n_parameters */
+    /* diag(s) Delta_l of the rows in hand, in panels (kernels/table.h). */
+    void **panels;
+    size_t panel_stride;
+
+    pb_range *ranges;
+    size_t n_ranges;
+    void *gradient;      /* n_parameters */
     void **partial_sums; /* n_partial_sums of n_parameters each */
     size_t n_partial_sums;
+
+    /* Of each thread: the gradient of a range, or some rows of a sparse table's product. */
+    void *thread_scratch;
+    size_t thread_scratch_stride;
 };
+
+/* How many threads are worth using on so many multiply-adds. */
+size_t pb_threads_for(const pb_workspace *workspace, double work);
 
 #endif

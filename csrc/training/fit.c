@@ -1,22 +1,27 @@
 /* One epoch: batch after batch forward, backward, step; asks before it goes on. */
 #include "base/pace.h"
-#include "network/workspace.h"
+#include "network/propagation.h"
 #include "training/optimizer.h"
 
-static void step(const pb_network *network, pb_optimizer_rule rule, pb_optimizer *optimizer,
-                 const void *gradient, void *parameters) {
+/* A step of the optimizer, taken range by range as the gradients come. */
+typedef struct step {
+    const pb_network *network;
+    pb_update_kernel *update;
+    void *parameters, *states;
     double constants[PB_MAX_CONSTANTS];
-    optimizer->n_steps++;
-    pb_update_constants(rule, &optimizer->hyperparameters, optimizer->learning_rate,
-                        optimizer->n_steps, constants);
+} step;
+
+static void take_step(void *context, size_t offset, size_t count, const void *gradient) {
+    const step *s = context;
     const pb_update update = {
-        .n = network->n_parameters,
-        .parameters = parameters,
+        .n = count,
+        .parameters = pb_at(s->network, s->parameters, offset),
         .gradient = gradient,
-        .states = optimizer->states,
-        .constants = constants,
+        .states = pb_at(s->network, s->states, offset),
+        .stride = s->network->n_parameters,
+        .constants = s->constants,
     };
-    network->kernels->update[rule](&update);
+    s->update(&update);
 }
 
 /* Whether any row of the batch weighs anything. */
@@ -58,9 +63,9 @@ static pb_batch slice(const pb_network *network, const pb_batch *rows, size_t fi
     return batch;
 }
 
-pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
-                         const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
-                         pb_pace *pace, double *loss) {
+static pb_status train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                             const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
+                             pb_pace *pace, double *loss) {
     pb_optimizer_rule rule;
     const pb_status found = pb_find_optimizer(optimizer->name, &rule);
     if (found != PB_OK) {
@@ -69,6 +74,7 @@ pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimiz
     if (workspace->purpose < PB_FOR_TRAINING || batch_size < 1) {
         return PB_BAD_ARGUMENT;
     }
+    step next = {network, network->kernels->update[rule], parameters, optimizer->states, {0}};
     double total = 0;
     size_t n_counted = 0;
     for (size_t first = 0; first < rows->n_rows; first += batch_size) {
@@ -77,16 +83,18 @@ pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimiz
         if (!has_weight(&batch)) {
             continue;
         }
+        const pb_pass pass = {network, parameters, &batch, workspace, NULL};
+        pb_update_constants(rule, &optimizer->hyperparameters, optimizer->learning_rate,
+                            optimizer->n_steps + 1, next.constants);
         double objective = 0;
         pb_status status = pb_pace_check(pace);
         if (status == PB_OK) {
-            status = pb_objective(network, parameters, &batch, workspace, pace, &objective,
-                                  workspace->gradient, NULL);
+            status = pb_sum_batch(&pass, pace, &objective, NULL, take_step, &next);
         }
         if (status != PB_OK) {
             return status;
         }
-        step(network, rule, optimizer, workspace->gradient, parameters);
+        optimizer->n_steps++;
         total += objective * (double)batch.n_rows;
         n_counted += batch.n_rows;
     }
@@ -95,4 +103,15 @@ pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimiz
     }
     *loss = total / (double)n_counted;
     return PB_OK;
+}
+
+pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                         const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
+                         pb_pace *pace, double *loss) {
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    const pb_status status =
+        train_epoch(network, parameters, optimizer, rows, batch_size, workspace, pace, loss);
+    pb_scope_leave(&scope);
+    return status;
 }

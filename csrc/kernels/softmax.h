@@ -1,0 +1,102 @@
+/* The activation that couples the units of a sample. A vector holds as many samples, so the sums
+ * over units run sample by sample in the order of reduce.h: a sample has the same bits alone and
+ * among others. */
+
+/* `lanes` samples of one unit, side by side or not. */
+INLINE vec load_samples(const real *p, size_t sample_stride, size_t lanes) {
+    if (sample_stride == 1) {
+        return v_load_upto(p, lanes);
+    }
+    real values[VLEN] = {0};
+    for (size_t i = 0; i < lanes && i < VLEN; i++) {
+        values[i] = p[i * sample_stride];
+    }
+    return v_load(values);
+}
+
+INLINE void store_samples(real *p, size_t sample_stride, vec a, size_t lanes) {
+    if (sample_stride == 1) {
+        v_store_upto(p, a, lanes);
+        return;
+    }
+    real values[VLEN];
+    v_store(values, a);
+    for (size_t i = 0; i < lanes && i < VLEN; i++) {
+        p[i * sample_stride] = values[i];
+    }
+}
+
+/* For each vector of samples: `at` is where its first unit lies, `lanes` how many there are. */
+#define FOR_SAMPLES(plane)                                                         \
+    for (size_t s = 0, at = 0, lanes = (plane)->n_samples; s < (plane)->n_samples; \
+         s += VLEN, at = s * (plane)->sample_stride, lanes = (plane)->n_samples - s)
+
+#define LOAD(x, u) load_samples((x) + at + (u) * plane->unit_stride, plane->sample_stride, lanes)
+#define STORE(x, u, v) \
+    store_samples((x) + at + (u) * plane->unit_stride, plane->sample_stride, v, lanes)
+
+/* The largest value of each sample; NaN if the first one is. */
+#define MAX_OF_UNITS(z, largest)                              \
+    vec largest = LOAD(z, 0);                                 \
+    for (size_t u = 1; u < plane->n_units; u++) {             \
+        const vec z_u = LOAD(z, u);                           \
+        largest = v_select(v_gt(z_u, largest), z_u, largest); \
+    }
+
+/* p_j = e^(z_j - max z) / sum_k e^(z_k - max z). */
+static void softmax_activate(const pb_plane *plane, const void *z_, void *a_) {
+    const real *z = z_;
+    real *a = a_;
+    FOR_SAMPLES(plane) {
+        MAX_OF_UNITS(z, largest)
+        vec chains[CHAINS];
+        start_chains(chains);
+        for (size_t u = 0; u < plane->n_units; u++) {
+            const vec e = v_exp(v_sub(LOAD(z, u), largest));
+            STORE(a, u, e);
+            chains[u % CHAINS] = v_add(chains[u % CHAINS], e);
+        }
+        const vec sum = v_tree(chains);
+        for (size_t u = 0; u < plane->n_units; u++) {
+            STORE(a, u, v_div(LOAD(a, u), sum));
+        }
+    }
+}
+
+/* log p_j = (z_j - max z) - log sum_k e^(z_k - max z). */
+static void softmax_log_activate(const pb_plane *plane, const void *z_, void *a_) {
+    const real *z = z_;
+    real *a = a_;
+    FOR_SAMPLES(plane) {
+        MAX_OF_UNITS(z, largest)
+        vec chains[CHAINS];
+        start_chains(chains);
+        for (size_t u = 0; u < plane->n_units; u++) {
+            const vec shifted = v_sub(LOAD(z, u), largest);
+            STORE(a, u, shifted);
+            chains[u % CHAINS] = v_add(chains[u % CHAINS], v_exp(shifted));
+        }
+        const vec log_sum = v_log(v_tree(chains));
+        for (size_t u = 0; u < plane->n_units; u++) {
+            STORE(a, u, v_sub(LOAD(a, u), log_sum));
+        }
+    }
+}
+
+/* v_i <- p_i (v_i - sum_j p_j v_j), the softmax's Jacobian, which is symmetric. */
+static void softmax_vjp(const pb_plane *plane, const void *z, const void *a_, void *v_) {
+    (void)z;
+    const real *p = a_;
+    real *v = v_;
+    FOR_SAMPLES(plane) {
+        vec chains[CHAINS];
+        start_chains(chains);
+        for (size_t u = 0; u < plane->n_units; u++) {
+            chains[u % CHAINS] = v_fma(LOAD(p, u), LOAD(v, u), chains[u % CHAINS]);
+        }
+        const vec mean = v_tree(chains);
+        for (size_t u = 0; u < plane->n_units; u++) {
+            STORE(v, u, v_mul(LOAD(p, u), v_sub(LOAD(v, u), mean)));
+        }
+    }
+}
