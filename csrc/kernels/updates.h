@@ -1,23 +1,35 @@
 /* The gradient of the objective, and one step of each rule of lists/optimizers.h. */
 
+/* x / S. Where S is a power of two, as batches often are, multiplying by 1 / S gives the same bits
+ * in a fraction of the time. */
+INLINE vec v_divide(vec x, vec divisor, vec inverse, int is_exact) {
+    return is_exact ? v_mul(x, inverse) : v_div(x, divisor);
+}
+
 /* g = (g + alpha w) / S; without coefs (an intercept) g / S. */
 static void finish_gradient(size_t n, const void *coefs, double alpha, double total_weight,
                             void *gradient) {
     const real *w = coefs;
     real *g = gradient;
+    const real rounded = (real)total_weight;
     const vec decay = v_set1((real)alpha);
-    const vec total = v_set1((real)total_weight);
+    const vec total = v_set1(rounded), inverse = v_set1(1 / rounded);
+    int exponent;
+    const int is_exact = frexp((double)rounded, &exponent) == 0.5 && abs(exponent) < 64;
     if (w == NULL) {
-        FOR_VECTORS(n, v_store(g + i, v_div(v_load(g + i), total)),
-                    v_store_part(g + i, v_div(v_load_part(g + i, left), total), left));
+        FOR_VECTORS(n, v_store(g + i, v_divide(v_load(g + i), total, inverse, is_exact)),
+                    v_store_part(
+                        g + i, v_divide(v_load_part(g + i, left), total, inverse, is_exact), left));
         return;
     }
-    FOR_VECTORS(
-        n, v_store(g + i, v_div(v_add(v_load(g + i), v_mul(decay, v_load(w + i))), total)),
-        v_store_part(
-            g + i,
-            v_div(v_add(v_load_part(g + i, left), v_mul(decay, v_load_part(w + i, left))), total),
-            left));
+    FOR_VECTORS(n,
+                v_store(g + i, v_divide(v_add(v_load(g + i), v_mul(decay, v_load(w + i))), total,
+                                        inverse, is_exact)),
+                v_store_part(g + i,
+                             v_divide(v_add(v_load_part(g + i, left),
+                                            v_mul(decay, v_load_part(w + i, left))),
+                                      total, inverse, is_exact),
+                             left));
 }
 
 #define STATES(n)   n
