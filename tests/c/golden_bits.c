@@ -21,7 +21,7 @@ static const network_case networks[] = {
     {1, "identity", "identity", "squared_error", 0, EQUAL, 1, {1, 1}},
     {1, "tanh", "softmax", "log_loss", 0.5, EQUAL, 2, {7, 5, 3}},
     {2, "relu", "identity", "squared_error", 0, EQUAL, 2, {1, 1, 1}},
-    {2, "logistic", "logistic", "binary_log_loss", 0.25, EQUAL, 2, {300, 2, 5}},
+    {2, "logistic", "logistic", "binary_log_loss", 300.1, EQUAL, 2, {300, 2, 5}},
     {7, "tanh", "exp", "poisson", 0, WEIGHTED, 2, {3, 600, 2}},
     {7, "relu", "logistic", "squared_error", 0, EQUAL, 2, {8, 6, 3}},
     {32, "relu", "softmax", "log_loss", 0, EQUAL, 1, {600, 3}},
@@ -72,7 +72,7 @@ static void sweep(pb_dtype dtype, size_t n_threads) {
                           hidden[i % COUNT(hidden)],
                           ends[i % COUNT(ends)].output,
                           ends[i % COUNT(ends)].loss,
-                          i % 2 == 0 ? 0 : 0.25,
+                          i % 2 == 0 ? 0 : 12.7,
                           (weighting)(i % 3 == 2),
                           2,
                           {widths[(i * 19 + 11) % n], widths[i], 1 + i % 10}};
