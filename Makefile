@@ -14,13 +14,15 @@ SOURCES := setup.py pyproject.toml \
 C_FILES := $(sort $(shell find csrc -name '*.c'))
 C_HEADERS := $(shell find csrc tests/c -name '*.h')
 C_TESTS := $(sort $(wildcard tests/c/test_*.c))
+GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check-c sanitize lint format sdist wheel check-all clean
+.PHONY: help demo test test-fast check-c check-bits-arm check-bits-ofast golden-bits sanitize \
+    lint format sdist wheel check-all clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-	    while IFS='|' read -r target what; do printf '  make %-11s %s\n' "$$target" "$$what"; done
+	    while IFS='|' read -r target what; do printf '  make %-16s %s\n' "$$target" "$$what"; done
 
 demo: $(VENV)/installed ## Run the main job on real data; the picture goes to build/
 	$(BIN)/python examples/01_main_job.py build/main_job.png
@@ -38,7 +40,8 @@ check-c: ## Build csrc/ without Python and run its tests, with each compiler of 
 	for cc in $(CCS); do \
 	    if ! command -v $$cc >/dev/null; then echo "$$cc: not installed, skipped"; continue; fi; \
 	    found=1; echo "$$cc: $$($$cc --version | head -n 1)"; \
-	    $(MAKE) --no-print-directory c-headers c-tests CC=$$cc C_OUT=build/c/$$cc || exit 1; \
+	    $(MAKE) --no-print-directory c-headers c-tests c-golden CC=$$cc \
+	        C_OUT=build/c/$$cc || exit 1; \
 	done; \
 	if [ -z "$$found" ]; then echo "none of these compilers is installed: $(CCS)"; exit 1; fi; \
 	$(C_SUMMARY)
@@ -52,11 +55,37 @@ sanitize: ## Run the C tests under the address and undefined-behaviour sanitizer
 	        $$cc $(SANITIZERS) -x c - -o build/c/probe 2>/dev/null || ! build/c/probe; then \
 	        echo "$$cc: no sanitizers here, skipped"; continue; fi; \
 	    echo "$$cc: $$($$cc --version | head -n 1)"; \
-	    $(MAKE) --no-print-directory c-tests CC=$$cc C_OUT=build/c/sanitize-$$cc \
-	        C_EXTRA="$(SANITIZERS)" || exit 1; \
+	    $(MAKE) --no-print-directory c-tests c-golden CC=$$cc C_OUT=build/c/sanitize-$$cc \
+	        C_EXTRA="$(SANITIZERS)" GOLDEN_THREADS=3 || exit 1; \
 	    $(C_SUMMARY); \
 	done; \
 	echo "none of these compilers has sanitizers: $(CCS)"; exit 1
+
+ARM := aarch64-linux-gnu
+check-bits-arm: ## Run the C tests and the golden bits on an emulated ARM (AArch64)
+	@for tool in $(ARM)-gcc qemu-aarch64; do \
+	    command -v $$tool >/dev/null || { echo "$$tool is not installed. On Debian and Ubuntu" \
+	        "this needs: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"; exit 1; }; \
+	done
+	@rm -rf build/c/results; mkdir -p build/c
+	@$(MAKE) --no-print-directory c-tests c-golden CC=$(ARM)-gcc AR=$(ARM)-ar \
+	    C_OUT=build/c/$(ARM) C_EXTRA=-static RUN=qemu-aarch64 GOLDEN_THREADS=2
+	@$(C_SUMMARY)
+
+# What setup.py does with a user's flags, and a test of it, is in tests/test_golden_bits.py.
+check-bits-ofast: ## Check the golden bits of a core that was built with -Ofast -march=native
+	@rm -rf build/c/results; mkdir -p build/c
+	@for cc in $(CCS); do \
+	    if ! command -v $$cc >/dev/null; then echo "$$cc: not installed, skipped"; continue; fi; \
+	    $(MAKE) --no-print-directory c-golden CC=$$cc C_OUT=build/c/ofast-$$cc \
+	        C_OPTIMIZE="-Ofast -march=native" GOLDEN_THREADS=2 || exit 1; \
+	done
+	@$(C_SUMMARY)
+
+golden-bits: $(VENV)/installed ## Record the bits in tests/golden_bits.txt, when a change is meant
+	@$(MAKE) --no-print-directory $(C_GOLDEN)
+	cd tests && $(abspath $(BIN))/python golden_bits.py --write $(notdir $(GOLDEN_BITS)) \
+	    $(abspath $(C_GOLDEN))
 
 # cython-lint looks for its helper on PATH.
 lint: export PATH := $(abspath $(BIN)):$(PATH)
@@ -65,12 +94,12 @@ lint: $(VENV)/tools ## Check style and spelling, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/cython-lint pybackprop
 	$(BIN)/codespell
-	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) $(C_TESTS)
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) tests/c/*.c
 
 format: $(VENV)/tools ## Rewrite Python and C files in the project's layout
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) $(C_TESTS)
+	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c
 
 sdist: $(VENV)/tools ## Make the source distribution in dist/
 	$(BIN)/pyproject-build --sdist
@@ -104,11 +133,15 @@ $(VENV)/tools: pyproject.toml | $(VENV)/installed
 # --- csrc/ alone: called by check-c and sanitize, once a compiler ------------
 
 C_OUT ?= build/c/$(CC)
-C_FLAGS := -std=c11 -O2 -Wall -Wextra -Wshadow -Wconversion -Werror \
+C_OPTIMIZE ?= -O2
+C_FLAGS := -std=c11 $(C_OPTIMIZE) -Wall -Wextra -Wshadow -Wconversion -Werror \
     -ffp-contract=off -fno-fast-math -pthread -Icsrc $(C_EXTRA)
+# Without -Ofast, or the linker adds code that flushes subnormals to zero (see setup.py).
+C_LINK := -O2 -fno-fast-math
 C_LIBRARY := $(C_OUT)/libpybackprop.a
 C_OBJECTS := $(C_FILES:%.c=$(C_OUT)/%.o)
 C_PROGRAMS := $(C_TESTS:%.c=$(C_OUT)/%)
+C_GOLDEN := $(C_OUT)/tests/c/golden_bits
 CXX_OF_CC := $(subst clang,clang++,$(subst gcc,g++,$(CC)))
 
 # No test at all is no success.
@@ -116,7 +149,7 @@ C_SUMMARY = touch build/c/results; \
     passed=$$(grep -c ^PASS build/c/results); failed=$$(grep -c ^FAIL build/c/results); \
     echo "$$passed passed, $$failed failed"; [ "$$passed" -gt 0 ] && [ "$$failed" -eq 0 ]; exit
 
-.PHONY: c-headers c-tests
+.PHONY: c-headers c-tests c-golden
 
 c-headers:
 	@$(CC) $(C_FLAGS) -fsyntax-only -x c csrc/pybackprop.h
@@ -127,9 +160,21 @@ c-headers:
 # A program that fails does not hide the others; C_SUMMARY gives the verdict.
 c-tests: $(C_LIBRARY) $(C_PROGRAMS)
 	@for program in $(C_PROGRAMS); do \
-	    if $$program; then verdict=PASS; else verdict=FAIL; fi; \
+	    if $(RUN) $$program; then verdict=PASS; else verdict=FAIL; fi; \
 	    echo "$$verdict $$program" | tee -a build/c/results; \
 	done
+
+# Every instruction set in processes of its own, since a process chooses once. RUN is what an
+# emulator needs in front of a program.
+GOLDEN_THREADS ?= 1 2 3 7
+GOLDEN_JOBS ?= 2
+c-golden: $(C_GOLDEN)
+	@for isa in $$($(RUN) $(C_GOLDEN) --instruction-sets); do \
+	    for threads in $(GOLDEN_THREADS); do echo $$isa $$threads; done; \
+	done | xargs -P $(GOLDEN_JOBS) -n 2 sh -c ' \
+	    if PYBACKPROP_ISA=$$0 $(RUN) $(C_GOLDEN) $$1 --check $(GOLDEN_BITS); then verdict=PASS; \
+	    else verdict=FAIL; fi; \
+	    echo "$$verdict $(C_GOLDEN) $$0, threads: $$1" | tee -a build/c/results'
 
 $(C_LIBRARY): $(C_OBJECTS)
 	rm -f $@
@@ -139,7 +184,7 @@ $(C_OUT)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@$(CC) $(C_FLAGS) -MMD -c $< -o $@
 
-$(C_PROGRAMS): $(C_OUT)/%: $(C_OUT)/%.o $(C_LIBRARY)
-	@$(CC) $(C_FLAGS) $^ -o $@ -lm -lpthread
+$(C_PROGRAMS) $(C_GOLDEN): $(C_OUT)/%: $(C_OUT)/%.o $(C_LIBRARY)
+	@$(CC) $(C_FLAGS) $^ -o $@ -lm -lpthread $(C_LINK)
 
--include $(C_OBJECTS:.o=.d) $(C_PROGRAMS:=.d)
+-include $(C_OBJECTS:.o=.d) $(C_PROGRAMS:=.d) $(C_GOLDEN).d

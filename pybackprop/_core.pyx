@@ -122,8 +122,13 @@ cdef cnp.ndarray strided(object array, object dtype, int ndim):
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != ndim:
         raise TypeError(f"expected a {ndim}-dimensional {dtype} array")
     if not array.flags.aligned or any(s % array.itemsize for s in array.strides):
-        array = np.ascontiguousarray(array)
+        array = contiguous(array)
     return array
+
+
+cdef contiguous(object array, object dtype=None):
+    """A C-contiguous array of aligned elements: `ascontiguousarray` leaves odd addresses."""
+    return np.require(array, dtype, ["C", "A"])
 
 
 cdef cnp.ndarray vector(object array, object dtype, Py_ssize_t length):
@@ -164,11 +169,11 @@ cdef class Samples:
             self.c.column_stride = values.strides[1] // values.itemsize
             self.buffers = values
         else:
-            values = np.ascontiguousarray(X.data)
+            values = contiguous(X.data)
             if values.dtype != self.dtype or values.ndim != 1:
                 raise TypeError(f"expected a CSR matrix of {self.dtype}")
-            indptr = np.ascontiguousarray(X.indptr, dtype=np.int64)
-            indices = np.ascontiguousarray(X.indices, dtype=np.int32)
+            indptr = contiguous(X.indptr, np.int64)
+            indices = contiguous(X.indices, np.int32)
             self.c.indptr = <const int64_t *>cnp.PyArray_DATA(indptr)
             self.c.indices = <const int32_t *>cnp.PyArray_DATA(indices)
             self.buffers = (values, indptr, indices)
@@ -478,7 +483,7 @@ def schedule_on_plateau(name, learning_rate):
 
 def activate(name, z):
     """f(z) of an (n, m) array, row by row."""
-    cdef cnp.ndarray source = np.ascontiguousarray(z)
+    cdef cnp.ndarray source = contiguous(z)
     cdef cnp.ndarray result = np.empty_like(source)
     name = name.encode()
     check(pb_activate(dtype_of(source.dtype), name, source.shape[0], source.shape[1],
@@ -488,7 +493,7 @@ def activate(name, z):
 
 def log_activate(name, z):
     """log f(z) of an (n, m) array, row by row, finite wherever log f(z) is."""
-    cdef cnp.ndarray source = np.ascontiguousarray(z)
+    cdef cnp.ndarray source = contiguous(z)
     cdef cnp.ndarray result = np.empty_like(source)
     name = name.encode()
     check(pb_log_activate(dtype_of(source.dtype), name, source.shape[0], source.shape[1],

@@ -38,7 +38,7 @@ def check_sample_weight(sample_weight, n_samples):
             f"Got the shape {weights.shape}."
         )
     require_total_weight(weights, "sample_weight")
-    return weights
+    return np.require(weights, requirements="A")
 
 
 def require_total_weight(weights, name):

@@ -39,9 +39,28 @@ def strided(X):
     return view
 
 
+def misaligned(array):
+    buffer = bytearray(array.nbytes + 1)
+    first = np.frombuffer(buffer, np.uint8).ctypes.data
+    view = np.frombuffer(buffer, array.dtype, array.size, 1 - first % 2)
+    view = view.reshape(array.shape)
+    view[...] = array
+    assert not view.flags.aligned
+    return view
+
+
+def misaligned_csr(X):
+    X = scipy.sparse.csr_matrix(X)
+    X.indptr = X.indptr.astype(np.int64)
+    X.data, X.indices, X.indptr = map(misaligned, (X.data, X.indices, X.indptr))
+    return X
+
+
 LAYOUTS = {
     "column-major": np.asfortranarray,
     "strides, backwards": strided,
+    "odd addresses": misaligned,
+    "CSR at odd addresses": misaligned_csr,
     "read-only": lambda X: (X.setflags(write=False), X)[1],
     "a list": lambda X: X.tolist(),
     "CSR": scipy.sparse.csr_matrix,
@@ -57,6 +76,14 @@ def test_the_layout_of_a_table_does_not_change_a_bit(net, data, layout):
     np.testing.assert_array_equal(bits(net, LAYOUTS[layout](X.copy()), y), reference)
     np.testing.assert_array_equal(
         net.predict(LAYOUTS[layout](X.copy())), net.predict(X)
+    )
+
+
+def test_targets_and_weights_at_odd_addresses(net, data):
+    X, y = data
+    weights = np.arange(1.0, len(X) + 1)
+    np.testing.assert_array_equal(
+        bits(net, X, misaligned(y), misaligned(weights)), bits(net, X, y, weights)
     )
 
 
