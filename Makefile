@@ -182,7 +182,7 @@ $(C_LIBRARY): $(C_OBJECTS)
 
 $(C_OUT)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	@$(CC) $(C_FLAGS) -MMD -c $< -o $@
+	@$(CC) $(C_FLAGS) -MMD -MP -c $< -o $@
 
 $(C_PROGRAMS) $(C_GOLDEN): $(C_OUT)/%: $(C_OUT)/%.o $(C_LIBRARY)
 	@$(CC) $(C_FLAGS) $^ -o $@ -lm -lpthread $(C_LINK)
