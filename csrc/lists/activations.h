@@ -9,7 +9,7 @@
  *     INIT_FACTOR    initial weights are uniform within +-sqrt(factor / (fan in + fan out))
  *     PLACES         HIDDEN, OUTPUT or ANYWHERE
  *
- * A rowwise activation couples the units of a row; its kernels stand in kernels/rowwise.h as
+ * A rowwise activation couples the units of a row; its kernels stand in kernels/softmax.h as
  * NAME_activate, NAME_log_activate and NAME_vjp.
  *
  * Factors: Glorot & Bengio 2010 with scikit-learn's choice of 2 for the logistic and 6 for the
