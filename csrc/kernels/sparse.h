@@ -2,20 +2,37 @@
  * of its column indices, one fused multiply-add a value, from +0: a zero that is left out would
  * have changed nothing, so these are the dense row's bits. */
 
+/* Some vectors of columns of a row of C, the last with `lanes` lanes. */
+INLINE void csr_row_tile(const size_t vecs, const pb_csr_rows *x, int64_t row, size_t n,
+                         const real *b, real *c, size_t lanes) {
+    const real *values = x->values;
+    vec sums[4];
+    UNROLL for (size_t v = 0; v < vecs; v++) { sums[v] = v_set1(0); }
+    for (int64_t p = x->indptr[row]; p < x->indptr[row + 1]; p++) {
+        const real *b_row = b + (size_t)x->indices[p] * n;
+        const vec value = v_set1(values[p]);
+        UNROLL for (size_t v = 0; v < vecs; v++) {
+            const vec b_p =
+                v + 1 == vecs ? v_load_upto(b_row + v * VLEN, lanes) : v_load(b_row + v * VLEN);
+            sums[v] = v_fma(value, b_p, sums[v]);
+        }
+    }
+    UNROLL for (size_t v = 0; v + 1 < vecs; v++) { v_store(c + v * VLEN, sums[v]); }
+    v_store_upto(c + (vecs - 1) * VLEN, sums[vecs - 1], lanes);
+}
+
 /* C_r = sum over the row's values x_rp of x_rp B_p. */
 static void csr_product(const pb_csr_rows *x, size_t n, const void *b_, void *c_) {
-    const real *values = x->values;
     const real *b = b_;
     real *c = c_;
     for (size_t r = 0; r < x->n_rows; r++, c += n) {
         const int64_t row = row_at(x->rows, x->first, r);
-        for (size_t j = 0; j < n; j += VLEN) {
-            vec sum = v_set1(0);
-            for (int64_t p = x->indptr[row]; p < x->indptr[row + 1]; p++) {
-                const real *b_row = b + (size_t)x->indices[p] * n;
-                sum = v_fma(v_set1(values[p]), v_load_upto(b_row + j, n - j), sum);
-            }
-            v_store_upto(c + j, sum, n - j);
+        size_t j = 0;
+        for (; j + 3 * VLEN < n; j += 4 * VLEN) {
+            csr_row_tile(4, x, row, n, b + j, c + j, n - j - 3 * VLEN);
+        }
+        for (; j < n; j += VLEN) {
+            csr_row_tile(1, x, row, n, b + j, c + j, n - j);
         }
     }
 }

@@ -91,9 +91,14 @@ static void *partial_sum(const summation *s, const pb_range *range, size_t level
     if (level > 0) {
         return pb_at(s->pass.network, w->partial_sums[level - 1], range->offset);
     }
-    return s->gradient != NULL
-               ? pb_at(s->pass.network, s->gradient, range->offset)
-               : pb_at(s->pass.network, w->thread_scratch, thread * w->thread_scratch_stride);
+    if (s->gradient != NULL) {
+        return pb_at(s->pass.network, s->gradient, range->offset);
+    }
+    if (range->layer == 1 && s->pass.batch->X.indptr != NULL) {
+        return pb_at(s->pass.network, w->gradient,
+                     range->offset); /* too large for a thread's own */
+    }
+    return pb_at(s->pass.network, w->thread_scratch, thread * w->thread_scratch_stride);
 }
 
 static void add_levels(const summation *s, const pb_range *range, size_t level, size_t thread) {
@@ -215,6 +220,7 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, vo
         .context = context,
     };
     counter sums = {.depth = 0, .n_blocks = 0};
+    pb_cut_ranges(pass->workspace, pass->batch->X.indptr != NULL);
     const size_t most = w->capacity / PB_BLOCK_ROWS * PB_BLOCK_ROWS;
     const size_t step = most > 0 ? most : n_rows;
     for (size_t first = 0; first < n_rows; first += step) {

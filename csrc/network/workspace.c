@@ -92,19 +92,23 @@ static size_t stride_of(const pb_network *network, size_t n) {
 #define RANGE_TILE       ((size_t)8)
 #define LEAST_OF_A_RANGE ((size_t)512)
 #define MOST_OF_A_LAYER  ((size_t)256)
+/* Every range of a sparse table's features looks for its place in every row. */
+#define MOST_OF_SPARSE_FEATURES ((size_t)16)
 
-static size_t rows_of_a_range(const pb_network *network, size_t l) {
+static size_t rows_of_a_range(const pb_network *network, size_t l, int is_sparse) {
     const size_t fan_in = network->layer_sizes[l - 1], fan_out = network->layer_sizes[l];
     const size_t least = (LEAST_OF_A_RANGE - 1) / fan_out + 1;
-    const size_t few = (fan_in - 1) / MOST_OF_A_LAYER + 1;
+    const size_t most = l == 1 && is_sparse ? MOST_OF_SPARSE_FEATURES : MOST_OF_A_LAYER;
+    const size_t few = (fan_in - 1) / most + 1;
     const size_t rows = ((least > few ? least : few) - 1) / RANGE_TILE * RANGE_TILE + RANGE_TILE;
     return rows < fan_in ? rows : fan_in;
 }
 
+/* At most: a sparse table asks for fewer. */
 static size_t count_ranges(const pb_network *network) {
     size_t count = 0;
     for (size_t l = 1; l <= network->n_layers; l++) {
-        count += (network->layer_sizes[l - 1] - 1) / rows_of_a_range(network, l) + 2;
+        count += (network->layer_sizes[l - 1] - 1) / rows_of_a_range(network, l, 0) + 2;
     }
     return count;
 }
@@ -114,17 +118,19 @@ static size_t count_ranges(const pb_network *network) {
 static size_t largest_range(const pb_network *network) {
     size_t largest = network->widest;
     for (size_t l = 1; l <= network->n_layers; l++) {
-        const size_t count = rows_of_a_range(network, l) * network->layer_sizes[l];
+        const size_t count = rows_of_a_range(network, l, 0) * network->layer_sizes[l];
         largest = count > largest ? count : largest;
     }
     return largest;
 }
 
-static void fill_ranges(const pb_network *network, pb_range *ranges) {
+void pb_cut_ranges(pb_workspace *w, int is_sparse) {
+    const pb_network *network = w->network;
+    pb_range *ranges = w->ranges;
     size_t n = 0;
     for (size_t l = 1; l <= network->n_layers; l++) {
         const size_t fan_in = network->layer_sizes[l - 1], fan_out = network->layer_sizes[l];
-        const size_t most = rows_of_a_range(network, l);
+        const size_t most = rows_of_a_range(network, l, is_sparse);
         for (size_t row = 0; row < fan_in; row += most) {
             const size_t rows = fan_in - row < most ? fan_in - row : most;
             ranges[n++] = (pb_range){.layer = l,
@@ -140,6 +146,7 @@ static void fill_ranges(const pb_network *network, pb_range *ranges) {
                                  .offset = network->intercepts[l - 1],
                                  .count = network->layer_sizes[l]};
     }
+    w->n_ranges = n;
 }
 
 /* ---- How many threads pay ----------------------------------------------------------------------
@@ -192,10 +199,7 @@ static void lay_out_backward(arena *from, const pb_network *network, pb_workspac
             w->panels[l] = panels;
         }
     }
-    w->ranges = take(from, w->n_ranges, sizeof(pb_range));
-    if (from->base != NULL) {
-        fill_ranges(network, w->ranges);
-    }
+    w->ranges = take(from, count_ranges(network), sizeof(pb_range));
     w->n_partial_sums = levels_above_result(w->max_rows);
     w->partial_sums = take(from, w->n_partial_sums, sizeof(void *));
     for (size_t i = 0; i < w->n_partial_sums; i++) {
@@ -235,7 +239,6 @@ pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpos
     plan.n_threads = n_threads;
     plan.capacity = places_in_hand(network, max_rows);
     plan.stride = stride_of(network, plan.capacity);
-    plan.n_ranges = count_ranges(network);
     size_t of_a_thread = PB_STRIPE_UNIT * network->layer_sizes[1];
     if (purpose >= PB_FOR_OBJECTIVE && largest_range(network) > of_a_thread) {
         of_a_thread = largest_range(network);

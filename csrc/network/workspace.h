@@ -67,16 +67,19 @@ struct pb_workspace {
     void **panels;
     size_t panel_stride;
 
-    pb_range *ranges;
+    pb_range *ranges; /* see pb_cut_ranges */
     size_t n_ranges;
     void *gradient;      /* n_parameters */
     void **partial_sums; /* n_partial_sums of n_parameters each */
     size_t n_partial_sums;
 
-    /* Of each thread: the gradient of a range, or some rows of a sparse table's product. */
+    /* Of each thread: the gradient of a dense range, or some rows of a sparse table's product. */
     void *thread_scratch;
     size_t thread_scratch_stride;
 };
+
+/* Cuts the parameters into ranges, coarser ones for the features of a sparse table. */
+void pb_cut_ranges(pb_workspace *workspace, int is_sparse);
 
 /* How many threads are worth using on so many multiply-adds. */
 size_t pb_threads_for(const pb_workspace *workspace, double work);
