@@ -99,7 +99,10 @@ static void strip_product(const pb_product *x, size_t m, size_t k, const real *a
 static void product(const pb_product *x) {
     if (x->k == 0) {
         for (size_t i = 0; i < x->m; i++) {
-            memset((real *)x->c + i * x->c_row, 0, x->n * sizeof(real));
+            const real sum = x->bias == NULL ? 0 : 0 + ((const real *)x->bias)[i];
+            for (size_t j = 0; j < x->n; j++) {
+                ((real *)x->c)[i * x->c_row + j] = sum;
+            }
         }
         return;
     }
