@@ -1,7 +1,6 @@
-/* Products: every element of C is one chain of fused multiply-adds over k from +0, whatever the
- * shape, the strides, the blocking and the instruction set; a sparse row has the dense row's bits.
- */
-#include "check.h"
+/* Products: every element of C is one chain of fused multiply-adds over k from +0, with the bias
+ * added last, whatever the shape, the strides, the panels, the blocking and the instruction set. */
+#include "planes.h"
 
 #define PADDING 3 /* elements of C between its rows, which are not the product's to touch */
 
@@ -23,6 +22,11 @@ static matrix lay_out(pb_dtype dtype, size_t m, size_t n, const void *plain, int
     const int is_transposed = layout == TRANSPOSED || layout == BACKWARDS_TRANSPOSED;
     const ptrdiff_t gap = layout == SPREAD ? 2 : 1;
     matrix x;
+    if (m == 0 || n == 0) { /* nothing that could be read */
+        x.origin = x.array = reals(dtype, 0);
+        x.row = x.column = 1;
+        return x;
+    }
     x.row = is_transposed ? 1 : (ptrdiff_t)n * gap + (gap - 1);
     x.column = is_transposed ? (ptrdiff_t)m : gap;
     ptrdiff_t start = 0;
@@ -43,45 +47,216 @@ static matrix lay_out(pb_dtype dtype, size_t m, size_t n, const void *plain, int
     return x;
 }
 
-/* The definition. C has PADDING elements after each row, NaN like every element nobody wrote. */
+/* B as the kernels take it: panels of columns, or an ordinary matrix. */
+typedef struct panels {
+    void *array;
+    size_t row, panel;
+} panels;
+
+enum { ORDINARY, ORDINARY_WITH_GAPS, PANELS, PANELS_WITH_GAPS, N_B_LAYOUTS };
+
+static const char *const b_names[N_B_LAYOUTS] = {"ordinary", "ordinary with gaps", "in panels",
+                                                 "in panels with gaps"};
+
+/* Ends with the whole vector that has B's last element; what is not B is NaN. */
+static panels lay_out_b(pb_dtype dtype, const pb_kernels *kernels, size_t k, size_t n,
+                        const void *plain, int layout) {
+    const size_t columns = kernels->panel_columns, n_panels = (n + columns - 1) / columns;
+    const int has_gaps = layout == ORDINARY_WITH_GAPS || layout == PANELS_WITH_GAPS;
+    const int in_panels = layout == PANELS || layout == PANELS_WITH_GAPS;
+    panels b;
+    b.row = (in_panels ? columns : n) + (has_gaps ? 5 : 0);
+    b.panel = in_panels ? (k + (has_gaps ? 2 : 0)) * b.row : columns;
+    if (in_panels && b.panel <= columns) {
+        b.panel = columns + 1; /* as far apart as no ordinary matrix */
+    }
+    const size_t last = n_panels == 0 ? 0 : (n_panels - 1) * columns;
+    b.array = reals(dtype, k == 0 || n == 0 ? 0
+                                            : last / columns * b.panel + (k - 1) * b.row +
+                                                  whole_vectors(kernels, n - last));
+    for (size_t p = 0; p < k; p++) {
+        for (size_t j = 0; j < n; j++) {
+            put(dtype, b.array, j / columns * b.panel + p * b.row + j % columns,
+                get(dtype, plain, p * n + j));
+        }
+    }
+    return b;
+}
+
+/* The definition. C has PADDING elements after each row. */
 static void *chain_of_products(pb_dtype dtype, size_t m, size_t n, size_t k, const void *a,
-                               const void *b) {
-    void *c = reals(dtype, m * (n + PADDING));
+                               const void *b, const void *bias) {
+    void *c = filled_reals(dtype, m * (n + PADDING), UNTOUCHED);
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
             for (size_t p = 0; p < k; p++) {
                 sum = fused(dtype, get(dtype, a, i * k + p), get(dtype, b, p * n + j), sum);
             }
-            put(dtype, c, i * (n + PADDING) + j, sum);
+            put(dtype, c, i * (n + PADDING) + j,
+                bias == NULL ? sum : rounded(dtype, sum + get(dtype, bias, i)));
         }
     }
     return c;
 }
 
+static void check_product(pb_dtype dtype, size_t m, size_t n, size_t k, const void *a,
+                          const void *b, const void *bias) {
+    const int of_a = (int)draw_below(N_LAYOUTS), of_b = (int)draw_below(N_B_LAYOUTS);
+    const matrix la = lay_out(dtype, m, k, a, of_a);
+    void *expected = chain_of_products(dtype, m, n, k, a, b, bias);
+    char where[160];
+    FOR_VARIANTS(isa, dtype, kernels) {
+        const panels lb = lay_out_b(dtype, kernels, k, n, b, of_b);
+        void *c = filled_reals(dtype, m * (n + PADDING), UNTOUCHED);
+        const pb_product product = {
+            .m = m,
+            .n = n,
+            .k = k,
+            .a = la.origin,
+            .a_row = la.row,
+            .a_column = la.column,
+            .b = lb.array,
+            .b_row = lb.row,
+            .b_panel = lb.panel,
+            .c = c,
+            .c_row = n + PADDING,
+            .bias = bias,
+        };
+        kernels->product(&product);
+        snprintf(where, sizeof where, "m %zu n %zu k %zu, A %s, B %s, %s, %s", m, n, k,
+                 layout_names[of_a], b_names[of_b], bias == NULL ? "no bias" : "bias",
+                 pb_isa_name(isa));
+        CHECK_BITS(dtype, m * (n + PADDING), c, expected, where);
+        free(c);
+        free(lb.array);
+    }
+    free(la.array);
+    free(expected);
+}
+
 static void test_shape(pb_dtype dtype, size_t m, size_t n, size_t k, size_t n_layouts) {
-    void *a = reals(dtype, m * k), *b = reals(dtype, k * n);
+    void *a = reals(dtype, m * k), *b = reals(dtype, k * n), *bias = reals(dtype, m);
     fill(dtype, a, m * k, 1);
     fill(dtype, b, k * n, 1);
-    void *expected = chain_of_products(dtype, m, n, k, a, b);
+    fill(dtype, bias, m, 1);
     for (size_t i = 0; i < n_layouts; i++) {
-        const int of_a = (int)draw_below(N_LAYOUTS), of_b = (int)draw_below(N_LAYOUTS);
-        const matrix la = lay_out(dtype, m, k, a, of_a), lb = lay_out(dtype, k, n, b, of_b);
-        char where[120];
-        FOR_VARIANTS(isa, dtype, kernels) {
-            void *c = reals(dtype, m * (n + PADDING));
-            void *scratch = reals(dtype, kernels->product_scratch);
-            const pb_product product = {m,         n,         k,          la.origin,
-                                        la.row,    la.column, lb.origin,  lb.row,
-                                        lb.column, c,         n + PADDING};
-            kernels->product(&product, scratch);
-            snprintf(where, sizeof where, "m %zu n %zu k %zu, A %s, B %s, %s", m, n, k,
-                     layout_names[of_a], layout_names[of_b], pb_isa_name(isa));
-            CHECK_BITS(dtype, m * (n + PADDING), c, expected, where);
-            free(c);
-            free(scratch);
+        check_product(dtype, m, n, k, a, b, (i + m + n + k) % 2 == 0 ? NULL : bias);
+    }
+    free(a);
+    free(b);
+    free(bias);
+}
+
+static const size_t sizes[] = {1,  2,  3,  4,  5,  7,  8,  9,  11, 12, 13, 15, 16,
+                               17, 23, 24, 25, 31, 33, 47, 48, 49, 63, 65, 100};
+enum { N_SIZES = sizeof sizes / sizeof sizes[0] };
+
+static void test_shapes(pb_dtype dtype) {
+    for (size_t i = 0; i < N_SIZES; i++) {
+        for (size_t j = 0; j < N_SIZES; j++) {
+            /* Every pair of sizes at each pair of places, with the third size drawn. */
+            const size_t drawn = sizes[draw_below(N_SIZES)];
+            test_shape(dtype, sizes[i], drawn, sizes[j], 1);
+            test_shape(dtype, sizes[i], sizes[j], drawn, 1);
+            test_shape(dtype, drawn, sizes[i], sizes[j], 1);
         }
-        free(la.array);
+    }
+    /* Beyond one strip of rows, one part of k, many panels of B. */
+    static const size_t large[][3] = {
+        {3, 200, 600},  {257, 49, 255}, {30, 200, 320}, {25, 24, 321}, {15, 100, 319},
+        {1, 1, 700},    {30, 7, 640},   {2, 144, 641},  {513, 3, 3},   {4, 97, 256},
+        {17, 145, 961}, {9, 64, 322},   {13, 193, 400}, {12, 300, 12}, {1, 191, 960},
+    };
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
+        test_shape(dtype, large[i][0], large[i][1], large[i][2], 2 * N_B_LAYOUTS);
+    }
+}
+
+/* An empty sum is +0, the bias is added to that, and an empty matrix is left alone. */
+static void test_nothing(pb_dtype dtype) {
+    static const size_t shapes[][3] = {
+        {0, 2, 2}, {2, 0, 2}, {0, 0, 0}, {3, 2, 0}, {1, 1, 0}, {9, 50, 0}, {2, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        test_shape(dtype, shapes[i][0], shapes[i][1], shapes[i][2], 2 * N_B_LAYOUTS);
+        test_shape(dtype, shapes[i][0], shapes[i][1], shapes[i][2], 2 * N_B_LAYOUTS);
+    }
+    for (int is_biased = 0; is_biased < 2; is_biased++) {
+        void *bias = filled_reals(dtype, 3, -0.0), *none = reals(dtype, 0);
+        check_product(dtype, 3, 2, 0, none, none, is_biased ? bias : NULL);
+        free(bias);
+        free(none);
+    }
+}
+
+/* NaN, infinities, zeros of either sign and products that underflow go the way of the chain. With
+ * no bias nothing is added: a sum that is -0 stays so. */
+static void test_special_values(pb_dtype dtype) {
+    const double least = dtype == PB_FLOAT64 ? DBL_MIN : (double)FLT_MIN;
+    const double specials[] = {-0.0, 0, NAN, INFINITY, -INFINITY, least, -least, 1, -1};
+    enum { N_SPECIALS = sizeof specials / sizeof specials[0], MOST = 40 };
+    void *a = reals(dtype, MOST * MOST), *b = reals(dtype, MOST * MOST), *bias = reals(dtype, MOST);
+    for (size_t round = 0; round < 200; round++) {
+        const size_t m = 1 + draw_below(MOST), n = 1 + draw_below(MOST), k = 1 + draw_below(5);
+        /* Few of them, or most elements would be NaN; in some rounds only the small ones. */
+        for (size_t i = 0; i < MOST * MOST; i++) {
+            const size_t drawn = draw_below(round % 2 == 0 ? N_SPECIALS : 40);
+            const int is_small = round % 4 == 0;
+            const double x = drawn < N_SPECIALS ? specials[drawn] : draw();
+            put(dtype, i % 2 ? a : b, i, is_small ? (draw_below(2) ? least : -least) : x);
+            put(dtype, i % 2 ? b : a, i, is_small ? (draw_below(2) ? least : -least) : draw());
+        }
+        for (size_t i = 0; i < MOST; i++) {
+            put(dtype, bias, i, specials[draw_below(N_SPECIALS)]);
+        }
+        check_product(dtype, m, n, k, a, b, NULL);
+        check_product(dtype, m, n, k, a, b, bias);
+    }
+    free(a);
+    free(b);
+    free(bias);
+
+    void *negative = filled_reals(dtype, 1, -least), *positive = filled_reals(dtype, 20, least);
+    FOR_VARIANTS(isa, dtype, kernels) {
+        const panels lb = lay_out_b(dtype, kernels, 1, 20, positive, ORDINARY);
+        void *c = reals(dtype, 20), *row = reals(dtype, 20);
+        const pb_product product = {1,        20,     1,        negative, 1,  1,
+                                    lb.array, lb.row, lb.panel, c,        20, NULL};
+        kernels->product(&product);
+        kernels->row_product(1, 20, negative, positive, row);
+        for (size_t j = 0; j < 20; j++) {
+            CHECK(same_bits(get(dtype, c, j), -0.0), "%s", pb_isa_name(isa));
+            CHECK(same_bits(get(dtype, row, j), -0.0), "%s", pb_isa_name(isa));
+        }
+        free(c);
+        free(row);
+        free(lb.array);
+    }
+    free(negative);
+    free(positive);
+}
+
+/* ---- One row --------------------------------------------------------------------------------- */
+
+/* The bits of the chain, and so of the product's row. Every array ends with its last element, as a
+ * sanitizer can tell. */
+static void test_row(pb_dtype dtype, size_t k, size_t n) {
+    void *a = reals(dtype, k), *b = reals(dtype, k * n);
+    fill(dtype, a, k, 1);
+    fill(dtype, b, k * n, 1);
+    void *expected = chain_of_products(dtype, 1, n, k, a, b, NULL);
+    FOR_VARIANTS(isa, dtype, kernels) {
+        const panels lb = lay_out_b(dtype, kernels, k, n, b, ORDINARY);
+        void *row = reals(dtype, n), *c = reals(dtype, n);
+        const pb_product product = {1,      n,        k, a, (ptrdiff_t)k, 1, lb.array,
+                                    lb.row, lb.panel, c, n, NULL};
+        kernels->row_product(k, n, a, b, row);
+        kernels->product(&product);
+        CHECK_BITS(dtype, n, row, expected, pb_isa_name(isa));
+        CHECK_BITS(dtype, n, c, row, pb_isa_name(isa));
+        free(row);
+        free(c);
         free(lb.array);
     }
     free(a);
@@ -89,159 +264,22 @@ static void test_shape(pb_dtype dtype, size_t m, size_t n, size_t k, size_t n_la
     free(expected);
 }
 
-static void test_shapes(pb_dtype dtype) {
-    static const size_t sizes[] = {1,  2,  3,  4,  5,  7,  8,  9,  15, 16,
-                                   17, 23, 24, 25, 31, 33, 63, 65, 100};
-    enum { N_SIZES = sizeof sizes / sizeof sizes[0] };
-    for (size_t i = 0; i < N_SIZES; i++) {
-        for (size_t j = 0; j < N_SIZES; j++) {
-            /* Every pair of sizes, with a third size drawn, at two of the three pairs of places. */
-            const size_t drawn = sizes[draw_below(N_SIZES)];
-            test_shape(dtype, sizes[i], drawn, sizes[j], 1);
-            test_shape(dtype, sizes[i], sizes[j], drawn, 1);
+static void test_rows(pb_dtype dtype) {
+    static const size_t depths[] = {0, 1, 2, 3, 17, 320, 321, 700};
+    for (size_t i = 0; i < sizeof depths / sizeof depths[0]; i++) {
+        for (size_t n = 1; n <= 150; n += n < 40 ? 1 : 7) {
+            test_row(dtype, depths[i], n);
         }
+        test_row(dtype, depths[i], 300);
     }
-    /* Beyond one block of rows, one panel of k, one panel of B. */
-    static const size_t large[][3] = {
-        {3, 200, 600}, {257, 49, 255}, {300, 200, 256}, {256, 24, 257}, {255, 100, 257},
-        {1, 1, 600},   {300, 7, 600},  {2, 144, 513},   {513, 3, 3},    {4, 97, 256},
-    };
-    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
-        test_shape(dtype, large[i][0], large[i][1], large[i][2], 3);
-    }
-}
-
-/* An empty sum is +0, and an empty matrix is left alone. */
-static void test_nothing(pb_dtype dtype) {
-    FOR_VARIANTS(isa, dtype, kernels) {
-        double one = 1, c[15], expected[15];
-        void *scratch = reals(dtype, kernels->product_scratch);
-        memset(c, 0xff, sizeof c);
-        memset(expected, 0xff, sizeof expected);
-        const pb_product no_rows = {0, 2, 2, &one, 1, 1, &one, 1, 1, c, 5};
-        kernels->product(&no_rows, scratch);
-        CHECK_BITS(dtype, 15, c, expected, "m = 0");
-        const pb_product no_sum = {3, 2, 0, &one, 1, 1, &one, 1, 1, c, 5};
-        kernels->product(&no_sum, scratch);
-        for (size_t i = 0; i < 3; i++) {
-            put(dtype, expected, i * 5, 0);
-            put(dtype, expected, i * 5 + 1, 0);
-        }
-        CHECK_BITS(dtype, 15, c, expected, pb_isa_name(isa));
-        free(scratch);
-    }
-}
-
-/* ---- Sparse ---------------------------------------------------------------------------------- */
-
-enum { N_ROWS = 40, N_TAKEN = 23, N_FEATURES = 30 };
-
-/* A table in both forms: some rows empty, some full, most with a third of their values. */
-typedef struct table {
-    void *dense, *values;
-    int64_t indptr[N_ROWS + 1];
-    int32_t indices[N_ROWS * N_FEATURES];
-} table;
-
-static void make_table(pb_dtype dtype, table *x) {
-    x->dense = reals(dtype, N_ROWS * N_FEATURES);
-    void *all = reals(dtype, N_ROWS * N_FEATURES);
-    size_t n = 0;
-    for (size_t i = 0; i < N_ROWS; i++) {
-        x->indptr[i] = (int64_t)n;
-        for (size_t j = 0; j < N_FEATURES; j++) {
-            const int is_stored = i % 7 == 3 ? 0 : i % 7 == 5 ? 1 : draw_below(3) == 0;
-            const double value = is_stored ? draw() : 0;
-            put(dtype, x->dense, i * N_FEATURES + j, value);
-            if (is_stored) {
-                put(dtype, all, n, value);
-                x->indices[n++] = (int32_t)j;
-            }
-        }
-    }
-    x->indptr[N_ROWS] = (int64_t)n;
-    x->values = reals(dtype, n); /* no longer than needed, so that reading past it shows */
-    memcpy(x->values, all, n * item_size(dtype));
-    free(all);
-}
-
-static void test_sparse_width(pb_dtype dtype, const table *x, const int64_t *rows, size_t first,
-                              size_t n) {
-    const size_t size = item_size(dtype);
-    void *b = reals(dtype, N_FEATURES * n), *d = reals(dtype, N_TAKEN * n);
-    void *taken = reals(dtype, N_TAKEN * N_FEATURES), *turned = reals(dtype, N_TAKEN * N_FEATURES);
-    fill(dtype, b, N_FEATURES * n, 1);
-    fill(dtype, d, N_TAKEN * n, 1);
-    for (size_t r = 0; r < N_TAKEN; r++) {
-        const size_t row = rows == NULL ? first + r : (size_t)rows[r];
-        for (size_t j = 0; j < N_FEATURES; j++) {
-            const double value = get(dtype, x->dense, row * N_FEATURES + j);
-            put(dtype, taken, r * N_FEATURES + j, value);
-            put(dtype, turned, j * N_TAKEN + r, value);
-        }
-    }
-    void *forward = chain_of_products(dtype, N_TAKEN, n, N_FEATURES, taken, b);
-    void *back = chain_of_products(dtype, N_FEATURES, n, N_TAKEN, turned, d);
-    FOR_VARIANTS(isa, dtype, kernels) {
-        const pb_csr_rows csr = {x->values, x->indptr, x->indices, rows, first, N_TAKEN};
-        void *c = reals(dtype, N_TAKEN * n), *c_transposed = reals(dtype, N_FEATURES * n);
-        void *expected = reals(dtype, N_FEATURES * n);
-        kernels->csr_product(&csr, n, b, c);
-        for (size_t r = 0; r < N_TAKEN; r++) {
-            CHECK_BITS(dtype, n, (char *)c + r * n * size,
-                       (char *)forward + r * (n + PADDING) * size, pb_isa_name(isa));
-        }
-        memset(c_transposed, 0, N_FEATURES * n * size);
-        kernels->csr_transposed_product(&csr, n, d, c_transposed);
-        for (size_t j = 0; j < N_FEATURES; j++) {
-            CHECK_BITS(dtype, n, (char *)c_transposed + j * n * size,
-                       (char *)back + j * (n + PADDING) * size, pb_isa_name(isa));
-        }
-        /* It adds: a second time goes on with the chains. */
-        for (size_t i = 0; i < N_FEATURES * n; i++) {
-            double sum = get(dtype, c_transposed, i);
-            for (size_t r = 0; r < N_TAKEN; r++) {
-                sum = fused(dtype, get(dtype, turned, i / n * N_TAKEN + r),
-                            get(dtype, d, r * n + i % n), sum);
-            }
-            put(dtype, expected, i, sum);
-        }
-        kernels->csr_transposed_product(&csr, n, d, c_transposed);
-        CHECK_BITS(dtype, N_FEATURES * n, c_transposed, expected, pb_isa_name(isa));
-        free(c);
-        free(c_transposed);
-        free(expected);
-    }
-    free(b);
-    free(d);
-    free(taken);
-    free(turned);
-    free(forward);
-    free(back);
-}
-
-static void test_sparse(pb_dtype dtype) {
-    static const size_t widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};
-    table x;
-    int64_t rows[N_TAKEN];
-    make_table(dtype, &x);
-    for (size_t r = 0; r < N_TAKEN; r++) {
-        rows[r] = (int64_t)draw_below(N_ROWS); /* in no order, some of them twice */
-    }
-    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
-        test_sparse_width(dtype, &x, NULL, 0, widths[i]);
-        test_sparse_width(dtype, &x, NULL, N_ROWS - N_TAKEN, widths[i]);
-        test_sparse_width(dtype, &x, rows, 0, widths[i]);
-    }
-    free(x.dense);
-    free(x.values);
 }
 
 int main(void) {
     FOR_DTYPES(dtype) {
         test_shapes(dtype);
         test_nothing(dtype);
-        test_sparse(dtype);
+        test_special_values(dtype);
+        test_rows(dtype);
     }
     return check_summary();
 }
