@@ -2,7 +2,7 @@
  * C library's long double functions, exact at the edges, and the same bits on every instruction
  * set and at every place of a vector. The largest errors are printed: the documentation's numbers
  * come from here. */
-#include "check.h"
+#include "planes.h"
 
 /* ---- The functions, by the kernels that compute them ----------------------------------------- */
 
@@ -32,18 +32,19 @@ static const function functions[N_FUNCTIONS] = {
 /* y = f(x). The kernels have no plain logarithm: the log-loss of a target 1 is -log a. */
 static void compute(const pb_kernels *kernels, pb_dtype dtype, int f, size_t n, const void *x,
                     void *y) {
+    const pb_plane plane = plane_with_gaps(1, n, 0);
     switch (f) {
-    case EXP: kernels->activate[PB_ACTIVATION_exp](1, n, x, y); return;
-    case TANH: kernels->activate[PB_ACTIVATION_tanh](1, n, x, y); return;
-    case LOGISTIC: kernels->activate[PB_ACTIVATION_logistic](1, n, x, y); return;
-    case LOG_LOGISTIC: kernels->log_activate[PB_ACTIVATION_logistic](1, n, x, y); return;
+    case EXP: kernels->activate[PB_ACTIVATION_exp](&plane, x, y); return;
+    case TANH: kernels->activate[PB_ACTIVATION_tanh](&plane, x, y); return;
+    case LOGISTIC: kernels->activate[PB_ACTIVATION_logistic](&plane, x, y); return;
+    case LOG_LOGISTIC: kernels->log_activate[PB_ACTIVATION_logistic](&plane, x, y); return;
     default: break;
     }
     void *ones = reals(dtype, n);
     for (size_t i = 0; i < n; i++) {
         put(dtype, ones, i, 1);
     }
-    kernels->loss_value[PB_LOSS_log_loss](n, ones, x, x, y);
+    kernels->loss_value[PB_LOSS_log_loss](&plane, ones, x, x, y);
     for (size_t i = 0; i < n; i++) {
         put(dtype, y, i, -get(dtype, y, i));
     }
@@ -239,7 +240,8 @@ static void test_edges(pb_dtype dtype, const pb_kernels *kernels) {
         put(dtype, z, i, inputs[i]);
         put(dtype, expected, i, outputs[i]);
     }
-    kernels->activate[PB_ACTIVATION_relu](1, N, z, a);
+    const pb_plane plane = plane_with_gaps(1, N, 0);
+    kernels->activate[PB_ACTIVATION_relu](&plane, z, a);
     CHECK_BITS(dtype, N, a, expected, "relu");
 }
 

@@ -3,7 +3,7 @@
  *
  * The formulas are this test's own. A row of the list that has none here gets the checks on bits
  * only, and test_gradient.c's finite differences. */
-#include "check.h"
+#include "planes.h"
 #include "formulas.h"
 
 /* l from y and the canonical z (for log_loss: z - logsumexp(z)). */
@@ -45,13 +45,14 @@ static void check_near(pb_dtype dtype, double actual, long double exact, long do
 /* One kernel on n pairs (y, x), with the bits of the baseline. */
 static void run_kernel(pb_dtype dtype, pb_loss_kernel *kernel, pb_loss_kernel *baseline, size_t n,
                        const void *y, const void *z, const void *a, void *out, const char *name) {
+    const pb_plane all = plane_with_gaps(1, n, 0), one = plane_with_gaps(1, 1, 0);
     void *expected = reals(dtype, n);
-    baseline(n, y, z, a, expected);
-    kernel(n, y, z, a, out);
+    baseline(&all, y, z, a, expected);
+    kernel(&all, y, z, a, out);
     CHECK_BITS(dtype, n, out, expected, name);
     for (size_t i = 0; i < n; i++) { /* each alone */
         const size_t at = i * item_size(dtype);
-        kernel(1, (const char *)y + at, (const char *)z + at, (const char *)a + at,
+        kernel(&one, (const char *)y + at, (const char *)z + at, (const char *)a + at,
                (char *)out + at);
     }
     CHECK_BITS(dtype, n, out, expected, name);
@@ -118,7 +119,8 @@ static void test_loss(pb_dtype dtype, size_t row, const pb_loss_info *loss) {
             }
         }
         CHECK_SAME(pb_find_activation(loss->canonical_output, &output), PB_OK, "%s", loss->name);
-        kernels->activate[output](n, 1, x, a);
+        const pb_plane column = plane_of_table(1, n);
+        kernels->activate[output](&column, x, a);
         run_kernel(dtype, kernels->loss_value_in_z[kind], baseline->loss_value_in_z[kind], n, y, x,
                    a, value, loss->name);
         for (size_t i = 0; i < n; i++) {
