@@ -1,0 +1,140 @@
+/* A step on some of a longer vector's parameters is the step on all of them, there and nowhere
+ * else; the gradient's last operations, one by one. */
+#include "planes.h"
+
+enum { N_ALL = 101, MAX_STATES = 3 };
+
+static const size_t ranges[][2] = {{0, N_ALL}, {0, 1},  {3, 2},   {17, 16}, {5, 31},
+                                   {50, 8},    {60, 0}, {90, 11}, {100, 1}};
+
+/* Plain C for the rules that have formulas here: see test_fit.c, which holds them to the
+ * publications. The constants are of the data type. */
+static int plain_step(const char *name, pb_dtype dtype, const void *constants, double g, double *w,
+                      double *s0, double *s1) {
+#define R(value) rounded(dtype, value)
+#define C(k)     get(dtype, constants, k)
+    if (strcmp(name, "sgd") == 0) {
+        const double step = R(C(1) * g);
+        *s0 = R(R(C(0) * *s0) - step);
+        *w = R(*w + (C(2) > 0 ? R(R(C(0) * *s0) - step) : *s0));
+    } else if (strcmp(name, "adam") == 0) {
+        *s0 = R(R(C(0) * *s0) + R(C(1) * g));
+        *s1 = R(R(C(2) * *s1) + R(C(3) * R(g * g)));
+        *w = R(*w + R(R(C(5) * *s0) / R(R(sqrt(*s1)) + C(4))));
+    } else {
+        return 0;
+    }
+    return 1;
+#undef R
+#undef C
+}
+
+static void test_range(pb_dtype dtype, size_t rule, const pb_optimizer_info *info, size_t first,
+                       size_t count, const double *constants) {
+    const size_t size = item_size(dtype), n_states = (size_t)info->n_states;
+    const size_t stride = N_ALL + draw_below(4), length = (n_states - 1) * stride + N_ALL;
+    void *w = reals(dtype, N_ALL), *g = reals(dtype, count), *states = reals(dtype, length);
+    fill(dtype, w, N_ALL, 1);
+    fill(dtype, g, count, 1);
+    for (size_t i = 0; i < length; i++) {
+        put(dtype, states, i, fabs(draw()));
+    }
+    void *expected_w = reals(dtype, N_ALL), *expected_states = reals(dtype, length);
+    memcpy(expected_w, w, N_ALL * size);
+    memcpy(expected_states, states, length * size);
+    void *rounded_constants = reals(dtype, PB_MAX_CONSTANTS);
+    for (size_t k = 0; k < PB_MAX_CONSTANTS; k++) {
+        put(dtype, rounded_constants, k, constants[k]);
+    }
+    int is_known = 1;
+    for (size_t i = 0; i < count && is_known; i++) {
+        double state[MAX_STATES] = {0}, parameter = get(dtype, w, first + i);
+        for (size_t k = 0; k < n_states; k++) {
+            state[k] = get(dtype, states, k * stride + first + i);
+        }
+        is_known = plain_step(info->name, dtype, rounded_constants, get(dtype, g, i), &parameter,
+                              &state[0], &state[1]);
+        put(dtype, expected_w, first + i, parameter);
+        for (size_t k = 0; k < n_states; k++) {
+            put(dtype, expected_states, k * stride + first + i, state[k]);
+        }
+    }
+    FOR_VARIANTS(isa, dtype, kernels) {
+        void *moved = reals(dtype, N_ALL), *moved_states = reals(dtype, length);
+        memcpy(moved, w, N_ALL * size);
+        memcpy(moved_states, states, length * size);
+        const pb_update update = {count,  (char *)moved + first * size,
+                                  g,      (char *)moved_states + first * size,
+                                  stride, constants};
+        kernels->update[rule](&update);
+        if (!is_known) { /* no formula here: the first instruction set is the reference */
+            memcpy(expected_w, moved, N_ALL * size);
+            memcpy(expected_states, moved_states, length * size);
+            is_known = 1;
+        }
+        CHECK_BITS(dtype, N_ALL, moved, expected_w, info->name);
+        CHECK_BITS(dtype, length, moved_states, expected_states, info->name);
+        free(moved);
+        free(moved_states);
+    }
+    free(w);
+    free(g);
+    free(states);
+    free(expected_w);
+    free(expected_states);
+    free(rounded_constants);
+}
+
+static void test_updates(pb_dtype dtype) {
+    pb_optimizer_info info = {0};
+    for (size_t rule = 0; pb_optimizer_at(rule, &info) == PB_OK; rule++) {
+        CHECK(info.n_states >= 1 && info.n_states <= MAX_STATES, "%d states", info.n_states);
+        for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+            /* As no optimizer chooses them: what is where must not matter. */
+            double constants[PB_MAX_CONSTANTS];
+            for (size_t k = 0; k < PB_MAX_CONSTANTS; k++) {
+                constants[k] = (0.5 + fabs(draw())) / 3;
+            }
+            constants[2] = i % 2 ? constants[2] : 0; /* Nesterov or not */
+            test_range(dtype, rule, &info, ranges[i][0], ranges[i][1], constants);
+        }
+    }
+}
+
+static void test_finish_gradient(pb_dtype dtype) {
+    for (size_t n = 0; n <= 70; n++) {
+        const double alpha = 0.1 * (double)n / 3, S = 1.1 + (double)n / 7;
+        void *w = reals(dtype, n), *g = reals(dtype, n);
+        void *decayed = reals(dtype, n), *divided = reals(dtype, n);
+        fill(dtype, w, n, 1);
+        fill(dtype, g, n, 1);
+        for (size_t i = 0; i < n; i++) {
+            const double decay = rounded(dtype, rounded(dtype, alpha) * get(dtype, w, i));
+            const double sum = rounded(dtype, get(dtype, g, i) + decay);
+            put(dtype, decayed, i, rounded(dtype, sum / rounded(dtype, S)));
+            put(dtype, divided, i, rounded(dtype, get(dtype, g, i) / rounded(dtype, S)));
+        }
+        FOR_VARIANTS(isa, dtype, kernels) {
+            void *actual = reals(dtype, n);
+            memcpy(actual, g, n * item_size(dtype));
+            kernels->finish_gradient(n, w, alpha, S, actual);
+            CHECK_BITS(dtype, n, actual, decayed, pb_isa_name(isa));
+            memcpy(actual, g, n * item_size(dtype));
+            kernels->finish_gradient(n, NULL, alpha, S, actual);
+            CHECK_BITS(dtype, n, actual, divided, pb_isa_name(isa));
+            free(actual);
+        }
+        free(w);
+        free(g);
+        free(decayed);
+        free(divided);
+    }
+}
+
+int main(void) {
+    FOR_DTYPES(dtype) {
+        test_updates(dtype);
+        test_finish_gradient(dtype);
+    }
+    return check_summary();
+}
