@@ -1,6 +1,8 @@
 /* Training that is stopped, or refused: the parameters, the optimizer's states and its count are
- * those of the last complete step. */
+ * those of the last complete step. Steps are taken as the gradients come or, where that is long
+ * work, after the last of them: the table of kernels says what is long. */
 #include "check.h"
+#include "network/network.h"
 
 enum { N_ROWS = 103, BATCH = 20, N_STEPS = 6, N_FEATURES = 4, N_PARAMETERS = 33 };
 
@@ -37,13 +39,18 @@ static void check_same_run(const run *actual, const run *expected, const char *w
     CHECK_SAME(actual->optimizer.n_steps, expected->optimizer.n_steps, "%s", what);
 }
 
+static void make_workspace(void) {
+    CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_TRAINING, 2, &workspace), PB_OK, "scratch");
+}
+
 static int ask(void *context) {
     int *left = context;
     return (*left)-- == 0;
 }
 
-/* Stops at the first question, at the second, ... until an epoch is done with its questions. */
-static void test_interruption(const char *rule, const pb_batch *rows) {
+/* Stops at the first question, at the second, ... until an epoch is done with its questions:
+ * returns how many those are. */
+static int test_interruption(const char *rule, const pb_batch *rows) {
     static run after[N_STEPS + 1]; /* after 0, 1, ... steps */
     size_t n_stopped[N_STEPS + 1] = {0};
     int questions = 0;
@@ -61,7 +68,7 @@ static void test_interruption(const char *rule, const pb_batch *rows) {
         const int64_t n_steps = r.optimizer.n_steps;
         CHECK(n_steps >= 0 && n_steps <= N_STEPS, "%lld steps", (long long)n_steps);
         if (n_steps < 0 || n_steps > N_STEPS) {
-            return;
+            return questions;
         }
         check_same_run(&r, &after[n_steps], rule);
         n_stopped[n_steps] += r.status == PB_INTERRUPTED;
@@ -72,6 +79,31 @@ static void test_interruption(const char *rule, const pb_batch *rows) {
     for (size_t k = 0; k < N_STEPS; k++) {
         CHECK(n_stopped[k] > 0, "no question was asked after %zu steps", k);
     }
+    return questions;
+}
+
+/* Of every instruction set, with all of a step in one piece and with so little of it that the
+ * gradient is asked about between its ranges. */
+static void test_interruptions(const pb_batch *rows) {
+    const pb_kernels *chosen = network->kernels;
+    FOR_VARIANTS(isa, dtype_now, kernels) {
+        static const char *const rules[] = {"sgd", "adam"};
+        for (size_t i = 0; i < 2; i++) {
+            pb_kernels in_pieces = *kernels;
+            network->kernels = kernels;
+            make_workspace();
+            const int n = test_interruption(rules[i], rows);
+            pb_workspace_free(workspace);
+            in_pieces.work_per_check = 100;
+            network->kernels = &in_pieces;
+            make_workspace();
+            const int n_in_pieces = test_interruption(rules[i], rows);
+            CHECK(n_in_pieces >= n + N_STEPS, "%d questions in pieces, %d in one: %s", n_in_pieces,
+                  n, pb_isa_name(isa));
+            pb_workspace_free(workspace);
+        }
+    }
+    network->kernels = chosen;
 }
 
 /* A gradient that is stopped changes nothing of the caller's but its outputs. */
@@ -126,12 +158,10 @@ int main(void) {
         fill(dtype, y, N_ROWS, 1);
         CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
         CHECK_SAME(pb_network_n_parameters(network), N_PARAMETERS, "parameters");
-        CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_TRAINING, 1, &workspace), PB_OK,
-                   "scratch");
         const pb_batch rows = {
             {X, N_FEATURES, 1, NULL, NULL}, {y, PB_TARGET_REAL, 1, 1}, NULL, NULL, N_ROWS};
-        test_interruption("sgd", &rows);
-        test_interruption("adam", &rows);
+        test_interruptions(&rows);
+        make_workspace();
         test_stopped_objective(&rows);
         test_refusals(&rows);
         pb_workspace_free(workspace);

@@ -26,6 +26,42 @@ static void predict(const pb_network *network, const void *theta, const pb_sampl
     pb_workspace_free(workspace);
 }
 
+/* A row by itself, whose features lie apart, backwards, or all in one place: the bits that it has
+ * among others. */
+static void check_strided_rows(pb_dtype dtype, const pb_network *network, const void *table,
+                               const void *theta, const void *logits, const void *outputs) {
+    static const ptrdiff_t strides[] = {2, 5, -1, -3};
+    const size_t n_features = network->layer_sizes[0], size = item_size(dtype);
+    const size_t n_outputs = network->layer_sizes[network->n_layers];
+    void *alone = reals(dtype, n_outputs), *again = reals(dtype, 2 * n_outputs);
+    for (size_t k = 0; k < sizeof strides / sizeof strides[0]; k++) {
+        const ptrdiff_t span = (ptrdiff_t)(n_features - 1) * strides[k];
+        const size_t start = span < 0 ? (size_t)-span : 0, row = 31 * k + 2;
+        void *apart = reals(dtype, (size_t)(span < 0 ? -span : span) + 1);
+        for (size_t j = 0; j < n_features; j++) {
+            put(dtype, apart, (size_t)((ptrdiff_t)start + (ptrdiff_t)j * strides[k]),
+                get(dtype, table, row * n_features + j));
+        }
+        const pb_samples X = {(char *)apart + start * size, 0, strides[k], NULL, NULL};
+        predict(network, theta, &X, 1, 1, PB_PREDICT_OUTPUT, alone);
+        CHECK_BITS(dtype, n_outputs, alone, (const char *)outputs + row * n_outputs * size,
+                   "alone, strided");
+        predict(network, theta, &X, 1, 40, PB_PREDICT_LOGITS, alone);
+        CHECK_BITS(dtype, n_outputs, alone, (const char *)logits + row * n_outputs * size,
+                   "alone, strided");
+        predict(network, theta, &X, 2, 2, PB_PREDICT_LOGITS, again); /* the same row twice */
+        CHECK_BITS(dtype, n_outputs, again, alone, "twice, strided");
+        CHECK_BITS(dtype, n_outputs, (char *)again + n_outputs * size, alone, "twice, strided");
+        free(apart);
+    }
+    const pb_samples constant = {table, 0, 0, NULL, NULL};
+    predict(network, theta, &constant, 1, 1, PB_PREDICT_LOGITS, alone);
+    predict(network, theta, &constant, 2, 2, PB_PREDICT_LOGITS, again);
+    CHECK_BITS(dtype, n_outputs, alone, again, "all features the same");
+    free(alone);
+    free(again);
+}
+
 /* One network: all rows at once, in other blocks, one by one, sparse, backwards. */
 static void check_network(pb_dtype dtype, const pb_kernels *kernels, size_t n_layers,
                           const size_t *sizes, const char *hidden, const char *output,
@@ -50,6 +86,7 @@ static void check_network(pb_dtype dtype, const pb_kernels *kernels, size_t n_la
         CHECK_BITS(dtype, n_outputs, alone, (char *)logits + r * n_outputs * size, "alone");
         free(alone);
     }
+    check_strided_rows(dtype, network, table, theta, logits, outputs);
     /* Every value stored, zero or not. */
     int64_t *indptr = malloc((N_ROWS + 1) * sizeof *indptr);
     int32_t *indices = malloc(N_ROWS * n_features * sizeof *indices);
