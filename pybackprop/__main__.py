@@ -8,6 +8,7 @@ import sklearn
 
 import pybackprop
 from pybackprop import _core
+from pybackprop._threads import granted
 
 
 def describe():
@@ -18,7 +19,7 @@ def describe():
             f"pybackprop       {pybackprop.__version__}",
             f"instruction set  {_core.chosen_instruction_set()} "
             f"(this machine runs {', '.join(runnable)})",
-            "threads          1",
+            f"threads          {granted()}",
             f"compiler         {_core.compiler()}",
             f"python           {platform.python_version()}",
             f"numpy            {numpy.__version__}",

@@ -94,6 +94,11 @@ cdef extern from "pybackprop.h" nogil:
         double interval
         double last
 
+    enum:
+        PB_MAX_THREADS
+    int pb_thread_limit()
+    void pb_set_thread_limit(int limit)
+
     ctypedef struct pb_workspace:
         pass
 
@@ -159,3 +164,12 @@ cdef extern from "pybackprop.h" nogil:
     pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
                               size_t n_columns, const void *z, void *log_a)
     pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite)
+
+
+cdef extern from "<time.h>" nogil:
+    struct timespec:
+        long long tv_sec
+        long tv_nsec
+    enum:
+        TIME_UTC
+    int timespec_get(timespec *now, int base)

@@ -31,6 +31,8 @@ class OptimizerState(Protocol):
     n_steps: int
     states: NDArray[Any]
 
+MAX_THREADS: int
+
 def activations() -> dict[str, ActivationRecord]: ...
 def losses() -> dict[str, LossRecord]: ...
 def optimizers() -> dict[str, OptimizerRecord]: ...
@@ -42,13 +44,15 @@ def compiler() -> str: ...
 class Samples:
     n_rows: int
     n_features: int
-    dtype: np.dtype[Any]
     def __init__(self, X: Any, dtype: DTypeLike) -> None: ...
 
 class Targets:
     n_rows: int
     n_outputs: int | None
     def __init__(self, y: NDArray[Any], dtype: DTypeLike) -> None: ...
+
+def thread_limit() -> int: ...
+def set_thread_limit(limit: int) -> None: ...
 
 class Workspace: ...
 
@@ -69,13 +73,19 @@ class Network:
         self, parameters: NDArray[Any]
     ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
     def predict(
-        self, parameters: NDArray[Any], X: Samples, logits: bool = False
+        self,
+        parameters: NDArray[Any],
+        X: Samples,
+        logits: bool = False,
+        n_threads: int = 1,
+        workspace: Workspace | None = None,
     ) -> NDArray[Any]: ...
     def forward(
         self,
         parameters: NDArray[Any],
         X: Samples,
         trace: dict[Literal["z", "a"], list[NDArray[Any]]],
+        n_threads: int = 1,
     ) -> None: ...
     def objective(
         self,
@@ -85,22 +95,31 @@ class Network:
         weights: NDArray[np.float64] | None = None,
         gradient: NDArray[Any] | None = None,
         trace: dict[Literal["z", "a", "delta"], list[NDArray[Any]]] | None = None,
+        n_threads: int = 1,
         workspace: Workspace | None = None,
     ) -> float: ...
-    def train_epoch(
+
+def prediction_workspace(
+    network: Network, max_rows: int, n_threads: int
+) -> Workspace: ...
+def objective_workspace(
+    network: Network, max_rows: int, n_threads: int
+) -> Workspace: ...
+
+class Training:
+    def __init__(
         self,
+        network: Network,
         parameters: NDArray[Any],
         optimizer: OptimizerState,
         X: Samples,
         y: Targets,
         weights: NDArray[np.float64] | None,
-        order: NDArray[np.int64] | None,
         batch_size: int,
-        workspace: Workspace,
-    ) -> float: ...
+        n_threads: int,
+    ) -> None: ...
+    def epoch(self, order: NDArray[np.int64] | None) -> tuple[float, bool]: ...
 
-def objective_workspace(network: Network, max_rows: int) -> Workspace: ...
-def training_workspace(network: Network, batch_size: int) -> Workspace: ...
 def schedule_after_epoch(
     name: str,
     learning_rate_init: float,
@@ -109,6 +128,6 @@ def schedule_after_epoch(
     learning_rate: float,
 ) -> float: ...
 def schedule_on_plateau(name: str, learning_rate: float) -> float: ...
-def activate(name: str, z: NDArray[Any]) -> NDArray[Any]: ...
+def activate(name: str, z: NDArray[Any], overwrite: bool = False) -> NDArray[Any]: ...
 def log_activate(name: str, z: NDArray[Any]) -> NDArray[Any]: ...
-def all_finite(parameters: NDArray[Any]) -> bool: ...
+def all_finite(values: NDArray[Any]) -> bool: ...

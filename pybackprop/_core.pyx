@@ -5,17 +5,21 @@ Nothing is decided here that a user could notice.  Arrays must already have the 
 type and consistent shapes (they are checked, since C trusts them); the callers convert.
 """
 
+import os
 import threading
-import time
 from functools import cache
 
 import numpy as np
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport PyThread_get_thread_ident
+from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport int32_t, int64_t
 
 cnp.import_array()
+
+MAX_THREADS = PB_MAX_THREADS
 
 
 cdef int check(pb_status status) except -1:
@@ -117,10 +121,27 @@ cdef pb_dtype dtype_of(object dtype) except *:
     raise TypeError(f"dtype must be float32 or float64, got {dtype}")
 
 
-cdef cnp.ndarray strided(object array, object dtype, int ndim):
+cdef pb_dtype dtype_in(cnp.ndarray array) except *:
+    if cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64:
+        return PB_FLOAT64
+    return dtype_of(array.dtype)
+
+
+cdef int type_of(pb_dtype dtype) noexcept:
+    """NumPy's number for a data type of the core."""
+    return cnp.NPY_FLOAT64 if dtype == PB_FLOAT64 else cnp.NPY_FLOAT32
+
+
+cdef cnp.ndarray strided(object array, int type_number, int ndim):
     """The array itself, or a copy of one whose elements do not lie where C can reach them."""
-    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != ndim:
-        raise TypeError(f"expected a {ndim}-dimensional {dtype} array")
+    if (
+        not isinstance(array, cnp.ndarray)
+        or cnp.PyArray_TYPE(<cnp.ndarray>array) != type_number
+        or not cnp.PyArray_ISNOTSWAPPED(<cnp.ndarray>array)
+        or cnp.PyArray_NDIM(<cnp.ndarray>array) != ndim
+    ):
+        raise TypeError(f"expected a {ndim}-dimensional {cnp.PyArray_DescrFromType(type_number)} "
+                        "array")
     if not array.flags.aligned or any(s % array.itemsize for s in array.strides):
         array = contiguous(array)
     return array
@@ -131,16 +152,17 @@ cdef contiguous(object array, object dtype=None):
     return np.require(array, dtype, ["C", "A"])
 
 
-cdef cnp.ndarray vector(object array, object dtype, Py_ssize_t length):
+cdef cnp.ndarray vector(object array, int type_number, Py_ssize_t length):
     """A contiguous vector of that length: nothing else is taken, since it may be written to."""
     if (
-        not isinstance(array, np.ndarray)
-        or array.dtype != dtype
-        or array.shape != (length,)
-        or not array.flags.c_contiguous
-        or not array.flags.aligned
+        not isinstance(array, cnp.ndarray)
+        or cnp.PyArray_TYPE(<cnp.ndarray>array) != type_number
+        or cnp.PyArray_NDIM(<cnp.ndarray>array) != 1
+        or cnp.PyArray_DIM(<cnp.ndarray>array, 0) != length
+        or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
     ):
-        raise TypeError(f"expected a contiguous {dtype} vector of length {length}")
+        raise TypeError(f"expected a contiguous {cnp.PyArray_DescrFromType(type_number)} vector "
+                        f"of length {length}")
     return array
 
 
@@ -154,24 +176,24 @@ cdef class Samples:
     cdef pb_samples c
     cdef readonly Py_ssize_t n_rows
     cdef readonly Py_ssize_t n_features
-    cdef readonly object dtype
+    cdef pb_dtype dtype
     cdef object buffers
 
     def __init__(self, X, dtype):
         cdef cnp.ndarray values
         cdef cnp.ndarray indptr
         cdef cnp.ndarray indices
-        self.dtype = np.dtype(dtype)
+        self.dtype = dtype_of(dtype)
         self.n_rows, self.n_features = X.shape
         if isinstance(X, np.ndarray):
-            values = strided(X, self.dtype, 2)
+            values = strided(X, type_of(self.dtype), 2)
             self.c.row_stride = values.strides[0] // values.itemsize
             self.c.column_stride = values.strides[1] // values.itemsize
             self.buffers = values
         else:
             values = contiguous(X.data)
-            if values.dtype != self.dtype or values.ndim != 1:
-                raise TypeError(f"expected a CSR matrix of {self.dtype}")
+            if values.dtype != dtype or values.ndim != 1:
+                raise TypeError(f"expected a CSR matrix of {dtype}")
             indptr = contiguous(X.indptr, np.int64)
             indices = contiguous(X.indices, np.int32)
             self.c.indptr = <const int64_t *>cnp.PyArray_DATA(indptr)
@@ -195,12 +217,12 @@ cdef class Targets:
     def __init__(self, y, dtype):
         cdef cnp.ndarray values
         if y.dtype == np.int32:
-            values = strided(y, np.dtype(np.int32), 1)
+            values = strided(y, cnp.NPY_INT32, 1)
             self.c.kind = PB_TARGET_CLASS
             self.n_outputs = None
         else:
             indicator = y.dtype == np.uint8
-            values = strided(y, np.dtype(np.uint8 if indicator else dtype), 2)
+            values = strided(y, cnp.NPY_UINT8 if indicator else type_of(dtype_of(dtype)), 2)
             self.c.kind = PB_TARGET_INDICATOR if indicator else PB_TARGET_REAL
             self.c.column_stride = values.strides[1] // values.itemsize
             self.n_outputs = values.shape[1]
@@ -210,7 +232,31 @@ cdef class Targets:
         self.buffers = values
 
 
-# ---- Interruption ----------------------------------------------------------------------------
+# ---- Threads and interruption -----------------------------------------------------------------
+
+def thread_limit():
+    """The process's limit on threads, 0 where nobody has set one."""
+    return pb_thread_limit()
+
+
+def set_thread_limit(int limit):
+    """Set the process's limit on threads, 0 for none."""
+    pb_set_thread_limit(limit)
+
+
+# Kept, since asking the module threading costs as much as a small prediction.
+cdef unsigned long main_thread = threading.main_thread().ident
+
+
+def _after_fork():
+    # The thread that forks is the only one that goes on in the child.
+    global main_thread
+    main_thread = PyThread_get_thread_ident()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 cdef class Pace:
     """Lets Python handle signals during long work: about 20 times a second, from the main thread,
@@ -220,16 +266,19 @@ cdef class Pace:
     cdef object exception
 
     def __cinit__(self):
-        if threading.get_ident() == threading.main_thread().ident:
+        cdef timespec now
+        if <unsigned long>PyThread_get_thread_ident() == main_thread:
             self.c.ask = handle_signals
             self.c.context = <void *>self
             self.c.interval = 0.05
             # Python has just had its chance: the first question is due an interval from now.
-            self.c.last = time.time()
+            timespec_get(&now, TIME_UTC)
+            self.c.last = now.tv_sec + 1e-9 * now.tv_nsec
 
     cdef int finish(self, pb_status status) except -1:
         if status == PB_INTERRUPTED:
-            raise self.exception
+            exception, self.exception = self.exception, None
+            raise exception
         return check(status)
 
 
@@ -251,25 +300,29 @@ cdef class Network:
     """
 
     cdef pb_network *c
+    cdef pb_dtype c_dtype
+    cdef int type_number
+    cdef cnp.ndarray sizes
     cdef readonly tuple layer_sizes
     cdef readonly object dtype
     cdef readonly Py_ssize_t n_parameters
 
     def __cinit__(self, layer_sizes, activation, output_activation, loss, alpha, dtype):
         cdef pb_network_spec spec
-        cdef cnp.ndarray sizes
         largest = np.iinfo(np.intp).max
         if any(size > largest for size in layer_sizes):
             raise OverflowError(f"layer sizes must be at most {largest}, got {layer_sizes}")
-        sizes = np.array(layer_sizes, dtype=np.uintp)
+        self.sizes = np.array(layer_sizes, dtype=np.uintp)
         self.layer_sizes = tuple(layer_sizes)
         self.dtype = np.dtype(dtype)
+        self.c_dtype = dtype_of(self.dtype)
+        self.type_number = type_of(self.c_dtype)
         activation = activation.encode()
         output_activation = output_activation.encode()
         loss = loss.encode()
-        spec.dtype = dtype_of(self.dtype)
+        spec.dtype = self.c_dtype
         spec.n_layers = len(layer_sizes) - 1
-        spec.layer_sizes = <const size_t *>cnp.PyArray_DATA(sizes)
+        spec.layer_sizes = <const size_t *>cnp.PyArray_DATA(self.sizes)
         spec.activation = activation
         spec.output_activation = output_activation
         spec.loss = loss
@@ -293,28 +346,30 @@ cdef class Network:
             intercepts.append(parameters[intercepts_at:intercepts_at + fan_out])
         return coefs, intercepts
 
-    def predict(self, parameters, Samples X, logits=False):
+    def predict(self, parameters, Samples X not None, logits=False, n_threads=1,
+                Workspace workspace=None):
         """Output activations, or pre-activations of the output layer, of shape (n, n_outputs)."""
-        cdef cnp.ndarray theta = vector(parameters, self.dtype, self.n_parameters)
+        cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef cnp.ndarray out = np.empty((X.n_rows, self.layer_sizes[-1]), dtype=self.dtype)
         cdef pb_prediction what = PB_PREDICT_LOGITS if logits else PB_PREDICT_OUTPUT
-        cdef Workspace workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION)
         cdef Pace pace = Pace()
         cdef const void *theta_data = cnp.PyArray_DATA(theta)
         cdef void *out_data = cnp.PyArray_DATA(out)
         cdef pb_status status
         self.check_samples(X)
+        if workspace is None:
+            workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION, n_threads)
         with nogil:
             status = pb_predict(self.c, theta_data, &X.c, X.n_rows, what, workspace.c, &pace.c,
                                 out_data)
         pace.finish(status)
         return out
 
-    def forward(self, parameters, Samples X, trace):
+    def forward(self, parameters, Samples X not None, trace, n_threads=1):
         """Fills the ``z`` and ``a`` of a trace (see ``objective``)."""
-        cdef cnp.ndarray theta = vector(parameters, self.dtype, self.n_parameters)
+        cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef Trace traced = Trace(self, X.n_rows, trace)
-        cdef Workspace workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION)
+        cdef Workspace workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION, n_threads)
         cdef Pace pace = Pace()
         cdef const void *theta_data = cnp.PyArray_DATA(theta)
         cdef pb_status status
@@ -324,15 +379,15 @@ cdef class Network:
                                       &traced.c)
         pace.finish(status)
 
-    def objective(self, parameters, Samples X, Targets y, weights=None, gradient=None, trace=None,
-                  Workspace workspace=None):
+    def objective(self, parameters, Samples X not None, Targets y not None, weights=None,
+                  gradient=None, trace=None, n_threads=1, Workspace workspace=None):
         """The objective of all rows.
 
         Its gradient goes into the vector ``gradient``, if given.  ``trace`` is a dict with any of
         ``z``, ``a`` and ``delta``: lists of (n, d_l) arrays to be filled.
         """
-        cdef pb_batch batch = self.batch(X, y, weights, None)
-        cdef cnp.ndarray theta = vector(parameters, self.dtype, self.n_parameters)
+        cdef pb_batch batch = self.batch(X, y, weights)
+        cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef const void *theta_data = cnp.PyArray_DATA(theta)
         cdef void *gradient_data = NULL
         cdef Trace traced = Trace(self, X.n_rows, trace or {})
@@ -340,53 +395,25 @@ cdef class Network:
         cdef double value = 0
         cdef pb_status status
         if gradient is not None:
-            gradient_data = cnp.PyArray_DATA(vector(gradient, self.dtype, self.n_parameters))
+            gradient_data = cnp.PyArray_DATA(
+                vector(gradient, self.type_number, self.n_parameters))
         if workspace is None:
-            workspace = Workspace(self, X.n_rows, PB_FOR_OBJECTIVE)
+            workspace = Workspace(self, X.n_rows, PB_FOR_OBJECTIVE, n_threads)
         with nogil:
             status = pb_objective(self.c, theta_data, &batch, workspace.c, &pace.c, &value,
                                   gradient_data, &traced.c)
         pace.finish(status)
         return value
 
-    def train_epoch(self, parameters, optimizer, Samples X, Targets y, weights, order,
-                    batch_size, Workspace workspace not None):
-        """One pass over the rows in ``order``; returns the mean loss of its batches.
-
-        ``optimizer`` has the attributes of pybackprop._optimizer.Optimizer; parameters and states
-        are changed in place and its ``n_steps`` counts on.
-        """
-        cdef pb_batch batch = self.batch(X, y, weights, order)
-        cdef cnp.ndarray theta = vector(parameters, self.dtype, self.n_parameters)
-        cdef void *theta_data = cnp.PyArray_DATA(theta)
-        n_states = optimizers()[optimizer.name]["n_states"]
-        cdef cnp.ndarray states = vector(optimizer.states.reshape(-1), self.dtype,
-                                         n_states * self.n_parameters)
-        cdef pb_optimizer c
-        cdef Pace pace = Pace()
-        cdef size_t size = batch_size
-        cdef double loss = 0
-        cdef pb_status status
-        name = optimizer.name.encode()
-        c.name = name
-        c.hyperparameters = optimizer.hyperparameters
-        c.learning_rate = optimizer.learning_rate
-        c.n_steps = optimizer.n_steps
-        c.states = cnp.PyArray_DATA(states)
-        with nogil:
-            status = pb_train_epoch(self.c, theta_data, &c, &batch, size, workspace.c, &pace.c,
-                                    &loss)
-        optimizer.n_steps = c.n_steps
-        pace.finish(status)
-        return loss
-
     cdef int check_samples(self, Samples X) except -1:
-        if X.n_features != self.layer_sizes[0] or X.dtype != self.dtype:
+        if X.n_features != self.layer_sizes[0] or X.dtype != self.c_dtype:
             raise TypeError(f"expected {self.layer_sizes[0]} features of {self.dtype}, got "
-                            f"{X.n_features} of {X.dtype}")
+                            f"{X.n_features} of "
+                            f"{cnp.PyArray_DescrFromType(type_of(X.dtype))}")
         return 0
 
-    cdef pb_batch batch(self, Samples X, Targets y, object weights, object order) except *:
+    cdef pb_batch batch(self, Samples X, Targets y, object weights) except *:
+        """All rows; it points into the three arguments, which the caller keeps alive."""
         cdef pb_batch batch
         self.check_samples(X)
         if y.n_rows != X.n_rows or y.n_outputs not in (None, self.layer_sizes[-1]):
@@ -399,36 +426,93 @@ cdef class Network:
         batch.order = NULL
         if weights is not None:
             batch.weights = <const double *>cnp.PyArray_DATA(
-                vector(weights, np.dtype(np.float64), X.n_rows))
-        if order is not None:
-            batch.n_rows = order.shape[0]
-            batch.order = <const int64_t *>cnp.PyArray_DATA(
-                vector(order, np.dtype(np.int64), order.shape[0]))
+                vector(weights, cnp.NPY_FLOAT64, X.n_rows))
         return batch
 
 
 cdef class Workspace:
-    """Scratch for batches of up to ``max_rows`` rows of one network."""
+    """Scratch for batches of up to ``max_rows`` rows of one network, for up to ``n_threads``."""
 
     cdef pb_workspace *c
     cdef Network network
 
-    def __cinit__(self, Network network not None, size_t max_rows, pb_purpose purpose):
+    def __cinit__(self, Network network not None, size_t max_rows, pb_purpose purpose,
+                  size_t n_threads):
         self.network = network
-        check(pb_workspace_new(network.c, max_rows, purpose, 1, &self.c))
+        check(pb_workspace_new(network.c, max_rows, purpose, n_threads, &self.c))
 
     def __dealloc__(self):
         pb_workspace_free(self.c)
 
 
-def objective_workspace(Network network not None, max_rows):
+def prediction_workspace(Network network not None, max_rows, n_threads):
+    """Scratch for predictions, of any number of rows, in blocks of up to ``max_rows``."""
+    return Workspace(network, max_rows, PB_FOR_PREDICTION, n_threads)
+
+
+def objective_workspace(Network network not None, max_rows, n_threads):
     """Scratch for the objective of up to ``max_rows`` rows."""
-    return Workspace(network, max_rows, PB_FOR_OBJECTIVE)
+    return Workspace(network, max_rows, PB_FOR_OBJECTIVE, n_threads)
 
 
-def training_workspace(Network network not None, batch_size):
-    """Scratch for epochs with batches of up to ``batch_size`` rows."""
-    return Workspace(network, batch_size, PB_FOR_TRAINING)
+cdef class Training:
+    """The epochs of one fit: what stays the same from one to the next is checked once.
+
+    ``optimizer`` has the attributes of pybackprop._optimizer.Optimizer.  Parameters and states are
+    changed in place, ``learning_rate`` is read before each epoch, and ``n_steps`` counts on.
+    """
+
+    cdef Network network
+    cdef Workspace workspace
+    cdef Pace pace
+    cdef pb_batch batch
+    cdef pb_optimizer c
+    cdef void *theta
+    cdef size_t batch_size
+    cdef object optimizer
+    cdef object buffers
+
+    def __init__(self, Network network not None, parameters, optimizer, Samples X not None,
+                 Targets y not None, weights, batch_size, n_threads):
+        n_states = optimizers()[optimizer.name]["n_states"]
+        states = optimizer.states.reshape(-1)
+        name = optimizer.name.encode()
+        self.network = network
+        self.batch = network.batch(X, y, weights)
+        self.theta = cnp.PyArray_DATA(vector(parameters, network.type_number,
+                                             network.n_parameters))
+        self.c.name = name
+        self.c.hyperparameters = optimizer.hyperparameters
+        self.c.states = cnp.PyArray_DATA(vector(states, network.type_number,
+                                                n_states * network.n_parameters))
+        self.batch_size = batch_size
+        self.workspace = Workspace(network, batch_size, PB_FOR_TRAINING, n_threads)
+        self.pace = Pace()
+        self.optimizer = optimizer
+        self.buffers = (parameters, states, name, X, y, weights)
+
+    def epoch(self, order):
+        """One pass over the rows in ``order``, or over all as they lie where that is None.
+
+        Returns the mean loss of its batches, and whether all parameters are finite after them.
+        """
+        cdef pb_batch batch = self.batch
+        cdef pb_status status
+        cdef double loss = 0
+        cdef int finite = 0
+        if order is not None:
+            batch.n_rows = len(order)
+            batch.order = <const int64_t *>cnp.PyArray_DATA(
+                vector(order, cnp.NPY_INT64, batch.n_rows))
+        self.c.learning_rate = self.optimizer.learning_rate
+        self.c.n_steps = self.optimizer.n_steps
+        with nogil:
+            status = pb_train_epoch(self.network.c, self.theta, &self.c, &batch, self.batch_size,
+                                    self.workspace.c, &self.pace.c, &loss)
+        self.optimizer.n_steps = self.c.n_steps
+        self.pace.finish(status)
+        check(pb_all_finite(self.network.c_dtype, self.network.n_parameters, self.theta, &finite))
+        return loss, bool(finite)
 
 
 cdef class Trace:
@@ -457,36 +541,32 @@ cdef class Trace:
 
 # ---- Single functions ------------------------------------------------------------------------
 
-def schedule_after_epoch(name, learning_rate_init, power_t, n_samples, learning_rate):
+def schedule_after_epoch(name, double learning_rate_init, double power_t, int64_t n_samples,
+                         double learning_rate):
     """The learning rate after ``n_samples`` samples."""
     cdef pb_schedule schedule
-    cdef double rate = learning_rate
-    name = name.encode()
-    schedule.name = name
+    schedule.name = PyUnicode_AsUTF8(name)
     schedule.learning_rate_init = learning_rate_init
     schedule.power_t = power_t
-    check(pb_schedule_after_epoch(&schedule, n_samples, &rate))
-    return rate
+    check(pb_schedule_after_epoch(&schedule, n_samples, &learning_rate))
+    return learning_rate
 
 
-def schedule_on_plateau(name, learning_rate):
+def schedule_on_plateau(name, double learning_rate):
     """The learning rate to go on with once progress has stalled; 0 to stop."""
     cdef pb_schedule schedule
-    cdef double rate = learning_rate
-    name = name.encode()
-    schedule.name = name
+    schedule.name = PyUnicode_AsUTF8(name)
     schedule.learning_rate_init = learning_rate
     schedule.power_t = 0
-    check(pb_schedule_on_plateau(&schedule, &rate))
-    return rate
+    check(pb_schedule_on_plateau(&schedule, &learning_rate))
+    return learning_rate
 
 
-def activate(name, z):
-    """f(z) of an (n, m) array, row by row."""
+def activate(name, z, overwrite=False):
+    """f(z) of an (n, m) array, row by row; ``overwrite`` lets it take the place of z."""
     cdef cnp.ndarray source = contiguous(z)
-    cdef cnp.ndarray result = np.empty_like(source)
-    name = name.encode()
-    check(pb_activate(dtype_of(source.dtype), name, source.shape[0], source.shape[1],
+    cdef cnp.ndarray result = source if overwrite else np.empty_like(source)
+    check(pb_activate(dtype_in(source), PyUnicode_AsUTF8(name), source.shape[0], source.shape[1],
                       cnp.PyArray_DATA(source), cnp.PyArray_DATA(result)))
     return result
 
@@ -495,15 +575,15 @@ def log_activate(name, z):
     """log f(z) of an (n, m) array, row by row, finite wherever log f(z) is."""
     cdef cnp.ndarray source = contiguous(z)
     cdef cnp.ndarray result = np.empty_like(source)
-    name = name.encode()
-    check(pb_log_activate(dtype_of(source.dtype), name, source.shape[0], source.shape[1],
-                          cnp.PyArray_DATA(source), cnp.PyArray_DATA(result)))
+    check(pb_log_activate(dtype_in(source), PyUnicode_AsUTF8(name), source.shape[0],
+                          source.shape[1], cnp.PyArray_DATA(source), cnp.PyArray_DATA(result)))
     return result
 
 
-def all_finite(parameters):
-    """Whether a contiguous vector holds finite numbers only."""
+def all_finite(values):
+    """Whether an array holds finite numbers only."""
     cdef int finite = 0
-    cdef cnp.ndarray theta = vector(parameters, parameters.dtype, parameters.shape[0])
-    check(pb_all_finite(dtype_of(theta.dtype), theta.shape[0], cnp.PyArray_DATA(theta), &finite))
+    cdef cnp.ndarray source = np.ascontiguousarray(values)
+    check(pb_all_finite(dtype_in(source), cnp.PyArray_SIZE(source), cnp.PyArray_DATA(source),
+                        &finite))
     return bool(finite)

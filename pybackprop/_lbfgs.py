@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from pybackprop import _core
 
 
-def fit_lbfgs(model, network, X, y, sample_weight):
+def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
     """Minimize the objective over all rows and write the model's fitted attributes.
 
     Parameters are as in ``_training.fit_stochastic``.  SciPy works in float64; a
@@ -17,7 +17,7 @@ def fit_lbfgs(model, network, X, y, sample_weight):
     """
     samples = _core.Samples(X, network.dtype)
     targets = _core.Targets(y, network.dtype)
-    workspace = _core.objective_workspace(network.core, X.shape[0])
+    workspace = _core.objective_workspace(network.core, X.shape[0], n_threads)
     model.loss_curve_ = []
     newest = [np.nan]
 

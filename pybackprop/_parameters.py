@@ -3,6 +3,7 @@
 The names of activations, schedules and losses come from the core's lists.
 """
 
+from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
@@ -115,14 +116,29 @@ RULES = {
         number(Integral, 1), Rule("inf", lambda value: value == np.inf)
     ),
     "max_fun": number(Integral, 1),
+    "n_jobs": Rule(
+        f"None, an int in the range [1, {_core.MAX_THREADS}] or a negative int",
+        lambda value: (
+            value is None
+            or isinstance(value, Integral)
+            and 0 != value <= _core.MAX_THREADS
+        ),
+    ),
 }
+
+
+@lru_cache(maxsize=16)
+def _rules_of(estimator_class):
+    """Rules of a class's parameters, in the order of its signature."""
+    names = estimator_class._get_param_names()
+    return {name: RULES[name] for name in names if name in RULES}
 
 
 def check_parameters(estimator):
     """Raise InvalidParameterError for the first parameter that breaks its rule."""
-    for name, value in estimator.get_params(deep=False).items():
-        rule = RULES.get(name)
-        if rule is not None and not rule.holds(value):
+    for name, rule in _rules_of(type(estimator)).items():
+        value = getattr(estimator, name)
+        if not rule.holds(value):
             raise InvalidParameterError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be "
                 f"{rule.words}. Got {value!r} instead."

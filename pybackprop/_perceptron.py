@@ -16,6 +16,7 @@ from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._parameters import check_parameters, layer_sizes
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows
+from pybackprop._threads import threads_for
 from pybackprop._training import fit_stochastic
 from pybackprop.network import Network
 
@@ -79,14 +80,15 @@ class MultilayerPerceptron(BaseEstimator):
         X, y = self._validate(X, y, dtype, starts_anew)
         sample_weight = check_sample_weight(sample_weight, X.shape[0])
         X = canonical_rows(X)
+        n_threads = threads_for(self.n_jobs)
         y, loss = self._check_targets(y, X.dtype, incremental, classes)
         random_state = check_random_state(self.random_state)
         network = self._training_network(X, loss, starts_anew, random_state)
         if self.solver == "lbfgs":
-            fit_lbfgs(self, network, X, y, sample_weight)
+            fit_lbfgs(self, network, X, y, sample_weight, n_threads)
         else:
             fit_stochastic(
-                self, network, X, y, sample_weight, random_state, incremental
+                self, network, X, y, sample_weight, random_state, incremental, n_threads
             )
         self.coefs_ = network.coefs
         self.intercepts_ = network.intercepts
@@ -159,7 +161,12 @@ class MultilayerPerceptron(BaseEstimator):
                 dtype=network.dtype,
                 reset=False,
             )
-        return network.outputs(X, logits)
+        return network.core.predict(
+            network.parameters,
+            _core.Samples(canonical_rows(X), network.dtype),
+            logits,
+            threads_for(self.n_jobs),
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

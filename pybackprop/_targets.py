@@ -76,16 +76,19 @@ class ClassLabels:
     @classmethod
     def of(cls, y, classes=None):
         """Of the labels y; ``classes`` may name more than occur in y."""
-        if y is not None:
+        kind = "binary" if y is None else type_of_target(y, input_name="y")
+        if kind not in ("binary", "multiclass"):
             check_classification_targets(y)
-        if y is not None and type_of_target(y).startswith("multilabel"):
+        if kind == "multilabel-indicator":
             return cls(unique_labels(y), "multilabel", scipy.sparse.issparse(y))
-        if y is not None and type_of_target(y) == "multiclass-multioutput":
+        if kind == "multiclass-multioutput":
             raise ValueError(
                 "y must be labels of one output or a multilabel indicator matrix. "
                 "Got several columns of class labels."
             )
         classes = unique_labels(y if classes is None else classes)
+        if kind == "multiclass" and 2 * len(classes) >= len(y):
+            check_classification_targets(y)  # warns of labels that look like numbers
         return cls(classes, "binary" if len(classes) <= 2 else "multiclass")
 
     @property
@@ -147,6 +150,13 @@ class ClassLabels:
         if self.kind == "multilabel":
             return decided.astype(int)
         return (decided[:, 0] & (len(self.classes) > 1)).astype(int)
+
+    def accuracy(self, y, y_pred, sample_weight):
+        """Share of the samples, by weight, that are decided as y encodes them."""
+        right = self.decide(y_pred) == y
+        if self.kind == "multilabel":
+            right = right.all(axis=1)
+        return float(np.average(right, weights=sample_weight))
 
     def decode(self, y_pred):
         """Labels from the network's outputs, of shape (n_samples, n_outputs)."""

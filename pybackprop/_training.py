@@ -14,7 +14,9 @@ from pybackprop._optimizer import Optimizer
 from pybackprop._sample_weight import require_total_weight
 
 
-def fit_stochastic(model, network, X, y, sample_weight, random_state, incremental):
+def fit_stochastic(
+    model, network, X, y, sample_weight, random_state, incremental, n_threads
+):
     """Train a network by mini-batches and write the fitted attributes of the model.
 
     Parameters
@@ -31,36 +33,36 @@ def fit_stochastic(model, network, X, y, sample_weight, random_state, incrementa
         Shuffles and splits, draw for draw as scikit-learn.
     incremental : bool
         One epoch only, with the optimizer as the last call left it.
+    n_threads : int
     """
     optimizer = _optimizer(model, network, incremental)
     rows, validation = None, None
     if model.early_stopping:
         if incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        rows, validation = _split(model, X, y, sample_weight, random_state)
+        rows, held_out = _split(model, X, y, sample_weight, random_state)
+        validation = _Validation(model, network, *held_out, n_threads)
     n_samples = X.shape[0] if rows is None else len(rows)
     batch_size = _batch_size(model.batch_size, n_samples)
     _start_history(model, network)
 
-    samples = _core.Samples(X, network.dtype)
-    targets = _core.Targets(y, network.dtype)
-    workspace = _core.training_workspace(network.core, batch_size)
+    training = _core.Training(
+        network.core,
+        network.parameters,
+        optimizer,
+        _core.Samples(X, network.dtype),
+        _core.Targets(y, network.dtype),
+        sample_weight,
+        batch_size,
+        n_threads,
+    )
     epochs = range(1, 2 if incremental else model.max_iter + 1)
     orders = _orders(n_samples, rows, model.shuffle, random_state)
     for epoch, order in zip(epochs, orders, strict=False):
-        model.loss_ = network.core.train_epoch(
-            network.parameters,
-            optimizer,
-            samples,
-            targets,
-            sample_weight,
-            order,
-            batch_size,
-            workspace,
-        )
+        model.loss_, finite = training.epoch(order)
         model.n_iter_ = epoch
         model.t_ += n_samples
-        diverged = _judge_epoch(model, network, validation)
+        diverged = _judge_epoch(model, network, finite, validation)
         optimizer.epoch_ends(model.t_)
         if diverged:
             _warn_of_divergence(model)
@@ -85,13 +87,14 @@ def fit_stochastic(model, network, X, y, sample_weight, random_state, incrementa
 
 def _orders(n_samples, rows, shuffle, random_state):
     """The rows of each epoch in turn; None stands for all, in the table's order."""
-    positions = np.arange(n_samples, dtype=np.int64)
+    in_turn = np.arange(n_samples, dtype=np.int64)
+    positions = in_turn
     while True:
         if shuffle:
             # One permutation an epoch, applied to the order of the last one.
-            permutation = np.arange(n_samples)
+            permutation = in_turn.copy()
             random_state.shuffle(permutation)
-            positions = positions[permutation]
+            positions = positions.take(permutation)
         if rows is not None:
             yield rows[positions]
         else:
@@ -153,6 +156,27 @@ def _split(model, X, y, sample_weight, random_state):
     return train_rows, (X[validation_rows], y[validation_rows], weights)
 
 
+class _Validation:
+    """Samples set aside for early stopping, ready to be scored after each epoch."""
+
+    def __init__(self, model, network, X, y, sample_weight, n_threads):
+        self.model = model
+        self.network = network
+        self.y = y
+        self.sample_weight = sample_weight
+        self.samples = _core.Samples(X, network.dtype)
+        self.workspace = _core.prediction_workspace(network.core, X.shape[0], n_threads)
+
+    def score(self):
+        """The score of the network as it now is; NaN if an output is not finite."""
+        y_pred = self.network.core.predict(
+            self.network.parameters, self.samples, workspace=self.workspace
+        )
+        if not _core.all_finite(y_pred):
+            return np.nan
+        return self.model._score_outputs(self.y, y_pred, self.sample_weight)
+
+
 def _start_history(model, network):
     """Attributes of the first call; a warm start and partial_fit go on with theirs."""
     if getattr(model, "loss_curve_", None) is None:
@@ -166,7 +190,9 @@ def _start_history(model, network):
         model.validation_scores_ = list(scores or [])
         if getattr(model, "best_validation_score_", None) is None:
             model.best_validation_score_ = -np.inf
-            model._best_parameters = network.parameters.copy()
+            model._best_parameters = network.parameters
+        # Of this fit's own: the best of an earlier one stays, should this one fail.
+        model._best_parameters = model._best_parameters.copy()
     else:
         if getattr(model, "best_loss_", None) is None:
             model.best_loss_ = np.inf
@@ -175,7 +201,7 @@ def _start_history(model, network):
         model._best_parameters = None
 
 
-def _judge_epoch(model, network, validation):
+def _judge_epoch(model, network, finite, validation):
     """Record an epoch and count those without progress; whether training diverged.
 
     Raises ValueError for a divergence that leaves no weights to go back to.
@@ -183,12 +209,11 @@ def _judge_epoch(model, network, validation):
     model.loss_curve_.append(model.loss_)
     if model.verbose:
         print(f"Iteration {model.n_iter_}, loss = {model.loss_:.8f}")
-    diverged = not _core.all_finite(network.parameters)
-    if model.early_stopping:
-        score = np.nan if diverged else model._validation_score(network, *validation)
+    if validation is not None:
+        score = validation.score() if finite else np.nan
         _count_scores(model, network, score)
         return np.isnan(score)
-    if diverged:
+    if not finite:
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may "
             "contain large values and need to be preprocessed. This happened in "
@@ -205,7 +230,8 @@ def _count_losses(model):
         model._no_improvement_count += 1
     else:
         model._no_improvement_count = 0
-    model.best_loss_ = min(model.best_loss_, model.loss_)
+    if model.loss_ < model.best_loss_:
+        model.best_loss_ = model.loss_
 
 
 def _count_scores(model, network, score):
@@ -219,7 +245,7 @@ def _count_scores(model, network, score):
         model._no_improvement_count = 0
     if score > model.best_validation_score_:
         model.best_validation_score_ = score
-        model._best_parameters = network.parameters.copy()
+        model._best_parameters[:] = network.parameters
 
 
 def _stops_on_plateau(model, optimizer):

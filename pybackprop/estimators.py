@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from pybackprop import _core
@@ -72,6 +72,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Epochs without progress that are let pass.
     max_fun : int, default=15000
         Most evaluations of the objective, for 'lbfgs'.
+    n_jobs : int or None, default=None
+        Most threads that a fit or a prediction may use; the result has the same bits
+        whatever it is. None and -1 take what the environment grants, -2 one less.
 
     Attributes
     ----------
@@ -156,6 +159,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
+        n_jobs=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -180,6 +184,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.n_jobs = n_jobs
 
     def fit(self, X, y, sample_weight=None):
         """Train the network.
@@ -236,7 +241,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         With two classes the first column is the logistic of -z and not a difference
         from one, so that a small probability keeps its digits.
         """
-        return _core.activate(*self._class_logits(X))
+        return _core.activate(*self._class_logits(X), overwrite=True)
 
     def predict_log_proba(self, X):
         """Logarithms of ``predict_proba``, finite where that has underflowed.
@@ -257,16 +262,17 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         if len(self._labels.classes) == 1:
             # The only class is certain, whatever the network says.
             return "softmax", z
-        return "logistic", np.hstack([-z, z])
+        return "logistic", np.concatenate((-z, z), axis=1)
 
     def _check_targets(self, y, dtype, incremental, classes):
         """The labels as numbers, and the loss to fit them by."""
         if incremental:
             self._start_partial_fit(y, classes)
-        elif not hasattr(self, "classes_"):
+        if not hasattr(self, "classes_"):
             self._labels = ClassLabels.of(y)
             self.classes_ = self._labels.classes
-        self._labels.require(y, all_of_them=self.warm_start)
+        else:
+            self._labels.require(y, all_of_them=self.warm_start)
         self.n_outputs_ = self._labels.n_outputs
         self.out_activation_ = self._labels.output_activation
         return self._labels.encode(y), self._labels.loss
@@ -290,12 +296,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         # As scikit-learn: two classes are stratified, more are not.
         return (y == 1).reshape(-1, 1) if self.n_outputs_ == 1 else None
 
-    def _validation_score(self, network, X, y, sample_weight):
-        y_pred = network.outputs(X)
-        if not np.isfinite(y_pred).all():
-            return np.nan
-        decided = self._labels.decide(y_pred)
-        return accuracy_score(y, decided, sample_weight=sample_weight)
+    def _score_outputs(self, y, y_pred, sample_weight):
+        return self._labels.accuracy(y, y_pred, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -367,6 +369,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Epochs without progress that are let pass.
     max_fun : int, default=15000
         Most evaluations of the objective, for 'lbfgs'.
+    n_jobs : int or None, default=None
+        Most threads that a fit or a prediction may use; the result has the same bits
+        whatever it is. None and -1 take what the environment grants, -2 one less.
 
     Attributes
     ----------
@@ -445,6 +450,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
+        n_jobs=None,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -470,6 +476,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.n_jobs = n_jobs
 
     def fit(self, X, y, sample_weight=None):
         """Train the network.
@@ -538,8 +545,5 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         )
         return tags
 
-    def _validation_score(self, network, X, y, sample_weight):
-        y_pred = network.outputs(X)
-        if not np.isfinite(y_pred).all():
-            return np.nan
+    def _score_outputs(self, y, y_pred, sample_weight):
         return r2_score(y, y_pred, sample_weight=sample_weight)

@@ -10,6 +10,7 @@ from pybackprop._initialization import draw_initial_parameters
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows
 from pybackprop._targets import check_target_domain
+from pybackprop._threads import granted
 
 
 @dataclass
@@ -165,7 +166,7 @@ class Network:
         ``logits`` asks for the pre-activations of the output layer.
         """
         samples = _core.Samples(canonical_rows(X), self.dtype)
-        return self.core.predict(self.parameters, samples, logits)
+        return self.core.predict(self.parameters, samples, logits, granted())
 
     def forward(self, X):
         """The z and a of every layer.
@@ -178,7 +179,7 @@ class Network:
         X = self._check_X(X)
         z, a = self._layers(X.shape[0]), self._layers(X.shape[0])
         samples = _core.Samples(X, self.dtype)
-        self.core.forward(self.parameters, samples, {"z": z, "a": a})
+        self.core.forward(self.parameters, samples, {"z": z, "a": a}, granted())
         return Trace(z, [X, *a])
 
     def backprop(self, X, y, sample_weight=None):
@@ -236,6 +237,7 @@ class Network:
             check_sample_weight(sample_weight, X.shape[0]),
             gradient,
             layers,
+            granted(),
         )
 
     def _layers(self, n_samples):

@@ -152,10 +152,12 @@ def imports(path, *, module_level=False):
 
 
 def the_package_stands_alone(root):
-    """At import: the library, NumPy, SciPy, scikit-learn; matplotlib in plotting/."""
+    """At import: the library, NumPy, SciPy, scikit-learn and what that stands on;
+    matplotlib in plotting/."""
     found = []
     for path, name in files(root, "pybackprop", suffixes={".py"}):
         allowed = {*sys.stdlib_module_names, "numpy", "scipy", "sklearn", "pybackprop"}
+        allowed |= {"joblib", "threadpoolctl"}
         if name.startswith("pybackprop/plotting/"):
             allowed.add("matplotlib")
         for line, module, _ in imports(path, module_level=True):

@@ -71,6 +71,7 @@ PARAMETERS = {
     "power_t": ([r"\b0"], [-0.5, *NOT_A_NUMBER]),
     "max_iter": ([r"\b1\b"], [0, -1, *NOT_AN_INTEGER]),
     "max_fun": ([r"\b1\b"], [0, -1, *NOT_AN_INTEGER]),
+    "n_jobs": (["None", r"\b256\b", "negative"], [0, 257, "3", 2.5, [3], np.nan]),
     "shuffle": (["bool"], NOT_A_BOOLEAN),
     "warm_start": (["bool"], NOT_A_BOOLEAN),
     "nesterovs_momentum": (["bool"], NOT_A_BOOLEAN),

@@ -78,9 +78,12 @@ COMMON = {
     "n_iter_no_change": 10,
     "max_fun": 15000,
 }
+OURS = {"n_jobs": None}  # and scikit-learn's come first
 SIGNATURES = {
-    "MLPClassifier": {"hidden_layer_sizes": (100,)} | COMMON,
-    "MLPRegressor": {"loss": "squared_error", "hidden_layer_sizes": (100,)} | COMMON,
+    "MLPClassifier": {"hidden_layer_sizes": (100,)} | COMMON | OURS,
+    "MLPRegressor": (
+        {"loss": "squared_error", "hidden_layer_sizes": (100,)} | COMMON | OURS
+    ),
 }
 METHODS = {
     "MLPClassifier": {
@@ -101,7 +104,7 @@ METHODS = {
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_the_signature_is_scikit_learns(name):
+def test_the_signature_is_scikit_learns_and_then_ours(name):
     signature = inspect.signature(getattr(pybackprop, name))
     defaults = {p.name: p.default for p in signature.parameters.values()}
     assert list(defaults.items()) == list(SIGNATURES[name].items())
