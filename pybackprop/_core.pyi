@@ -72,6 +72,12 @@ class Network:
     def views(
         self, parameters: NDArray[Any]
     ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
+    def are_views(
+        self,
+        parameters: NDArray[Any],
+        coefs: list[NDArray[Any]],
+        intercepts: list[NDArray[Any]],
+    ) -> bool: ...
     def predict(
         self,
         parameters: NDArray[Any],
@@ -119,6 +125,12 @@ class Training:
         n_threads: int,
     ) -> None: ...
     def epoch(self, order: NDArray[np.int64] | None) -> tuple[float, bool]: ...
+
+class FewRows:
+    def __init__(self, network: Network, parameters: NDArray[Any]) -> None: ...
+    def predict(
+        self, X: Any, coefs: Any, intercepts: Any, logits: bool
+    ) -> NDArray[Any] | None: ...
 
 def schedule_after_epoch(
     name: str,

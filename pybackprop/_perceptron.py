@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pybackprop import _core
+from pybackprop._fitted_network import FittedNetwork, network_of
 from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._parameters import check_parameters, layer_sizes
 from pybackprop._sample_weight import check_sample_weight
@@ -25,7 +26,7 @@ FITTED = (
     "coefs_ intercepts_ n_layers_ n_outputs_ out_activation_ classes_ n_iter_ t_ loss_ "
     "loss_curve_ best_loss_ validation_scores_ best_validation_score_ stopping_reason_ "
     "n_features_in_ feature_names_in_ _labels _optimizer _no_improvement_count "
-    "_best_parameters"
+    "_best_parameters _fitted_network"
 ).split()
 
 
@@ -92,6 +93,7 @@ class MultilayerPerceptron(BaseEstimator):
             )
         self.coefs_ = network.coefs
         self.intercepts_ = network.intercepts
+        self._fitted_network = FittedNetwork(network)
 
     def _validate(self, X, y, dtype, reset):
         with numbers_only("X or y"):
@@ -140,19 +142,15 @@ class MultilayerPerceptron(BaseEstimator):
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}"
             ) from error
 
-    def _network(self):
-        """The fitted network: of coefs_ and intercepts_ as they now are."""
-        return Network.of_parameters(
-            self.coefs_,
-            self.intercepts_,
-            activation=self.activation,
-            output_activation=self.out_activation_,
-        )
-
     def _outputs(self, X, logits=False):
-        """The network's outputs, or logits, for validated X."""
+        """The network's outputs, or logits, for X that is still to be validated."""
+        kept = vars(self).get("_fitted_network")
+        if kept is not None:
+            outputs = kept.outputs_of_few(self, X, logits)
+            if outputs is not None:
+                return outputs
         check_is_fitted(self)
-        network = self._network()
+        network = network_of(self) if kept is None else kept.network_of(self)
         with numbers_only("X"):
             X = validate_data(
                 self,
@@ -167,6 +165,11 @@ class MultilayerPerceptron(BaseEstimator):
             logits,
             threads_for(self.n_jobs),
         )
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "coefs_"):
+            self._fitted_network = FittedNetwork.of_copied(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

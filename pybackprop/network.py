@@ -111,12 +111,13 @@ class Network:
             layer_sizes, activation, output_activation, loss, alpha, dtype
         )
         vector = _vector_behind(coefs[0], network.core.n_parameters, network.dtype)
-        if vector is not None and not copy:
+        if (
+            vector is not None
+            and not copy
+            and network.core.are_views(vector, list(coefs), list(intercepts))
+        ):
             network._hold(vector)
-            held = network.coefs + network.intercepts
-            given = list(coefs) + list(intercepts)
-            if all(_is_same_memory(a, b) for a, b in zip(held, given, strict=True)):
-                return network
+            return network
         network._hold(np.empty(network.core.n_parameters, dtype=network.dtype))
         for views, arrays in ((network.coefs, coefs), (network.intercepts, intercepts)):
             for view, array in zip(views, arrays, strict=True):
@@ -295,13 +296,3 @@ def _vector_behind(array, n_parameters, dtype):
     ):
         return vector
     return None
-
-
-def _is_same_memory(a, b):
-    return (
-        isinstance(b, np.ndarray)
-        and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
-        and a.dtype == b.dtype
-        and a.shape == b.shape
-        and a.strides == b.strides
-    )

@@ -1,0 +1,113 @@
+"""The network of a fitted estimator, kept ready between its predictions.
+
+Users may edit ``coefs_`` and ``intercepts_``, in place or by putting other arrays
+there, and predictions use them as they are.  So what is kept is used only while
+both are the views of the vector that it was made for, which an edit in place
+writes to.
+"""
+
+import numpy as np
+
+from pybackprop import _core
+from pybackprop.network import Network
+
+
+class FittedNetwork:
+    """A network made ready for predictions, and made again where it has changed.
+
+    Parameters
+    ----------
+    network : pybackprop.Network or None
+        As trained; an estimator's ``coefs_`` and ``intercepts_`` are its views.
+    """
+
+    __slots__ = ("_ready",)
+
+    def __init__(self, network=None):
+        self._keep(network)
+
+    def __reduce__(self):
+        # A copy, pickled or deep, would be of memory that no estimator has.
+        return FittedNetwork, ()
+
+    def _keep(self, network):
+        # One assignment: other threads see either the old pair or the new.
+        if network is None:
+            self._ready = None
+        else:
+            self._ready = network, _core.FewRows(network.core, network.parameters)
+
+    @classmethod
+    def of_copied(cls, model):
+        """Of a model that was unpickled or copied: an array of its own for each layer.
+
+        They become views of one vector, unless someone has made of them what is none.
+        """
+        arrays = [*model.coefs_, *model.intercepts_]
+        try:
+            network = network_of(model)
+        except (ValueError, AttributeError):
+            return cls()  # a prediction will say why
+        if _is_made_of(network, model):
+            return cls(network)
+        # The memory of others, such as a file's, is left where it is.
+        if all(type(a) is np.ndarray and a.dtype == network.dtype for a in arrays):
+            model.coefs_ = network.coefs
+            model.intercepts_ = network.intercepts
+            return cls(network)
+        return cls()
+
+    def network_of(self, model):
+        """The network of the model's ``coefs_`` and ``intercepts_`` as they now are."""
+        ready = self._ready
+        if ready is not None:
+            network, _ = ready
+            if _has_functions(network, model) and _is_made_of(network, model):
+                return network
+        network = network_of(model)
+        # A copy would not see the next edit.
+        self._keep(network if _is_made_of(network, model) else None)
+        return network
+
+    def outputs_of_few(self, model, X, logits):
+        """Outputs, or logits, for few rows of a plain array of valid values.
+
+        None wherever anything is unusual: the full path then decides.
+        """
+        ready = self._ready
+        if ready is None:
+            return None
+        network, few_rows = ready
+        fitted = vars(model)
+        if (
+            # Then an array, which has no names, has to be warned of.
+            "feature_names_in_" in fitted
+            or fitted.get("n_features_in_") != network.layer_sizes[0]
+            or not _has_functions(network, model)
+        ):
+            return None
+        return few_rows.predict(
+            X, fitted.get("coefs_"), fitted.get("intercepts_"), logits
+        )
+
+
+def network_of(model):
+    """A network of a model's coefficients, on their own memory where that can be."""
+    return Network.of_parameters(
+        model.coefs_,
+        model.intercepts_,
+        activation=model.activation,
+        output_activation=model.out_activation_,
+    )
+
+
+def _has_functions(network, model):
+    fitted = vars(model)
+    return (
+        fitted.get("activation") == network.activation
+        and fitted.get("out_activation_") == network.output_activation
+    )
+
+
+def _is_made_of(network, model):
+    return network.core.are_views(network.parameters, model.coefs_, model.intercepts_)
