@@ -704,7 +704,7 @@ def log_activate(name, z):
 def all_finite(values):
     """Whether an array holds finite numbers only."""
     cdef int finite = 0
-    cdef cnp.ndarray source = np.ascontiguousarray(values)
+    cdef cnp.ndarray source = contiguous(values)
     check(pb_all_finite(dtype_in(source), cnp.PyArray_SIZE(source), cnp.PyArray_DATA(source),
                         &finite))
     return bool(finite)
