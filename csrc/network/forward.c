@@ -205,10 +205,11 @@ pb_status pb_forward_one(const pb_pass *pass, pb_watch *watch) {
     const pb_network *network = pass->network;
     const pb_kernels *k = network->kernels;
     const pb_workspace *w = pass->workspace;
-    const pb_samples row = {pass->batch->X.values, 0, pass->batch->X.column_stride, NULL, NULL};
-    const void *input = row.values;
-    if (row.column_stride != 1) {
-        k->transpose(network->layer_sizes[0], 1, row.values, (size_t)row.column_stride, w->a[0], 1);
+    const void *input = pass->batch->X.values;
+    if (pass->batch->X.column_stride != 1) {
+        /* The features as samples of one unit: strides may be negative. */
+        const pb_samples column = {input, pass->batch->X.column_stride, 1, NULL, NULL};
+        k->gather(&column, NULL, 0, network->layer_sizes[0], 1, w->a[0], w->stride);
         input = w->a[0];
     }
     for (size_t l = 1; l <= network->n_layers; l++) {
