@@ -49,17 +49,17 @@ check-c: ## Build csrc/ without Python and run its tests, with each compiler of 
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
 
 sanitize: ## Run the C tests under the address and undefined-behaviour sanitizers
-	@rm -rf build/c/results; mkdir -p build/c; \
+	@rm -rf build/c/results; mkdir -p build/c; found=; \
 	for cc in $(CCS); do \
 	    if ! echo 'int main(void) { return 0; }' | \
 	        $$cc $(SANITIZERS) -x c - -o build/c/probe 2>/dev/null || ! build/c/probe; then \
 	        echo "$$cc: no sanitizers here, skipped"; continue; fi; \
-	    echo "$$cc: $$($$cc --version | head -n 1)"; \
+	    found=1; echo "$$cc: $$($$cc --version | head -n 1)"; \
 	    $(MAKE) --no-print-directory c-tests c-golden CC=$$cc C_OUT=build/c/sanitize-$$cc \
 	        C_EXTRA="$(SANITIZERS)" GOLDEN_THREADS=3 || exit 1; \
-	    $(C_SUMMARY); \
 	done; \
-	echo "none of these compilers has sanitizers: $(CCS)"; exit 1
+	if [ -z "$$found" ]; then echo "none of these compilers has sanitizers: $(CCS)"; exit 1; fi; \
+	$(C_SUMMARY)
 
 ARM := aarch64-linux-gnu
 check-bits-arm: ## Run the C tests and the golden bits on an emulated ARM (AArch64)

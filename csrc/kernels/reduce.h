@@ -80,7 +80,7 @@ static int all_finite(size_t n, const void *x_) {
     return 1;
 }
 
-/* sums_j = d_0j + d_1j + ..., in row order from +0; d lies in panels (see gemm.h). */
+/* sums_j = d_0j + d_1j + ..., in row order from +0; d lies in panels (see table.h). */
 static void panel_sums(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums_) {
     real *sums = sums_;

@@ -97,7 +97,8 @@ typedef struct pb_kernels {
                             void *gradient);
 
     /* reduce.h */
-    void (*unit_sums)(const pb_plane *plane, const void *x, double *sums); /* a sum a sample */
+    /* a sum a sample; reads and writes whole vectors of samples */
+    void (*unit_sums)(const pb_plane *plane, const void *x, double *sums);
     void (*panel_sums)(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums);                    /* in row order  */
     double (*sum_of_squares)(size_t n, const void *x); /* 16 chains     */
