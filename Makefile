@@ -18,7 +18,7 @@ GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check-c check-bits-arm check-bits-ofast golden-bits sanitize \
-    lint format sdist wheel check-all clean
+    sanitize-threads lint format sdist wheel check-all clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -87,6 +87,25 @@ golden-bits: $(VENV)/installed ## Record the bits in tests/golden_bits.txt, when
 	cd tests && $(abspath $(BIN))/python golden_bits.py --write $(notdir $(GOLDEN_BITS)) \
 	    $(abspath $(C_GOLDEN))
 
+# Tests that use threads. A child forked from several threads may start its own
+# (gcc and clang stop it otherwise), and does not wait for races before it ends.
+C_THREADED := tests/c/test_threads.c tests/c/test_steps.c
+THREAD_SANITIZER := -fsanitize=thread -fno-omit-frame-pointer -g
+
+sanitize-threads: export TSAN_OPTIONS := die_after_fork=0 atexit_sleep_ms=0
+sanitize-threads: ## Run the C tests that use threads under the thread sanitizer
+	@rm -rf build/c/results; mkdir -p build/c; found=; \
+	for cc in $(CCS); do \
+	    if ! echo 'int main(void) { return 0; }' | \
+	        $$cc $(THREAD_SANITIZER) -x c - -o build/c/probe 2>/dev/null || ! build/c/probe; then \
+	        echo "$$cc: no thread sanitizer here, skipped"; continue; fi; \
+	    found=1; echo "$$cc: $$($$cc --version | head -n 1)"; \
+	    $(MAKE) --no-print-directory c-tests CC=$$cc C_OUT=build/c/threads-$$cc \
+	        C_EXTRA="$(THREAD_SANITIZER)" C_TESTS="$(C_THREADED)" || exit 1; \
+	done; \
+	if [ -z "$$found" ]; then echo "none of these compilers has this sanitizer: $(CCS)"; exit 1; fi; \
+	$(C_SUMMARY)
+
 # cython-lint looks for its helper on PATH.
 lint: export PATH := $(abspath $(BIN)):$(PATH)
 lint: $(VENV)/tools ## Check style and spelling, changing nothing
@@ -107,7 +126,7 @@ sdist: $(VENV)/tools ## Make the source distribution in dist/
 wheel: $(VENV)/tools ## Make the source distribution and, from it, a wheel in dist/
 	$(BIN)/pyproject-build
 
-check-all: check-c sanitize test lint ## Everything that must be green before a change goes in
+check-all: check-c sanitize sanitize-threads test lint ## Everything that must be green before a change goes in
 
 clean: ## Remove whatever the other targets made, .venv included
 	rm -rf build dist *.egg-info $(VENV) .pytest_cache .ruff_cache tests/.hypothesis
@@ -130,7 +149,7 @@ $(VENV)/tools: pyproject.toml | $(VENV)/installed
 	$(BIN)/pip install --disable-pip-version-check --quiet '.[dev]'
 	@touch $@
 
-# --- csrc/ alone: called by check-c and sanitize, once a compiler ------------
+# --- csrc/ alone: called by check-c and sanitize*, once a compiler ------------
 
 C_OUT ?= build/c/$(CC)
 C_OPTIMIZE ?= -O2

@@ -1,16 +1,46 @@
+/* Work cut into parts, done by several threads at once.
+ *
+ * The threads are the caller and those of one pool, which the whole process shares: started when
+ * first wanted, kept, and abandoned when the process ends. One job at a time uses the pool. Who
+ * finds it busy, and a part that itself runs a job, works alone: never wrong, only slower. Which
+ * thread runs which part is left to chance, so results must not depend on it. */
 #ifndef PB_THREADS_H
 #define PB_THREADS_H
+
+#include "base/float_environment.h"
 #include "pybackprop.h"
-typedef struct pb_watch {
-    pb_pace *pace;
-} pb_watch;
+
+/* How a part hears that it should stop; valid while the part runs. */
+typedef struct pb_watch pb_watch;
+
+/* One part of a job. `thread` is 0 in the calling thread and 1 ... n_threads - 1 in others. Each
+ * number runs one part at a time, so scratch may be kept by it. */
 typedef pb_status pb_part(void *context, size_t part, size_t thread, pb_watch *watch);
+
+/* Runs part(context, i, ...) for i = 0 ... n_parts - 1, each once, on up to n_threads threads, the
+ * caller's among them, whatever the number of cores. Threads claim parts in rising order. Returns
+ * when no part runs any more. The first status other than PB_OK ends the claiming and is returned.
+ *
+ * `pace` is only ever asked by the calling thread: between two parts of its own, in
+ * pb_watch_check, and while it waits for others.
+ *
+ * Fewer threads are used if the system refuses to start them, and while other callers compute (see
+ * pb_scope_enter): each of those is taken to need a core. PB_TOO_LARGE from 2^48 parts on. */
 pb_status pb_threads_run(size_t n_threads, size_t n_parts, pb_part *part, void *context,
                          pb_pace *pace);
+
+/* For parts that take long: PB_INTERRUPTED if the job is to stop, because somebody's part failed
+ * or, in the calling thread, because `pace` was asked now and said so. */
 pb_status pb_watch_check(pb_watch *watch);
+
+/* Around everything that computes. Enter saves the calling thread's floating-point environment,
+ * sets the default one and counts the thread among those that compute; leave, in the same thread,
+ * puts everything back as it was. Scopes nest. */
 typedef struct pb_scope {
-    int x;
+    pb_float_environment saved;
 } pb_scope;
+
 void pb_scope_enter(pb_scope *scope);
 void pb_scope_leave(const pb_scope *scope);
+
 #endif

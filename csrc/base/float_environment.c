@@ -1,0 +1,32 @@
+/* The C library's own default is what is wanted: FE_DFL_ENV clears "flush to zero" and "denormals
+ * are zero" too, on x86 (glibc, musl, macOS) and aarch64, which C does not promise and tests/c
+ * checks. With MSVC the control word has bits for both. */
+#include "base/float_environment.h"
+
+#if defined(_MSC_VER)
+
+#    include <float.h>
+
+#    define CONTROLLED (_MCW_RC | _MCW_DN | _MCW_EM)
+
+void pb_float_environment_enter(pb_float_environment *saved) {
+    unsigned int now = 0;
+    _controlfp_s(saved, 0, 0);
+    _controlfp_s(&now, _RC_NEAR | _DN_SAVE | _MCW_EM, CONTROLLED);
+}
+
+void pb_float_environment_leave(const pb_float_environment *saved) {
+    unsigned int now = 0;
+    _controlfp_s(&now, *saved, CONTROLLED);
+}
+
+#else
+
+void pb_float_environment_enter(pb_float_environment *saved) {
+    fegetenv(saved);
+    fesetenv(FE_DFL_ENV);
+}
+
+void pb_float_environment_leave(const pb_float_environment *saved) { fesetenv(saved); }
+
+#endif

@@ -1,0 +1,234 @@
+/* What compilers and systems call threads and what threads share. Only for threads.c, which defines
+ * the two functions that are declared below. */
+#ifndef PB_THREADS_SYSTEM_H
+#define PB_THREADS_SYSTEM_H
+
+#if !defined(_WIN32) && !defined(_GNU_SOURCE)
+#    define _GNU_SOURCE 1 /* -std=c11 hides what systems add to <signal.h>, <time.h>, <sched.h> */
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+
+static void work_for_ever(size_t index); /* what a thread does */
+static void forked(void);                /* called in the child, before fork returns there */
+
+/* ---- Words that threads share ---------------------------------------------------------------- */
+
+/* 64 bits, sequentially consistent. word_claim is a compare-and-swap that leaves in *expected what
+ * it found. */
+#if defined(_MSC_VER) || defined(__STDC_NO_ATOMICS__)
+
+#    define WIN32_LEAN_AND_MEAN
+#    include <windows.h>
+
+typedef volatile LONG64 word;
+
+static inline uint64_t word_load(word *w) {
+#    if defined(_WIN64)
+    return (uint64_t)ReadAcquire64(w); /* enough, since every write is a full barrier */
+#    else
+    return (uint64_t)InterlockedCompareExchange64(w, 0, 0);
+#    endif
+}
+static inline uint64_t word_swap(word *w, uint64_t value) {
+    return (uint64_t)InterlockedExchange64(w, (LONG64)value);
+}
+static inline void word_store(word *w, uint64_t value) { word_swap(w, value); }
+static inline void word_add(word *w, uint64_t value) { InterlockedExchangeAdd64(w, (LONG64)value); }
+static inline int word_claim(word *w, uint64_t *expected, uint64_t value) {
+    const uint64_t before = *expected;
+    *expected = (uint64_t)InterlockedCompareExchange64(w, (LONG64)value, (LONG64)before);
+    return *expected == before;
+}
+
+#else
+
+#    include <stdatomic.h>
+
+typedef _Atomic uint64_t word;
+
+static inline uint64_t word_load(word *w) { return atomic_load(w); }
+static inline uint64_t word_swap(word *w, uint64_t value) { return atomic_exchange(w, value); }
+static inline void word_store(word *w, uint64_t value) { atomic_store(w, value); }
+static inline void word_add(word *w, uint64_t value) { atomic_fetch_add(w, value); }
+static inline int word_claim(word *w, uint64_t *expected, uint64_t value) {
+    return atomic_compare_exchange_strong(w, expected, value);
+}
+
+#endif
+
+/* ---- Threads as the system has them ---------------------------------------------------------- */
+
+#if defined(_WIN32)
+
+#    define WIN32_LEAN_AND_MEAN
+#    include <windows.h>
+
+typedef SRWLOCK lock;
+typedef CONDITION_VARIABLE bell;
+
+static inline int lock_new(lock *l, bell *b) {
+    InitializeSRWLock(l);
+    InitializeConditionVariable(b);
+    return 1;
+}
+static inline void lock_take(lock *l) { AcquireSRWLockExclusive(l); }
+static inline void lock_give(lock *l) { ReleaseSRWLockExclusive(l); }
+static inline void bell_wait(bell *b, lock *l) { SleepConditionVariableSRW(b, l, INFINITE, 0); }
+static inline void bell_ring(bell *b) { WakeConditionVariable(b); }
+
+static DWORD WINAPI thread_main(void *index) {
+    work_for_ever((size_t)index);
+    return 0;
+}
+
+static inline int thread_start(size_t index) {
+    HANDLE thread = CreateThread(NULL, 0, thread_main, (void *)index, 0, NULL);
+    if (thread != NULL) {
+        CloseHandle(thread); /* which it outlives */
+    }
+    return thread != NULL;
+}
+
+static inline int survives_fork(void) {
+    (void)forked; /* there is none */
+    return 1;
+}
+
+static inline uint64_t nanoseconds(void) {
+    LARGE_INTEGER count, frequency;
+    QueryPerformanceCounter(&count);
+    QueryPerformanceFrequency(&frequency);
+    return (uint64_t)((double)count.QuadPart * 1e9 / (double)frequency.QuadPart);
+}
+
+static inline void breathe(void) { YieldProcessor(); }
+static inline void give_way(void) { SwitchToThread(); }
+
+#else
+
+#    include <pthread.h>
+#    include <sched.h>
+#    include <signal.h>
+#    include <time.h>
+
+typedef pthread_mutex_t lock;
+typedef pthread_cond_t bell;
+
+static inline int lock_new(lock *l, bell *b) {
+    return pthread_mutex_init(l, NULL) == 0 && pthread_cond_init(b, NULL) == 0;
+}
+static inline void lock_take(lock *l) { pthread_mutex_lock(l); }
+static inline void lock_give(lock *l) { pthread_mutex_unlock(l); }
+static inline void bell_wait(bell *b, lock *l) { pthread_cond_wait(b, l); }
+static inline void bell_ring(bell *b) { pthread_cond_signal(b); }
+
+static inline void *thread_main(void *index) {
+    work_for_ever((size_t)index);
+    return NULL;
+}
+
+/* Signals are for the caller's threads: a worker blocks them, from its first instruction on since
+ * it inherits the mask. Not those that an instruction of its own raises, which nobody else can
+ * handle. */
+static inline int thread_start(size_t index) {
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+    sigset_t all, before;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        sigdelset(&all, own[i]);
+    }
+    pthread_t thread;
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int started = pthread_create(&thread, NULL, thread_main, (void *)index) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started) {
+        pthread_detach(thread);
+    }
+    return started;
+}
+
+static int atfork_status;
+static inline void hear_of_forks(void) { atfork_status = pthread_atfork(NULL, NULL, forked); }
+
+static inline int survives_fork(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    return pthread_once(&once, hear_of_forks) == 0 && atfork_status == 0;
+}
+
+static inline uint64_t nanoseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Tells the core that this loop waits: it uses less power, and a sibling on the core gets more. */
+static inline void breathe(void) {
+#    if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+    __asm__ volatile("pause");
+#    elif defined(__GNUC__) && (defined(__aarch64__) || defined(__ARM_ARCH_7A__))
+    __asm__ volatile("yield");
+#    endif
+}
+static inline void give_way(void) { sched_yield(); }
+
+#endif
+
+/* A scheduler may wake a thread on the processor of whoever wakes it and leave it there for some
+ * milliseconds, another processor being idle: seen with Linux on two processors, where a wake-up
+ * took 4 ms instead of 0.04. So a thread that goes to sleep gives up the processor from which it
+ * expects to be woken, and claims it again when awake. */
+#define NO_PROCESSOR SIZE_MAX
+
+#if defined(__linux__) && defined(CPU_COUNT)
+
+typedef cpu_set_t processors;
+
+static inline size_t processor_now(void) { return (size_t)sched_getcpu(); } /* -1: unknown */
+
+/* Whether it was given up: not if it is the only one. */
+static inline int processor_give_up(size_t processor, processors *before) {
+    if (processor >= CPU_SETSIZE || sched_getaffinity(0, sizeof *before, before) != 0 ||
+        !CPU_ISSET(processor, before) || CPU_COUNT(before) < 2) {
+        return 0;
+    }
+    processors others = *before;
+    CPU_CLR(processor, &others);
+    return sched_setaffinity(0, sizeof others, &others) == 0;
+}
+
+/* Unless somebody else has meanwhile said where the thread may run. */
+static inline void processor_claim(size_t processor, const processors *before) {
+    processors now;
+    if (sched_getaffinity(0, sizeof now, &now) == 0) {
+        CPU_SET(processor, &now);
+        if (CPU_EQUAL(&now, before)) {
+            sched_setaffinity(0, sizeof now, &now);
+        }
+    }
+}
+
+#else
+
+typedef size_t processors;
+
+static inline size_t processor_now(void) { return NO_PROCESSOR; }
+static inline int processor_give_up(size_t processor, processors *before) {
+    *before = processor;
+    return 0;
+}
+static inline void processor_claim(size_t processor, const processors *before) {
+    (void)processor;
+    (void)before;
+}
+
+#endif
+
+#if defined(_MSC_VER)
+#    define PER_THREAD __declspec(thread)
+#else
+#    define PER_THREAD _Thread_local
+#endif
+
+#endif
