@@ -157,10 +157,12 @@ static double target(pb_dtype dtype, const pb_loss_info *loss, size_t i, size_t 
                                  : 4 * fraction(dtype, 63, i * d + j);
 }
 
-/* Pre-activations from nearly nothing to far beyond where an output is saturated. */
+/* Pre-activations from nearly nothing to far beyond where an output is saturated, and to where the
+ * difference of two overflows. */
 static double point(pb_dtype dtype, size_t i, size_t j, size_t d) {
     static const double scales[] = {0x1p-30, 0.5, 2, 8, 32, 128, 1024, 0x1p60};
-    return fraction(dtype, 64, i * d + j) * scales[i % COUNT(scales)];
+    const double x = fraction(dtype, 64, i * d + j);
+    return i % 9 == 8 ? x * (dtype == PB_FLOAT64 ? 0x1p1023 : 0x1p127) * 2 : x * scales[i % 9];
 }
 
 /* A network of one layer whose coefficients are the identity has z = x: it shows the loss and delta
