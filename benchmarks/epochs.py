@@ -1,0 +1,188 @@
+"""Time of an epoch: every peer, one and all threads, both data types.
+
+A peer's first turn is not measured: it compiles, warms up, and its losses are held
+against pybackprop's.  A peer whose losses disagree solves another problem, and is
+reported as failed instead of compared.
+"""
+
+import importlib
+import time
+
+import peers_here
+from runner import PeerError, Worker, four_digits, ratios, say, spread, take_turns
+from workloads import Workload, table
+
+CHECKED_EPOCHS = 2
+# Largest relative difference from pybackprop's loss in these epochs.  A wrong
+# conversion shows in float64; in float32 each step adds its rounding, and a loss that
+# explodes lets it grow.
+TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
+
+# --- In the process of a peer ------------------------------------------------
+
+training = None
+
+
+def answer(task, **request):
+    return {"prepare": prepare, "train": train}[task](**request)
+
+
+def prepare(peer, workload, dtype, n_threads):
+    global training
+    training = None  # frees the last one's table before the next is made
+    module = importlib.import_module(f"peers.{peer}")
+    workload = Workload(**workload)
+    if not module.can_run(workload):
+        return {"can_run": False}
+    data = table(workload, dtype)
+    begin = time.perf_counter()
+    training = module.prepare(workload, data, dtype, n_threads)
+    return {"can_run": True, "seconds": time.perf_counter() - begin}
+
+
+def train(n_epochs):
+    """Seconds of an epoch, of the whole call, processors used, losses."""
+    ticks = []
+    begin, cpu = time.perf_counter(), time.process_time()
+    losses = training.train(n_epochs, lambda: ticks.append(time.perf_counter()))
+    cpu, whole = time.process_time() - cpu, time.perf_counter() - begin
+    return {
+        "epoch": (ticks[-1] - ticks[0]) / len(losses),
+        "whole": whole,
+        "cores": cpu / whole,
+        "losses": [float(loss) for loss in losses],
+    }
+
+
+# --- In the process that measures --------------------------------------------
+
+
+class Runners:
+    """A process for each peer and number of threads, kept from workload to workload."""
+
+    def __init__(self, peers, threads):
+        self.workers = {
+            (peer, n): Worker("epochs", n) for n in threads for peer in peers
+        }
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for worker in self.workers.values():
+            worker.close()
+
+    def measure(self, workload, dtype, turns, seconds_a_turn):
+        """A record for each peer and number of threads that can run the workload."""
+        say(f"{workload.name}, {dtype}")
+        prepared, tasks, failed = {}, {}, {}
+        reference = None
+        for key, worker in self.workers.items():
+            try:
+                first = _first_turn(worker, key, workload, dtype)
+                if first is None:
+                    continue
+                prepared[key] = first
+                if reference is None:  # ours, with one thread, comes first
+                    reference = first["losses"]
+                hold_against(reference, first["losses"], dtype)
+                n_epochs = _epochs_a_turn(worker, first["epoch"], seconds_a_turn)
+                if workload.solver == "lbfgs":
+                    n_epochs = min(n_epochs, 20)  # before it has converged
+            except PeerError as error:
+                if key[0] == peers_here.OURS:
+                    raise
+                failed[key] = str(error)
+                continue
+            tasks[key] = Turn(worker, n_epochs, seconds_a_turn)
+        replies, failed_later = take_turns(tasks, turns)
+        failed |= failed_later
+        records = []
+        for (peer, n_threads), answers in replies.items():
+            seconds = [reply["epoch"] for reply in answers]
+            first = prepared[peer, n_threads]
+            ours = [r["epoch"] for r in replies[peers_here.OURS, n_threads]]
+            record = {
+                "epoch": spread(seconds),
+                "gflops": four_digits(workload.flops / spread(seconds)["median"] / 1e9),
+                "times_ours": ratios(seconds, ours),
+                "warm_up": four_digits(first["warm_up"]),
+                "cores": four_digits(spread([r["cores"] for r in answers])["median"]),
+                "idle_cpu": four_digits(max(r["idle_cpu"] for r in answers)),
+                "losses": first["losses"],
+            }
+            records.append(_labelled(workload, dtype, peer, n_threads) | record)
+        for (peer, n_threads), message in failed.items():
+            say(f"  {peer}, {n_threads} threads: {message}")
+            labels = _labelled(workload, dtype, peer, n_threads)
+            records.append(labels | {"error": message})
+        return records
+
+
+def _labelled(workload, dtype, peer, n_threads):
+    labels = {"workload": workload.name, "dtype": dtype}
+    return labels | {"peer": peer, "threads": n_threads}
+
+
+def _first_turn(worker, key, workload, dtype):
+    """The first two epochs, with what getting ready and compiling took beyond them."""
+    peer, n_threads = key
+    ready = worker.ask(
+        task="prepare",
+        peer=peer,
+        workload=workload.as_dict(),
+        dtype=dtype,
+        n_threads=n_threads,
+    )
+    if not ready["can_run"]:
+        return None
+    first = worker.ask(task="train", n_epochs=CHECKED_EPOCHS)
+    first["warm_up"] = ready["seconds"] + first["whole"]
+    return first
+
+
+def hold_against(reference, losses, dtype):
+    """PeerError unless all losses agree; one that is not a number agrees with none."""
+    if len(losses) != len(reference):
+        raise PeerError(f"{len(losses)} losses instead of {len(reference)}")
+    far = [abs(a - b) / abs(b) for a, b in zip(losses, reference, strict=True)]
+    if not all(difference <= TOLERANCE[dtype] for difference in far):
+        raise PeerError(
+            f"the losses of its first epochs, {losses}, are not pybackprop's, "
+            f"{reference}: relative differences of {max(far):.1e}"
+        )
+
+
+class Turn:
+    """A task of some epochs: fewer the next time if they took longer than they should.
+
+    On a machine that is busy all of a sudden an epoch may take twenty times as long.
+    """
+
+    def __init__(self, worker, n_epochs, seconds):
+        self.worker, self.n_epochs, self.seconds = worker, n_epochs, seconds
+
+    def __call__(self):
+        reply = self.worker.ask(task="train", n_epochs=self.n_epochs)
+        most = max(1, int(2 * self.seconds / reply["epoch"]))
+        self.n_epochs = min(self.n_epochs, most)
+        return reply
+
+
+def _epochs_a_turn(worker, first_epoch, seconds):
+    """Epochs that fill a turn: by the first turn, or by another where it compiled."""
+    n_epochs = max(1, int(seconds / first_epoch))
+    if n_epochs < 10:
+        again = worker.ask(task="train", n_epochs=n_epochs)
+        n_epochs = max(1, int(seconds / again["epoch"]))
+    return min(n_epochs, 2000)
+
+
+def measure(workloads, peers, threads, dtypes, turns, seconds_a_turn):
+    """Records of all workloads, in order."""
+    records = []
+    with Runners(peers, threads) as runners:
+        for workload in workloads:
+            for dtype in dtypes:
+                records += runners.measure(workload, dtype, turns, seconds_a_turn)
+    return records

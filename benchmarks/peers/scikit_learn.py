@@ -1,0 +1,19 @@
+"""scikit-learn's MLPClassifier and MLPRegressor.
+
+The objective needs no conversion: it is the one that pybackprop takes over.  The
+number of threads is OpenBLAS's, which the environment of the process sets.
+"""
+
+import sklearn.neural_network
+from estimator import EstimatorTraining
+
+NAME = "scikit-learn"
+PACKAGES = ["scikit-learn", "numpy", "scipy"]
+
+
+def can_run(workload):
+    return True
+
+
+def prepare(workload, table, dtype, n_threads):
+    return EstimatorTraining(sklearn.neural_network, workload, table, n_threads)
