@@ -18,7 +18,8 @@ GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check-c check-bits-arm check-bits-ofast golden-bits sanitize \
-    sanitize-threads lint format sdist wheel check-all clean
+    sanitize-threads lint format sdist wheel check-all clean \
+    benchmark benchmark-full benchmark-sweep benchmark-report
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -106,6 +107,23 @@ sanitize-threads: ## Run the C tests that use threads under the thread sanitizer
 	if [ -z "$$found" ]; then echo "none of these compilers has this sanitizer: $(CCS)"; exit 1; fi; \
 	$(C_SUMMARY)
 
+# What each form measures is said in benchmarks/run.py.  Name some peers and nothing is
+# installed for them: make benchmark PEERS="scikit-learn jax".
+BENCHMARK_NEEDS = $(if $(PEERS),$(VENV)/installed,$(VENV)/benchmarks)
+BENCHMARK = $(BIN)/python benchmarks/run.py
+
+benchmark: $(BENCHMARK_NEEDS) ## Time epochs, fits and predictions against other libraries, in ten minutes
+	$(BENCHMARK) short --peers "$(PEERS)"
+
+benchmark-full: $(BENCHMARK_NEEDS) ## The same with all rows, every peer and more turns
+	$(BENCHMARK) full --peers "$(PEERS)"
+
+benchmark-sweep: $(VENV)/installed ## Shapes, activations, solvers, growth and memory against scikit-learn
+	$(BENCHMARK) sweep --peers "$(PEERS)"
+
+benchmark-report: $(VENV)/installed ## Put what was measured into README.md and benchmarks/results/
+	$(BIN)/python benchmarks/report.py
+
 # cython-lint looks for its helper on PATH.
 lint: export PATH := $(abspath $(BIN)):$(PATH)
 lint: $(VENV)/tools ## Check style and spelling, changing nothing
@@ -113,12 +131,12 @@ lint: $(VENV)/tools ## Check style and spelling, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/cython-lint pybackprop
 	$(BIN)/codespell
-	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) tests/c/*.c
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) tests/c/*.c benchmarks/peak.c
 
 format: $(VENV)/tools ## Rewrite Python and C files in the project's layout
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c
+	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c benchmarks/peak.c
 
 sdist: $(VENV)/tools ## Make the source distribution in dist/
 	$(BIN)/pyproject-build --sdist
@@ -130,7 +148,7 @@ check-all: check-c sanitize sanitize-threads test lint ## Everything that must b
 
 clean: ## Remove whatever the other targets made, .venv included
 	rm -rf build dist *.egg-info $(VENV) .pytest_cache .ruff_cache tests/.hypothesis
-	find pybackprop tests examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find pybackprop tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- the environment ---------------------------------------------------------
 
@@ -149,7 +167,13 @@ $(VENV)/tools: pyproject.toml | $(VENV)/installed
 	$(BIN)/pip install --disable-pip-version-check --quiet '.[dev]'
 	@touch $@
 
-# --- csrc/ alone: called by check-c and sanitize*, once a compiler ------------
+# PyTorch's own choice for Linux comes with gigabytes for GPUs; a build for CPUs that is
+# in .venv already is left as it is.
+$(VENV)/benchmarks: pyproject.toml | $(VENV)/installed
+	$(BIN)/pip install --disable-pip-version-check --quiet '.[benchmarks]'
+	@touch $@
+
+# --- csrc/ alone: called by check-c and sanitize, once a compiler ------------
 
 C_OUT ?= build/c/$(CC)
 C_OPTIMIZE ?= -O2

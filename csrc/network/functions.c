@@ -3,9 +3,12 @@
 #include "kernels/table.h"
 
 /* The rows of a table as samples of a plane. */
-static pb_plane table_plane(size_t n_rows, size_t n_columns) {
+static void apply(pb_map_kernel *map, size_t n_rows, size_t n_columns, const void *z, void *a) {
     const pb_plane plane = {n_columns, n_rows, 1, n_columns};
-    return plane;
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    map(&plane, z, a);
+    pb_scope_leave(&scope);
 }
 
 static pb_status look_up(pb_dtype dtype, const char *name, const pb_kernels **kernels,
@@ -20,8 +23,7 @@ pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, siz
     pb_activation row;
     const pb_status status = look_up(dtype, activation, &kernels, &row);
     if (status == PB_OK && n_columns > 0) {
-        const pb_plane plane = table_plane(n_rows, n_columns);
-        kernels->activate[row](&plane, z, a);
+        apply(kernels->activate[row], n_rows, n_columns, z, a);
     }
     return status;
 }
@@ -38,8 +40,7 @@ pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
         return PB_BAD_ARGUMENT;
     }
     if (n_columns > 0) {
-        const pb_plane plane = table_plane(n_rows, n_columns);
-        kernels->log_activate[row](&plane, z, log_a);
+        apply(kernels->log_activate[row], n_rows, n_columns, z, log_a);
     }
     return PB_OK;
 }
@@ -48,7 +49,10 @@ pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finit
     const pb_kernels *kernels = NULL;
     const pb_status status = pb_kernels_chosen(dtype, &kernels);
     if (status == PB_OK) {
+        pb_scope scope;
+        pb_scope_enter(&scope);
         *finite = kernels->all_finite(n, values);
+        pb_scope_leave(&scope);
     }
     return status;
 }

@@ -1,0 +1,75 @@
+"""The machine and the versions that a result belongs to: no names, no paths."""
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from runner import HERE, all_threads, thread_counts
+
+
+def describe():
+    return {
+        "cpu": cpu_model(),
+        "cores": all_threads(),
+        "memory_gb": memory_gb(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "numpy": importlib.metadata.version("numpy"),
+        "openblas_kernel": openblas_kernel(),
+        "peak_gflops": {str(n): peak_gflops(n) for n in thread_counts()},
+    }
+
+
+def cpu_model():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    record = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        record.setdefault(key.strip(), value.strip())
+    name = record.get("model name", "unknown")
+    if "cpu family" in record:  # a virtual machine's name may say little else
+        name += f" (family {record['cpu family']}, model {record.get('model')})"
+    wide = [s for s in ("avx2", "avx512f") if s in record.get("flags", "").split()]
+    return ", ".join([name, *wide])
+
+
+def memory_gb():
+    try:
+        first = Path("/proc/meminfo").read_text().splitlines()[0]
+    except OSError:
+        return None
+    return round(int(first.split()[1]) / 2**20)
+
+
+def openblas_kernel():
+    """What OpenBLAS takes this machine for; scikit-learn's speed rests on it."""
+    import numpy  # noqa: F401  (loads the library that is asked about)
+    from threadpoolctl import threadpool_info
+
+    kernels = {pool.get("architecture") for pool in threadpool_info()} - {None}
+    return ", ".join(sorted(kernels)) or None
+
+
+def peak_gflops(n_threads):
+    """Peak of fused multiply-adds by data type, or None without a C compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        return None
+    with tempfile.TemporaryDirectory() as directory:
+        program = Path(directory, "peak")
+        build = [compiler, "-O2", "-pthread", str(HERE / "peak.c"), "-o", str(program)]
+        if subprocess.run(build).returncode != 0:
+            return None
+        run = subprocess.run(
+            [str(program), str(n_threads)], capture_output=True, text=True
+        )
+    words = run.stdout.split()
+    if run.returncode != 0 or not words:
+        return None
+    return {words[0]: float(words[1]), words[2]: float(words[3])}
