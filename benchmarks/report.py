@@ -149,13 +149,14 @@ def draw(results=RESULTS):
     # The same file from the same numbers.
     matplotlib.rcParams.update({"svg.hashsalt": "pybackprop", "font.size": 8})
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     main, _ = load(results)
     if main is None or "epochs" not in main:
         return
     peers = others(main)
     figure, axes = plt.subplots(
-        1, 2, figsize=(9, 3.4), sharey=True, layout="constrained"
+        1, 2, figsize=(9, 3.6), sharex=True, sharey=True, layout="constrained"
     )
     groups_of = {"float64": {}, "float32": {}}
     for (workload, dtype), group in cells(main).items():
@@ -171,12 +172,19 @@ def draw(results=RESULTS):
                     lengths.append(value["median"])
                     low.append(value["median"] - value["q1"])
                     high.append(value["q3"] - value["median"])
-            axis.barh(at, lengths, 0.9 * height, xerr=[low, high], label=name)
+            # From 1, to the right where pybackprop is ahead.
+            bars = [length - 1 for length in lengths]
+            style = {"left": 1, "xerr": [low, high], "error_kw": {"linewidth": 0.8}}
+            axis.barh(at, bars, 0.9 * height, label=name, **style)
         axis.set(xscale="log", title=dtype, yticks=range(len(groups)))
         axis.set(yticklabels=groups, xlabel="time of an epoch, pybackprop = 1")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axis.xaxis.set_minor_locator(NullLocator())
         axis.axvline(1, color="black", linewidth=0.8)
     axes[0].invert_yaxis()
-    axes[1].legend(loc="lower right")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(peers))
     figure.savefig(Path(results, PICTURE), metadata={"Date": None})
     plt.close(figure)
 
