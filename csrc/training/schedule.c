@@ -1,6 +1,7 @@
 /* The learning rate over time. */
 #include <math.h>
 
+#include "base/threads.h"
 #include "kernels/lists.h"
 
 #define STOP 0
@@ -12,6 +13,8 @@ pb_status pb_schedule_after_epoch(const pb_schedule *s, int64_t n_samples, doubl
         return status;
     }
     const double rate = *learning_rate;
+    pb_scope scope;
+    pb_scope_enter(&scope);
     switch (rule) {
 #define AFTER_EPOCH(expression) expression
 #define SCHEDULE(name, after_epoch, on_plateau) \
@@ -19,6 +22,7 @@ pb_status pb_schedule_after_epoch(const pb_schedule *s, int64_t n_samples, doubl
 #include "lists/schedules.h"
     case PB_SCHEDULE_COUNT: break;
     }
+    pb_scope_leave(&scope);
     return PB_OK;
 }
 
@@ -29,6 +33,8 @@ pb_status pb_schedule_on_plateau(const pb_schedule *s, double *learning_rate) {
         return status;
     }
     const double rate = *learning_rate;
+    pb_scope scope;
+    pb_scope_enter(&scope);
     switch (rule) {
 #define ON_PLATEAU(expression) expression
 #define SCHEDULE(name, after_epoch, on_plateau) \
@@ -36,5 +42,6 @@ pb_status pb_schedule_on_plateau(const pb_schedule *s, double *learning_rate) {
 #include "lists/schedules.h"
     case PB_SCHEDULE_COUNT: break;
     }
+    pb_scope_leave(&scope);
     return PB_OK;
 }
