@@ -166,7 +166,7 @@ UNUSUAL = {
     "names": pd.DataFrame(X[:1], columns=list("abcdef")),
     "CSR": scipy.sparse.csr_array(X[:1]),
     "CSC": scipy.sparse.csc_array(X[:1]),
-    "matrix": np.asmatrix(X[:1]),
+    "matrix": X[:1].view(np.matrix),
     "masked": np.ma.masked_array(X[:1], X[:1] > 0),
     "subclass": X[:1].view(Subclass),
     "float32": X[:1].astype(np.float32),
