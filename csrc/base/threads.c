@@ -50,8 +50,7 @@ struct job {
 
 struct pb_watch {
     struct job *job;
-    pb_pace *pace;
-    size_t thread;
+    pb_pace *pace; /* NULL, which never stops, in all threads but the caller's */
 };
 
 typedef struct worker {
@@ -184,11 +183,11 @@ static int claim(struct job *job, size_t thread, size_t *part) {
 
 /* Claims parts and runs them until there is none; how many. */
 static uint64_t run_parts(struct job *job, size_t thread, pb_pace *pace) {
-    pb_watch watch = {job, pace, thread};
+    pb_watch watch = {job, pace};
     uint64_t n = 0;
     for (size_t part = 0; claim(job, thread, &part); n++) {
         pb_status status = job->part(job->context, part, thread, &watch);
-        if (status == PB_OK && thread == 0 && PARTS_OF(word_load(&job->ticket)) != 0) {
+        if (status == PB_OK && PARTS_OF(word_load(&job->ticket)) != 0) {
             status = pb_pace_check(pace);
         }
         if (status != PB_OK) {
@@ -205,7 +204,7 @@ pb_status pb_watch_check(pb_watch *watch) {
     if (word_load(&watch->job->failure) != PB_OK) {
         return PB_INTERRUPTED;
     }
-    const pb_status status = watch->thread == 0 ? pb_pace_check(watch->pace) : PB_OK;
+    const pb_status status = pb_pace_check(watch->pace);
     if (status != PB_OK) {
         stop(watch->job, status); /* others hear of it at once */
     }

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -182,7 +183,7 @@ static void test_back_to_back(void) {
 /* ---- Failures and interruptions -------------------------------------------------------------- */
 
 typedef struct failing {
-    size_t bad;
+    size_t bad, n_before; /* it fails when so many have been started */
     atomic_size_t n_runs, highest;
 } failing;
 
@@ -195,7 +196,7 @@ static pb_status fail_at(void *context, size_t part, size_t thread, pb_watch *wa
          h < part && !atomic_compare_exchange_weak(&f->highest, &h, part);) {
     }
     if (part == f->bad) {
-        return PB_NO_MEMORY;
+        return reached(&f->n_runs, f->n_before) ? PB_NO_MEMORY : PB_BAD_ARGUMENT;
     }
     const double end = seconds() + PATIENCE;
     while (part > f->bad && pb_watch_check(watch) == PB_OK && seconds() < end) {
@@ -207,7 +208,10 @@ static void test_first_failure(void) {
     static const size_t threads[] = {1, 2, 7}, bad[] = {0, 1, 10, MOST_PARTS - 1};
     for (int i = 0; i < 300; i++) {
         const size_t n_threads = threads[i % 3];
-        failing f = {bad[i / 3 % 4], 0, 0};
+        failing f = {bad[i / 3 % 4], 0, 0, 0};
+        if (f.bad + n_threads <= MOST_PARTS) {
+            f.n_before = f.bad + n_threads; /* all other threads wait for it */
+        }
         CHECK_SAME(pb_threads_run(n_threads, MOST_PARTS, fail_at, &f, NULL), PB_NO_MEMORY,
                    "part %zu failed, %zu threads", f.bad, n_threads);
         /* All before, and each other thread at most one after. */
@@ -706,6 +710,40 @@ static void test_processors(void) {
 }
 #endif
 
+/* A system that gives no thread, here for want of room for its stack. Sanitizers want room too. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#    define SANITIZED 1
+#elif defined(__has_feature)
+#    define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#    define SANITIZED 0
+#endif
+
+static void test_no_threads(void) {
+    if (SANITIZED) {
+        return;
+    }
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(PATIENCE);
+        const struct rlimit none = {0, RLIM_INFINITY}, any = {RLIM_INFINITY, RLIM_INFINITY};
+        atomic_size_t highest = 0;
+        int right = setrlimit(RLIMIT_AS, &none) == 0;
+        for (int i = 0; i < 2000; i++) {
+            right &= pb_threads_run(3, 20, highest_thread, &highest, NULL) == PB_OK;
+        }
+        right &= atomic_load(&highest) == 0;
+        /* It is asked again after some time. */
+        right &= setrlimit(RLIMIT_AS, &any) == 0;
+        for (int i = 0; i < 2000; i++) {
+            right &= sum_of_parts(3, 20) == 210;
+        }
+        _exit(right && n_missing(3) == 0 ? 0 : 1);
+    }
+    CHECK_SAME(child_status(child), 0, "a child that gets no threads");
+}
+
 static void test_limit(void) {
     CHECK_SAME(pb_thread_limit(), 0, "nobody has said");
     pb_set_thread_limit(3);
@@ -718,7 +756,8 @@ static void test_limit(void) {
 }
 
 int main(void) {
-    test_environment(); /* first: the child finds no workers */
+    test_no_threads();  /* first: a child finds neither workers nor the stacks they left */
+    test_environment(); /* its child finds no workers */
     test_every_part_once();
     test_odd_numbers();
     test_all_take_part();
