@@ -5,7 +5,8 @@
  * one word, the ticket: how many parts nobody has claimed yet, and how many threads may claim.
  *
  *     begin    the caller writes the job's description, then the ticket
- *     claim    compare-and-swap of the ticket with the same ticket less one part
+ *     claim    compare-and-swap of the ticket with the same ticket less one part; which part that
+ *              is, the claimant then takes from the threads' shares, its own first
  *     settle   a worker counts each part that it has run; whoever stops a job takes all parts off
  *              the ticket and counts those
  *     end      when every part is settled that the caller did not run itself
@@ -42,7 +43,13 @@ struct job {
     pb_part *part;      /* the description: written while the ticket has no part, read by those  */
     void *context;      /* who have claimed one                                                  */
     uint64_t n_parts;
+    uint64_t n_shares; /* threads that the parts are shared out to                              */
 };
+
+/* How many parts of a thread's share have been begun. */
+typedef struct share {
+    APART word n_begun;
+} share;
 
 #define TICKET_SHIFT       48
 #define PARTS_OF(ticket)   ((ticket) & (((uint64_t)1 << TICKET_SHIFT) - 1))
@@ -72,6 +79,7 @@ static struct pool {
     word limit;
 
     worker workers[PB_MAX_THREADS]; /* 1 ... n_workers; nobody is 0 */
+    share shares[PB_MAX_THREADS];   /* of the job */
 } pool;
 
 static PER_THREAD struct {
@@ -170,11 +178,29 @@ static void stop(struct job *job, pb_status status) {
     word_add(&job->settled, PARTS_OF(word_swap(&job->ticket, 0)));
 }
 
+/* The part for a claim: of the thread's own share while it lasts, then of the next ones'. There are
+ * no more claims than parts, so there is one. */
+static size_t begin_part(const struct job *job, size_t thread) {
+    for (uint64_t i = 0;; i++) {
+        const uint64_t s = (thread + i) % job->n_shares;
+        const uint64_t first = job->n_parts * s / job->n_shares;
+        const uint64_t count = job->n_parts * (s + 1) / job->n_shares - first;
+        word *const n_begun = &pool.shares[s].n_begun;
+        if (word_load(n_begun) < count) {
+            const uint64_t k = word_add(n_begun, 1);
+            if (k < count) {
+                return (size_t)(first + k);
+            }
+        }
+    }
+}
+
 static int claim(struct job *job, size_t thread, size_t *part) {
     uint64_t ticket = word_load(&job->ticket);
     while (may_claim(ticket, thread)) {
         if (word_claim(&job->ticket, &ticket, ticket - 1)) {
-            *part = (size_t)(job->n_parts - PARTS_OF(ticket));
+            *part = job->n_shares == 1 ? (size_t)(job->n_parts - PARTS_OF(ticket))
+                                       : begin_part(job, thread);
             return 1;
         }
     }
@@ -277,6 +303,10 @@ static size_t n_helpers(size_t n_threads, size_t n_parts) {
 
 static pb_status run_job(struct job *job, size_t n_threads, pb_pace *pace) {
     const uint64_t n_forks = word_load(&pool.n_forks);
+    job->n_shares = n_threads;
+    for (size_t i = 0; n_threads > 1 && i < n_threads; i++) {
+        word_store(&pool.shares[i].n_begun, 0);
+    }
     word_store(&job->settled, 0);
     word_store(&job->failure, PB_OK);
     word_store(&job->ticket, (uint64_t)n_threads << TICKET_SHIFT | job->n_parts);

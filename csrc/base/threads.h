@@ -18,7 +18,9 @@ typedef struct pb_watch pb_watch;
 typedef pb_status pb_part(void *context, size_t part, size_t thread, pb_watch *watch);
 
 /* Runs part(context, i, ...) for i = 0 ... n_parts - 1, each once, on up to n_threads threads, the
- * caller's among them, whatever the number of cores. Threads claim parts in rising order. Returns
+ * caller's among them, whatever the number of cores. Each thread begins
+ * with its own share of the parts, neighbours in rising order, so that in a job like the last one
+ * it finds in its cache what it wrote; then it helps with the others' shares. Returns
  * when no part runs any more. The first status other than PB_OK ends the claiming and is returned.
  *
  * `pace` is only ever asked by the calling thread: between two parts of its own, in

@@ -35,7 +35,10 @@ static inline uint64_t word_swap(word *w, uint64_t value) {
     return (uint64_t)InterlockedExchange64(w, (LONG64)value);
 }
 static inline void word_store(word *w, uint64_t value) { word_swap(w, value); }
-static inline void word_add(word *w, uint64_t value) { InterlockedExchangeAdd64(w, (LONG64)value); }
+/* What it was before. */
+static inline uint64_t word_add(word *w, uint64_t value) {
+    return (uint64_t)InterlockedExchangeAdd64(w, (LONG64)value);
+}
 static inline int word_claim(word *w, uint64_t *expected, uint64_t value) {
     const uint64_t before = *expected;
     *expected = (uint64_t)InterlockedCompareExchange64(w, (LONG64)value, (LONG64)before);
@@ -51,7 +54,8 @@ typedef _Atomic uint64_t word;
 static inline uint64_t word_load(word *w) { return atomic_load(w); }
 static inline uint64_t word_swap(word *w, uint64_t value) { return atomic_exchange(w, value); }
 static inline void word_store(word *w, uint64_t value) { atomic_store(w, value); }
-static inline void word_add(word *w, uint64_t value) { atomic_fetch_add(w, value); }
+/* What it was before. */
+static inline uint64_t word_add(word *w, uint64_t value) { return atomic_fetch_add(w, value); }
 static inline int word_claim(word *w, uint64_t *expected, uint64_t value) {
     return atomic_compare_exchange_strong(w, expected, value);
 }

@@ -52,12 +52,12 @@ typedef struct summation {
 static pb_status sum_stripe(void *context, size_t part, size_t thread, pb_watch *watch) {
     summation *s = context;
     const pb_pass *pass = &s->pass;
-    if (s->wants_penalty && part == 0) {
+    if (part == pass->workspace->n_stripes) {
         s->penalty =
             pass->network->kernels->sum_of_squares(pass->network->n_coefs, pass->parameters);
         return PB_OK;
     }
-    const pb_stripe stripe = pass->workspace->stripes[part - (size_t)s->wants_penalty];
+    const pb_stripe stripe = pass->workspace->stripes[part];
     const pb_status status = pb_forward(pass, stripe, thread, watch);
     if (status != PB_OK) {
         return status;
