@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-static double now(void) {
+double pb_seconds(void) {
     struct timespec t;
     timespec_get(&t, TIME_UTC);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -13,7 +13,7 @@ pb_status pb_pace_check(pb_pace *pace) {
     if (pace == NULL || pace->ask == NULL) {
         return PB_OK;
     }
-    const double t = now();
+    const double t = pb_seconds();
     /* A clock that was set back counts as due. */
     if (t - pace->last < pace->interval && t >= pace->last) {
         return PB_OK;

@@ -4,6 +4,9 @@
 
 #include "pybackprop.h"
 
+/* Seconds of UTC, by a clock that is cheap to read. */
+double pb_seconds(void);
+
 /* PB_INTERRUPTED if the caller was asked now and said stop, PB_OK otherwise. */
 pb_status pb_pace_check(pb_pace *pace);
 

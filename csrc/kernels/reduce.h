@@ -84,12 +84,17 @@ static int all_finite(size_t n, const void *x_) {
 static void panel_sums(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums_) {
     real *sums = sums_;
-    for (size_t j = 0; j < n; j += VLEN) {
-        const real *d = (const real *)panels + j / PANEL_COLUMNS * panel_stride + j % PANEL_COLUMNS;
-        vec sum = v_set1(0);
+    for (size_t j = 0; j < n; j += PANEL_COLUMNS) {
+        const real *d = (const real *)panels + j / PANEL_COLUMNS * panel_stride;
+        vec sum[TILE_VECS];
+        UNROLL for (size_t v = 0; v < TILE_VECS; v++) { sum[v] = v_set1(0); }
         for (size_t r = 0; r < n_rows; r++, d += PANEL_COLUMNS) {
-            sum = v_add(sum, v_load(d));
+            UNROLL for (size_t v = 0; v < TILE_VECS; v++) {
+                sum[v] = v_add(sum[v], v_load(d + v * VLEN));
+            }
         }
-        v_store_upto(sums + j, sum, n - j);
+        for (size_t v = 0; v < TILE_VECS && j + v * VLEN < n; v++) {
+            v_store_upto(sums + j + v * VLEN, sum[v], n - j - v * VLEN);
+        }
     }
 }

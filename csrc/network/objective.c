@@ -6,6 +6,7 @@
  * binary tree over the block's index, neighbours first. A binary counter of partial sums is that
  * tree: after block 2^k i, the newest k pairs of sums have been added up. So the bits depend on
  * the batch alone, and whole subtrees could be computed elsewhere. */
+#include "base/pace.h"
 #include "network/propagation.h"
 
 /* Enough for any number of blocks that a size_t can count. */
@@ -179,7 +180,7 @@ static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *s
                             pb_pace *pace) {
     const pb_network *network = s->pass.network;
     pb_workspace *w = s->pass.workspace;
-    const double work = (double)count * (double)network->n_coefs;
+    const double work = (double)count * pb_work_of_a_sample(network);
     pb_take_rows(&s->pass, first, count);
     s->wants_penalty = first == 0 && network->alpha > 0;
     pb_status status = pb_threads_run(pb_threads_for(w, s->wants_gradient ? 2 * work : work),
@@ -205,7 +206,7 @@ static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *s
 pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, void *gradient,
                        pb_finished_range *finished, void *context) {
     const pb_network *network = pass->network;
-    const pb_workspace *w = pass->workspace;
+    pb_workspace *w = pass->workspace;
     const size_t n_rows = pass->batch->n_rows;
     if (w->network != network || w->purpose < PB_FOR_OBJECTIVE || n_rows < 1 ||
         n_rows > w->max_rows) {
@@ -223,12 +224,16 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, vo
     pb_cut_ranges(pass->workspace, pass->batch->X.indptr != NULL);
     const size_t most = w->capacity / PB_BLOCK_ROWS * PB_BLOCK_ROWS;
     const size_t step = most > 0 ? most : n_rows;
+    const double started = w->n_threads > 1 ? pb_seconds() : 0;
     for (size_t first = 0; first < n_rows; first += step) {
         const size_t left = n_rows - first;
         const pb_status status = sum_blocks(&s, first, left < step ? left : step, &sums, pace);
         if (status != PB_OK) {
             return status;
         }
+    }
+    if (w->n_threads > 1) {
+        pb_crew_done(&w->crew, n_rows, pb_seconds() - started);
     }
     *objective = sums.loss[0] / s.total_weight;
     if (network->alpha > 0) {

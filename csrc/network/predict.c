@@ -48,7 +48,7 @@ static pb_status predict(prediction *p, pb_pace *pace) {
         return pb_threads_run(1, 1, predict_one, p, pace);
     }
     const size_t n_threads =
-        pb_threads_for(w, (double)batch->n_rows * (double)p->pass.network->n_coefs);
+        pb_threads_for(w, (double)batch->n_rows * pb_work_of_a_sample(p->pass.network));
     const size_t most = w->capacity < w->max_rows ? w->capacity : w->max_rows;
     for (p->first = 0; p->first < batch->n_rows; p->first += most) {
         const size_t left = batch->n_rows - p->first;

@@ -152,14 +152,25 @@ void pb_cut_ranges(pb_workspace *w, int is_sparse) {
 /* ---- How many threads pay ----------------------------------------------------------------------
  */
 
-/* Multiply-adds for which one more thread pays: some 5 microseconds of them where batch follows
- * batch and threads are awake; more where they first have to wake up. */
+/* What an activation and its neighbours cost a unit, in multiply-adds. */
+#define WORK_OF_A_UNIT 16.0
+
+double pb_work_of_a_sample(const pb_network *network) {
+    double units = 0;
+    for (size_t l = 0; l <= network->n_layers; l++) {
+        units += (double)network->layer_sizes[l];
+    }
+    return (double)network->n_coefs + WORK_OF_A_UNIT * units;
+}
+
+/* Multiply-adds for which one more thread may pay: a few microseconds of them where batch follows
+ * batch, threads are awake and the crew learns what pays; more where they first have to wake up. */
 size_t pb_threads_for(const pb_workspace *w, double work) {
     static const double of_float64[] = {
-        [PB_FOR_PREDICTION] = 1 << 21, [PB_FOR_OBJECTIVE] = 1 << 20, [PB_FOR_TRAINING] = 1 << 17};
+        [PB_FOR_PREDICTION] = 1 << 21, [PB_FOR_OBJECTIVE] = 1 << 19, [PB_FOR_TRAINING] = 1 << 16};
     const double grain = of_float64[w->purpose] * (w->network->dtype == PB_FLOAT32 ? 2 : 1);
     const double n = work / grain;
-    return n >= (double)w->n_threads ? w->n_threads : n > 1 ? (size_t)n : 1;
+    return n >= (double)w->crew.n_now ? w->crew.n_now : n > 1 ? (size_t)n : 1;
 }
 
 /* ---- The layout --------------------------------------------------------------------------------
@@ -237,6 +248,7 @@ pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpos
     plan.purpose = purpose;
     plan.max_rows = max_rows;
     plan.n_threads = n_threads;
+    pb_crew_form(&plan.crew, n_threads);
     plan.capacity = places_in_hand(network, max_rows);
     plan.stride = stride_of(network, plan.capacity);
     size_t of_a_thread = PB_STRIPE_UNIT * network->layer_sizes[1];

@@ -9,6 +9,7 @@
 #ifndef PB_WORKSPACE_H
 #define PB_WORKSPACE_H
 
+#include "network/crew.h"
 #include "network/network.h"
 
 /* Rows that are summed as one chain: part of the definition of every gradient's bits. */
@@ -39,6 +40,7 @@ struct pb_workspace {
     pb_purpose purpose;
     size_t max_rows;
     size_t n_threads;
+    pb_crew crew; /* how many of them compute an objective */
 
     /* The rows in hand: block b has block_rows[b] of them, from place b * PB_BLOCK_ROWS on. Those
      * of weight zero are left out. */
@@ -80,6 +82,9 @@ struct pb_workspace {
 
 /* Cuts the parameters into ranges, coarser ones for the features of a sparse table. */
 void pb_cut_ranges(pb_workspace *workspace, int is_sparse);
+
+/* Work of one sample on its way through the network, in multiply-adds. */
+double pb_work_of_a_sample(const pb_network *network);
 
 /* How many threads are worth using on so many multiply-adds. */
 size_t pb_threads_for(const pb_workspace *workspace, double work);
