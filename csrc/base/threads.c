@@ -291,7 +291,7 @@ void pb_scope_leave(const pb_scope *scope) {
 }
 
 /* How many threads beside its own a caller may have for a job. */
-static size_t n_helpers(size_t n_threads, size_t n_parts) {
+static size_t n_beside(size_t n_threads, size_t n_parts) {
     const size_t most = n_threads < PB_MAX_THREADS ? n_threads : PB_MAX_THREADS;
     const uint64_t others = word_load(&pool.n_callers) - (self.n_scopes > 0);
     if (self.working || others >= most) {
@@ -339,7 +339,7 @@ pb_status pb_threads_run(size_t n_threads, size_t n_parts, pb_part *part, void *
         return PB_TOO_LARGE;
     }
     const int was_working = self.working;
-    const size_t n = n_helpers(n_threads, n_parts);
+    const size_t n = n_beside(n_threads, n_parts);
     pb_status status;
     self.working = 1;
     if (n > 0 && word_load(&pool.busy) == 0 && word_swap(&pool.busy, 1) == 0) {
