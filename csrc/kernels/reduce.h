@@ -80,21 +80,28 @@ static int all_finite(size_t n, const void *x_) {
     return 1;
 }
 
+/* Some vectors of columns of a panel, the last with `lanes` lanes. */
+INLINE void panel_tile_sums(const size_t vecs, size_t n_rows, const real *d, real *sums,
+                            size_t lanes) {
+    vec sum[TILE_VECS];
+    UNROLL for (size_t v = 0; v < vecs; v++) { sum[v] = v_set1(0); }
+    for (size_t r = 0; r < n_rows; r++, d += PANEL_COLUMNS) {
+        UNROLL for (size_t v = 0; v < vecs; v++) { sum[v] = v_add(sum[v], v_load(d + v * VLEN)); }
+    }
+    UNROLL for (size_t v = 0; v + 1 < vecs; v++) { v_store(sums + v * VLEN, sum[v]); }
+    v_store_upto(sums + (vecs - 1) * VLEN, sum[vecs - 1], lanes);
+}
+
 /* sums_j = d_0j + d_1j + ..., in row order from +0; d lies in panels (see table.h). */
 static void panel_sums(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums_) {
+    const real *d = panels;
     real *sums = sums_;
-    for (size_t j = 0; j < n; j += PANEL_COLUMNS) {
-        const real *d = (const real *)panels + j / PANEL_COLUMNS * panel_stride;
-        vec sum[TILE_VECS];
-        UNROLL for (size_t v = 0; v < TILE_VECS; v++) { sum[v] = v_set1(0); }
-        for (size_t r = 0; r < n_rows; r++, d += PANEL_COLUMNS) {
-            UNROLL for (size_t v = 0; v < TILE_VECS; v++) {
-                sum[v] = v_add(sum[v], v_load(d + v * VLEN));
-            }
-        }
-        for (size_t v = 0; v < TILE_VECS && j + v * VLEN < n; v++) {
-            v_store_upto(sums + j + v * VLEN, sum[v], n - j - v * VLEN);
-        }
+    size_t j = 0;
+    for (; j + 2 * VLEN < n; j += PANEL_COLUMNS, d += panel_stride) {
+        panel_tile_sums(TILE_VECS, n_rows, d, sums + j, n - j - 2 * VLEN);
+    }
+    for (; j < n; j += VLEN, d += VLEN) {
+        panel_tile_sums(1, n_rows, d, sums + j, n - j);
     }
 }
