@@ -33,11 +33,11 @@ typedef double kernel(double x);
         return total;                                          \
     }
 #define ONE(fma, i) sum[i] = fma(sum[i], a, b);
-#define FOR_EACH_SUM(fma)                                                               \
-    ONE(fma, 0)                                                                         \
-    ONE(fma, 1)                                                                         \
-    ONE(fma, 2) ONE(fma, 3) ONE(fma, 4) ONE(fma, 5) ONE(fma, 6) ONE(fma, 7) ONE(fma, 8) \
-        ONE(fma, 9) ONE(fma, 10) ONE(fma, 11)
+/* clang-format off */
+#define FOR_EACH_SUM(fma)                                                       \
+    ONE(fma, 0) ONE(fma, 1) ONE(fma, 2) ONE(fma, 3) ONE(fma, 4) ONE(fma, 5)     \
+    ONE(fma, 6) ONE(fma, 7) ONE(fma, 8) ONE(fma, 9) ONE(fma, 10) ONE(fma, 11)
+/* clang-format on */
 
 #if defined(__x86_64__)
 #    include <immintrin.h>
