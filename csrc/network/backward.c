@@ -2,8 +2,6 @@
  * unweighted; what is propagated is this gradient. As planes, Delta_(l-1)^T = W_l Delta_l^T. */
 #include "network/propagation.h"
 
-#include <string.h>
-
 void pb_stripe_losses(const pb_pass *pass, pb_stripe stripe) {
     const pb_network *network = pass->network;
     const pb_kernels *k = network->kernels;

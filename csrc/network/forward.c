@@ -3,8 +3,6 @@
  * Z_l^T = W_l^T A_(l-1)^T. */
 #include "network/propagation.h"
 
-#include <string.h>
-
 /* Rows of C are cut first, since that costs nothing; columns where a row alone is too long. */
 #define LEAST_ROWS    ((size_t)8)
 #define LEAST_COLUMNS ((size_t)48)

@@ -1,7 +1,7 @@
 /* The number of threads follows what batches have taken: never long at a loss, for any way in which
  * the time depends on the number. */
 #include "check.h"
-#include "network/crew.h"
+#include "network/workspace.h"
 
 /* Seconds that a batch takes with so many threads. */
 typedef double model(size_t n_threads, size_t batch);
@@ -41,6 +41,44 @@ static double loss_over(model *seconds, size_t n_most) {
     return taken / best;
 }
 
+/* A batch with enough to do gets the threads it may have, a small one none; and what batches take
+ * comes back to the crew. */
+static void test_threads_are_used(void) {
+    enum { N = 300 };
+    static const size_t sizes[] = {40, 90, 1};
+    const pb_network_spec spec = {PB_FLOAT64, 2, sizes, "relu", "identity", "squared_error", 0};
+    pb_network *network = NULL;
+    pb_workspace *w = NULL;
+    CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
+    CHECK_SAME(pb_workspace_new(network, N, PB_FOR_TRAINING, 7, &w), PB_OK, "workspace");
+    CHECK_SAME(pb_threads_for(w, 1e12), 7, "much work");
+    CHECK_SAME(pb_threads_for(w, 1e3), 1, "little work");
+    CHECK(pb_threads_for(w, N * pb_work_of_a_sample(network)) > 1, "a batch of %d", N);
+
+    void *X = reals(PB_FLOAT64, N * 40), *y = reals(PB_FLOAT64, N);
+    void *theta = reals(PB_FLOAT64, pb_network_n_parameters(network));
+    void *gradient = reals(PB_FLOAT64, pb_network_n_parameters(network));
+    fill(PB_FLOAT64, X, N * 40, 1);
+    fill(PB_FLOAT64, y, N, 1);
+    fill(PB_FLOAT64, theta, pb_network_n_parameters(network), 0.125);
+    const pb_batch batch = {{X, 40, 1, NULL, NULL}, {y, PB_TARGET_REAL, 1, 1}, NULL, NULL, N};
+    size_t fewest = 7;
+    for (int i = 0; i < 200; i++) {
+        double value = NAN;
+        CHECK_SAME(pb_objective(network, theta, &batch, w, NULL, &value, gradient, NULL), PB_OK,
+                   "batch %d", i);
+        fewest = w->crew.n_now < fewest ? w->crew.n_now : fewest;
+    }
+    CHECK_SAME(w->crew.n_rows, N, "rows of the batches");
+    CHECK(w->crew.usual_time > 0 && fewest < 7, "nothing was tried in 200 batches");
+    free(X);
+    free(y);
+    free(theta);
+    free(gradient);
+    pb_workspace_free(w);
+    pb_network_free(network);
+}
+
 int main(void) {
     static model *const models[] = {ideal, useless, best_with_two, taken_away, set_free};
     static const size_t most[] = {1, 2, 4, 16};
@@ -51,5 +89,6 @@ int main(void) {
                   most[j]);
         }
     }
+    test_threads_are_used();
     return check_summary();
 }
