@@ -43,44 +43,48 @@ INLINE void store_samples(real *p, size_t sample_stride, vec a, size_t lanes) {
         largest = v_select(v_gt(z_u, largest), z_u, largest); \
     }
 
-/* p_j = e^(z_j - max z) / sum_k e^(z_k - max z). */
-static void softmax_activate(const pb_plane *plane, const void *z_, void *a_) {
-    const real *z = z_;
-    real *a = a_;
-    FOR_SAMPLES(plane) {
-        MAX_OF_UNITS(z, largest)
-        vec chains[CHAINS];
-        start_chains(chains);
-        for (size_t u = 0; u < plane->n_units; u++) {
-            const vec e = v_exp(v_sub(LOAD(z, u), largest));
-            STORE(a, u, e);
-            chains[u % CHAINS] = v_add(chains[u % CHAINS], e);
-        }
-        const vec sum = v_tree(chains);
-        for (size_t u = 0; u < plane->n_units; u++) {
-            STORE(a, u, v_div(LOAD(a, u), sum));
-        }
-    }
-}
-
-/* log p_j = (z_j - max z) - log sum_k e^(z_k - max z). */
-static void softmax_log_activate(const pb_plane *plane, const void *z_, void *a_) {
-    const real *z = z_;
-    real *a = a_;
+/* p_j = e^(z_j - max z) / sum_k e^(z_k - max z), and
+ * log p_j = (z_j - max z) - log sum_k e^(z_k - max z): either may be NULL, which is known where
+ * this is inlined. */
+INLINE void softmax(const pb_plane *plane, const real *z, real *p, real *log_p) {
     FOR_SAMPLES(plane) {
         MAX_OF_UNITS(z, largest)
         vec chains[CHAINS];
         start_chains(chains);
         for (size_t u = 0; u < plane->n_units; u++) {
             const vec shifted = v_sub(LOAD(z, u), largest);
-            STORE(a, u, shifted);
-            chains[u % CHAINS] = v_add(chains[u % CHAINS], v_exp(shifted));
+            const vec e = v_exp(shifted);
+            if (p != NULL) {
+                STORE(p, u, e);
+            }
+            if (log_p != NULL) {
+                STORE(log_p, u, shifted);
+            }
+            chains[u % CHAINS] = v_add(chains[u % CHAINS], e);
         }
-        const vec log_sum = v_log(v_tree(chains));
+        const vec sum = v_tree(chains);
+        const vec log_sum = log_p == NULL ? sum : v_log(sum);
         for (size_t u = 0; u < plane->n_units; u++) {
-            STORE(a, u, v_sub(LOAD(a, u), log_sum));
+            if (p != NULL) {
+                STORE(p, u, v_div(LOAD(p, u), sum));
+            }
+            if (log_p != NULL) {
+                STORE(log_p, u, v_sub(LOAD(log_p, u), log_sum));
+            }
         }
     }
+}
+
+static void softmax_activate(const pb_plane *plane, const void *z, void *a) {
+    softmax(plane, z, a, NULL);
+}
+
+static void softmax_log_activate(const pb_plane *plane, const void *z, void *log_a) {
+    softmax(plane, z, NULL, log_a);
+}
+
+static void softmax_activate_and_log(const pb_plane *plane, const void *z, void *a, void *log_a) {
+    softmax(plane, z, a, log_a);
 }
 
 /* v_i <- p_i (v_i - sum_j p_j v_j), the softmax's Jacobian, which is symmetric. */

@@ -78,6 +78,9 @@ typedef struct pb_kernels {
     /* elementwise.h, softmax.h: by row of lists/activations.h */
     pb_map_kernel *activate[PB_ACTIVATION_COUNT];
     pb_map_kernel *log_activate[PB_ACTIVATION_COUNT]; /* NULL without */
+    /* Both at once, where that saves something: NULL for an elementwise one. */
+    void (*activate_and_log[PB_ACTIVATION_COUNT])(const pb_plane *plane, const void *z, void *a,
+                                                  void *log_a);
     /* vector <- J^T vector, where J = da/dz of each sample */
     pb_vjp_kernel *vjp[PB_ACTIVATION_COUNT];
 

@@ -86,6 +86,12 @@ const pb_kernels PB_VARIANT = {
 #define ROWWISE_ACTIVATION(name, factor, places) name##_log_activate,
 #include "lists/activations.h"
         },
+    .activate_and_log =
+        {
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) NULL,
+#define ROWWISE_ACTIVATION(name, factor, places)                        name##_activate_and_log,
+#include "lists/activations.h"
+        },
     .vjp =
         {
 #define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) name##_vjp,

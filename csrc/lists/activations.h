@@ -10,7 +10,7 @@
  *     PLACES         HIDDEN, OUTPUT or ANYWHERE
  *
  * A rowwise activation couples the units of a row; its kernels stand in kernels/softmax.h as
- * NAME_activate, NAME_log_activate and NAME_vjp.
+ * NAME_activate, NAME_log_activate, NAME_activate_and_log and NAME_vjp.
  *
  * Factors: Glorot & Bengio 2010 with scikit-learn's choice of 2 for the logistic and 6 for the
  * others. The vector operations are those of kernels/vec.h and kernels/exp_log_tanh.h. */

@@ -14,13 +14,10 @@ void pb_stripe_losses(const pb_pass *pass, pb_stripe stripe) {
     void *values = pb_at(network, w->values, stripe.first);
     k->gather_targets(&pass->batch->y, w->rows == NULL ? NULL : w->rows + stripe.first,
                       w->first + stripe.first, stripe.n_samples, plane.n_units, y, w->stride);
-    pb_activation_info output;
-    (void)pb_activation_at(network->output_activation, &output);
     if (!network->is_canonical) {
         k->loss_value[network->loss](&plane, y, z, a, values);
-    } else if (output.rowwise) {
+    } else if (pb_loss_wants_log(network)) {
         /* softmax does not see a shift of z, and the loss is simplest at z - logsumexp(z) */
-        k->log_activate[network->output_activation](&plane, z, values);
         k->loss_value_in_z[network->loss](&plane, y, values, a, values);
     } else {
         k->loss_value_in_z[network->loss](&plane, y, z, a, values);

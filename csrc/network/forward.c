@@ -171,6 +171,22 @@ static pb_status multiply_by_coefs(const pb_pass *pass, pb_stripe stripe, size_t
     return pb_watched_product(network, &product, watch);
 }
 
+/* A_l = f(Z_l), or g(Z_L) at the output, there with its logarithm if the loss wants it. */
+static void activate_layer(const pb_pass *pass, pb_stripe stripe, size_t l) {
+    const pb_network *network = pass->network;
+    const pb_workspace *w = pass->workspace;
+    const pb_plane plane = pb_stripe_plane(pass, stripe, l);
+    const size_t activation = pb_activation_of_layer(network, l);
+    const void *z = pb_at(network, w->z[l], stripe.first);
+    void *a = pb_at(network, w->a[l], stripe.first);
+    if (l == network->n_layers && w->purpose >= PB_FOR_OBJECTIVE && pb_loss_wants_log(network)) {
+        network->kernels->activate_and_log[activation](&plane, z, a,
+                                                       pb_at(network, w->values, stripe.first));
+    } else {
+        network->kernels->activate[activation](&plane, z, a);
+    }
+}
+
 pb_status pb_forward(const pb_pass *pass, pb_stripe stripe, size_t thread, pb_watch *watch) {
     const pb_network *network = pass->network;
     const pb_workspace *w = pass->workspace;
@@ -188,10 +204,7 @@ pb_status pb_forward(const pb_pass *pass, pb_stripe stripe, size_t thread, pb_wa
         if (pass->trace != NULL) {
             pb_record(pass, stripe, l, w->z[l], pass->trace->z);
         }
-        /* A_l = f(Z_l), or g(Z_L) at the output */
-        const pb_plane plane = pb_stripe_plane(pass, stripe, l);
-        network->kernels->activate[pb_activation_of_layer(network, l)](
-            &plane, pb_at(network, w->z[l], stripe.first), pb_at(network, w->a[l], stripe.first));
+        activate_layer(pass, stripe, l);
         if (pass->trace != NULL) {
             pb_record(pass, stripe, l, w->a[l], pass->trace->a);
         }

@@ -11,6 +11,11 @@ pb_activation pb_activation_of_layer(const pb_network *network, size_t l) {
     return l == network->n_layers ? network->output_activation : network->activation;
 }
 
+int pb_loss_wants_log(const pb_network *network) {
+    return network->is_canonical &&
+           network->kernels->activate_and_log[network->output_activation] != NULL;
+}
+
 void *pb_at(const pb_network *network, void *array, size_t offset) {
     return (char *)array + offset * network->kernels->item_size;
 }

@@ -25,6 +25,9 @@ struct pb_network {
 /* The activation of layer l = 1 ... n_layers. */
 pb_activation pb_activation_of_layer(const pb_network *network, size_t l);
 
+/* Whether the loss is computed from log A_L, which a rowwise output has at once. */
+int pb_loss_wants_log(const pb_network *network);
+
 /* Element `offset` of an array of the network's data type. */
 void *pb_at(const pb_network *network, void *array, size_t offset);
 const void *pb_at_const(const pb_network *network, const void *array, size_t offset);

@@ -38,7 +38,22 @@ static void run(pb_dtype dtype, const pb_kernels *kernels, const pb_plane *plane
         }
         free(out[k]);
     }
-    /* In place. */
+    /* Both at once, and in place. */
+    void *both[] = {filled_reals(dtype, length, UNTOUCHED), filled_reals(dtype, length, UNTOUCHED)};
+    kernels->activate_and_log[PB_ACTIVATION_softmax](plane, laid_z, both[0], both[1]);
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; i < n; i++) {
+            const size_t u = i / plane->n_samples, s = i % plane->n_samples;
+            const size_t place = place_in(plane, u, s);
+            put(dtype, units, s * plane->n_units + u, get(dtype, both[k], place));
+            put(dtype, both[k], place, UNTOUCHED);
+        }
+        CHECK_BITS(dtype, n, units, k == 0 ? p : log_p, where);
+        for (size_t i = 0; i < length; i++) {
+            CHECK(get(dtype, both[k], i) == UNTOUCHED, "%zu, between the units: %s", i, where);
+        }
+        free(both[k]);
+    }
     kernels->log_activate[PB_ACTIVATION_softmax](plane, laid_z, laid_z);
     for (size_t i = 0; i < n; i++) {
         const size_t u = i / plane->n_samples, s = i % plane->n_samples;
