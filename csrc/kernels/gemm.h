@@ -6,7 +6,9 @@
  * loads the vectors of B once and multiplies them by one value of A a row. The planes of the
  * network (kernels/table.h) are B as they lie; A is read where it lies, in any order. So nothing
  * is packed, but for the deltas, which to_panels turns into columns on the way. A tile's rows of A
- * stay in the level-1 cache while all columns of B pass (Goto & van de Geijn 2008). */
+ * stay in the level-1 cache while all columns of B pass (Goto & van de Geijn 2008), and meanwhile
+ * the next rows come: a column of a wide W has a cache line, and a page, for each k, which no
+ * processor foresees. */
 
 #define DEEPEST 320 /* steps of k at a time: rows of A in level 1, a panel of B in level 2 */
 
@@ -30,6 +32,7 @@ INLINE void tile_kernel(const size_t rows, const size_t vecs, const pb_product *
     ptrdiff_t at = 0;
     for (size_t p = 0; p < k; p++) {
         vec b_vecs[TILE_VECS];
+        PREFETCH(a_rows[0] + at + IN_A_LINE);
         UNROLL for (size_t j = 0; j < vecs; j++) { b_vecs[j] = v_load(b + j * VLEN); }
         UNROLL for (size_t i = 0; i < rows; i++) {
             const vec a_i = v_set1(a_rows[i][at]);

@@ -45,6 +45,14 @@ typedef uint32_t real_bits;
 #    define INLINE static __forceinline
 #endif
 
+/* Brings a cache line near; the address may be nobody's. */
+#if defined(__GNUC__) || defined(__clang__)
+#    define PREFETCH(address) __builtin_prefetch(address)
+#else
+#    define PREFETCH(address) (void)(address)
+#endif
+#define IN_A_LINE ((ptrdiff_t)(64 / sizeof(real)))
+
 /* ---- AVX-512 ------------------------------------------------------------------------------- */
 #if PB_ISA_AVX512
 
