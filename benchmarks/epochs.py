@@ -3,15 +3,20 @@
 A peer's first turn is not measured: it compiles, warms up, and its losses are held
 against pybackprop's.  A peer whose losses disagree solves another problem, and is
 reported as failed instead of compared.
+
+The processor's peak takes turns with the peers: a core that is shared with others, as
+on virtual machines, gives more of itself at one time than at another.
 """
 
 import importlib
 import time
+from functools import partial
 
 import peers_here
 from runner import PeerError, Worker, four_digits, ratios, say, spread, take_turns
 from workloads import Workload, table
 
+PEAK = "peak"  # among the peers
 CHECKED_EPOCHS = 2
 # Largest relative difference from pybackprop's loss in these epochs.  A wrong
 # conversion shows in float64; in float32 each step adds its rounding, and a loss that
@@ -72,7 +77,7 @@ class Runners:
         for worker in self.workers.values():
             worker.close()
 
-    def measure(self, workload, dtype, turns, seconds_a_turn):
+    def measure(self, workload, dtype, turns, seconds_a_turn, peak=None):
         """A record for each peer and number of threads that can run the workload."""
         say(f"{workload.name}, {dtype}")
         prepared, tasks, failed = {}, {}, {}
@@ -95,16 +100,23 @@ class Runners:
                 failed[key] = str(error)
                 continue
             tasks[key] = Turn(worker, n_epochs, seconds_a_turn)
+        if peak is not None:
+            counts = {n for _, n in tasks}
+            tasks |= {(PEAK, n): partial(peak.measure, n) for n in counts}
         replies, failed_later = take_turns(tasks, turns)
         failed |= failed_later
+        peaks = {n: replies.pop((who, n)) for who, n in list(replies) if who == PEAK}
         records = []
         for (peer, n_threads), answers in replies.items():
             seconds = [reply["epoch"] for reply in answers]
             first = prepared[peer, n_threads]
             ours = [r["epoch"] for r in replies[peers_here.OURS, n_threads]]
+            reached = [workload.flops / s / 1e9 for s in seconds]
+            limits = [p and p[dtype] for p in peaks.get(n_threads, [])]
             record = {
                 "epoch": spread(seconds),
-                "gflops": four_digits(workload.flops / spread(seconds)["median"] / 1e9),
+                "gflops": spread(reached)["median"],
+                "share_of_peak": _share(reached, limits),
                 "times_ours": ratios(seconds, ours),
                 "warm_up": four_digits(first["warm_up"]),
                 "cores": four_digits(spread([r["cores"] for r in answers])["median"]),
@@ -117,6 +129,13 @@ class Runners:
             labels = _labelled(workload, dtype, peer, n_threads)
             records.append(labels | {"error": message})
         return records
+
+
+def _share(reached, limits):
+    """Median over turns, or None where no peak was measured."""
+    if not limits or None in limits:
+        return None
+    return ratios(reached, limits)["median"]
 
 
 def _labelled(workload, dtype, peer, n_threads):
@@ -178,11 +197,13 @@ def _epochs_a_turn(worker, first_epoch, seconds):
     return min(n_epochs, 2000)
 
 
-def measure(workloads, peers, threads, dtypes, turns, seconds_a_turn):
+def measure(workloads, peers, threads, dtypes, turns, seconds_a_turn, peak=None):
     """Records of all workloads, in order."""
     records = []
     with Runners(peers, threads) as runners:
         for workload in workloads:
             for dtype in dtypes:
-                records += runners.measure(workload, dtype, turns, seconds_a_turn)
+                records += runners.measure(
+                    workload, dtype, turns, seconds_a_turn, peak
+                )
     return records

@@ -11,6 +11,8 @@ from runner import HERE, all_threads, thread_counts
 
 
 def describe():
+    with Peak() as peak:
+        peaks = {str(n): peak.measure(n, tries=8) for n in thread_counts()}
     return {
         "cpu": cpu_model(),
         "cores": all_threads(),
@@ -19,7 +21,7 @@ def describe():
         "python": platform.python_version(),
         "numpy": importlib.metadata.version("numpy"),
         "openblas_kernel": openblas_kernel(),
-        "peak_gflops": {str(n): peak_gflops(n) for n in thread_counts()},
+        "peak_gflops": peaks,
     }
 
 
@@ -56,20 +58,31 @@ def openblas_kernel():
     return ", ".join(sorted(kernels)) or None
 
 
-def peak_gflops(n_threads):
-    """Peak of fused multiply-adds by data type, or None without a C compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        return None
-    with tempfile.TemporaryDirectory() as directory:
-        program = Path(directory, "peak")
-        build = [compiler, "-O2", "-pthread", str(HERE / "peak.c"), "-o", str(program)]
-        if subprocess.run(build).returncode != 0:
+class Peak:
+    """What fused multiply-adds alone reach: the program of peak.c, compiled once."""
+
+    def __enter__(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.program = Path(self.directory.name, "peak")
+        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+        source = [str(HERE / "peak.c"), "-o", str(self.program)]
+        if compiler is not None:
+            subprocess.run([compiler, "-O2", "-pthread", *source])
+        return self
+
+    def __exit__(self, *exception):
+        self.directory.cleanup()
+
+    def measure(self, n_threads, tries=1):
+        """GF/s by data type; None without a compiler or on an unknown processor."""
+        if not self.program.exists():
             return None
         run = subprocess.run(
-            [str(program), str(n_threads)], capture_output=True, text=True
+            [str(self.program), str(n_threads), str(tries)],
+            capture_output=True,
+            text=True,
         )
-    words = run.stdout.split()
-    if run.returncode != 0 or not words:
-        return None
-    return {words[0]: float(words[1]), words[2]: float(words[3])}
+        words = run.stdout.split()
+        if run.returncode != 0 or not words:
+            return None
+        return {words[0]: float(words[1]), words[2]: float(words[3])}

@@ -89,7 +89,7 @@ def epochs_table(main):
     for (workload, dtype), group in cells(main).items():
         ours = sorted(group["pybackprop"], key=lambda record: record["threads"])
         times = " / ".join(parts.duration(r["epoch"]["median"]) for r in ours)
-        shares = " / ".join(parts.share(r, main) for r in ours)
+        shares = " / ".join(parts.share(r) for r in ours)
         row = [workload, dtype, times, shares]
         for peer in peers:
             row.append(parts.ratio(paired(group[peer], ours)) if peer in group else "")

@@ -18,12 +18,11 @@ def ratio(value):
     return f"{value['median']:.2f} ({value['q1']:.2f}–{value['q3']:.2f})"
 
 
-def share(record, result):
-    """GF/s as a share of the measured peak of that many threads."""
-    peak = result["machine"]["peak_gflops"][str(record["threads"])]
-    if not peak:
+def share(record):
+    """GF/s as a share of the peak that as many threads reached in the same turn."""
+    if record["share_of_peak"] is None:
         return "–"
-    return f"{100 * record['gflops'] / peak[record['dtype']]:.0f} %"
+    return f"{100 * record['share_of_peak']:.0f} %"
 
 
 def megabytes(n_bytes):
@@ -134,7 +133,7 @@ def every_epoch(result):
             duration(r["epoch"]["median"]),
             ratio(r["times_ours"]),
             r["gflops"],
-            share(r, result),
+            share(r),
             duration(r["warm_up"]),
             r["cores"],
         ]

@@ -43,11 +43,13 @@ def full_epochs(peers, turns):
 
 
 def epochs_part(workloads, peers, turns, seconds_a_turn):
+    with machine.Peak() as peak:
+        records = epochs.measure(
+            workloads, peers, THREADS, DTYPES, turns, seconds_a_turn, peak
+        )
     return {
         "workloads": [w.as_dict() | {"flops": w.flops} for w in workloads],
-        "records": epochs.measure(
-            workloads, peers, THREADS, DTYPES, turns, seconds_a_turn
-        ),
+        "records": records,
     }
 
 
