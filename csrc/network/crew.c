@@ -7,9 +7,10 @@
 #define LEAST_OF_A_TRIAL ((size_t)3)
 #define WARMING          ((size_t)2)
 #define MOST_PATIENCE    ((size_t)64)
-/* Measurements scatter by some percent. Threads that do not pay are not worth having. */
-#define CLEARLY_FASTER 0.97
-#define AS_FAST        1.01
+/* Measurements scatter by some percent, and a thread that waits may slow what its caller does
+ * between the batches: threads that hardly pay are not worth having. */
+#define CLEARLY_FASTER 0.95
+#define AS_FAST        1.04
 #define CLEARLY_SLOWER 1.2
 
 void pb_crew_form(pb_crew *crew, size_t n_most) {
