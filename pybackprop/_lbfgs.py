@@ -7,6 +7,7 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from pybackprop import _core
+from pybackprop._threads import one_blas_thread
 
 
 def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
@@ -20,18 +21,20 @@ def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
     workspace = _core.objective_workspace(network.core, X.shape[0], n_threads)
     model.loss_curve_ = []
     newest = [np.nan]
+    # Made once: memory that the system has just handed out costs more than the copies.
+    # SciPy copies a gradient before it asks for the next one.
+    parameters = np.empty_like(network.parameters)
+    gradient = np.empty_like(network.parameters)
+    in_float64 = gradient if gradient.dtype == np.float64 else gradient.astype(float)
 
     def objective(theta):
-        gradient = np.empty_like(network.parameters)
+        parameters[:] = theta
         newest[0] = network.core.objective(
-            np.ascontiguousarray(theta, dtype=network.dtype),
-            samples,
-            targets,
-            sample_weight,
-            gradient,
-            workspace=workspace,
+            parameters, samples, targets, sample_weight, gradient, workspace=workspace
         )
-        return newest[0], gradient.astype(np.float64, copy=False)
+        if in_float64 is not gradient:
+            in_float64[:] = gradient
+        return newest[0], in_float64
 
     def iteration_ends(theta):
         # The accepted point is the one that was evaluated last.
@@ -39,14 +42,16 @@ def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
         if model.verbose:
             print(f"Iteration {len(model.loss_curve_)}, loss = {newest[0]:.8f}")
 
-    result = scipy.optimize.minimize(
-        objective,
-        network.parameters.astype(np.float64),
-        method="L-BFGS-B",
-        jac=True,
-        callback=iteration_ends,
-        options={"maxiter": model.max_iter, "maxfun": model.max_fun, "gtol": model.tol},
-    )
+    options = {"maxiter": model.max_iter, "maxfun": model.max_fun, "gtol": model.tol}
+    with one_blas_thread():
+        result = scipy.optimize.minimize(
+            objective,
+            network.parameters.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            callback=iteration_ends,
+            options=options,
+        )
     network.parameters[:] = result.x
     model.n_iter_ = min(result.nit, model.max_iter)
     model.loss_ = float(result.fun)

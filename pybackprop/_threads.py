@@ -7,6 +7,8 @@ multiprocessing are daemons, and among threads the pool in C sees how many call 
 """
 
 import os
+import threading
+from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing import current_process
 
@@ -107,3 +109,42 @@ class _Pool(threadpoolctl.LibController):
 
 
 threadpoolctl.register(_Pool)
+
+
+# ---- Threads of the BLAS that SciPy's L-BFGS calls ---------------------------------------
+
+
+class _OneBlasThread:
+    """A limit that all who want it at a time share: the last one to leave lifts it.
+
+    Limits of threadpoolctl's own that overlap in different threads would each put back
+    what they found, and the last might find another one's 1.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._libraries = None
+        self._limit = None
+
+    @contextmanager
+    def __call__(self):
+        with self._lock:
+            if self._n_inside == 0:
+                if self._libraries is None:  # looking for them takes milliseconds
+                    found = threadpoolctl.ThreadpoolController()
+                    self._libraries = found.select(user_api="blas")
+                self._limit = self._libraries.limit(limits=1)
+            self._n_inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_inside -= 1
+                if self._n_inside == 0:
+                    self._limit.restore_original_limits()
+
+
+# Its vectors are long and its matrices 10 x 10: more threads would wait most of the time,
+# for milliseconds where they first have to wake up, and go on spinning after the fit.
+one_blas_thread = _OneBlasThread()

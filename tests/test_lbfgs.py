@@ -5,10 +5,12 @@ given. After a few dozen line searches rounding decides which minimum of a netwo
 found, so the ends are compared over several starts.
 """
 
+import threading
 import warnings
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import scikit_learn_set_right
@@ -16,6 +18,7 @@ from sklearn import neural_network
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import pybackprop
 
@@ -224,3 +227,58 @@ def test_different_reasons_read_differently():
         for params in ({"max_iter": 2}, {"max_fun": 3}, {"tol": 1e9})
     }
     assert len(reasons) == 3
+
+
+# ------------------------------------------------------------------ SciPy's own threads
+def blas_threads():
+    return [p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"]
+
+
+def test_scipys_share_runs_on_one_blas_thread(monkeypatch):
+    seen = []
+    minimize = scipy.optimize.minimize
+
+    def watch(fun, *args, **kwargs):
+        seen.append(blas_threads())
+        return minimize(fun, *args, **kwargs)
+
+    monkeypatch.setattr(scipy.optimize, "minimize", watch)
+    with threadpool_limits(3, user_api="blas"):
+        before = blas_threads()
+        fit(pybackprop, "binary", *make_data("binary"), max_iter=3)
+        assert blas_threads() == before
+    assert seen and all(number == 1 for number in seen[0])
+
+
+def test_fits_that_overlap_leave_the_blas_as_it_was():
+    X, y = make_data("multiclass")
+    ends = []
+    with threadpool_limits(3, user_api="blas"), warnings.catch_warnings():
+        # Filters are the process's: set once, not in each thread.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        before = blas_threads()
+        start = threading.Barrier(4)
+
+        def work(max_iter):
+            model = pybackprop.MLPClassifier((7,), solver="lbfgs", max_iter=max_iter)
+            start.wait()
+            ends.append(model.fit(X, y).n_iter_)
+
+        threads = [threading.Thread(target=work, args=(2 + 9 * i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert blas_threads() == before
+    assert len(ends) == 4
+
+
+def test_a_fit_that_fails_leaves_the_blas_as_it_was(monkeypatch):
+    def fail(*args, **kwargs):
+        raise FloatingPointError
+
+    monkeypatch.setattr(scipy.optimize, "minimize", fail)
+    before = blas_threads()
+    with pytest.raises(FloatingPointError):
+        fit(pybackprop, "binary", *make_data("binary"))
+    assert blas_threads() == before
