@@ -25,7 +25,9 @@ def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
     # SciPy copies a gradient before it asks for the next one.
     parameters = np.empty_like(network.parameters)
     gradient = np.empty_like(network.parameters)
-    in_float64 = gradient if gradient.dtype == np.float64 else gradient.astype(float)
+    in_float64 = gradient
+    if gradient.dtype != np.float64:
+        in_float64 = np.empty_like(gradient, dtype=np.float64)
 
     def objective(theta):
         parameters[:] = theta
