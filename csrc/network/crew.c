@@ -6,7 +6,7 @@
 #define BATCHES_IN_TURN  ((size_t)8)
 #define LEAST_OF_A_TRIAL ((size_t)3)
 #define WARMING          ((size_t)2)
-#define MOST_PATIENCE    ((size_t)64)
+#define MOST_PATIENCE    ((size_t)128)
 /* Measurements scatter by some percent, and a thread that waits may slow what its caller does
  * between the batches: threads that hardly pay are not worth having. */
 #define CLEARLY_FASTER 0.95
@@ -27,7 +27,8 @@ static size_t another(const pb_crew *crew) {
 
 static void usual_turn_ends(pb_crew *crew, double time) {
     if (crew->usual_time > 0 && time > CLEARLY_SLOWER * crew->usual_time) {
-        crew->patience = 1; /* something has changed */
+        /* Something has changed, or has disturbed a turn. */
+        crew->patience = crew->patience > 8 ? crew->patience / 8 : 1;
     }
     crew->usual_time = crew->usual_time > 0 ? 0.5 * (crew->usual_time + time) : time;
     if (++crew->n_turns >= crew->patience) {
