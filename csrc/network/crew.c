@@ -15,7 +15,7 @@
 
 void pb_crew_form(pb_crew *crew, size_t n_most) {
     *crew = (pb_crew){
-        .n_most = n_most, .n_usual = n_most, .n_now = n_most, .patience = 4, .n_warming = WARMING};
+        .n_most = n_most, .n_usual = n_most, .n_now = n_most, .patience = 2, .n_warming = WARMING};
 }
 
 /* The number to try next: half and twice as many in turn. */
