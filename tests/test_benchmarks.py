@@ -139,6 +139,14 @@ def test_losses_that_disagree(losses):
         epochs.hold_against([1.0, 0.5], losses, "float64")
 
 
+def test_losses_are_compared_before_rounding_has_grown():
+    small = Workload("small", 1000, 4, (3,), batch=100)
+    large = Workload("large", 60_000, 4, (3,), batch=100)
+    assert epochs.checked_epochs(small, "float32") == epochs.CHECKED_EPOCHS
+    assert epochs.checked_epochs(large, "float64") == epochs.CHECKED_EPOCHS
+    assert epochs.checked_epochs(large, "float32") == 1
+
+
 def test_the_report_of_a_run(tiny_run):
     section = report.readme_section(tiny_run)
     assert "| tiny | float32 |" in section
