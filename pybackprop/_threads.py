@@ -111,7 +111,7 @@ class _Pool(threadpoolctl.LibController):
 threadpoolctl.register(_Pool)
 
 
-# ---- Threads of the BLAS that SciPy's L-BFGS calls ---------------------------------------
+# ---- Threads of the BLAS that SciPy's L-BFGS calls -----------------------------------
 
 
 class _OneBlasThread:
@@ -145,6 +145,6 @@ class _OneBlasThread:
                     self._limit.restore_original_limits()
 
 
-# Its vectors are long and its matrices 10 x 10: more threads would wait most of the time,
-# for milliseconds where they first have to wake up, and go on spinning after the fit.
+# Its vectors are long and its matrices 10 x 10: more threads would wait most of the
+# time, for milliseconds where they first have to wake up, and spin on after the fit.
 one_blas_thread = _OneBlasThread()
