@@ -71,7 +71,10 @@ def test_flags_of_the_user_change_no_bit(tmp_path):
     environment = {"PYTHONPATH": str(installed)}
     program = "import pybackprop; print(pybackprop.__file__)"
     module = subprocess.check_output(
-        [sys.executable, "-c", program], env={**os.environ, **environment}, text=True
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        cwd=tmp_path,  # Python would find the package of a checkout before this one
+        text=True,
     )
     assert Path(module).is_relative_to(installed)
     check("--threads", "2", **environment)
