@@ -144,7 +144,16 @@ class _OneBlasThread:
                 if self._n_inside == 0:
                     self._limit.restore_original_limits()
 
+    def forked(self):
+        """Start over in a child: whoever was inside, or had the lock, stayed behind."""
+        if self._n_inside > 0:
+            self._limit.restore_original_limits()
+        self._lock = threading.Lock()
+        self._n_inside = 0
+
 
 # Its vectors are long and its matrices 10 x 10: more threads would wait most of the
 # time, for milliseconds where they first have to wake up, and spin on after the fit.
 one_blas_thread = _OneBlasThread()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=one_blas_thread.forked)

@@ -325,3 +325,34 @@ thread.join()
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_trains_and_can_be_interrupted():
     assert in_a_process(FORK) == ["42", "42"]
+
+
+FORK_DURING_LBFGS = """
+import os, signal, threading
+from threadpoolctl import threadpool_info, threadpool_limits
+from pybackprop import MLPRegressor
+from pybackprop._threads import one_blas_thread
+def blas_threads():
+    return [p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"]
+def fit_for_ever():
+    with one_blas_thread(), one_blas_thread._lock:
+        inside.set()
+        threading.Event().wait()
+inside = threading.Event()
+threadpool_limits(3, user_api="blas")
+before = blas_threads()
+threading.Thread(target=fit_for_ever, daemon=True).start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)  # or it would hang
+    kept = blas_threads() == before
+    MLPRegressor(solver="lbfgs", max_iter=500).fit([[0.0], [1.0]], [0.0, 1.0])
+    os._exit(42 if kept and blas_threads() == before else 43)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_forked_during_a_fit_by_lbfgs_can_fit_too():
+    assert in_a_process(FORK_DURING_LBFGS) == ["42"]
