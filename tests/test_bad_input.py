@@ -6,9 +6,11 @@ and the estimator is left as it was, to the last bit.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -490,3 +492,17 @@ def test_divergence_after_good_epochs_restores_the_best_of_them():
     until.fit(inputs, y)
     for a, b in zip(model.coefs_, until.coefs_, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_source_folder_that_was_not_compiled_says_so(tmp_path):
+    package = tmp_path / "pybackprop"
+    package.mkdir()
+    for source in Path(pybackprop.__file__).parent.glob("*.py"):
+        shutil.copy(source, package)
+    result = subprocess.run(
+        [sys.executable, "-c", "import pybackprop"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "not been compiled" in result.stderr and str(package) in result.stderr
