@@ -10,8 +10,9 @@ if find_spec("pybackprop._core") is None:
         "where it is, run: python setup.py build_ext --inplace"
     )
 
-from pybackprop.estimators import MLPClassifier, MLPRegressor
+from pybackprop.classifier import MLPClassifier
 from pybackprop.network import Network, Trace
+from pybackprop.regressor import MLPRegressor
 
 try:
     __version__ = version("pybackprop")

@@ -313,7 +313,7 @@ RULES = {
     ],
     modules_form_no_circle: [
         ("pybackprop/_initialization.py", "from pybackprop.network import Network\n"),
-        ("pybackprop/network.py", "def f():\n    from pybackprop import estimators\n"),
+        ("pybackprop/network.py", "def f():\n    from pybackprop import regressor\n"),
     ],
     outsiders_use_public_names: [
         ("examples/99.py", "from pybackprop import _core\n"),
@@ -325,7 +325,7 @@ RULES = {
     only_targets_know_a_class_label: [
         ("pybackprop/network.py", "classes = np.unique(y)\n"),
         (
-            "pybackprop/estimators.py",
+            "pybackprop/classifier.py",
             "from sklearn.preprocessing import LabelBinarizer\n",
         ),
     ],

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 import pybackprop
-from pybackprop import estimators
+from pybackprop import classifier, regressor
 
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_the_examples_of_docstrings():
-    failed, attempted = doctest.testmod(estimators)
+@pytest.mark.parametrize("module", [classifier, regressor])
+def test_the_examples_of_docstrings(module):
+    failed, attempted = doctest.testmod(module)
     assert failed == 0
     assert attempted > 0
 
