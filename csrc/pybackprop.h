@@ -192,7 +192,8 @@ typedef struct pb_workspace pb_workspace;
 typedef enum pb_purpose {
     PB_FOR_PREDICTION, /* pb_predict, for any number of rows: max_rows only bounds the scratch */
     PB_FOR_OBJECTIVE,  /* pb_objective                                                         */
-    PB_FOR_TRAINING    /* pb_train_epoch                                                       */
+    PB_FOR_TRAINING,   /* pb_train_epoch                                                       */
+    PB_FOR_DROPOUT     /* pb_train_epoch with dropout                                          */
 } pb_purpose;
 
 /* Scratch for batches of up to `max_rows` rows, at least 1. Calls with this workspace use up to
@@ -246,6 +247,15 @@ typedef struct pb_hyperparameters {
     double epsilon;  /* adam */
 } pb_hyperparameters;
 
+/* Dropout: in training each input of layer l = 0 ... n_layers - 1 (the features first) is left out
+ * with probability rates[l], in [0, 1), and the others are multiplied by 1 / (1 - rates[l]). What
+ * is left out depends on the seed, the number of steps taken before the epoch, the layer, the row
+ * of the table and the unit, and on nothing else. */
+typedef struct pb_dropout {
+    const double *rates; /* n_layers of them; NULL: nothing is left out */
+    uint64_t seed;
+} pb_dropout;
+
 /* An update rule and its state; the caller owns `states`: n_states arrays in one block, each as
  * long as the parameters and in their data type, zero at the start. */
 typedef struct pb_optimizer {
@@ -254,6 +264,7 @@ typedef struct pb_optimizer {
     double learning_rate;
     int64_t n_steps; /* steps taken so far; pb_train_epoch counts on */
     void *states;
+    pb_dropout dropout;
 } pb_optimizer;
 
 /* One pass over the rows in batches of `batch_size` (the last may be smaller): for each batch

@@ -1,7 +1,7 @@
 # cython: language_level=3
 """The C header as Cython sees it: csrc/pybackprop.h, in its order."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef extern from "pybackprop.h" nogil:
@@ -106,6 +106,7 @@ cdef extern from "pybackprop.h" nogil:
         PB_FOR_PREDICTION
         PB_FOR_OBJECTIVE
         PB_FOR_TRAINING
+        PB_FOR_DROPOUT
 
     pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
                                size_t n_threads, pb_workspace **workspace)
@@ -139,12 +140,17 @@ cdef extern from "pybackprop.h" nogil:
         double beta_2
         double epsilon
 
+    ctypedef struct pb_dropout:
+        const double *rates
+        uint64_t seed
+
     ctypedef struct pb_optimizer:
         const char *name
         pb_hyperparameters hyperparameters
         double learning_rate
         int64_t n_steps
         void *states
+        pb_dropout dropout
 
     pb_status pb_train_epoch(const pb_network *network, void *parameters,
                              pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,

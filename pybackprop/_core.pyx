@@ -530,11 +530,17 @@ cdef class Training:
         self.c.hyperparameters = optimizer.hyperparameters
         self.c.states = cnp.PyArray_DATA(vector(states, network.type_number,
                                                 n_states * network.n_parameters))
+        rates = optimizer.dropout
+        if rates is not None:
+            self.c.dropout.rates = <const double *>cnp.PyArray_DATA(
+                vector(rates, cnp.NPY_FLOAT64, len(network.layer_sizes) - 1))
+            self.c.dropout.seed = optimizer.dropout_seed
         self.batch_size = batch_size
-        self.workspace = Workspace(network, batch_size, PB_FOR_TRAINING, n_threads)
+        self.workspace = Workspace(network, batch_size,
+                                   PB_FOR_TRAINING if rates is None else PB_FOR_DROPOUT, n_threads)
         self.pace = Pace()
         self.optimizer = optimizer
-        self.buffers = (parameters, states, name, X, y, weights)
+        self.buffers = (parameters, states, name, rates, X, y, weights)
 
     def epoch(self, order):
         """One pass over the rows in ``order``, or over all as they lie where that is None.

@@ -19,6 +19,10 @@ class Optimizer:
         A row of the core's list of schedules.
     learning_rate_init, power_t : float
         Read by the schedule.
+    dropout : ndarray of shape (n_layers,) or None
+        Share of the inputs of each layer that a step leaves out, features first.
+    dropout_seed : int
+        Of the masks.
     **hyperparameters
         ``momentum``, ``nesterov``, ``beta_1``, ``beta_2``, ``epsilon``.
 
@@ -40,12 +44,16 @@ class Optimizer:
         schedule,
         learning_rate_init,
         power_t,
+        dropout=None,
+        dropout_seed=0,
         **hyperparameters,
     ):
         self.name = name
         self.schedule = schedule
         self.learning_rate_init = float(learning_rate_init)
         self.power_t = float(power_t)
+        self.dropout = dropout
+        self.dropout_seed = dropout_seed
         self.hyperparameters = hyperparameters
         self.learning_rate = self.learning_rate_init
         self.n_steps = 0

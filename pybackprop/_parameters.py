@@ -51,6 +51,17 @@ def either(*rules):
     return Rule(words, lambda value: any(rule.holds(value) for rule in rules))
 
 
+def number_or_sequence(rule):
+    """A rule for one number, or a one-dimensional sequence of such numbers."""
+
+    def holds(value):
+        if isinstance(value, (list, tuple, np.ndarray)):
+            return all(rule.holds(item) for item in value)
+        return rule.holds(value)
+
+    return Rule(f"{rule.words} or a sequence of them", holds)
+
+
 def layer_sizes(value):
     """Hidden layer sizes as a list of ints; None where they are not ints >= 1."""
     if isinstance(value, Integral) and not isinstance(value, (bool, np.bool_)):
@@ -124,6 +135,8 @@ RULES = {
             and 0 != value <= _core.MAX_THREADS
         ),
     ),
+    "dropout": number_or_sequence(number(Real, 0, 1)),
+    "input_dropout": number(Real, 0, 1),
 }
 
 
@@ -134,8 +147,15 @@ def _rules_of(estimator_class):
     return {name: RULES[name] for name in names if name in RULES}
 
 
+# What a step by a mini-batch does and an objective that stays the same cannot do.
+_STEPWISE = ("dropout", "input_dropout")
+
+
 def check_parameters(estimator):
-    """Raise InvalidParameterError for the first parameter that breaks its rule."""
+    """Raise InvalidParameterError for the first parameter that breaks its rule.
+
+    Or a ValueError for two that exclude each other.
+    """
     for name, rule in _rules_of(type(estimator)).items():
         value = getattr(estimator, name)
         if not rule.holds(value):
@@ -143,3 +163,11 @@ def check_parameters(estimator):
                 f"The {name!r} parameter of {type(estimator).__name__} must be "
                 f"{rule.words}. Got {value!r} instead."
             )
+    if estimator.solver == "lbfgs":
+        for name in _STEPWISE:
+            value = getattr(estimator, name)
+            if np.any(value):
+                raise ValueError(
+                    f"{name}={value!r} excludes solver='lbfgs', whose objective has to "
+                    f"stay the same: choose one of {list(_core.optimizers())}."
+                )

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from pybackprop import _core
+from pybackprop._dropout import dropout_rates
 from pybackprop._optimizer import Optimizer
 from pybackprop._sample_weight import require_total_weight
 
@@ -35,7 +36,7 @@ def fit_stochastic(
         One epoch only, with the optimizer as the last call left it.
     n_threads : int
     """
-    optimizer = _optimizer(model, network, incremental)
+    optimizer = _optimizer(model, network, random_state, incremental)
     rows, validation = None, None
     if model.early_stopping:
         if incremental:
@@ -101,9 +102,12 @@ def _orders(n_samples, rows, shuffle, random_state):
             yield positions if shuffle else None
 
 
-def _optimizer(model, network, incremental):
+def _optimizer(model, network, random_state, incremental):
     if incremental and hasattr(model, "_optimizer"):
         return model._optimizer.copy()
+    dropout = dropout_rates(model, len(network.coefs))
+    # Without dropout nothing is drawn: scikit-learn's draws are the only ones then.
+    seed = 0 if dropout is None else random_state.randint(2**63 - 1, dtype=np.int64)
     return Optimizer(
         model.solver,
         len(network.parameters),
@@ -112,6 +116,8 @@ def _optimizer(model, network, incremental):
         schedule=model.learning_rate if model.solver == "sgd" else "constant",
         learning_rate_init=model.learning_rate_init,
         power_t=model.power_t,
+        dropout=dropout,
+        dropout_seed=int(seed),
         momentum=model.momentum,
         nesterov=bool(model.nesterovs_momentum),
         beta_1=model.beta_1,

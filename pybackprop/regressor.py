@@ -77,6 +77,15 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     n_jobs : int or None, default=None
         Most threads that a fit or a prediction may use; the result has the same bits
         whatever it is. None and -1 take what the environment grants, -2 one less.
+    dropout : float or sequence of float, default=0.0
+        Probability, in [0, 1), with which a training step leaves out each unit of the
+        hidden layers, the others being scaled up by 1 / (1 - dropout) (Srivastava et
+        al. 2014); a sequence has one a layer. What is left out is a function of the
+        seed, the step, the row and the unit (Philox, Salmon et al. 2011), so not of
+        the number of threads. Predictions leave out nothing. Not for 'lbfgs', whose
+        steps need one and the same objective. ``loss_`` is with dropout.
+    input_dropout : float, default=0.0
+        The same for the features.
 
     Attributes
     ----------
@@ -156,6 +165,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         n_iter_no_change=10,
         max_fun=15000,
         n_jobs=None,
+        dropout=0.0,
+        input_dropout=0.0,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -182,6 +193,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.n_jobs = n_jobs
+        self.dropout = dropout
+        self.input_dropout = input_dropout
 
     def fit(self, X, y, sample_weight=None):
         """Train the network.

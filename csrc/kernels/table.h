@@ -53,6 +53,13 @@ typedef struct pb_update {
     const double *constants;
 } pb_update;
 
+/* Where a mask of dropout is used, and how much of its inputs it leaves out. */
+typedef struct pb_mask {
+    uint64_t seed, epoch, layer;
+    size_t first_row; /* row of the whole table at which the rows' own table begins */
+    double rate;      /* in [0, 1) */
+} pb_mask;
+
 typedef void pb_map_kernel(const pb_plane *plane, const void *z, void *a);
 typedef void pb_vjp_kernel(const pb_plane *plane, const void *z, const void *a, void *vector);
 typedef void pb_loss_kernel(const pb_plane *plane, const void *y, const void *z, const void *a,
@@ -98,6 +105,12 @@ typedef struct pb_kernels {
      */
     void (*finish_gradient)(size_t n, const void *coefs, double alpha, double total_weight,
                             void *gradient);
+
+    /* dropout.h: kept is 1 / (1 - rate) or 0, also for the samples up to the next multiple of 16 */
+    void (*draw_mask)(const pb_mask *where, const pb_plane *plane, const int64_t *rows, size_t first,
+                      size_t n_rows, void *kept);
+    void (*apply_mask)(const pb_plane *plane, const void *x, const void *kept, void *out);
+    void (*mask_csr)(const pb_mask *where, const pb_csr_rows *x, void *values);
 
     /* reduce.h */
     /* a sum a sample; reads and writes whole vectors of samples */

@@ -62,6 +62,8 @@
 
 #include "kernels/updates.h"
 
+#include "kernels/dropout.h"
+
 const pb_kernels PB_VARIANT = {
     .item_size = sizeof(real),
     .lanes = VLEN,
@@ -126,6 +128,9 @@ const pb_kernels PB_VARIANT = {
     .panel_sums = panel_sums,
     .sum_of_squares = sum_of_squares,
     .all_finite = all_finite,
+    .draw_mask = draw_mask,
+    .apply_mask = apply_mask,
+    .mask_csr = mask_csr,
     .transpose = transpose,
     .gather = gather,
     .gather_targets = gather_targets,

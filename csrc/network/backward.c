@@ -70,6 +70,7 @@ static pb_status propagate_delta(const pb_pass *pass, pb_stripe stripe, size_t l
         network->kernels->vjp[network->activation](
             &before, pb_at(network, w->z[l - 1], stripe.first),
             pb_at(network, w->a[l - 1], stripe.first), delta_before);
+        pb_drop_out_delta(pass, stripe, l - 1, delta_before);
     }
     return status;
 }
@@ -127,7 +128,7 @@ pb_status pb_range_gradient(const pb_pass *pass, const pb_range *range, size_t b
         .m = range->n_rows,
         .n = fan_out,
         .k = n_rows,
-        .a = pb_at(network, w->a[l - 1], range->first_row * w->stride + place),
+        .a = pb_at(network, pb_inputs_above(pass, l - 1), range->first_row * w->stride + place),
         .a_row = (ptrdiff_t)w->stride,
         .a_column = 1,
         .b = delta,

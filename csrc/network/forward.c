@@ -161,7 +161,7 @@ static pb_status multiply_by_coefs(const pb_pass *pass, pb_stripe stripe, size_t
         .a = pb_at_const(network, pass->parameters, network->coefs[l - 1]),
         .a_row = 1, /* W_l^T */
         .a_column = (ptrdiff_t)fan_out,
-        .b = pb_at(network, w->a[l - 1], stripe.first),
+        .b = pb_at(network, pb_inputs_above(pass, l - 1), stripe.first),
         .b_row = w->stride,
         .b_panel = network->kernels->panel_columns,
         .c = pb_at(network, w->z[l], stripe.first),
@@ -194,6 +194,7 @@ pb_status pb_forward(const pb_pass *pass, pb_stripe stripe, size_t thread, pb_wa
         network->kernels->gather(&pass->batch->X, rows_of(w, stripe), w->first + stripe.first,
                                  stripe.n_samples, network->layer_sizes[0],
                                  pb_at(network, w->a[0], stripe.first), w->stride);
+        pb_drop_out(pass, stripe, 0);
     }
     for (size_t l = 1; l <= network->n_layers; l++) {
         /* Z_l = A_(l-1) W_l + b_l */
@@ -207,6 +208,9 @@ pb_status pb_forward(const pb_pass *pass, pb_stripe stripe, size_t thread, pb_wa
         activate_layer(pass, stripe, l);
         if (pass->trace != NULL) {
             pb_record(pass, stripe, l, w->a[l], pass->trace->a);
+        }
+        if (l < network->n_layers) {
+            pb_drop_out(pass, stripe, l);
         }
     }
     return PB_OK;

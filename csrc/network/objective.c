@@ -245,7 +245,7 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, vo
 pb_status pb_objective(const pb_network *network, const void *parameters, const pb_batch *batch,
                        pb_workspace *w, pb_pace *pace, double *objective, void *gradient,
                        const pb_trace *trace) {
-    const pb_pass pass = {network, parameters, batch, w, trace};
+    const pb_pass pass = {network, parameters, batch, w, trace, NULL};
     pb_scope scope;
     pb_scope_enter(&scope);
     const pb_status status = pb_sum_batch(&pass, pace, objective, gradient, NULL, NULL);

@@ -66,7 +66,7 @@ pb_status pb_predict(const pb_network *network, const void *parameters, const pb
                      void *out) {
     const pb_batch batch = {.X = *X, .n_rows = n_rows};
     prediction p = {
-        .pass = {network, parameters, &batch, workspace, NULL},
+        .pass = {network, parameters, &batch, workspace, NULL, NULL},
         .layer = (const void *const *)(what == PB_PREDICT_LOGITS ? workspace->z : workspace->a),
         .out = out,
     };
@@ -81,7 +81,7 @@ pb_status pb_trace_forward(const pb_network *network, const void *parameters, co
                            size_t n_rows, pb_workspace *workspace, pb_pace *pace,
                            const pb_trace *trace) {
     const pb_batch batch = {.X = *X, .n_rows = n_rows};
-    prediction p = {.pass = {network, parameters, &batch, workspace, trace}};
+    prediction p = {.pass = {network, parameters, &batch, workspace, trace, NULL}};
     pb_scope scope;
     pb_scope_enter(&scope);
     const pb_status status = predict(&p, pace);

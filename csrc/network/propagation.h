@@ -10,12 +10,20 @@
 #include "base/threads.h"
 #include "network/workspace.h"
 
+/* The masks of dropout in one epoch, for a batch that begins in row `first_row` of its table. */
+typedef struct pb_masks {
+    pb_dropout dropout;
+    uint64_t epoch;
+    size_t first_row;
+} pb_masks;
+
 typedef struct pb_pass {
     const pb_network *network;
     const void *parameters;
     const pb_batch *batch;
     pb_workspace *workspace;
     const pb_trace *trace; /* or NULL */
+    const pb_masks *masks; /* or NULL: no dropout */
 } pb_pass;
 
 /* Takes `count` rows of the batch from position `first` on: those of weight zero are left out. */
@@ -37,6 +45,24 @@ pb_status pb_backward(const pb_pass *pass, pb_stripe stripe, pb_watch *watch);
  * without alpha and 1/S. */
 pb_status pb_range_gradient(const pb_pass *pass, const pb_range *range, size_t block,
                             pb_watch *watch, void *gradient);
+
+/* ---- dropout.c ----------------------------------------------------------------------------- */
+
+/* What layer l + 1 reads: A_l, or what dropout has left of it. */
+void *pb_inputs_above(const pb_pass *pass, size_t l);
+
+/* Draws the masks of a stripe for A_l, and leaves out of it what they say. */
+void pb_drop_out(const pb_pass *pass, pb_stripe stripe, size_t l);
+
+/* The same masks on Delta_l: nothing comes back through what was left out. */
+void pb_drop_out_delta(const pb_pass *pass, pb_stripe stripe, size_t l, void *delta);
+
+/* The values of a sparse table without those that dropout leaves out of the rows: the caller
+ * frees them with pb_aligned_free. NULL where the table can be read as it is. */
+pb_status pb_masked_table(const pb_network *network, const pb_masks *masks, const pb_batch *rows,
+                          void **values);
+
+/* -------------------------------------------------------------------------------------------- */
 
 /* C = A B, asking `watch` from time to time. */
 pb_status pb_watched_product(const pb_network *network, const pb_product *product, pb_watch *watch);

@@ -166,8 +166,10 @@ double pb_work_of_a_sample(const pb_network *network) {
 /* Multiply-adds for which one more thread may pay: a few microseconds of them where batch follows
  * batch, threads are awake and the crew learns what pays; more where they first have to wake up. */
 size_t pb_threads_for(const pb_workspace *w, double work) {
-    static const double of_float64[] = {
-        [PB_FOR_PREDICTION] = 1 << 21, [PB_FOR_OBJECTIVE] = 1 << 19, [PB_FOR_TRAINING] = 1 << 16};
+    static const double of_float64[] = {[PB_FOR_PREDICTION] = 1 << 21,
+                                        [PB_FOR_OBJECTIVE] = 1 << 19,
+                                        [PB_FOR_TRAINING] = 1 << 16,
+                                        [PB_FOR_DROPOUT] = 1 << 16};
     const double grain = of_float64[w->purpose] * (w->network->dtype == PB_FLOAT32 ? 2 : 1);
     const double n = work / grain;
     return n >= (double)w->crew.n_now ? w->crew.n_now : n > 1 ? (size_t)n : 1;
@@ -221,6 +223,19 @@ static void lay_out_backward(arena *from, const pb_network *network, pb_workspac
     }
 }
 
+static void lay_out_dropout(arena *from, const pb_network *network, pb_workspace *w) {
+    w->kept = take(from, network->n_layers, sizeof(void *));
+    w->inputs = take(from, network->n_layers, sizeof(void *));
+    for (size_t l = 0; l < network->n_layers; l++) {
+        void *kept = take_reals(from, network, network->layer_sizes[l], w->stride);
+        void *inputs = take_reals(from, network, network->layer_sizes[l], w->stride);
+        if (from->base != NULL) {
+            w->kept[l] = kept;
+            w->inputs[l] = inputs;
+        }
+    }
+}
+
 static void lay_out(arena *from, const pb_network *network, pb_workspace *w) {
     w->block_rows = take(from, w->capacity / PB_BLOCK_ROWS + 1, sizeof(size_t));
     w->rows_space = take(from, w->capacity, sizeof(int64_t));
@@ -233,6 +248,9 @@ static void lay_out(arena *from, const pb_network *network, pb_workspace *w) {
     }
     if (w->purpose >= PB_FOR_TRAINING) {
         w->gradient = take_reals(from, network, network->n_parameters, 1);
+    }
+    if (w->purpose >= PB_FOR_DROPOUT) {
+        lay_out_dropout(from, network, w);
     }
     w->thread_scratch = take_reals(from, network, w->n_threads, w->thread_scratch_stride);
 }

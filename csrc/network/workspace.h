@@ -60,6 +60,9 @@ struct pb_workspace {
      * activation. */
     size_t stride;
     void **z, **a;
+    /* With dropout, of layer l = 0 ... n_layers - 1: which inputs are kept, and what layer l + 1
+     * reads. */
+    void **kept, **inputs;
     void *y;
     void *delta[2]; /* Delta_l is in delta[l % 2], as wide as the widest layer */
     void *values;   /* losses of each output */

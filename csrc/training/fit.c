@@ -1,4 +1,5 @@
 /* One epoch: batch after batch forward, backward, step; asks before it goes on. */
+#include "base/memory.h"
 #include "base/pace.h"
 #include "network/propagation.h"
 #include "training/optimizer.h"
@@ -64,8 +65,8 @@ static pb_batch slice(const pb_network *network, const pb_batch *rows, size_t fi
 }
 
 static pb_status train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
-                             const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
-                             pb_pace *pace, double *loss) {
+                             pb_masks *masks, const pb_batch *rows, size_t batch_size,
+                             pb_workspace *workspace, pb_pace *pace, double *loss) {
     pb_optimizer_rule rule;
     const pb_status found = pb_find_optimizer(optimizer->name, &rule);
     if (found != PB_OK) {
@@ -83,7 +84,11 @@ static pb_status train_epoch(const pb_network *network, void *parameters, pb_opt
         if (!has_weight(&batch)) {
             continue;
         }
-        const pb_pass pass = {network, parameters, &batch, workspace, NULL};
+        if (masks != NULL) {
+            /* In table order a batch is a table of its own. */
+            masks->first_row = rows->order == NULL ? first : 0;
+        }
+        const pb_pass pass = {network, parameters, &batch, workspace, NULL, masks};
         pb_update_constants(rule, &optimizer->hyperparameters, optimizer->learning_rate,
                             optimizer->n_steps + 1, next.constants);
         double objective = 0;
@@ -105,13 +110,42 @@ static pb_status train_epoch(const pb_network *network, void *parameters, pb_opt
     return PB_OK;
 }
 
+/* An epoch with dropout: with the masks of its own, and for a sparse table with values to match. */
+static pb_status train_masked_epoch(const pb_network *network, void *parameters,
+                                    pb_optimizer *optimizer, const pb_batch *rows,
+                                    size_t batch_size, pb_workspace *workspace, pb_pace *pace,
+                                    double *loss) {
+    pb_masks masks = {optimizer->dropout, (uint64_t)optimizer->n_steps, 0};
+    pb_batch masked = *rows;
+    void *values = NULL;
+    if (workspace->purpose < PB_FOR_DROPOUT) {
+        return PB_BAD_ARGUMENT;
+    }
+    for (size_t l = 0; l < network->n_layers; l++) {
+        if (!(optimizer->dropout.rates[l] >= 0 && optimizer->dropout.rates[l] < 1)) {
+            return PB_BAD_ARGUMENT;
+        }
+    }
+    pb_status status = pb_masked_table(network, &masks, rows, &values);
+    if (status == PB_OK) {
+        masked.X.values = values == NULL ? rows->X.values : values;
+        status = train_epoch(network, parameters, optimizer, &masks, &masked, batch_size, workspace,
+                             pace, loss);
+    }
+    pb_aligned_free(values);
+    return status;
+}
+
 pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                          const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
                          pb_pace *pace, double *loss) {
     pb_scope scope;
     pb_scope_enter(&scope);
-    const pb_status status =
-        train_epoch(network, parameters, optimizer, rows, batch_size, workspace, pace, loss);
+    const pb_status status = optimizer->dropout.rates != NULL
+                                 ? train_masked_epoch(network, parameters, optimizer, rows,
+                                                      batch_size, workspace, pace, loss)
+                                 : train_epoch(network, parameters, optimizer, NULL, rows,
+                                               batch_size, workspace, pace, loss);
     pb_scope_leave(&scope);
     return status;
 }

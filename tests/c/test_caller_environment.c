@@ -178,7 +178,8 @@ static void compute_network(work *w, const char *output, const char *loss, size_
     pb_optimizer_info rule;
     for (size_t i = 0; pb_optimizer_at(i, &rule) == PB_OK; i++) {
         void *theta = result(w, rule.name, n);
-        pb_optimizer optimizer = {rule.name, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 41, w->states};
+        pb_optimizer optimizer = {rule.name, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 41, w->states,
+                                  {NULL, 0}};
         memcpy(theta, w->theta, n * item_size(w->dtype));
         memset(w->states, 0, 2 * n * item_size(w->dtype));
         note(w, pb_train_epoch(network, theta, &optimizer, &batch, BATCH, scratch, NULL,

@@ -29,7 +29,7 @@ static void start(run *r, pb_dtype dtype, const pb_kernels *kernels, const char 
     r->network->kernels = kernels; /* whatever this process chose */
     CHECK_SAME(pb_workspace_new(r->network, BATCH, PB_FOR_TRAINING, 1, &r->workspace), PB_OK, "%s",
                rule);
-    r->optimizer = (pb_optimizer){rule, *h, 0.01, 0, r->states};
+    r->optimizer = (pb_optimizer){rule, *h, 0.01, 0, r->states, {NULL, 0}};
     draw_state = 5; /* the same parameters each time */
     fill(dtype, r->parameters, N_PARAMETERS, 0.25);
 }
@@ -161,7 +161,8 @@ static void test_bias_correction(void) {
         double x = 1, target = 0, w[2] = {0.5, 0}, states[4] = {0}, loss = 0; /* g = 0.5 for both */
         const pb_batch rows = {
             {&x, 1, 1, NULL, NULL}, {&target, PB_TARGET_REAL, 1, 1}, NULL, NULL, 1};
-        pb_optimizer adam_at = {"adam", {0, 0, 0.9, 0.999, 1e-8}, 0.001, times[i] - 1, states};
+        pb_optimizer adam_at = {"adam",   {0, 0, 0.9, 0.999, 1e-8}, 0.001, times[i] - 1, states,
+                                {NULL, 0}};
         pb_network *network = NULL;
         pb_workspace *workspace = NULL;
         CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "line");

@@ -18,7 +18,7 @@ static pb_dtype dtype_now;
 
 static void start(run *r, const char *rule) {
     memset(r, 0, sizeof *r); /* zero states are all-zero bits */
-    r->optimizer = (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 0, r->states};
+    r->optimizer = (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 0, r->states, {NULL, 0}};
     draw_state = 5; /* the same parameters each time */
     fill(dtype_now, r->parameters, N_PARAMETERS, 0.25);
 }

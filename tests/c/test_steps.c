@@ -42,7 +42,7 @@ static void start(run *r, const char *rule) {
     memset(r->states, 0, 2 * N_PARAMETERS * item_size(dtype_now));
     draw_state = 5; /* the same parameters each time */
     fill(dtype_now, r->parameters, N_PARAMETERS, 0.125);
-    r->optimizer = (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 0, r->states};
+    r->optimizer = (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 0, r->states, {NULL, 0}};
 }
 
 static void finish(run *r) {

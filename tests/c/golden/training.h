@@ -7,23 +7,28 @@
 static const struct {
     const char *name;
     pb_hyperparameters h;
+    double dropout[3]; /* of the inputs of each layer */
 } settings[] = {
-    {"usual", {0.9, 1, 0.9, 0.999, 1e-8}},
-    {"heavy", {0.75, 0, 0.5, 0.875, 1e-3}},
-    {"plain", {0, 0, 0, 0.5, 1e-3}},
+    {"usual", {0.9, 1, 0.9, 0.999, 1e-8}, {0}},
+    {"heavy", {0.75, 0, 0.5, 0.875, 1e-3}, {0}},
+    {"plain", {0, 0, 0, 0.5, 1e-3}, {0}},
+    {"dropout", {0.9, 1, 0.9, 0.999, 1e-8}, {0.25, 0.5, 0.125}},
 };
 
 /* Two epochs, so that the second goes on from states and a count of its own. */
-static void hash_training(const problem *p, const char *rule, size_t n_states,
-                          const pb_hyperparameters *h, size_t batch_size, layout l, sha256 *s) {
+static void hash_training(const problem *p, const char *rule, size_t n_states, size_t setting,
+                          size_t batch_size, layout l, sha256 *s) {
+    const pb_hyperparameters *h = &settings[setting].h;
+    const double *dropout = settings[setting].dropout[0] > 0 ? settings[setting].dropout : NULL;
     input in = input_of(p, l);
     void *theta = reals(p->dtype, p->n_parameters);
     void *states = reals(p->dtype, n_states * p->n_parameters);
     pb_workspace *w = NULL;
-    pb_optimizer optimizer = {rule, *h, 0.03125, 0, states};
+    pb_optimizer optimizer = {rule, *h, 0.03125, 0, states, {dropout, UINT64_C(0x123456789abcdef)}};
     memcpy(theta, p->theta, p->n_parameters * item_size(p->dtype));
     memset(states, 0, n_states * p->n_parameters * item_size(p->dtype));
-    require(pb_workspace_new(p->network, batch_size, PB_FOR_TRAINING, p->n_threads, &w), rule);
+    const pb_purpose purpose = dropout == NULL ? PB_FOR_TRAINING : PB_FOR_DROPOUT;
+    require(pb_workspace_new(p->network, batch_size, purpose, p->n_threads, &w), rule);
     sha256_start(s);
     for (int epoch = 0; epoch < 2; epoch++) {
         double loss = 0;
@@ -65,13 +70,17 @@ static void training_lines(const pb_optimizer_info *rule, pb_dtype dtype, size_t
             sha256 s, other;
             snprintf(line, sizeof line, "train/%s/%s/batch-%zu", rule->name, settings[i].name,
                      cases[k].batch_size);
-            hash_training(&p, rule->name, rule->n_states < 1 ? 1 : (size_t)rule->n_states,
-                          &settings[i].h, cases[k].batch_size, ROWS, &s);
+            hash_training(&p, rule->name, rule->n_states < 1 ? 1 : (size_t)rule->n_states, i,
+                          cases[k].batch_size, ROWS, &s);
             for (size_t l = 1 + (i + k) % 3; l < COUNT(layouts); l += 3) {
                 char hex[SHA256_HEX], other_hex[SHA256_HEX];
                 sha256 copy = s;
-                hash_training(&p, rule->name, rule->n_states < 1 ? 1 : (size_t)rule->n_states,
-                              &settings[i].h, cases[k].batch_size, layouts[l], &other);
+                if (settings[i].dropout[0] > 0 &&
+                    (layouts[l] == GATHERED || layouts[l] == SPARSE_GATHERED)) {
+                    continue; /* other rows of a table, so other masks */
+                }
+                hash_training(&p, rule->name, rule->n_states < 1 ? 1 : (size_t)rule->n_states, i,
+                              cases[k].batch_size, layouts[l], &other);
                 sha256_finish(&copy, hex);
                 sha256_finish(&other, other_hex);
                 if (strcmp(hex, other_hex) != 0) {
