@@ -88,6 +88,11 @@ PARAMETERS = {
     "epsilon": ([r"\b0"], [0, -1e-8, *NOT_A_NUMBER]),
     "n_iter_no_change": ([r"\b1\b", "inf"], [0, -1, 2.5, "3", None, np.nan, -np.inf]),
     "loss": (["squared_error", "poisson"], ["log_loss", *NOT_A_NAME]),
+    "dropout": (
+        [r"\b0", r"\b1", "sequence"],
+        [-0.1, 1, "0.1", None, np.nan, [0.5, 1], (-0.1,), [None], [[0.5]]],
+    ),
+    "input_dropout": ([r"\b0", r"\b1"], [-0.1, 1, 1.5, *NOT_A_NUMBER]),
 }
 BAD_PARAMETERS = [
     pytest.param(name, parameter, value, id=f"{name}-{parameter}-{value!r:.30}")
