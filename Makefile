@@ -18,7 +18,7 @@ GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check-c check-bits-arm check-bits-ofast golden-bits sanitize \
-    sanitize-threads lint format sdist wheel check-all clean \
+    sanitize-threads lint format features sdist wheel check-all clean \
     benchmark benchmark-full benchmark-sweep benchmark-report
 
 help: ## Print this list
@@ -140,6 +140,9 @@ format: $(VENV)/tools ## Rewrite Python and C files in the project's layout
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c benchmarks/peak.c
+
+features: ## Put the features that tests show into README.md
+	$(PYTHON) tests/feature_table.py README.md
 
 sdist: $(VENV)/tools ## Make the source distribution in dist/
 	$(BIN)/pyproject-build --sdist

@@ -5,6 +5,7 @@ import inspect
 import re
 from pathlib import Path
 
+import feature_table
 import pytest
 
 import pybackprop
@@ -43,3 +44,19 @@ def test_every_parameter_is_documented(name):
         assert re.search(rf"^(\w+, )?{parameter}\b.* : ", documented, re.MULTILINE), (
             parameter
         )
+
+
+def test_the_table_of_features_is_that_of_the_tests():
+    if not README.exists():
+        pytest.skip("needs the source tree")
+    text = README.read_text("utf-8")
+    assert feature_table.replaced(text) == text, "run: make features"
+
+
+def test_every_feature_is_named_once_and_written_as_python():
+    rows = [row for _, row in feature_table.features()]
+    assert len(rows) > 0
+    assert len({row["name"] for row in rows}) == len(rows)
+    for row in rows:
+        compile(row["use"], row["name"], "exec")
+        assert re.fullmatch(r"(#\d+(, )?)*", row.get("requested", ""))

@@ -1,0 +1,70 @@
+"""The README's table of features, made of the tests that show them.
+
+    python feature_table.py             prints the table
+    python feature_table.py README.md   puts it into the file, between its two marks
+
+A row is a test with the marker ``feature(name, use, requested=None)``: what it is
+called, how it is written, and the issue of scikit-learn in which it was asked for.
+Rows stand in the order of the files and of the tests in them.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+START, END = "<!-- features -->\n", "<!-- end of features -->\n"
+ISSUES = "https://github.com/scikit-learn/scikit-learn/issues/"
+
+
+def features():
+    """Pairs of a test's file and what its marker says, in order."""
+    for path in sorted(TESTS.glob("test_*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        for function in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
+            for decorator in function.decorator_list:
+                if (
+                    isinstance(decorator, ast.Call)
+                    and ast.unparse(decorator.func) == "pytest.mark.feature"
+                ):
+                    yield path, _arguments(decorator)
+
+
+def _arguments(call):
+    names = ("name", "use", "requested")
+    values = dict(zip(names, map(ast.literal_eval, call.args), strict=False))
+    values |= {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+    return values
+
+
+def _link(requested):
+    issues = [number.strip() for number in (requested or "").split(",")]
+    return ", ".join(f"[{n}]({ISSUES}{n.removeprefix('#')})" for n in issues if n)
+
+
+def table():
+    """The table in Markdown."""
+    lines = [
+        "| feature | written | asked for in | shown by |",
+        "| --- | --- | --- | --- |",
+    ]
+    for path, row in features():
+        shown = f"[{path.stem.removeprefix('test_')}](tests/{path.name})"
+        use = row["use"].replace("|", "\\|")
+        asked = _link(row.get("requested"))
+        lines.append(f"| {row['name']} | `{use}` | {asked} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+def replaced(text):
+    """The text with the table between its marks."""
+    before, rest = text.split(START)
+    return before + START + table() + END + rest.split(END)[1]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        print(table(), end="")
+    else:
+        readme = Path(sys.argv[1])
+        readme.write_text(replaced(readme.read_text("utf-8")), "utf-8")
