@@ -78,11 +78,11 @@ COMMON = {
     "n_iter_no_change": 10,
     "max_fun": 15000,
 }
-OURS = {"n_jobs": None, "dropout": 0.0, "input_dropout": 0.0}  # after all of theirs
+OURS = {
     "n_jobs": None,
     "dropout": 0.0,
     "input_dropout": 0.0,
-}  # and scikit-learn's come first
+}  # after all of theirs
 SIGNATURES = {
     "MLPClassifier": {"hidden_layer_sizes": (100,)} | COMMON | OURS,
     "MLPRegressor": (
