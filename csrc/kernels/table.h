@@ -107,8 +107,8 @@ typedef struct pb_kernels {
                             void *gradient);
 
     /* dropout.h: kept is 1 / (1 - rate) or 0, also for the samples up to the next multiple of 16 */
-    void (*draw_mask)(const pb_mask *where, const pb_plane *plane, const int64_t *rows, size_t first,
-                      size_t n_rows, void *kept);
+    void (*draw_mask)(const pb_mask *where, const pb_plane *plane, const int64_t *rows,
+                      size_t first, size_t n_rows, void *kept);
     void (*apply_mask)(const pb_plane *plane, const void *x, const void *kept, void *out);
     void (*mask_csr)(const pb_mask *where, const pb_csr_rows *x, void *values);
 
