@@ -57,11 +57,16 @@ typedef enum pb_dtype { PB_FLOAT32 = 0, PB_FLOAT64 = 1 } pb_dtype;
 
 typedef struct pb_activation_info {
     const char *name;
-    int hidden;         /* may stand in a hidden layer                                    */
-    int output;         /* may stand at the output                                        */
-    int rowwise;        /* one value depends on its whole row: no elementwise derivative  */
-    int has_log;        /* pb_log_activate knows it                                       */
+    int hidden;       /* may stand in a hidden layer                                    */
+    int output;       /* may stand at the output                                        */
+    int rowwise;      /* one value depends on its whole row: no elementwise derivative  */
+    int has_log;      /* pb_log_activate knows it                                       */
+    double range_low; /* the values that it takes lie between these two                 */
+    int low_attained; /* and whether that end is one of them                            */
+    double range_high;
+    int high_attained;
     double init_factor; /* initial weights are uniform in +-sqrt(factor / (fan in + fan out)) */
+    int init_by_fan_in; /* in +-sqrt(factor / fan in) instead                             */
 } pb_activation_info;
 
 typedef struct pb_loss_info {
@@ -71,7 +76,15 @@ typedef struct pb_loss_info {
     const char *target_domain;    /* in words, for messages                               */
     double target_low;            /* smallest target allowed                              */
     double target_high;           /* largest                                              */
+    int target_low_belongs;       /* whether target_low itself is allowed                 */
     int rows_sum_to_one;          /* the targets of a row must sum to one                 */
+    const char *parameter;        /* what users call it; NULL: the loss has none          */
+    double parameter_low;         /* its range                                            */
+    double parameter_high;
+    int parameter_ends_belong;
+    double prediction_low; /* where y_pred must stay                               */
+    double prediction_high;
+    int prediction_ends_belong;
 } pb_loss_info;
 
 typedef struct pb_optimizer_info {
@@ -79,11 +92,16 @@ typedef struct pb_optimizer_info {
     int n_states; /* state arrays, each as long as the parameters */
 } pb_optimizer_info;
 
+typedef struct pb_schedule_info {
+    const char *name;
+    int only_sgd; /* acts on sgd alone, as scikit-learn's schedules do */
+} pb_schedule_info;
+
 /* Row `index` of a list; PB_BAD_ARGUMENT past its end, which is how a caller finds the end. */
 pb_status pb_activation_at(size_t index, pb_activation_info *info);
 pb_status pb_loss_at(size_t index, pb_loss_info *info);
 pb_status pb_optimizer_at(size_t index, pb_optimizer_info *info);
-pb_status pb_schedule_at(size_t index, const char **name);
+pb_status pb_schedule_at(size_t index, pb_schedule_info *info);
 
 /* Name of instruction set `index`, best last, and whether this machine can run it. */
 pb_status pb_isa_at(size_t index, const char **name, int *runnable);
@@ -99,14 +117,27 @@ const char *pb_compiler(void);
 
 typedef struct pb_network pb_network;
 
+/* A loss of the caller's own: for n_rows samples, l (n_rows) and dl/dy_pred (n_rows, n_outputs)
+ * from y and y_pred (n_rows, n_outputs), row-major and, but for l, of the network's data type. A
+ * sample's loss may depend on its own row alone. It is called from the thread that asked for the
+ * objective, for some rows at a time. Another return value than 0 stops the work with
+ * PB_INTERRUPTED. */
+typedef int pb_loss_function(void *context, size_t n_rows, const void *y, const void *y_pred,
+                             double *values, void *slopes);
+
 typedef struct pb_network_spec {
     pb_dtype dtype;
-    size_t n_layers;           /* weight layers, at least 1                               */
-    const size_t *layer_sizes; /* n_layers + 1 of them, features first, each at least 1   */
-    const char *activation;    /* of the hidden layers; checked even when there is none   */
+    size_t n_layers;                /* weight layers, at least 1                               */
+    const size_t *layer_sizes;      /* n_layers + 1 of them, features first, each at least 1   */
+    const char *const *activations; /* of the n_layers - 1 hidden layers                  */
     const char *output_activation;
     const char *loss;
-    double alpha; /* L2 strength on coefficients, finite and >= 0 */
+    const double *alphas;  /* penalty on each layer's coefficients, n_layers of them, finite and
+                              >= 0; NULL: none                                             */
+    double l1_ratio;       /* in [0, 1]: the share of the penalty that is ||W||_1          */
+    double loss_parameter; /* in its range, rounded to dtype; unread without   */
+    pb_loss_function *loss_function; /* or NULL. Takes the place of `loss`, then unread  */
+    void *loss_context;              /* for loss_function                                */
 } pb_network_spec;
 
 pb_status pb_network_new(const pb_network_spec *spec, pb_network **network);
@@ -198,7 +229,7 @@ typedef enum pb_purpose {
 
 /* Scratch for batches of up to `max_rows` rows, at least 1. Calls with this workspace use up to
  * `n_threads` threads, 1 to PB_MAX_THREADS, the caller's among them: fewer where more would not
- * pay. The number changes no bit of any result. */
+ * pay, and one for an objective with a loss_function. The number changes no bit of any result. */
 pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
                            size_t n_threads, pb_workspace **workspace);
 void pb_workspace_free(pb_workspace *workspace);
@@ -229,7 +260,10 @@ pb_status pb_trace_forward(const pb_network *network, const void *parameters, co
 
 /* The objective and its gradient:
  *
- *     F = (1/S) sum_n s_n l_n + (alpha / 2S) sum_l ||W_l||^2,   S = sum_n s_n.
+ *     F = (1/S) sum_n s_n l_n + P / S,   S = sum_n s_n,
+ *     P = sum_l alpha_l (l1_ratio ||W_l||_1 + (1 - l1_ratio) / 2 ||W_l||^2).
+ *
+ * The subgradient of |w| at 0 is 0.
  *
  * `gradient` (as long as the parameters) and `trace` may be NULL. S = 0 is PB_BAD_ARGUMENT. */
 pb_status pb_objective(const pb_network *network, const void *parameters, const pb_batch *batch,
@@ -238,18 +272,44 @@ pb_status pb_objective(const pb_network *network, const void *parameters, const 
 
 /* ---- Training ------------------------------------------------------------------------------ */
 
+/* The learning rate over time. */
+typedef struct pb_schedule {
+    const char *name;
+    double learning_rate_init;
+    double power_t;       /* invscaling                                               */
+    double horizon;       /* epochs to the end of cosine, linear and one_cycle        */
+    double decay_rate;    /* step, exponential                                        */
+    double decay_steps;   /* epochs; step, exponential                                */
+    double warmup_epochs; /* the first epochs, in which any rate rises linearly; or 0 */
+} pb_schedule;
+
+/* The rate of a step that begins after `epoch` epochs (its fraction counts the batches of the
+ * present one) and takes `length` of an epoch. *learning_rate is the present rate, which the
+ * schedule modulates: its initial value, but for those that change it between epochs. A warm-up
+ * ends with the last step of its epochs. */
+pb_status pb_schedule_rate(const pb_schedule *schedule, double epoch, double length,
+                           double *learning_rate);
+
+/* The present rate after `n_samples` samples. */
+pb_status pb_schedule_after_epoch(const pb_schedule *schedule, int64_t n_samples,
+                                  double *learning_rate);
+
+/* The present rate to go on with once progress has stalled; 0: the schedule says stop. */
+pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate);
+
 /* Hyperparameters of the update rules; each rule reads those that concern it. */
 typedef struct pb_hyperparameters {
-    double momentum; /* sgd  */
-    int nesterov;    /* sgd  */
-    double beta_1;   /* adam */
-    double beta_2;   /* adam */
-    double epsilon;  /* adam */
+    double momentum;     /* sgd                                      */
+    int nesterov;        /* sgd                                      */
+    double beta_1;       /* adam, adamw, nadam                       */
+    double beta_2;       /* all but sgd                              */
+    double epsilon;      /* all but sgd                              */
+    double weight_decay; /* adamw: of coefficients, never intercepts */
 } pb_hyperparameters;
 
 /* Dropout: in training each input of layer l = 0 ... n_layers - 1 (the features first) is left out
  * with probability rates[l], in [0, 1), and the others are multiplied by 1 / (1 - rates[l]). What
- * is left out depends on the seed, the number of steps taken before the epoch, the layer, the row
+ * is left out depends on the seed, the number of epochs done, the layer, the row
  * of the table and the unit, and on nothing else. */
 typedef struct pb_dropout {
     const double *rates; /* n_layers of them; NULL: nothing is left out */
@@ -257,7 +317,8 @@ typedef struct pb_dropout {
 } pb_dropout;
 
 /* An update rule and its state; the caller owns `states`: n_states arrays in one block, each as
- * long as the parameters and in their data type, zero at the start. */
+ * long as the parameters and in their data type, zero at the start. What comes after them may be
+ * left zero. */
 typedef struct pb_optimizer {
     const char *name;
     pb_hyperparameters hyperparameters;
@@ -265,29 +326,28 @@ typedef struct pb_optimizer {
     int64_t n_steps; /* steps taken so far; pb_train_epoch counts on */
     void *states;
     pb_dropout dropout;
+    const pb_schedule *schedule; /* NULL: the learning rate of every step is as above       */
+    int64_t n_epochs;            /* complete epochs so far; pb_train_epoch counts on         */
+    const double *layer_rates;   /* factors of the rate, one a weight layer; NULL: all are 1 */
+    double global_clipnorm;      /* a longer gradient is scaled down to this norm; 0: none   */
+    double max_norm;             /* so are each unit's incoming weights after a step; 0: none */
 } pb_optimizer;
 
+/* What an epoch was: means of the batches, weighted by their numbers of rows. */
+typedef struct pb_epoch {
+    double loss;          /* the batches' objectives, penalty included                        */
+    double penalty;       /* the term P / S of them                                           */
+    double gradient_norm; /* of the last batch's gradient of the objective, before it is clipped */
+} pb_epoch;
+
 /* One pass over the rows in batches of `batch_size` (the last may be smaller): for each batch
- * forward, backward, one step of the optimizer. `loss` is the mean of the batches' objectives,
- * weighted by their numbers of rows. A batch whose weights are all zero has no objective: it is
- * passed over and does not count. After PB_INTERRUPTED the parameters and the optimizer are those
- * of the last complete step. */
+ * forward, backward, one step of the optimizer. A batch whose weights are all zero has no
+ * objective: it is passed over and does not count, though it takes its time in a schedule. At a
+ * learning rate of 0 there is no step: parameters, states and count stay as they are. After
+ * PB_INTERRUPTED the parameters and the optimizer are those of the last complete step. */
 pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                          const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
-                         pb_pace *pace, double *loss);
-
-/* The learning rate of a schedule after `n_samples` samples, from its initial value. */
-typedef struct pb_schedule {
-    const char *name;
-    double learning_rate_init;
-    double power_t; /* invscaling */
-} pb_schedule;
-
-pb_status pb_schedule_after_epoch(const pb_schedule *schedule, int64_t n_samples,
-                                  double *learning_rate);
-
-/* The learning rate to go on with once progress has stalled; 0: the schedule says stop. */
-pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate);
+                         pb_pace *pace, pb_epoch *epoch);
 
 /* ---- Single functions ---------------------------------------------------------------------- */
 

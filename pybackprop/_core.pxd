@@ -22,7 +22,12 @@ cdef extern from "pybackprop.h" nogil:
         int output
         int rowwise
         int has_log
+        double range_low
+        int low_attained
+        double range_high
+        int high_attained
         double init_factor
+        int init_by_fan_in
 
     ctypedef struct pb_loss_info:
         const char *name
@@ -31,16 +36,28 @@ cdef extern from "pybackprop.h" nogil:
         const char *target_domain
         double target_low
         double target_high
+        int target_low_belongs
         int rows_sum_to_one
+        const char *parameter
+        double parameter_low
+        double parameter_high
+        int parameter_ends_belong
+        double prediction_low
+        double prediction_high
+        int prediction_ends_belong
 
     ctypedef struct pb_optimizer_info:
         const char *name
         int n_states
 
+    ctypedef struct pb_schedule_info:
+        const char *name
+        int only_sgd
+
     pb_status pb_activation_at(size_t index, pb_activation_info *info)
     pb_status pb_loss_at(size_t index, pb_loss_info *info)
     pb_status pb_optimizer_at(size_t index, pb_optimizer_info *info)
-    pb_status pb_schedule_at(size_t index, const char **name)
+    pb_status pb_schedule_at(size_t index, pb_schedule_info *info)
     pb_status pb_isa_at(size_t index, const char **name, int *runnable)
     pb_status pb_isa_chosen(const char **name)
     const char *pb_compiler()
@@ -48,14 +65,21 @@ cdef extern from "pybackprop.h" nogil:
     ctypedef struct pb_network:
         pass
 
+    ctypedef int pb_loss_function(void *context, size_t n_rows, const void *y,
+                                  const void *y_pred, double *values, void *slopes) noexcept
+
     ctypedef struct pb_network_spec:
         pb_dtype dtype
         size_t n_layers
         const size_t *layer_sizes
-        const char *activation
+        const char *const *activations
         const char *output_activation
         const char *loss
-        double alpha
+        const double *alphas
+        double l1_ratio
+        double loss_parameter
+        pb_loss_function *loss_function
+        void *loss_context
 
     pb_status pb_network_new(const pb_network_spec *spec, pb_network **network)
     void pb_network_free(pb_network *network)
@@ -139,6 +163,16 @@ cdef extern from "pybackprop.h" nogil:
         double beta_1
         double beta_2
         double epsilon
+        double weight_decay
+
+    ctypedef struct pb_schedule:
+        const char *name
+        double learning_rate_init
+        double power_t
+        double horizon
+        double decay_rate
+        double decay_steps
+        double warmup_epochs
 
     ctypedef struct pb_dropout:
         const double *rates
@@ -151,16 +185,23 @@ cdef extern from "pybackprop.h" nogil:
         int64_t n_steps
         void *states
         pb_dropout dropout
+        const pb_schedule *schedule
+        int64_t n_epochs
+        const double *layer_rates
+        double global_clipnorm
+        double max_norm
+
+    ctypedef struct pb_epoch:
+        double loss
+        double penalty
+        double gradient_norm
 
     pb_status pb_train_epoch(const pb_network *network, void *parameters,
                              pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
-                             pb_workspace *workspace, pb_pace *pace, double *loss)
+                             pb_workspace *workspace, pb_pace *pace, pb_epoch *epoch)
 
-    ctypedef struct pb_schedule:
-        const char *name
-        double learning_rate_init
-        double power_t
-
+    pb_status pb_schedule_rate(const pb_schedule *schedule, double epoch, double length,
+                               double *learning_rate)
     pb_status pb_schedule_after_epoch(const pb_schedule *schedule, int64_t n_samples,
                                       double *learning_rate)
     pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate)

@@ -1,7 +1,7 @@
 """Types of the compiled core; see _core.pyx for what each function promises."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol, TypedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -11,7 +11,12 @@ class ActivationRecord(TypedDict):
     output: bool
     rowwise: bool
     has_log: bool
+    range_low: float
+    low_attained: bool
+    range_high: float
+    high_attained: bool
     init_factor: float
+    init_by_fan_in: bool
 
 class LossRecord(TypedDict):
     default_output: str
@@ -19,24 +24,56 @@ class LossRecord(TypedDict):
     target_domain: str
     target_low: float
     target_high: float
+    target_low_belongs: bool
     rows_sum_to_one: bool
+    parameter: str | None
+    parameter_low: float
+    parameter_high: float
+    parameter_ends_belong: bool
+    prediction_low: float
+    prediction_high: float
+    prediction_ends_belong: bool
+
+LossCallable: TypeAlias = Callable[
+    [NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]
+]
 
 class OptimizerRecord(TypedDict):
     n_states: int
 
+class ScheduleRecord(TypedDict):
+    only_sgd: bool
+
 class OptimizerState(Protocol):
     name: str
     hyperparameters: dict[str, float]
+    schedule: str
+    learning_rate_init: float
+    power_t: float
+    horizon: float
+    decay_rate: float
+    decay_steps: float
+    warmup_epochs: float
     learning_rate: float
+    layer_rates: NDArray[np.float64] | None
+    global_clipnorm: float
+    max_norm: float
     n_steps: int
+    n_epochs: int
     states: NDArray[Any]
+
+class Epoch(NamedTuple):
+    loss: float
+    finite: bool
+    penalty: float
+    gradient_norm: float
 
 MAX_THREADS: int
 
 def activations() -> dict[str, ActivationRecord]: ...
 def losses() -> dict[str, LossRecord]: ...
 def optimizers() -> dict[str, OptimizerRecord]: ...
-def schedules() -> list[str]: ...
+def schedules() -> dict[str, ScheduleRecord]: ...
 def instruction_sets() -> dict[str, bool]: ...
 def chosen_instruction_set() -> str: ...
 def compiler() -> str: ...
@@ -63,11 +100,14 @@ class Network:
     def __init__(
         self,
         layer_sizes: Sequence[int],
-        activation: str,
+        activations: Sequence[str],
         output_activation: str,
-        loss: str,
-        alpha: float,
+        loss: str | LossCallable,
+        alpha: Sequence[float],
         dtype: DTypeLike,
+        l1_ratio: float = 0,
+        *,
+        loss_parameter: float = 0.0,
     ) -> None: ...
     def views(
         self, parameters: NDArray[Any]
@@ -124,7 +164,7 @@ class Training:
         batch_size: int,
         n_threads: int,
     ) -> None: ...
-    def epoch(self, order: NDArray[np.int64] | None) -> tuple[float, bool]: ...
+    def epoch(self, order: NDArray[np.int64] | None) -> Epoch: ...
 
 class FewRows:
     def __init__(self, network: Network, parameters: NDArray[Any]) -> None: ...
@@ -132,14 +172,9 @@ class FewRows:
         self, X: Any, coefs: Any, intercepts: Any, logits: bool
     ) -> NDArray[Any] | None: ...
 
-def schedule_after_epoch(
-    name: str,
-    learning_rate_init: float,
-    power_t: float,
-    n_samples: int,
-    learning_rate: float,
-) -> float: ...
-def schedule_on_plateau(name: str, learning_rate: float) -> float: ...
+def schedule_rate(optimizer: OptimizerState, epoch: float, length: float) -> float: ...
+def schedule_after_epoch(optimizer: OptimizerState, n_samples: int) -> float: ...
+def schedule_on_plateau(optimizer: OptimizerState) -> float: ...
 def activate(name: str, z: NDArray[Any], overwrite: bool = False) -> NDArray[Any]: ...
 def log_activate(name: str, z: NDArray[Any]) -> NDArray[Any]: ...
 def all_finite(values: NDArray[Any]) -> bool: ...

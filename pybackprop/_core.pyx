@@ -7,6 +7,7 @@ type and consistent shapes (they are checked, since C trusts them); the callers 
 
 import os
 import threading
+from collections import namedtuple
 from functools import cache
 
 import numpy as np
@@ -14,9 +15,11 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
 
 cnp.import_array()
 
@@ -47,7 +50,12 @@ def activations():
             "output": bool(info.output),
             "rowwise": bool(info.rowwise),
             "has_log": bool(info.has_log),
+            "range_low": info.range_low,
+            "low_attained": bool(info.low_attained),
+            "range_high": info.range_high,
+            "high_attained": bool(info.high_attained),
             "init_factor": info.init_factor,
+            "init_by_fan_in": bool(info.init_by_fan_in),
         }
     return records
 
@@ -59,13 +67,22 @@ def losses():
     records = {}
     while pb_loss_at(len(records), &info) == PB_OK:
         canonical = None if info.canonical_output == NULL else info.canonical_output.decode()
+        parameter = None if info.parameter == NULL else info.parameter.decode()
         records[info.name.decode()] = {
             "default_output": info.default_output.decode(),
             "canonical_output": canonical,
             "target_domain": info.target_domain.decode(),
             "target_low": info.target_low,
             "target_high": info.target_high,
+            "target_low_belongs": bool(info.target_low_belongs),
             "rows_sum_to_one": bool(info.rows_sum_to_one),
+            "parameter": parameter,
+            "parameter_low": info.parameter_low,
+            "parameter_high": info.parameter_high,
+            "parameter_ends_belong": bool(info.parameter_ends_belong),
+            "prediction_low": info.prediction_low,
+            "prediction_high": info.prediction_high,
+            "prediction_ends_belong": bool(info.prediction_ends_belong),
         }
     return records
 
@@ -82,12 +99,12 @@ def optimizers():
 
 @cache
 def schedules():
-    """Names of the learning rate schedules."""
-    cdef const char *name
-    names = []
-    while pb_schedule_at(len(names), &name) == PB_OK:
-        names.append(name.decode())
-    return names
+    """Records of the learning rate schedules, by name."""
+    cdef pb_schedule_info info
+    records = {}
+    while pb_schedule_at(len(records), &info) == PB_OK:
+        records[info.name.decode()] = {"only_sgd": bool(info.only_sgd)}
+    return records
 
 
 def instruction_sets():
@@ -165,6 +182,24 @@ cdef cnp.ndarray vector(object array, int type_number, Py_ssize_t length):
         raise TypeError(f"expected a contiguous {cnp.PyArray_DescrFromType(type_number)} vector "
                         f"of length {length}")
     return array
+
+
+cdef class Names:
+    """Strings as C takes a list of names, for as long as this object lives."""
+
+    cdef const char **c
+    cdef list encoded
+
+    def __cinit__(self, names):
+        self.encoded = [name.encode() for name in names]
+        self.c = <const char **>PyMem_Calloc(len(self.encoded) + 1, sizeof(char *))
+        if self.c == NULL:
+            raise MemoryError()
+        for i, name in enumerate(self.encoded):
+            self.c[i] = name
+
+    def __dealloc__(self):
+        PyMem_Free(self.c)
 
 
 cdef class Samples:
@@ -292,12 +327,74 @@ cdef int handle_signals(void *context) noexcept with gil:
     return 0
 
 
+# ---- Losses of the caller's own ----------------------------------------------------------------
+
+cdef class LossFunction:
+    """A callable ``(y, y_pred) -> (values, slopes)``, as the core calls it.
+
+    What it raises is kept, for each thread that computes, and raised again when the core is back.
+    """
+
+    cdef object function
+    cdef object dtype
+    cdef Py_ssize_t n_outputs
+    cdef dict raised
+
+    def __init__(self, function, dtype, n_outputs):
+        self.function = function
+        self.dtype = dtype
+        self.n_outputs = n_outputs
+        self.raised = {}
+
+    cdef int call(self, size_t n_rows, const void *y, const void *y_pred, double *values,
+                  void *slopes) except -1:
+        shape = (n_rows, self.n_outputs)
+        # Copies: the callable may keep them, or write to them.
+        cdef cnp.ndarray y_rows = np.empty(shape, dtype=self.dtype)
+        cdef cnp.ndarray y_pred_rows = np.empty(shape, dtype=self.dtype)
+        memcpy(cnp.PyArray_DATA(y_rows), y, cnp.PyArray_NBYTES(y_rows))
+        memcpy(cnp.PyArray_DATA(y_pred_rows), y_pred, cnp.PyArray_NBYTES(y_pred_rows))
+        result = self.function(y_rows, y_pred_rows)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise ValueError(f"loss must return two arrays, (values, dloss_dy_pred). "
+                             f"Got {type(result).__name__} from {self.function!r}.")
+        cdef cnp.ndarray of_rows = self.numbers(result[0], np.float64, shape[:1], "values")
+        cdef cnp.ndarray of_outputs = self.numbers(result[1], self.dtype, shape, "dloss_dy_pred")
+        memcpy(values, cnp.PyArray_DATA(of_rows), cnp.PyArray_NBYTES(of_rows))
+        memcpy(slopes, cnp.PyArray_DATA(of_outputs), cnp.PyArray_NBYTES(of_outputs))
+        return 0
+
+    cdef numbers(self, array, dtype, shape, name):
+        array = np.asarray(array)
+        if array.dtype.kind not in "fiub" or array.shape != shape:
+            raise ValueError(f"loss must return {name} as real numbers of shape {shape}. Got "
+                             f"{array.dtype} of shape {array.shape} from {self.function!r}.")
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(array, dtype)
+
+    cdef exception(self):
+        """What the callable has raised in this thread, once."""
+        return self.raised.pop(<unsigned long>PyThread_get_thread_ident(), None)
+
+
+cdef int call_loss(void *context, size_t n_rows, const void *y, const void *y_pred,
+                   double *values, void *slopes) noexcept with gil:
+    loss = <LossFunction>context
+    try:
+        loss.call(n_rows, y, y_pred, values, slopes)
+    except BaseException as exception:
+        loss.raised[<unsigned long>PyThread_get_thread_ident()] = exception
+        return 1
+    return 0
+
+
 # ---- Networks --------------------------------------------------------------------------------
 
 cdef class Network:
-    """What a parameter vector means: sizes, activations, loss and L2 strength.
+    """What a parameter vector means: sizes, activations, loss and penalty.
 
-    Holds no parameters: they are one vector, passed to each call.
+    ``alpha`` has a float for each weight layer; ``loss`` is the name of a row or a callable.  Holds
+    no parameters: they are one vector, passed to each call.
     """
 
     cdef pb_network *c
@@ -307,9 +404,13 @@ cdef class Network:
     cdef readonly tuple layer_sizes
     cdef readonly object dtype
     cdef readonly Py_ssize_t n_parameters
+    cdef LossFunction loss_function
 
-    def __cinit__(self, layer_sizes, activation, output_activation, loss, alpha, dtype):
+    def __cinit__(self, layer_sizes, activations, output_activation, loss, alpha, dtype, *,
+                  double l1_ratio=0, double loss_parameter=0):
         cdef pb_network_spec spec
+        cdef Names names = Names(activations)
+        cdef cnp.ndarray alphas
         largest = np.iinfo(np.intp).max
         if any(size > largest for size in layer_sizes):
             raise OverflowError(f"layer sizes must be at most {largest}, got {layer_sizes}")
@@ -318,21 +419,41 @@ cdef class Network:
         self.dtype = np.dtype(dtype)
         self.c_dtype = dtype_of(self.dtype)
         self.type_number = type_of(self.c_dtype)
-        activation = activation.encode()
+        if len(activations) != len(layer_sizes) - 2:
+            raise ValueError(f"expected {len(layer_sizes) - 2} activations, got {activations}")
         output_activation = output_activation.encode()
-        loss = loss.encode()
         spec.dtype = self.c_dtype
         spec.n_layers = len(layer_sizes) - 1
         spec.layer_sizes = <const size_t *>cnp.PyArray_DATA(self.sizes)
-        spec.activation = activation
+        spec.activations = names.c
         spec.output_activation = output_activation
-        spec.loss = loss
-        spec.alpha = alpha
+        alphas = vector(np.array(alpha, dtype=np.float64), cnp.NPY_FLOAT64, spec.n_layers)
+        spec.alphas = <const double *>cnp.PyArray_DATA(alphas)
+        spec.l1_ratio = l1_ratio
+        spec.loss = NULL
+        spec.loss_parameter = loss_parameter
+        spec.loss_function = NULL
+        spec.loss_context = NULL
+        if callable(loss):
+            self.loss_function = LossFunction(loss, self.dtype, layer_sizes[-1])
+            spec.loss_function = call_loss
+            spec.loss_context = <void *>self.loss_function
+        else:
+            loss = loss.encode()
+            spec.loss = loss
         check(pb_network_new(&spec, &self.c))
         self.n_parameters = pb_network_n_parameters(self.c)
 
     def __dealloc__(self):
         pb_network_free(self.c)
+
+    cdef int finish(self, pb_status status, Pace pace) except -1:
+        """Raises what stopped the core, if anything did."""
+        if status == PB_INTERRUPTED and self.loss_function is not None:
+            exception = self.loss_function.exception()
+            if exception is not None:
+                raise exception
+        return pace.finish(status)
 
     def views(self, parameters):
         """Coefficients and intercepts of each layer as views of a parameter vector."""
@@ -427,7 +548,7 @@ cdef class Network:
         with nogil:
             status = pb_objective(self.c, theta_data, &batch, workspace.c, &pace.c, &value,
                                   gradient_data, &traced.c)
-        pace.finish(status)
+        self.finish(status, pace)
         return value
 
     cdef int check_samples(self, Samples X) except -1:
@@ -500,11 +621,15 @@ def objective_workspace(Network network not None, max_rows, n_threads):
     return Workspace(network, max_rows, PB_FOR_OBJECTIVE, n_threads)
 
 
+Epoch = namedtuple("Epoch", "loss finite penalty gradient_norm")
+
+
 cdef class Training:
     """The epochs of one fit: what stays the same from one to the next is checked once.
 
     ``optimizer`` has the attributes of pybackprop._optimizer.Optimizer.  Parameters and states are
-    changed in place, ``learning_rate`` is read before each epoch, and ``n_steps`` counts on.
+    changed in place, ``learning_rate`` is read before each epoch, and ``n_steps`` and ``n_epochs``
+    count on.
     """
 
     cdef Network network
@@ -512,6 +637,7 @@ cdef class Training:
     cdef Pace pace
     cdef pb_batch batch
     cdef pb_optimizer c
+    cdef pb_schedule schedule
     cdef void *theta
     cdef size_t batch_size
     cdef object optimizer
@@ -522,6 +648,7 @@ cdef class Training:
         n_states = optimizers()[optimizer.name]["n_states"]
         states = optimizer.states.reshape(-1)
         name = optimizer.name.encode()
+        layer_rates = optimizer.layer_rates
         self.network = network
         self.batch = network.batch(X, y, weights)
         self.theta = cnp.PyArray_DATA(vector(parameters, network.type_number,
@@ -535,21 +662,31 @@ cdef class Training:
             self.c.dropout.rates = <const double *>cnp.PyArray_DATA(
                 vector(rates, cnp.NPY_FLOAT64, len(network.layer_sizes) - 1))
             self.c.dropout.seed = optimizer.dropout_seed
+        self.schedule = schedule_of(optimizer)
+        self.c.schedule = &self.schedule
+        if layer_rates is not None:
+            self.c.layer_rates = <const double *>cnp.PyArray_DATA(
+                vector(layer_rates, cnp.NPY_FLOAT64, len(network.layer_sizes) - 1))
+        self.c.global_clipnorm = optimizer.global_clipnorm
+        self.c.max_norm = optimizer.max_norm
         self.batch_size = batch_size
         self.workspace = Workspace(network, batch_size,
                                    PB_FOR_TRAINING if rates is None else PB_FOR_DROPOUT, n_threads)
         self.pace = Pace()
         self.optimizer = optimizer
-        self.buffers = (parameters, states, name, rates, X, y, weights)
+        self.buffers = (parameters, states, name, rates, X, y, weights, layer_rates,
+                        optimizer.schedule)
 
     def epoch(self, order):
         """One pass over the rows in ``order``, or over all as they lie where that is None.
 
-        Returns the mean loss of its batches, and whether all parameters are finite after them.
+        Returns an ``Epoch``: the mean loss of its batches, whether all parameters are finite after
+        them, the mean of the loss's penalty, and the norm of the last batch's gradient of the
+        objective, before it is clipped.
         """
         cdef pb_batch batch = self.batch
         cdef pb_status status
-        cdef double loss = 0
+        cdef pb_epoch epoch
         cdef int finite = 0
         if order is not None:
             batch.n_rows = len(order)
@@ -557,13 +694,15 @@ cdef class Training:
                 vector(order, cnp.NPY_INT64, batch.n_rows))
         self.c.learning_rate = self.optimizer.learning_rate
         self.c.n_steps = self.optimizer.n_steps
+        self.c.n_epochs = self.optimizer.n_epochs
         with nogil:
             status = pb_train_epoch(self.network.c, self.theta, &self.c, &batch, self.batch_size,
-                                    self.workspace.c, &self.pace.c, &loss)
+                                    self.workspace.c, &self.pace.c, &epoch)
         self.optimizer.n_steps = self.c.n_steps
-        self.pace.finish(status)
+        self.optimizer.n_epochs = self.c.n_epochs
+        self.network.finish(status, self.pace)
         check(pb_all_finite(self.network.c_dtype, self.network.n_parameters, self.theta, &finite))
-        return loss, bool(finite)
+        return Epoch(epoch.loss, bool(finite), epoch.penalty, epoch.gradient_norm)
 
 
 # A prediction up to here is worth neither a second thread nor letting go of the interpreter's lock:
@@ -668,23 +807,39 @@ cdef class Trace:
 
 # ---- Single functions ------------------------------------------------------------------------
 
-def schedule_after_epoch(name, double learning_rate_init, double power_t, int64_t n_samples,
-                         double learning_rate):
-    """The learning rate after ``n_samples`` samples."""
+cdef pb_schedule schedule_of(object optimizer) except *:
+    """The schedule of a pybackprop._optimizer.Optimizer, which keeps the name alive."""
     cdef pb_schedule schedule
-    schedule.name = PyUnicode_AsUTF8(name)
-    schedule.learning_rate_init = learning_rate_init
-    schedule.power_t = power_t
+    schedule.name = PyUnicode_AsUTF8(optimizer.schedule)
+    schedule.learning_rate_init = optimizer.learning_rate_init
+    schedule.power_t = optimizer.power_t
+    schedule.horizon = optimizer.horizon
+    schedule.decay_rate = optimizer.decay_rate
+    schedule.decay_steps = optimizer.decay_steps
+    schedule.warmup_epochs = optimizer.warmup_epochs
+    return schedule
+
+
+def schedule_rate(optimizer, double epoch, double length):
+    """The rate of a step of ``length`` epochs that begins after ``epoch`` epochs."""
+    cdef pb_schedule schedule = schedule_of(optimizer)
+    cdef double learning_rate = optimizer.learning_rate
+    check(pb_schedule_rate(&schedule, epoch, length, &learning_rate))
+    return learning_rate
+
+
+def schedule_after_epoch(optimizer, int64_t n_samples):
+    """The present learning rate after ``n_samples`` samples."""
+    cdef pb_schedule schedule = schedule_of(optimizer)
+    cdef double learning_rate = optimizer.learning_rate
     check(pb_schedule_after_epoch(&schedule, n_samples, &learning_rate))
     return learning_rate
 
 
-def schedule_on_plateau(name, double learning_rate):
-    """The learning rate to go on with once progress has stalled; 0 to stop."""
-    cdef pb_schedule schedule
-    schedule.name = PyUnicode_AsUTF8(name)
-    schedule.learning_rate_init = learning_rate
-    schedule.power_t = 0
+def schedule_on_plateau(optimizer):
+    """The present learning rate to go on with once progress has stalled; 0 to stop."""
+    cdef pb_schedule schedule = schedule_of(optimizer)
+    cdef double learning_rate = optimizer.learning_rate
     check(pb_schedule_on_plateau(&schedule, &learning_rate))
     return learning_rate
 

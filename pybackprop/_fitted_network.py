@@ -103,8 +103,13 @@ def network_of(model):
 
 def _has_functions(network, model):
     fitted = vars(model)
+    activation = fitted.get("activation")
     return (
-        fitted.get("activation") == network.activation
+        # A network keeps a list as a tuple.
+        (
+            activation == network.activation
+            or (type(activation) is list and tuple(activation) == network.activation)
+        )
         and fitted.get("out_activation_") == network.output_activation
     )
 

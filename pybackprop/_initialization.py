@@ -1,25 +1,100 @@
-"""Initial weights."""
+"""Initial weights: drawn as published, or given."""
 
 import numpy as np
 
+from pybackprop import _core
 
-def draw_initial_parameters(network, init_factor, random_state):
+
+def draw_initial_parameters(network, random_state):
     """Fill a network's parameters as scikit-learn does, draw for draw.
 
-    Coefficients and intercepts of a layer are uniform within
-    +-sqrt(init_factor / (fan_in + fan_out)) (Glorot & Bengio 2010), drawn in
-    double, layer after layer, coefficients first, then rounded to the data type.
+    Coefficients and intercepts of a layer are uniform within +-sqrt(factor / fans)
+    with the factor of an activation's record; fans is fan_in + fan_out (Glorot &
+    Bengio 2010) or fan_in alone (He et al. 2015).  A hidden layer goes by its own
+    activation, the output by that of the last hidden layer, as scikit-learn has it.
+    All is drawn in double, layer after layer, coefficients first, then rounded to the
+    data type.
 
     Parameters
     ----------
     network : pybackprop.Network
-    init_factor : float
-        Of the hidden activation, from the core's list.
     random_state : numpy.random.RandomState
     """
-    for coefs, intercepts in zip(network.coefs, network.intercepts, strict=True):
-        bound = np.sqrt(init_factor / sum(coefs.shape))
+    names = activations_of_draws(network)
+    layers = zip(names, network.coefs, network.intercepts, strict=True)
+    for name, coefs, intercepts in layers:
+        bound = bound_of_draws(name, *coefs.shape)
         for array in (coefs, intercepts):
             # Two rounded operations: `uniform` itself may be fused on some builds.
             draws = random_state.random_sample(array.shape)
             array[...] = -bound + (bound - -bound) * draws
+
+
+def activations_of_draws(network):
+    """The activation that each layer's initial weights are drawn for."""
+    hidden = network.hidden_activations
+    if hidden:
+        return [*hidden, hidden[-1]]
+    if isinstance(network.activation, str):
+        return [network.activation]  # of no layer, but scikit-learn's choice
+    return [network.output_activation]
+
+
+def bound_of_draws(name, fan_in, fan_out):
+    """Initial weights of a layer for that activation lie within +- this."""
+    record = _core.activations()[name]
+    fans = fan_in if record["init_by_fan_in"] else fan_in + fan_out
+    return np.sqrt(record["init_factor"] / fans)
+
+
+def check_given_layers(name, arrays, shapes, dtype):
+    """Initial arrays that a user gives, as arrays of the data type.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter, for messages.
+    arrays : list or tuple of array-like, or None
+    shapes : list of tuple of int
+        One a layer, as hidden_layer_sizes, features and outputs ask for.
+    dtype : numpy dtype
+
+    Returns
+    -------
+    list of ndarray, or None
+        Possibly the arrays themselves: to be read, not written to.
+
+    Raises
+    ------
+    ValueError
+        For arrays of other shapes, or with what is no finite number.
+    """
+    if arrays is None:
+        return None
+    if len(arrays) != len(shapes):
+        raise ValueError(
+            f"{name} must have one array a layer, {len(shapes)} by "
+            f"hidden_layer_sizes. Got {len(arrays)}."
+        )
+    checked = []
+    for layer, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        try:
+            array = np.asarray(array)
+        except ValueError:  # ragged lists
+            array = np.asarray(None)
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"{name}[{layer}] must be an array of real numbers.")
+        if array.shape != shape:
+            raise ValueError(
+                f"{name}[{layer}] must have the shape {shape}, by hidden_layer_sizes, "
+                f"the features and the outputs. Got {array.shape}."
+            )
+        with np.errstate(over="ignore"):
+            array = array.astype(dtype, copy=False)
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"{name}[{layer}] must be finite in {np.dtype(dtype)}. Got NaN or "
+                "infinity."
+            )
+        checked.append(array)
+    return checked

@@ -17,7 +17,7 @@ def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
     float32 network computes objective and gradient in float32.
     """
     samples = _core.Samples(X, network.dtype)
-    targets = _core.Targets(y, network.dtype)
+    targets = _core.Targets(model._core_targets(y, network.dtype), network.dtype)
     workspace = _core.objective_workspace(network.core, X.shape[0], n_threads)
     model.loss_curve_ = []
     newest = [np.nan]

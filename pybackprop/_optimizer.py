@@ -1,5 +1,7 @@
 """An update rule of the core with its state, as Python keeps, copies and pickles it."""
 
+from numbers import Real
+
 import numpy as np
 
 from pybackprop import _core
@@ -15,23 +17,31 @@ class Optimizer:
     n_parameters : int
     dtype : numpy dtype
         Of the parameters and of the states.
-    schedule : str
-        A row of the core's list of schedules.
-    learning_rate_init, power_t : float
-        Read by the schedule.
+    schedule : str or callable
+        A row of the core's list of schedules, or the rate of each epoch from 0 on.
+    learning_rate_init : float or sequence of float
+        Of all weight layers, or of each.
+    power_t, horizon, decay_rate, decay_steps, warmup_epochs : float
+        Read by the schedule; ``horizon`` is the number of epochs to its end.
+    global_clipnorm, max_norm : float or None
+        Largest norms of the gradient, and of the incoming weights of a unit.
     dropout : ndarray of shape (n_layers,) or None
         Share of the inputs of each layer that a step leaves out, features first.
     dropout_seed : int
         Of the masks.
     **hyperparameters
-        ``momentum``, ``nesterov``, ``beta_1``, ``beta_2``, ``epsilon``.
+        ``momentum``, ``nesterov``, ``beta_1``, ``beta_2``, ``epsilon``,
+        ``weight_decay``.
 
     Attributes
     ----------
     learning_rate : float
-        Of the next step.
-    n_steps : int
-        Steps taken.
+        The present rate, which the schedule modulates step by step; of the fastest
+        layer where they differ.
+    layer_rates : ndarray of shape (n_weight_layers,) or None
+        Factors of it; None where all are 1.
+    n_steps, n_epochs : int
+        Steps taken and epochs done.
     states : ndarray of shape (n_states, n_parameters)
     """
 
@@ -46,17 +56,36 @@ class Optimizer:
         power_t,
         dropout=None,
         dropout_seed=0,
+        horizon=1,
+        decay_rate=1,
+        decay_steps=1,
+        warmup_epochs=0,
+        global_clipnorm=None,
+        max_norm=None,
+        weight_decay=0,
         **hyperparameters,
     ):
         self.name = name
-        self.schedule = schedule
-        self.learning_rate_init = float(learning_rate_init)
+        self.rate_of_epoch = schedule if callable(schedule) else None
+        self.schedule = "constant" if callable(schedule) else schedule
+        rates = np.array(learning_rate_init, dtype=np.float64)
+        self.learning_rate_init = float(rates.max())
+        self.layer_rates = None
+        if rates.min() < rates.max():
+            self.layer_rates = rates / rates.max()
         self.power_t = float(power_t)
+        self.horizon = float(horizon)
+        self.decay_rate = float(decay_rate)
+        self.decay_steps = float(decay_steps)
+        self.warmup_epochs = float(warmup_epochs)
+        self.global_clipnorm = float(global_clipnorm or 0)
+        self.max_norm = float(max_norm or 0)
         self.dropout = dropout
         self.dropout_seed = dropout_seed
-        self.hyperparameters = hyperparameters
+        self.hyperparameters = hyperparameters | {"weight_decay": weight_decay}
         self.learning_rate = self.learning_rate_init
         self.n_steps = 0
+        self.n_epochs = 0
         n_states = _core.optimizers()[name]["n_states"]
         self.states = np.zeros((n_states, n_parameters), dtype=dtype)
 
@@ -67,19 +96,29 @@ class Optimizer:
         other.states = self.states.copy()
         return other
 
+    def next_rate(self):
+        """The rate at which the next epoch begins, before any warm-up."""
+        return _core.schedule_rate(self, self.n_epochs, np.inf)
+
+    def epoch_begins(self):
+        """Ask a schedule that is the caller's own for the rate of this epoch."""
+        if self.rate_of_epoch is None:
+            return
+        rate = self.rate_of_epoch(self.n_epochs)
+        if not isinstance(rate, Real) or not 0 < rate < np.inf:
+            raise ValueError(
+                "learning_rate, a callable, must return a finite number > 0. "
+                f"Got {rate!r} for epoch {self.n_epochs}."
+            )
+        self.learning_rate = float(rate)
+
     def epoch_ends(self, n_samples):
-        """Set the learning rate after ``n_samples`` training samples in all."""
-        self.learning_rate = _core.schedule_after_epoch(
-            self.schedule,
-            self.learning_rate_init,
-            self.power_t,
-            n_samples,
-            self.learning_rate,
-        )
+        """Set the present rate after ``n_samples`` training samples in all."""
+        self.learning_rate = _core.schedule_after_epoch(self, n_samples)
 
     def progress_stalled(self):
         """Lower the learning rate if the schedule wants to go on; else return False."""
-        learning_rate = _core.schedule_on_plateau(self.schedule, self.learning_rate)
+        learning_rate = _core.schedule_on_plateau(self)
         if learning_rate == 0:
             return False
         self.learning_rate = learning_rate

@@ -51,15 +51,16 @@ def either(*rules):
     return Rule(words, lambda value: any(rule.holds(value) for rule in rules))
 
 
-def number_or_sequence(rule):
-    """A rule for one number, or a one-dimensional sequence of such numbers."""
+def per_layer(rule, layer="weight layer"):
+    """A rule for a value that keeps another, or a sequence with one a layer."""
 
     def holds(value):
-        if isinstance(value, (list, tuple, np.ndarray)):
-            return all(rule.holds(item) for item in value)
+        is_array = isinstance(value, np.ndarray) and value.ndim == 1
+        if is_array or isinstance(value, (list, tuple)):
+            return len(value) > 0 and all(rule.holds(item) for item in value)
         return rule.holds(value)
 
-    return Rule(f"{rule.words} or a sequence of them", holds)
+    return Rule(f"{rule.words} or a sequence of them, one a {layer}", holds)
 
 
 def layer_sizes(value):
@@ -83,24 +84,49 @@ def _is_layer_sizes(value):
         return False
 
 
+def _is_activation(value):
+    if isinstance(value, str):
+        return value in _ACTIVATIONS
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(name, str) and name in _ACTIVATIONS for name in value
+    )
+
+
 _ACTIVATIONS = [name for name, row in _core.activations().items() if row["hidden"]]
-# A loss of probabilities is the classifier's own, and follows from the classes.
+_OUTPUTS = [name for name, row in _core.activations().items() if row["output"]]
+# Which loss of probabilities is meant by the classifier's 'log_loss' follows from the
+# classes and the output activation.
 _REGRESSION_LOSSES = [
     name for name, row in _core.losses().items() if row["target_high"] > 1
 ]
+_NONE = Rule("None", lambda value: value is None)
 _BOOLEAN = Rule("a bool", lambda value: isinstance(value, (bool, np.bool_)))
 
+_LAYERS = Rule(
+    "None or a list or tuple of arrays, one a layer",
+    lambda value: value is None or isinstance(value, (list, tuple)),
+)
+
+_CALLABLE = Rule("a callable (y, y_pred) -> (values, dloss_dy_pred)", callable)
+
+REGRESSION_LOSS = either(one_of(*_REGRESSION_LOSSES), _CALLABLE)
+CLASSIFICATION_LOSS = either(one_of("log_loss", "squared_error"), _CALLABLE)
+
+# What is the same for both estimators; "loss" is not.
 RULES = {
-    "loss": one_of(*_REGRESSION_LOSSES),
     "hidden_layer_sizes": Rule(
         "an int >= 1 or a one-dimensional sequence of them", _is_layer_sizes
     ),
-    "activation": one_of(*_ACTIVATIONS),
+    "activation": Rule(
+        f"{one_of(*_ACTIVATIONS).words}, or a list or tuple of them, one a hidden "
+        "layer",
+        _is_activation,
+    ),
     "solver": one_of("lbfgs", *_core.optimizers()),
-    "alpha": number(Real, 0),
+    "alpha": per_layer(number(Real, 0)),
     "batch_size": either(one_of("auto"), number(Integral, 1)),
-    "learning_rate": one_of(*_core.schedules()),
-    "learning_rate_init": number(Real, 0, closed="neither"),
+    "learning_rate": either(one_of(*_core.schedules()), Rule("a callable", callable)),
+    "learning_rate_init": per_layer(number(Real, 0, closed="neither")),
     "power_t": number(Real, 0),
     "max_iter": number(Integral, 1),
     "shuffle": _BOOLEAN,
@@ -135,8 +161,24 @@ RULES = {
             and 0 != value <= _core.MAX_THREADS
         ),
     ),
-    "dropout": number_or_sequence(number(Real, 0, 1)),
+    "dropout": per_layer(number(Real, 0, 1), "hidden layer"),
     "input_dropout": number(Real, 0, 1),
+    "coefs_init": _LAYERS,
+    "intercepts_init": _LAYERS,
+    "weight_decay": number(Real, 0),
+    "decay_rate": number(Real, 0, 1, closed="right"),
+    "decay_steps": number(Real, 0, closed="neither"),
+    "warmup_epochs": number(Real, 0),
+    "global_clipnorm": either(_NONE, number(Real, 0, closed="neither")),
+    "l1_ratio": number(Real, 0, 1, closed="both"),
+    "max_norm": either(_NONE, number(Real, 0, closed="neither")),
+    "output_activation": one_of("auto", *_OUTPUTS),
+    "huber_delta": number(Real, 0, closed="neither"),
+    "quantile": either(
+        Rule("None", lambda value: value is None), number(Real, 0, 1, closed="both")
+    ),
+    "power": number(Real, 1, 2, closed="both"),
+    "label_smoothing": number(Real, 0, 1),
 }
 
 
@@ -144,11 +186,8 @@ RULES = {
 def _rules_of(estimator_class):
     """Rules of a class's parameters, in the order of its signature."""
     names = estimator_class._get_param_names()
-    return {name: RULES[name] for name in names if name in RULES}
-
-
-# What a step by a mini-batch does and an objective that stays the same cannot do.
-_STEPWISE = ("dropout", "input_dropout")
+    rules = {**RULES, "loss": estimator_class._loss_rule}
+    return {name: rules[name] for name in names if name in rules}
 
 
 def check_parameters(estimator):
@@ -163,11 +202,48 @@ def check_parameters(estimator):
                 f"The {name!r} parameter of {type(estimator).__name__} must be "
                 f"{rule.words}. Got {value!r} instead."
             )
-    if estimator.solver == "lbfgs":
-        for name in _STEPWISE:
-            value = getattr(estimator, name)
-            if np.any(value):
-                raise ValueError(
-                    f"{name}={value!r} excludes solver='lbfgs', whose objective has to "
-                    f"stay the same: choose one of {list(_core.optimizers())}."
-                )
+    _check_number_of_activations(estimator)
+    _check_layers(estimator)
+    _check_solver(estimator)
+
+
+def _check_number_of_activations(estimator):
+    activation = estimator.activation
+    n_hidden = len(layer_sizes(estimator.hidden_layer_sizes))
+    if not isinstance(activation, str) and len(activation) != n_hidden:
+        raise InvalidParameterError(
+            f"activation={activation!r} must name one activation for each of the "
+            f"{n_hidden} hidden layers of hidden_layer_sizes="
+            f"{estimator.hidden_layer_sizes!r}. Got {len(activation)}."
+        )
+
+
+def _check_layers(estimator):
+    """What has a value for each weight layer has as many as there are."""
+    n_layers = len(layer_sizes(estimator.hidden_layer_sizes)) + 1
+    for name in ("alpha", "learning_rate_init"):
+        value = getattr(estimator, name)
+        if not isinstance(value, Real) and len(value) != n_layers:
+            raise ValueError(
+                f"{name}={value!r} must have one float for each of the {n_layers} "
+                "weight layers that "
+                f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} makes. "
+                f"Got {len(value)}."
+            )
+
+
+# What L-BFGS cannot have, since its objective is smooth and stays the same and its
+# steps are its own; and the value that asks for nothing.
+_STEPWISE = {"l1_ratio": 0.0, "max_norm": None, "dropout": 0.0, "input_dropout": 0.0}
+
+
+def _check_solver(estimator):
+    if estimator.solver != "lbfgs":
+        return
+    for name, nothing in _STEPWISE.items():
+        value = getattr(estimator, name)
+        if value is not None and np.any(value):
+            raise ValueError(
+                f"{name}={value!r} does not go with solver='lbfgs'. Choose another "
+                f"solver, or {name}={nothing}."
+            )

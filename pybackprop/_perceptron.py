@@ -13,13 +13,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pybackprop import _core
 from pybackprop._fitted_network import FittedNetwork, network_of
+from pybackprop._initialization import check_given_layers
 from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._parameters import check_parameters, layer_sizes
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows
 from pybackprop._threads import threads_for
 from pybackprop._training import fit_stochastic
-from pybackprop.network import Network
+from pybackprop.network import Network, check_layers
 
 # What a fit writes.  A fit that starts anew starts without any of them.
 FITTED = (
@@ -117,30 +118,55 @@ class MultilayerPerceptron(BaseEstimator):
         functions = {
             "activation": self.activation,
             "output_activation": self.out_activation_,
-            "loss": loss,
+            **loss,
             "alpha": self.alpha,
+            "l1_ratio": self.l1_ratio,
         }
         if not starts_anew:
-            network = Network.of_parameters(
-                self.coefs_, self.intercepts_, **functions, copy=True
-            )
-            if list(network.layer_sizes) != sizes:
+            reached, _ = check_layers(self.coefs_, self.intercepts_)
+            if reached != sizes:
                 raise ValueError(
                     f"hidden_layer_sizes={self.hidden_layer_sizes!r}, the features and "
                     f"the outputs ask for the layer sizes {sizes}, but training that "
-                    f"goes on has {list(network.layer_sizes)}. Fit with "
-                    "warm_start=False to start anew."
+                    f"goes on has {reached}. Fit with warm_start=False to start anew."
                 )
-            return network
+            return Network.of_parameters(
+                self.coefs_, self.intercepts_, **functions, copy=True
+            )
+        given = self._initial_layers(sizes, X.dtype)
         self.n_layers_ = len(sizes)
         self.n_iter_ = 0
         self.t_ = 0
         try:
-            return Network(sizes, **functions, dtype=X.dtype, random_state=random_state)
+            network = Network(
+                sizes, **functions, dtype=X.dtype, random_state=random_state
+            )
         except OverflowError as error:
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}"
             ) from error
+        # All was drawn, whatever is given: the order of samples is then the same.
+        for views, arrays in zip(
+            (network.coefs, network.intercepts), given, strict=True
+        ):
+            for view, array in zip(views, arrays or views, strict=True):
+                view[...] = array
+        return network
+
+    def _initial_layers(self, sizes, dtype):
+        """coefs_init and intercepts_init, checked; None where they are to be drawn."""
+        of_coefs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        of_intercepts = [(n,) for n in sizes[1:]]
+        return (
+            check_given_layers("coefs_init", self.coefs_init, of_coefs, dtype),
+            check_given_layers(
+                "intercepts_init", self.intercepts_init, of_intercepts, dtype
+            ),
+        )
+
+    def _core_targets(self, y, dtype):
+        """Checked targets as ``_core.Targets`` reads them."""
+        return y
 
     def _outputs(self, X, logits=False):
         """The network's outputs, or logits, for X that is still to be validated."""

@@ -13,21 +13,32 @@ from sklearn.utils.multiclass import (
 
 from pybackprop import _core
 
+_OF_ANY_CALLABLE = {
+    "target_domain": "finite numbers",
+    "target_low": -np.inf,
+    "target_high": np.inf,
+    "target_low_belongs": True,
+    "rows_sum_to_one": False,
+}
 
-def check_target_domain(loss, y):
+
+def check_target_domain(loss, y, words=None):
     """Raise ValueError for a target outside the domain that the loss's record names.
 
     Parameters
     ----------
-    loss : str
-        A row of the core's list of losses.
+    loss : str or callable
+        A row of the core's list of losses. A callable takes finite numbers.
     y : ndarray of shape (n_samples, n_outputs)
+    words : str, default=None
+        What to call the loss, if not by its name.
     """
-    record = _core.losses()[loss]
+    record = _OF_ANY_CALLABLE if callable(loss) else _core.losses()[loss]
+    low = record["target_low"]
     problem = None
     if not np.isfinite(y).all():
         problem = "NaN or infinity"
-    elif y.min() < record["target_low"]:
+    elif y.min() < low or (y.min() == low and not record["target_low_belongs"]):
         problem = y.min()
     elif y.max() > record["target_high"]:
         problem = y.max()
@@ -39,7 +50,8 @@ def check_target_domain(loss, y):
             problem = f"a row with the sum {sums[far][0]}"
     if problem is not None:
         raise ValueError(
-            f"y must be {record['target_domain']} for the loss {loss!r}. Got {problem}."
+            f"y must be {record['target_domain']} for the loss {words or repr(loss)}. "
+            f"Got {problem}."
         )
 
 
@@ -53,11 +65,17 @@ def check_output_columns(y, n_outputs):
         )
 
 
+def _is_rowwise(activation):
+    """Whether an activation makes one distribution of all units of a row."""
+    return _core.activations()[activation]["rowwise"]
+
+
 class ClassLabels:
     """The classes of a classification problem and what the network makes of them.
 
-    Two classes (or one) are one logistic output, more are a softmax, and a
-    multilabel problem is one logistic output a label.
+    Two classes (or one) are one output, unless it is a softmax, which has one for
+    each; more classes, or several labels, are one output each. Where nothing else is
+    asked for, more than two classes are a softmax and all else is logistic.
 
     Parameters
     ----------
@@ -91,20 +109,30 @@ class ClassLabels:
             check_classification_targets(y)  # warns of labels that look like numbers
         return cls(classes, "binary" if len(classes) <= 2 else "multiclass")
 
-    @property
-    def n_outputs(self):
+    def output_activation(self, asked_for, loss):
+        """Name of the output activation, which 'auto' leaves to the loss."""
+        if asked_for == "auto" and loss == "squared_error":
+            return _core.losses()[loss]["default_output"]
+        if asked_for == "auto":
+            return "softmax" if self.kind == "multiclass" else "logistic"
+        if self.kind == "multilabel" and _is_rowwise(asked_for):
+            raise ValueError(
+                f"output_activation={asked_for!r} gives each sample one class, but y "
+                "is a multilabel indicator matrix."
+            )
+        return asked_for
+
+    def n_outputs(self, output_activation):
         """Units of the output layer."""
-        return 1 if self.kind == "binary" else len(self.classes)
+        if self.kind == "binary":
+            return 2 if _is_rowwise(output_activation) else 1
+        return len(self.classes)
 
-    @property
-    def output_activation(self):
-        """Name of the output activation."""
-        return "softmax" if self.kind == "multiclass" else "logistic"
-
-    @property
-    def loss(self):
-        """Name of the core's loss: the output activation's canonical partner."""
-        return "log_loss" if self.kind == "multiclass" else "binary_log_loss"
+    def core_loss(self, loss, output_activation):
+        """The core's loss: of 'log_loss', the one of the output's distribution."""
+        if loss != "log_loss" or _is_rowwise(output_activation):
+            return loss
+        return "binary_log_loss"
 
     def require(self, y, all_of_them):
         """Raise ValueError for a label that is no class.
@@ -131,7 +159,7 @@ class ClassLabels:
         (n_samples, n_classes), indicators of a multilabel problem.
         """
         if self.kind == "multilabel":
-            check_output_columns(y, self.n_outputs)
+            check_output_columns(y, len(self.classes))
             dense = y.toarray() if scipy.sparse.issparse(y) else np.asarray(y)
             return (dense != 0).astype(np.uint8)
         if y.ndim != 1:
@@ -142,14 +170,41 @@ class ClassLabels:
         codes = np.searchsorted(self.classes, y)
         return codes.astype(np.int32)
 
+    def smooth(self, y, label_smoothing, n_outputs, dtype):
+        """Targets that leave a share of the certainty to all classes alike.
+
+        Parameters
+        ----------
+        y : ndarray
+            As ``encode`` makes it.
+        label_smoothing : float in [0, 1)
+            The share e: y becomes y (1 - e) + e / K, of K classes; K is 2 for an
+            output of its own, of two classes or of a label (Szegedy et al. 2016).
+
+        Returns
+        -------
+        ndarray of dtype, shape (n_samples, n_outputs)
+        """
+        if y.ndim == 1 and n_outputs > 1:
+            n_classes = n_outputs
+            table = np.zeros((len(y), n_outputs), dtype=dtype)
+            table[np.arange(len(y)), y] = 1
+        else:
+            n_classes = 2
+            table = y.reshape(len(y), n_outputs).astype(dtype)
+        table *= 1 - label_smoothing
+        table += label_smoothing / n_classes
+        return table
+
     def decide(self, y_pred):
         """Codes or indicators, as ``encode`` makes them, from the network's outputs."""
-        if self.kind == "multiclass":
-            return y_pred.argmax(axis=1)
-        decided = y_pred > 0.5
         if self.kind == "multilabel":
-            return decided.astype(int)
-        return (decided[:, 0] & (len(self.classes) > 1)).astype(int)
+            return (y_pred > 0.5).astype(int)
+        if len(self.classes) == 1:
+            return np.zeros(len(y_pred), dtype=int)
+        if y_pred.shape[1] == 1:
+            return (y_pred[:, 0] > 0.5).astype(int)
+        return y_pred.argmax(axis=1)
 
     def accuracy(self, y, y_pred, sample_weight):
         """Share of the samples, by weight, that are decided as y encodes them."""

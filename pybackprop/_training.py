@@ -52,7 +52,7 @@ def fit_stochastic(
         network.parameters,
         optimizer,
         _core.Samples(X, network.dtype),
-        _core.Targets(y, network.dtype),
+        _core.Targets(model._core_targets(y, network.dtype), network.dtype),
         sample_weight,
         batch_size,
         n_threads,
@@ -60,7 +60,8 @@ def fit_stochastic(
     epochs = range(1, 2 if incremental else model.max_iter + 1)
     orders = _orders(n_samples, rows, model.shuffle, random_state)
     for epoch, order in zip(epochs, orders, strict=False):
-        model.loss_, finite = training.epoch(order)
+        optimizer.epoch_begins()
+        model.loss_, finite, *_ = training.epoch(order)
         model.n_iter_ = epoch
         model.t_ += n_samples
         diverged = _judge_epoch(model, network, finite, validation)
@@ -112,18 +113,32 @@ def _optimizer(model, network, random_state, incremental):
         model.solver,
         len(network.parameters),
         network.dtype,
-        # scikit-learn's schedules act on sgd alone.
-        schedule=model.learning_rate if model.solver == "sgd" else "constant",
+        schedule=_schedule(model),
         learning_rate_init=model.learning_rate_init,
         power_t=model.power_t,
         dropout=dropout,
         dropout_seed=int(seed),
+        horizon=model.max_iter,
+        decay_rate=model.decay_rate,
+        decay_steps=model.decay_steps,
+        warmup_epochs=model.warmup_epochs,
+        global_clipnorm=model.global_clipnorm,
+        max_norm=model.max_norm,
         momentum=model.momentum,
         nesterov=bool(model.nesterovs_momentum),
         beta_1=model.beta_1,
         beta_2=model.beta_2,
         epsilon=model.epsilon,
+        weight_decay=model.weight_decay,
     )
+
+
+def _schedule(model):
+    """scikit-learn's schedules act on sgd alone."""
+    schedule = model.learning_rate
+    if callable(schedule) or model.solver == "sgd":
+        return schedule
+    return "constant" if _core.schedules()[schedule]["only_sgd"] else schedule
 
 
 def _batch_size(batch_size, n_samples):

@@ -3,45 +3,99 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
+from pybackprop._losses import check_output, gives_probabilities
+from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._targets import ClassLabels
 
 
+def _has_probabilities(model):
+    """Whether the outputs are probabilities, as fitted or else as asked for."""
+    output = vars(model).get("out_activation_") or model.output_activation
+    if output == "auto":
+        return model.loss != "squared_error"
+    return (
+        isinstance(output, str)
+        and output in _core.activations()
+        and gives_probabilities(output)
+    )
+
+
+def _log_shares(activation, z):
+    """Logits of a softmax that gives each output's share of a row's sum."""
+    logits = _core.log_activate(activation, z)
+    # Where all are 0, all are alike.
+    logits[np.isneginf(logits).all(axis=1)] = 0
+    return logits
+
+
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
-    """Multi-layer perceptron classifier, trained on the log-loss.
+    """Multi-layer perceptron classifier.
 
     Takes the place of scikit-learn's class of the same name. The output is logistic
     for two classes or several labels, softmax for more classes: the canonical
-    partners of the log-losses. With these, and not in general, the gradient at the
-    output's pre-activation is ``y_pred - y``.
+    partners of the log-losses. With these, and with 'squared_error' and an identity
+    output, the gradient at the output's pre-activation is ``y_pred - y``. For any
+    other pair it is what the Jacobian makes of the loss's slope.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Units of each hidden layer; () is a linear model.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Activation f of every hidden layer: z, 1 / (1 + exp(-z)), tanh(z) or
-        max(z, 0).
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        'sgd' and 'adam' (Kingma & Ba 2015) go by mini-batches; 'lbfgs' is SciPy's
-        L-BFGS-B on all samples at once.
-    alpha : float, default=0.0001
-        L2 strength: the objective has the term alpha / (2 S) * sum ||W||^2, where S
-        is the batch's sum of weights. Intercepts are not penalized.
+    activation : str, or list or tuple of str, default='relu'
+        Activation f of every hidden layer, or one for each. scikit-learn's are
+        'identity', z; 'logistic', 1 / (1 + exp(-z)); 'tanh'; 'relu', max(z, 0).
+        Besides: 'leaky_relu' (0.01 z below 0; Maas et al. 2013), 'elu' (exp(z) - 1
+        below 0; Clevert et al. 2016), 'selu' (Klambauer et al. 2017), 'gelu' (z times
+        the normal distribution function; Hendrycks & Gimpel 2016) and its
+        approximation 'gelu_tanh', 'silu' (z times the logistic), 'mish'
+        (z tanh(log(1 + exp(z))); Misra 2019), 'softplus' (log(1 + exp(z))),
+        'hard_sigmoid' (z / 6 + 1 / 2 within 0 and 1), 'hard_tanh' (z within -1 and 1)
+        and 'hard_silu' (z times the hard sigmoid; Howard et al. 2019). Each has the
+        initial weights of its publication.
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw', 'rmsprop', 'nadam'}, default='adam'
+        All but 'lbfgs' go by mini-batches: 'sgd'; 'adam' (Kingma & Ba 2015); 'adamw'
+        (Loshchilov & Hutter 2019), Adam with weight_decay; 'rmsprop' (Tieleman &
+        Hinton 2012), by beta_2; 'nadam' (Dozat 2016), Adam with Nesterov's momentum.
+        'lbfgs' is SciPy's L-BFGS-B on all samples at once.
+    alpha : float or sequence of float, default=0.0001
+        Penalty, of all weight layers or of each: the objective has the term
+        sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2) / S, where S is the
+        batch's sum of weights. Intercepts are not penalized. The same for every
+        solver, 'adamw' too, whose weight_decay comes on top.
     batch_size : int or 'auto', default='auto'
         Samples a mini-batch; 'auto' is min(200, n_samples). Not used by 'lbfgs'.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Only for 'sgd'. 'constant' stays at learning_rate_init; 'invscaling' is
-        learning_rate_init / (t + 1) ** power_t after t samples, set at the end of each
-        epoch; 'adaptive' divides the rate by 5 whenever progress has stalled.
-    learning_rate_init : float, default=0.001
-        Learning rate of the first step. Not used by 'lbfgs'.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'linear', \
+            'one_cycle', 'step', 'exponential'} or callable, default='constant'
+        'constant' stays at learning_rate_init. Two more act on 'sgd' alone, as in
+        scikit-learn: 'invscaling' is learning_rate_init / (t + 1) ** power_t after t
+        samples, set at the end of each epoch; 'adaptive' divides the rate by 5
+        whenever progress has stalled.
+
+        The others act on all solvers that go by mini-batches, and change the rate at
+        each step, by the epochs done, a fraction for the batches of the present one:
+        'cosine' (Loshchilov & Hutter 2017) and 'linear' fall from learning_rate_init
+        to 0 in max_iter epochs, in which 'one_cycle' (Smith & Topin 2019) rises from
+        1/25 of learning_rate_init to it during 30 %, then falls to 1/10000 of where
+        it began. 'step' is
+        learning_rate_init * decay_rate ** floor(epochs / decay_steps), 'exponential'
+        the same without floor. Each ``partial_fit`` is an epoch; after max_iter the
+        rate stays at its end, and at a rate of 0 nothing moves. A fit with
+        ``warm_start`` begins anew.
+
+        A callable gets the epoch, from 0, and returns its rate, a number > 0; it must
+        be importable for the estimator to be pickled.
+    learning_rate_init : float or sequence of float, default=0.001
+        Learning rate of the first step, of all weight layers, each with its
+        intercepts, or of each. Schedules multiply all alike; 'adaptive' and a callable
+        set the largest. Not used by 'lbfgs'.
     power_t : float, default=0.5
         Exponent of 'invscaling'.
     max_iter : int, default=200
-        Most epochs ('sgd', 'adam') or iterations ('lbfgs').
+        Most epochs, or iterations of 'lbfgs'.
     shuffle : bool, default=True
         Whether to draw a new order of the samples each epoch.
     random_state : int, RandomState instance or None, default=None
@@ -64,9 +118,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     validation_fraction : float, default=0.1
         Fraction of the samples set aside, in [0, 1).
     beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay rates of Adam's two moments, in [0, 1).
+        Decay rates of the two moments of Adam and its kin, in [0, 1).
     epsilon : float, default=1e-8
-        Added to the root of Adam's second moment.
+        Added to the root of the second moment: as it is in 'adam' and 'rmsprop',
+        corrected for its bias in 'adamw' and 'nadam'.
     n_iter_no_change : int or inf, default=10
         Epochs without progress that are let pass.
     max_fun : int, default=15000
@@ -74,6 +129,46 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     n_jobs : int or None, default=None
         Most threads that a fit or a prediction may use; the result has the same bits
         whatever it is. None and -1 take what the environment grants, -2 one less.
+    output_activation : str, default='auto'
+        'identity', 'logistic', 'tanh', 'relu', 'exp' or 'softmax'; with 'log_loss'
+        only one whose values are probabilities. A softmax has an output a class, also
+        of two, and is refused for several labels; with any other, two classes are one
+        output, decided at 0.5, and more are one output each, of which the largest
+        decides. 'auto' is 'identity' for 'squared_error'; otherwise 'logistic' for two
+        classes or several labels and 'softmax' for more.
+    loss : {'log_loss', 'squared_error'} or callable, default='log_loss'
+        'log_loss' is that of the classes with a softmax, else the sum of each output's
+        own. 'squared_error' is half the square, summed over outputs, of targets 0 and
+        1. A callable is as in ``MLPRegressor``, of the same targets.
+    label_smoothing : float, default=0.0
+        Share e in [0, 1): the targets become y (1 - e) + e / K, of K classes, or K = 2
+        for two classes or a label with an output of its own (Szegedy et al. 2016).
+        They are then numbers, which take memory for n_samples times n_outputs.
+    coefs_init : list or tuple of array-like of shape (d_(l-1), d_l), default=None
+        Coefficients to start from, one array a layer, instead of random ones. They
+        are copied. Not used where training goes on, as with warm_start. The generator
+        still makes all its draws, so the order of samples does not change.
+    intercepts_init : list or tuple of array-like of shape (d_l,), default=None
+        Intercepts to start from, likewise; those that are not given are drawn.
+    weight_decay : float, default=0.01
+        For 'adamw': each step first takes the share rate * weight_decay off the
+        coefficients, never off the intercepts.
+    decay_rate : float, default=0.1
+        Factor of the learning rates 'step' and 'exponential', in (0, 1].
+    decay_steps : float, default=10
+        Epochs in which it acts once.
+    warmup_epochs : float, default=0
+        First epochs, in which the learning rate of any schedule is multiplied by a
+        line that rises to 1, reached in their last step. Not used by 'lbfgs'.
+    global_clipnorm : float or None, default=None
+        A gradient of all parameters that is longer is scaled down to this norm
+        (Pascanu et al. 2013). Not used by 'lbfgs'.
+    l1_ratio : float, default=0.0
+        Share of the penalty that is the L1 norm, in [0, 1], as in scikit-learn's
+        SGDClassifier; the subgradient of |w| at 0 is 0. Not with 'lbfgs'.
+    max_norm : float or None, default=None
+        After each step, weights into a unit that are longer are scaled down to this
+        norm (Srivastava et al. 2014). Not with 'lbfgs'.
     dropout : float or sequence of float, default=0.0
         Probability, in [0, 1), with which a training step leaves out each unit of the
         hidden layers, the others being scaled up by 1 / (1 - dropout) (Srivastava et
@@ -113,7 +208,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     n_outputs_ : int
         Units of the output layer.
     out_activation_ : str
-        Output activation g: 'logistic' or 'softmax'.
+        Output activation g that was used.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if X had names for its features.
@@ -137,9 +232,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     True
     """
 
-    # By the name that scikit-learn has for both log-losses: no parameter.
-    loss = "log_loss"
     _validation_options = {}
+    _loss_rule = CLASSIFICATION_LOSS
 
     def __init__(
         self,
@@ -168,6 +262,18 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         n_iter_no_change=10,
         max_fun=15000,
         n_jobs=None,
+        output_activation="auto",
+        loss="log_loss",
+        label_smoothing=0.0,
+        coefs_init=None,
+        intercepts_init=None,
+        weight_decay=0.01,
+        decay_rate=0.1,
+        decay_steps=10,
+        warmup_epochs=0,
+        global_clipnorm=None,
+        l1_ratio=0.0,
+        max_norm=None,
         dropout=0.0,
         input_dropout=0.0,
     ):
@@ -195,6 +301,18 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.n_jobs = n_jobs
+        self.output_activation = output_activation
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.coefs_init = coefs_init
+        self.intercepts_init = intercepts_init
+        self.weight_decay = weight_decay
+        self.decay_rate = decay_rate
+        self.decay_steps = decay_steps
+        self.warmup_epochs = warmup_epochs
+        self.global_clipnorm = global_clipnorm
+        self.l1_ratio = l1_ratio
+        self.max_norm = max_norm
         self.dropout = dropout
         self.input_dropout = input_dropout
 
@@ -247,14 +365,19 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         y_pred = self._outputs(X)
         return self._labels.decode(y_pred)
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X):
         """Probabilities of the classes, of shape (n_samples, n_classes).
 
         With two classes the first column is the logistic of -z and not a difference
-        from one, so that a small probability keeps its digits.
+        from one, so that a small probability keeps its digits. With an output for
+        each of more classes that is not a softmax, they are its shares of their sum.
+
+        Only for an output activation whose values are probabilities.
         """
         return _core.activate(*self._class_logits(X), overwrite=True)
 
+    @available_if(_has_probabilities)
     def predict_log_proba(self, X):
         """Logarithms of ``predict_proba``, finite where that has underflowed.
 
@@ -268,13 +391,22 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _class_logits(self, X):
         """What makes probabilities of logits, and the logits, a column a class."""
-        z = self._outputs(X, logits=True)
-        if self._labels.kind != "binary":
-            return self.out_activation_, z
-        if len(self._labels.classes) == 1:
+        check_is_fitted(self)
+        output = self.out_activation_
+        if output in ("logistic", "softmax"):
+            z = self._outputs(X, logits=True)
+        else:
+            # The values of any other output are the probabilities themselves.
+            output, z = "identity", self._outputs(X)
+        if len(self._labels.classes) == 1 and self._labels.kind == "binary":
             # The only class is certain, whatever the network says.
-            return "softmax", z
-        return "logistic", np.concatenate((-z, z), axis=1)
+            return "softmax", z[:, :1]
+        if self._labels.kind == "multilabel" or output == "softmax":
+            return output, z
+        if z.shape[1] > 1:
+            return "softmax", _log_shares(output, z)
+        others = -z if output == "logistic" else 1 - z
+        return output, np.concatenate((others, z), axis=1)
 
     def _check_targets(self, y, dtype, incremental, classes):
         """The labels as numbers, and the loss to fit them by."""
@@ -285,9 +417,17 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             self.classes_ = self._labels.classes
         else:
             self._labels.require(y, all_of_them=self.warm_start)
-        self.n_outputs_ = self._labels.n_outputs
-        self.out_activation_ = self._labels.output_activation
-        return self._labels.encode(y), self._labels.loss
+        output = self._labels.output_activation(self.output_activation, self.loss)
+        row = self._labels.core_loss(self.loss, output)
+        check_output(row, output, repr(self.loss))
+        self.n_outputs_ = self._labels.n_outputs(output)
+        self.out_activation_ = output
+        return self._labels.encode(y), {"loss": row}
+
+    def _core_targets(self, y, dtype):
+        if self.label_smoothing == 0:
+            return y
+        return self._labels.smooth(y, self.label_smoothing, self.n_outputs_, dtype)
 
     def _start_partial_fit(self, y, classes):
         first_call = getattr(self, "classes_", None) is None
@@ -306,7 +446,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _stratify_by(self, y):
         # As scikit-learn: two classes are stratified, more are not.
-        return (y == 1).reshape(-1, 1) if self.n_outputs_ == 1 else None
+        return (y == 1).reshape(-1, 1) if self._labels.kind == "binary" else None
 
     def _score_outputs(self, y, y_pred, sample_weight):
         return self._labels.accuracy(y, y_pred, sample_weight)

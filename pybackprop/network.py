@@ -7,6 +7,7 @@ from sklearn.utils import check_array, check_random_state
 
 from pybackprop import _core
 from pybackprop._initialization import draw_initial_parameters
+from pybackprop._losses import check_loss_parameter
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows
 from pybackprop._targets import check_target_domain
@@ -49,17 +50,26 @@ class Network:
     ----------
     layer_sizes : sequence of int
         Units of each layer, features first, outputs last.
-    activation : str, default='relu'
-        f, for every hidden layer.
+    activation : str or sequence of str, default='relu'
+        f, for every hidden layer or one for each.
     output_activation : str, default='identity'
         g.
-    loss : str, default='squared_error'
+    loss : str or callable, default='squared_error'
         The gradient at the output's pre-activation is ``y_pred - y`` only where
         the loss's canonical output is ``output_activation``; elsewhere it is
-        what the Jacobian of g makes of it.
-    alpha : float, default=0.0
-        L2 strength on coefficients, never on intercepts.
+        what the Jacobian of g makes of it. Any loss may stand with any output: a
+        prediction that the loss does not take, such as a negative one of 'poisson',
+        gives NaN. A callable is as in ``MLPRegressor``.
+    alpha : float or sequence of float, default=0.0
+        Penalty on coefficients, never on intercepts, of all weight layers or of each:
+        the objective has the term
+        sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2) / S.
+    l1_ratio : float, default=0.0
+        In [0, 1]. The subgradient of |w| at 0 is 0.
     dtype : {'float64', 'float32'}, default='float64'
+    loss_parameter : float, default=None
+        Of a loss that has one: the threshold of 'huber', > 0; the 'quantile', in
+        [0, 1]; the power of 'tweedie', in (1, 2).
     random_state : int, RandomState instance or None, default=None
         Draws the initial parameters, as the estimators do.
 
@@ -67,6 +77,10 @@ class Network:
     ----------
     parameters : ndarray of shape (n_parameters,)
         All coefficients, then all intercepts.
+    activation : str or tuple of str
+        As given.
+    hidden_activations : tuple of str
+        The same, one a hidden layer.
     coefs, intercepts : list of ndarray
         Views of ``parameters``, of shapes (d_(l-1), d_l) and (d_l,).
     """
@@ -79,14 +93,23 @@ class Network:
         output_activation="identity",
         loss="squared_error",
         alpha=0.0,
+        l1_ratio=0.0,
         dtype="float64",
+        loss_parameter=None,
         random_state=None,
     ):
-        records = _core.activations()
-        self._describe(layer_sizes, activation, output_activation, loss, alpha, dtype)
+        self._describe(
+            layer_sizes,
+            activation,
+            output_activation,
+            loss,
+            alpha,
+            l1_ratio,
+            dtype,
+            loss_parameter,
+        )
         self._hold(np.zeros(self.core.n_parameters, dtype=self.dtype))
-        factor = records[activation]["init_factor"]
-        draw_initial_parameters(self, factor, check_random_state(random_state))
+        draw_initial_parameters(self, check_random_state(random_state))
 
     @classmethod
     def of_parameters(
@@ -98,6 +121,8 @@ class Network:
         output_activation,
         loss="squared_error",
         alpha=0.0,
+        l1_ratio=0.0,
+        loss_parameter=None,
         copy=False,
     ):
         """A network of given coefficients and intercepts.
@@ -105,10 +130,17 @@ class Network:
         They are copied into one vector, unless they already are the views of
         one; ``copy`` copies then too.
         """
-        layer_sizes, dtype = _check_layers(coefs, intercepts)
+        layer_sizes, dtype = check_layers(coefs, intercepts)
         network = cls.__new__(cls)
         network._describe(
-            layer_sizes, activation, output_activation, loss, alpha, dtype
+            layer_sizes,
+            activation,
+            output_activation,
+            loss,
+            alpha,
+            l1_ratio,
+            dtype,
+            loss_parameter,
         )
         vector = _vector_behind(coefs[0], network.core.n_parameters, network.dtype)
         if (
@@ -124,33 +156,65 @@ class Network:
                 view[...] = array
         return network
 
-    def _describe(self, layer_sizes, activation, output_activation, loss, alpha, dtype):
+    def _describe(
+        self,
+        layer_sizes,
+        activation,
+        output_activation,
+        loss,
+        alpha,
+        l1_ratio,
+        dtype,
+        loss_parameter,
+    ):
         records = _core.activations()
         hidden = [name for name, record in records.items() if record["hidden"]]
         outputs = [name for name, record in records.items() if record["output"]]
+        is_list = isinstance(activation, (list, tuple))
+        given = tuple(activation) if is_list else (activation,)
         for name, value, allowed in (
-            ("activation", activation, hidden),
+            *(("activation", name, hidden) for name in given),
             ("output_activation", output_activation, outputs),
             ("loss", loss, list(_core.losses())),
         ):
-            if value not in allowed:
+            if value not in allowed and not (name == "loss" and callable(value)):
                 raise ValueError(f"{name} must be one of {allowed}. Got {value!r}.")
-        if not 0 <= alpha < np.inf:
-            raise ValueError(f"alpha must be a finite number >= 0. Got {alpha!r}.")
         sizes = [int(size) for size in layer_sizes]
         if len(sizes) < 2 or min(sizes) < 1:
             raise ValueError(
                 "layer_sizes must be at least two ints >= 1, features first and "
                 f"outputs last. Got {layer_sizes!r}."
             )
+        n_hidden = len(sizes) - 2
+        if not is_list:
+            self.activation, self.hidden_activations = activation, given * n_hidden
+        elif len(given) == n_hidden:
+            self.activation = self.hidden_activations = given
+        else:
+            raise ValueError(
+                f"activation={activation!r} must name one activation for each of the "
+                f"{n_hidden} hidden layers of layer_sizes={layer_sizes!r}. "
+                f"Got {len(given)}."
+            )
+        alphas = _layer_alphas(alpha, len(sizes) - 1)
+        if not 0 <= l1_ratio <= 1:
+            raise ValueError(f"l1_ratio must be in [0, 1]. Got {l1_ratio!r}.")
         self.layer_sizes = tuple(sizes)
-        self.activation = activation
         self.output_activation = output_activation
         self.loss_name = loss
-        self.alpha = float(alpha)
+        self.alpha = alphas if np.ndim(alpha) else float(alpha)
+        self.l1_ratio = float(l1_ratio)
         self.dtype = np.dtype(dtype)
+        self.loss_parameter = check_loss_parameter(loss, loss_parameter, self.dtype)
         self.core = _core.Network(
-            self.layer_sizes, activation, output_activation, loss, alpha, self.dtype
+            self.layer_sizes,
+            self.hidden_activations,
+            output_activation,
+            loss,
+            alphas,
+            self.dtype,
+            l1_ratio=self.l1_ratio,
+            loss_parameter=self.loss_parameter or 0.0,
         )
 
     def _hold(self, parameters):
@@ -213,7 +277,7 @@ class Network:
         )
 
     def loss(self, X, y, sample_weight=None):
-        """The objective: mean weighted loss and L2 term."""
+        """The objective: mean weighted loss and penalty."""
         return self._objective(self._check_X(X), y, sample_weight)
 
     def gradients(self, X, y, sample_weight=None):
@@ -257,7 +321,20 @@ class Network:
         return canonical_rows(X)
 
 
-def _check_layers(coefs, intercepts):
+def _layer_alphas(alpha, n_layers):
+    """The penalty of each weight layer as a list, or ValueError."""
+    alphas = np.asarray(alpha, dtype=np.float64)
+    if alphas.ndim > 0 and alphas.shape != (n_layers,):
+        raise ValueError(
+            f"alpha must be a float or have one for each of the {n_layers} weight "
+            f"layers. Got {alpha!r}."
+        )
+    if not np.all((alphas >= 0) & (alphas < np.inf)):
+        raise ValueError(f"alpha must be a finite number >= 0. Got {alpha!r}.")
+    return np.broadcast_to(alphas, n_layers).tolist()
+
+
+def check_layers(coefs, intercepts):
     """Layer sizes and data type of coefficients that fit together, or ValueError."""
     coefs, intercepts = list(coefs), list(intercepts)
     if not coefs or len(coefs) != len(intercepts):

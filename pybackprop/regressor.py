@@ -6,6 +6,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from pybackprop import _core
+from pybackprop._losses import Loss, check_output
+from pybackprop._parameters import REGRESSION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._targets import check_output_columns, check_target_domain
 
@@ -13,38 +15,85 @@ from pybackprop._targets import check_output_columns, check_target_domain
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     """Multi-layer perceptron regressor.
 
-    Takes the place of scikit-learn's class of the same name. The output activation is
-    the canonical partner of the loss, so that the gradient at the output's
-    pre-activation is ``y_pred - y``; this holds for these pairs and not in general.
+    Takes the place of scikit-learn's class of the same name. The gradient at the
+    output's pre-activation is ``y_pred - y`` for two pairs of loss and output
+    activation, the canonical ones: 'squared_error' with 'identity', and 'poisson' with
+    'exp'. For any other it is what the Jacobian makes of the loss's slope.
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error, summed over outputs, with an identity output; or half
-        the Poisson deviance with an exp output, for y >= 0.
+    loss : str or callable, default='squared_error'
+        Of one output, with e = y_pred - y; several outputs are summed:
+
+        - 'squared_error': e ** 2 / 2.
+        - 'absolute_error': abs(e), of which a median is the minimum.
+        - 'huber': e ** 2 / 2 up to ``huber_delta``, linear beyond (Huber 1964).
+        - 'quantile': (1 - q) e above the target and -q e below it, with q =
+          ``quantile`` (Koenker & Bassett 1978).
+        - 'poisson', 'gamma', 'tweedie': half the deviance, with an exp output unless
+          another is asked for; for y >= 0, > 0 for 'gamma'. 'tweedie' has ``power``.
+
+        Where its slope jumps, at e = 0 of 'absolute_error' and 'quantile', it is taken
+        as 0.
+
+        A callable ``loss(y, y_pred) -> (values, dloss_dy_pred)`` gets arrays of
+        shape (n, n_outputs) in the data type of X, and returns arrays of shapes (n,)
+        and (n, n_outputs): the loss of each sample, before weights, and its
+        derivative. It must look at each row alone, since it is called with any
+        number of rows of a batch; always from one thread, and slower than the names.
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Units of each hidden layer; () is a linear model.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Activation f of every hidden layer: z, 1 / (1 + exp(-z)), tanh(z) or
-        max(z, 0).
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        'sgd' and 'adam' (Kingma & Ba 2015) go by mini-batches; 'lbfgs' is SciPy's
-        L-BFGS-B on all samples at once.
-    alpha : float, default=0.0001
-        L2 strength: the objective has the term alpha / (2 S) * sum ||W||^2, where S
-        is the batch's sum of weights. Intercepts are not penalized.
+    activation : str, or list or tuple of str, default='relu'
+        Activation f of every hidden layer, or one for each. scikit-learn's are
+        'identity', z; 'logistic', 1 / (1 + exp(-z)); 'tanh'; 'relu', max(z, 0).
+        Besides: 'leaky_relu' (0.01 z below 0; Maas et al. 2013), 'elu' (exp(z) - 1
+        below 0; Clevert et al. 2016), 'selu' (Klambauer et al. 2017), 'gelu' (z times
+        the normal distribution function; Hendrycks & Gimpel 2016) and its
+        approximation 'gelu_tanh', 'silu' (z times the logistic), 'mish'
+        (z tanh(log(1 + exp(z))); Misra 2019), 'softplus' (log(1 + exp(z))),
+        'hard_sigmoid' (z / 6 + 1 / 2 within 0 and 1), 'hard_tanh' (z within -1 and 1)
+        and 'hard_silu' (z times the hard sigmoid; Howard et al. 2019). Each has the
+        initial weights of its publication.
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw', 'rmsprop', 'nadam'}, default='adam'
+        All but 'lbfgs' go by mini-batches: 'sgd'; 'adam' (Kingma & Ba 2015); 'adamw'
+        (Loshchilov & Hutter 2019), Adam with weight_decay; 'rmsprop' (Tieleman &
+        Hinton 2012), by beta_2; 'nadam' (Dozat 2016), Adam with Nesterov's momentum.
+        'lbfgs' is SciPy's L-BFGS-B on all samples at once.
+    alpha : float or sequence of float, default=0.0001
+        Penalty, of all weight layers or of each: the objective has the term
+        sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2) / S, where S is the
+        batch's sum of weights. Intercepts are not penalized. The same for every
+        solver, 'adamw' too, whose weight_decay comes on top.
     batch_size : int or 'auto', default='auto'
         Samples a mini-batch; 'auto' is min(200, n_samples). Not used by 'lbfgs'.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Only for 'sgd'. 'constant' stays at learning_rate_init; 'invscaling' is
-        learning_rate_init / (t + 1) ** power_t after t samples, set at the end of each
-        epoch; 'adaptive' divides the rate by 5 whenever progress has stalled.
-    learning_rate_init : float, default=0.001
-        Learning rate of the first step. Not used by 'lbfgs'.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'linear', \
+            'one_cycle', 'step', 'exponential'} or callable, default='constant'
+        'constant' stays at learning_rate_init. Two more act on 'sgd' alone, as in
+        scikit-learn: 'invscaling' is learning_rate_init / (t + 1) ** power_t after t
+        samples, set at the end of each epoch; 'adaptive' divides the rate by 5
+        whenever progress has stalled.
+
+        The others act on all solvers that go by mini-batches, and change the rate at
+        each step, by the epochs done, a fraction for the batches of the present one:
+        'cosine' (Loshchilov & Hutter 2017) and 'linear' fall from learning_rate_init
+        to 0 in max_iter epochs, in which 'one_cycle' (Smith & Topin 2019) rises from
+        1/25 of learning_rate_init to it during 30 %, then falls to 1/10000 of where
+        it began. 'step' is
+        learning_rate_init * decay_rate ** floor(epochs / decay_steps), 'exponential'
+        the same without floor. Each ``partial_fit`` is an epoch; after max_iter the
+        rate stays at its end, and at a rate of 0 nothing moves. A fit with
+        ``warm_start`` begins anew.
+
+        A callable gets the epoch, from 0, and returns its rate, a number > 0; it must
+        be importable for the estimator to be pickled.
+    learning_rate_init : float or sequence of float, default=0.001
+        Learning rate of the first step, of all weight layers, each with its
+        intercepts, or of each. Schedules multiply all alike; 'adaptive' and a callable
+        set the largest. Not used by 'lbfgs'.
     power_t : float, default=0.5
         Exponent of 'invscaling'.
     max_iter : int, default=200
-        Most epochs ('sgd', 'adam') or iterations ('lbfgs').
+        Most epochs, or iterations of 'lbfgs'.
     shuffle : bool, default=True
         Whether to draw a new order of the samples each epoch.
     random_state : int, RandomState instance or None, default=None
@@ -67,9 +116,10 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     validation_fraction : float, default=0.1
         Fraction of the samples set aside, in [0, 1).
     beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay rates of Adam's two moments, in [0, 1).
+        Decay rates of the two moments of Adam and its kin, in [0, 1).
     epsilon : float, default=1e-8
-        Added to the root of Adam's second moment.
+        Added to the root of the second moment: as it is in 'adam' and 'rmsprop',
+        corrected for its bias in 'adamw' and 'nadam'.
     n_iter_no_change : int or inf, default=10
         Epochs without progress that are let pass.
     max_fun : int, default=15000
@@ -77,6 +127,42 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     n_jobs : int or None, default=None
         Most threads that a fit or a prediction may use; the result has the same bits
         whatever it is. None and -1 take what the environment grants, -2 one less.
+    output_activation : str, default='auto'
+        'identity', 'logistic', 'tanh', 'relu', 'exp' or 'softmax', if all its values
+        are predictions that the loss takes: > 0 for a deviance. 'auto' is 'exp' for a
+        deviance and 'identity' otherwise.
+    huber_delta : float, default=1.0
+        Error from which on 'huber' is linear, > 0.
+    quantile : float or None, default=None
+        The quantile of 'quantile', in [0, 1], which needs it.
+    power : float, default=1.5
+        Variance of 'tweedie' goes with this power of the mean, in [1, 2]; 1 is
+        'poisson', 2 is 'gamma'.
+    coefs_init : list or tuple of array-like of shape (d_(l-1), d_l), default=None
+        Coefficients to start from, one array a layer, instead of random ones. They
+        are copied. Not used where training goes on, as with warm_start. The generator
+        still makes all its draws, so the order of samples does not change.
+    intercepts_init : list or tuple of array-like of shape (d_l,), default=None
+        Intercepts to start from, likewise; those that are not given are drawn.
+    weight_decay : float, default=0.01
+        For 'adamw': each step first takes the share rate * weight_decay off the
+        coefficients, never off the intercepts.
+    decay_rate : float, default=0.1
+        Factor of the learning rates 'step' and 'exponential', in (0, 1].
+    decay_steps : float, default=10
+        Epochs in which it acts once.
+    warmup_epochs : float, default=0
+        First epochs, in which the learning rate of any schedule is multiplied by a
+        line that rises to 1, reached in their last step. Not used by 'lbfgs'.
+    global_clipnorm : float or None, default=None
+        A gradient of all parameters that is longer is scaled down to this norm
+        (Pascanu et al. 2013). Not used by 'lbfgs'.
+    l1_ratio : float, default=0.0
+        Share of the penalty that is the L1 norm, in [0, 1], as in scikit-learn's
+        SGDClassifier; the subgradient of |w| at 0 is 0. Not with 'lbfgs'.
+    max_norm : float or None, default=None
+        After each step, weights into a unit that are longer are scaled down to this
+        norm (Srivastava et al. 2014). Not with 'lbfgs'.
     dropout : float or sequence of float, default=0.0
         Probability, in [0, 1), with which a training step leaves out each unit of the
         hidden layers, the others being scaled up by 1 / (1 - dropout) (Srivastava et
@@ -114,7 +200,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     n_outputs_ : int
         Units of the output layer.
     out_activation_ : str
-        Output activation g: 'identity' or 'exp'.
+        Output activation g that was used.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if X had names for its features.
@@ -136,6 +222,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     """
 
     _validation_options = {"y_numeric": True}
+    _loss_rule = REGRESSION_LOSS
 
     def __init__(
         self,
@@ -165,6 +252,19 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         n_iter_no_change=10,
         max_fun=15000,
         n_jobs=None,
+        output_activation="auto",
+        huber_delta=1.0,
+        quantile=None,
+        power=1.5,
+        coefs_init=None,
+        intercepts_init=None,
+        weight_decay=0.01,
+        decay_rate=0.1,
+        decay_steps=10,
+        warmup_epochs=0,
+        global_clipnorm=None,
+        l1_ratio=0.0,
+        max_norm=None,
         dropout=0.0,
         input_dropout=0.0,
     ):
@@ -193,6 +293,19 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.n_jobs = n_jobs
+        self.output_activation = output_activation
+        self.huber_delta = huber_delta
+        self.quantile = quantile
+        self.power = power
+        self.coefs_init = coefs_init
+        self.intercepts_init = intercepts_init
+        self.weight_decay = weight_decay
+        self.decay_rate = decay_rate
+        self.decay_steps = decay_steps
+        self.warmup_epochs = warmup_epochs
+        self.global_clipnorm = global_clipnorm
+        self.l1_ratio = l1_ratio
+        self.max_norm = max_norm
         self.dropout = dropout
         self.input_dropout = input_dropout
 
@@ -243,21 +356,25 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     def _check_targets(self, y, dtype, incremental, classes):
         """The targets as the core reads them, and the loss to fit them by."""
+        loss = Loss.of(self, dtype)
+        self.out_activation_ = self.output_activation
+        if self.output_activation == "auto":
+            self.out_activation_ = loss.default_output
+        check_output(loss.row, self.out_activation_, loss.words)
         if hasattr(self, "coefs_"):
             check_output_columns(y, self.n_outputs_)
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
         with np.errstate(over="ignore"):
             y = y.reshape(-1, self.n_outputs_).astype(dtype, copy=False)
-        check_target_domain(self.loss, y)
-        self.out_activation_ = _core.losses()[self.loss]["default_output"]
-        return y, self.loss
+        check_target_domain(loss.row, y, loss.words)
+        return y, loss.functions
 
     def _stratify_by(self, y):
         return None
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        record = _core.losses().get(self.loss)
+        record = None if callable(self.loss) else _core.losses().get(self.loss)
         tags.target_tags.positive_only = (
             record is not None and record["target_low"] >= 0
         )

@@ -18,16 +18,16 @@ ISSUES = "https://github.com/scikit-learn/scikit-learn/issues/"
 
 
 def features():
-    """Pairs of a test's file and what its marker says, in order."""
+    """Pairs of a test's file and what a marker in it says, in order."""
     for path in sorted(TESTS.glob("test_*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        for function in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
-            for decorator in function.decorator_list:
-                if (
-                    isinstance(decorator, ast.Call)
-                    and ast.unparse(decorator.func) == "pytest.mark.feature"
-                ):
-                    yield path, _arguments(decorator)
+        calls = (
+            node
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "pytest.mark.feature"
+        )
+        for call in sorted(calls, key=lambda call: call.lineno):
+            yield path, _arguments(call)
 
 
 def _arguments(call):

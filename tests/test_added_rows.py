@@ -17,12 +17,12 @@ ELEMENTWISE_ACTIVATION(softsign,
     VALUE(v_div(z, v_add(v_set1(1), v_abs(z)))),
     SLOPE_IN_Z(v_div(v_set1(1), v_mul(v_add(v_set1(1), v_abs(z)),
                                       v_add(v_set1(1), v_abs(z))))),
-    NO_LOG, INIT_FACTOR(6), PLACES(ANYWHERE))
+    NO_LOG, RANGE(ABOVE(-1), BELOW(1)), INIT(6, FAN_IN_AND_OUT), PLACES(ANYWHERE))
 
 ELEMENTWISE_ACTIVATION(wrong,
     VALUE(v_mul(z, z)),
     SLOPE_IN_Z(z),
-    NO_LOG, INIT_FACTOR(6), PLACES(ANYWHERE))
+    NO_LOG, RANGE(FROM(0), BELOW(INFINITY)), INIT(6, FAN_IN), PLACES(ANYWHERE))
 """
 
 # log cosh(y_pred - y) = |e| + log1p(e^-2|e|) - log 2, whose slope is tanh.
@@ -33,8 +33,13 @@ LOSS(log_cosh,
                 v_set1(REAL(0.693147180559945309417)))),
     SLOPE(v_tanh(v_sub(a, y))),
     DEFAULT_OUTPUT(identity), CANONICAL(NONE),
-    VALUE_IN_Z(z),
-    TARGETS(-INFINITY, INFINITY, 0, "finite numbers"))
+    VALUE_IN_Z(v_sub(v_add(v_abs(v_sub(z, y)),
+                           v_log1p_unit(v_exp(v_mul(v_set1(-2), v_abs(v_sub(z, y)))))),
+                     v_set1(REAL(0.693147180559945309417)))),
+    DELTA_IN_Z(v_tanh(v_sub(z, y))),
+    NO_PARAMETER,
+    TARGETS(-INFINITY, INFINITY, 1, 0, "finite numbers"),
+    PREDICTIONS(-INFINITY, INFINITY, 1))
 """
 
 
@@ -64,7 +69,8 @@ def tree(tmp_path_factory):
         else:
             shutil.copy(source, tree / name)
     (tree / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "test_gradients.py", tree / "tests")
+    for name in ("test_gradients.py", "test_activations.py"):
+        shutil.copy(ROOT / "tests" / name, tree / "tests")
     add_rows(tree / "csrc" / "lists" / "activations.h", NEW_ACTIVATIONS)
     add_rows(tree / "csrc" / "lists" / "losses.h", NEW_LOSS)
     build = subprocess.run(

@@ -98,14 +98,14 @@ def test_training_is_that_of_the_masked_network(shuffle):
         W.append(random_state.uniform(-bound, bound, (fan_in, fan_out)))
         b.append(random_state.uniform(-bound, bound, fan_out))
     seed = int(random_state.randint(2**63 - 1, dtype=np.int64))
-    order, n_steps, losses = np.arange(len(X)), 0, []
-    for _ in range(3):
+    order, losses = np.arange(len(X)), []
+    for epoch in range(3):
         if shuffle:
             permutation = np.arange(len(X))
             random_state.shuffle(permutation)
             order = order[permutation]
         masks = [
-            kept(seed, n_steps, layer, range(len(X)), size, rate)
+            kept(seed, epoch, layer, range(len(X)), size, rate)
             for layer, (size, rate) in enumerate(zip(sizes, rates, strict=False))
         ]
         total = 0
@@ -129,7 +129,6 @@ def test_training_is_that_of_the_masked_network(shuffle):
                     delta *= 1 - a[layer - 1] ** 2
                 W[layer] -= step[0]
                 b[layer] -= step[1]
-            n_steps += 1
         losses.append(total / len(X))
     np.testing.assert_allclose(model.loss_curve_, losses, rtol=1e-12)
     for mine, plain in zip(model.coefs_, W, strict=True):
@@ -247,9 +246,18 @@ def test_dropout_regularizes():
             dict(dropout=[0.5]),
             "dropout must have one rate .*hidden_layer_sizes",
         ),
-        (dict(dropout=0.1, solver="lbfgs"), "dropout=0.1 excludes solver='lbfgs'"),
-        (dict(dropout=[0, 0.1], solver="lbfgs"), "dropout=.* excludes solver='lbfgs'"),
-        (dict(input_dropout=0.1, solver="lbfgs"), "input_dropout=0.1 excludes solver"),
+        (
+            dict(dropout=0.1, solver="lbfgs"),
+            "dropout=0.1 does not go with solver='lbfgs'",
+        ),
+        (
+            dict(dropout=[0, 0.1], solver="lbfgs"),
+            "dropout=.* does not go with solver='lbfgs'",
+        ),
+        (
+            dict(input_dropout=0.1, solver="lbfgs"),
+            "input_dropout=0.1 does not go with solver",
+        ),
     ],
 )
 def test_what_is_refused(parameters, words):

@@ -78,15 +78,33 @@ COMMON = {
     "n_iter_no_change": 10,
     "max_fun": 15000,
 }
-OURS = {
-    "n_jobs": None,
+# Ours, after all of theirs.
+OURS = {"n_jobs": None, "output_activation": "auto"}
+OURS_OF_NUMBERS = {"huber_delta": 1.0, "quantile": None, "power": 1.5}
+OURS_OF_CLASSES = {"loss": "log_loss", "label_smoothing": 0.0}
+OURS_THEN = {
+    "coefs_init": None,
+    "intercepts_init": None,
+    "weight_decay": 0.01,
+    "decay_rate": 0.1,
+    "decay_steps": 10,
+    "warmup_epochs": 0,
+    "global_clipnorm": None,
+    "l1_ratio": 0.0,
+    "max_norm": None,
     "dropout": 0.0,
     "input_dropout": 0.0,
-}  # after all of theirs
+}
 SIGNATURES = {
-    "MLPClassifier": {"hidden_layer_sizes": (100,)} | COMMON | OURS,
+    "MLPClassifier": (
+        {"hidden_layer_sizes": (100,)} | COMMON | OURS | OURS_OF_CLASSES | OURS_THEN
+    ),
     "MLPRegressor": (
-        {"loss": "squared_error", "hidden_layer_sizes": (100,)} | COMMON | OURS
+        {"loss": "squared_error", "hidden_layer_sizes": (100,)}
+        | COMMON
+        | OURS
+        | OURS_OF_NUMBERS
+        | OURS_THEN
     ),
 }
 METHODS = {

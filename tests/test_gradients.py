@@ -5,8 +5,6 @@ depths and in both data types: a row that is added to a list is tested here with
 further edit.
 """
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -20,6 +18,15 @@ DEPTHS = {0: [], 1: [4], 2: [5, 3], 3: [4, 3, 5]}
 N_SAMPLES, N_FEATURES = 7, 3
 
 
+def usual_parameter(loss):
+    """A parameter in the middle of its range, 1 where that has no end; or None."""
+    record = LOSSES[loss]
+    if record["parameter"] is None:
+        return None
+    low, high = record["parameter_low"], record["parameter_high"]
+    return (low + high) / 2 if np.isfinite(high) else 1.0
+
+
 def make_problem(loss, output, hidden, depth, n_outputs=3, dtype="float64", alpha=0.3):
     """A network whose predictions lie in every loss's domain, with data for it."""
     rng = np.random.RandomState(depth)
@@ -31,6 +38,7 @@ def make_problem(loss, output, hidden, depth, n_outputs=3, dtype="float64", alph
         loss=loss,
         alpha=alpha,
         dtype=dtype,
+        loss_parameter=usual_parameter(loss),
         random_state=rng,
     )
     # Small weights around a bias whose image is between 0 and 1, as log-losses need.
@@ -42,6 +50,7 @@ def make_problem(loss, output, hidden, depth, n_outputs=3, dtype="float64", alph
     low = max(LOSSES[loss]["target_low"], 0.1)
     high = min(LOSSES[loss]["target_high"], 0.9)
     y = rng.uniform(low, high, size=(N_SAMPLES, n_outputs))
+    y[0, 0], y[0, 1] = high, low  # on both sides of the predictions
     if LOSSES[loss]["rows_sum_to_one"]:
         y /= y.sum(axis=1, keepdims=True)
     weights = rng.uniform(0.5, 2, size=N_SAMPLES)
@@ -65,10 +74,19 @@ def flat(gradients):
     return np.concatenate([g.ravel() for part in gradients for g in part])
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize("hidden", HIDDEN)
-@pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("loss", LOSSES)
+# A hidden layer sees of loss and output only the delta that they send: every loss meets
+# every output, and every hidden activation one pair of the two, and each depth.
+COMBINATIONS = [
+    *((loss, output, "tanh", 1) for loss in LOSSES for output in OUTPUTS),
+    *(
+        ("squared_error", "logistic", hidden, depth)
+        for hidden in HIDDEN
+        for depth in DEPTHS
+    ),
+]
+
+
+@pytest.mark.parametrize(("loss", "output", "hidden", "depth"), COMBINATIONS)
 def test_gradient_matches_finite_differences(loss, output, hidden, depth):
     net, X, y, weights = make_problem(loss, output, hidden, depth)
     numeric = finite_differences(net, X, y, weights)
@@ -78,11 +96,9 @@ def test_gradient_matches_finite_differences(loss, output, hidden, depth):
     np.testing.assert_allclose(analytic, numeric, rtol=0, atol=1e-7 * scale)
 
 
-@pytest.mark.parametrize("hidden", HIDDEN)
-@pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("loss", LOSSES)
-def test_float32_gradient_is_the_float64_gradient(loss, output, hidden):
-    net, X, y, weights = make_problem(loss, output, hidden, depth=2, dtype="float32")
+@pytest.mark.parametrize(("loss", "output", "hidden", "depth"), COMBINATIONS)
+def test_float32_gradient_is_the_float64_gradient(loss, output, hidden, depth):
+    net, X, y, weights = make_problem(loss, output, hidden, depth, dtype="float32")
     twin = Network.of_parameters(
         [W.astype("float64") for W in net.coefs],
         [b.astype("float64") for b in net.intercepts],
@@ -90,6 +106,7 @@ def test_float32_gradient_is_the_float64_gradient(loss, output, hidden):
         output_activation=output,
         loss=loss,
         alpha=net.alpha,
+        loss_parameter=net.loss_parameter,
     )
     narrow = flat(net.gradients(X, y, weights))
     # The rows of float32 targets sum to one only to float32's precision.
@@ -106,17 +123,16 @@ def test_float32_gradient_is_the_float64_gradient(loss, output, hidden):
 
 
 BY_HAND = [
-    pair
-    for pair in itertools.product(LOSSES, OUTPUTS, HIDDEN)
-    if pair[0] in backprop_by_hand.LOSSES
-    and pair[1] in backprop_by_hand.OUTPUTS
-    and pair[2] in backprop_by_hand.ACTIVATIONS
+    combination
+    for combination in COMBINATIONS
+    if combination[0] in backprop_by_hand.LOSSES
+    and combination[1] in backprop_by_hand.OUTPUTS
+    and combination[2] in backprop_by_hand.ACTIVATIONS
 ]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize(("loss", "output", "hidden"), BY_HAND)
+@pytest.mark.parametrize(("loss", "output", "hidden", "depth"), BY_HAND)
 def test_every_number_is_that_of_backprop_by_hand(
     loss, output, hidden, depth, weighted
 ):
@@ -134,6 +150,7 @@ def test_every_number_is_that_of_backprop_by_hand(
         output_activation=output,
         loss=loss,
         alpha=net.alpha,
+        loss_parameter=net.loss_parameter,
         sample_weight=weights,
     )
     assert trace.loss == pytest.approx(F, rel=1e-13)
@@ -154,8 +171,8 @@ def test_every_number_is_that_of_backprop_by_hand(
 @pytest.mark.parametrize("loss", LOSSES)
 def test_delta_looks_like_an_error_only_at_the_canonical_output(loss, output):
     net, X, y, _ = make_problem(loss, output, "tanh", depth=1)
-    # On both sides of a kink: where z > 0, relu is the identity.
-    net.intercepts[-1][:] = [-0.5, 0.3, 0.9]
+    # On both sides of the kinks: where z > 0, relu is the identity.
+    net.intercepts[-1][:] = [-0.5, 0.3, 1.2]
     trace = net.backprop(X, y)
     looks_like_it = np.allclose(trace.delta[-1], trace.a[-1] - y, rtol=0, atol=1e-12)
     assert looks_like_it == (LOSSES[loss]["canonical_output"] == output)
@@ -183,6 +200,8 @@ def test_torch_computes_the_same_gradient(loss):
             functional.poisson_nll_loss(z, target, log_input=True, reduction="sum")
             + (torch.xlogy(target, target) - target).sum()
         ),
+        "absolute_error": lambda: functional.l1_loss(z, target, reduction="sum"),
+        "huber": lambda: functional.huber_loss(z, target, reduction="sum"),
     }
     if loss not in value:
         pytest.skip("torch has no such loss in this test")
@@ -206,13 +225,30 @@ def test_torch_computes_the_same_gradient(loss):
         ("poisson", "exp", [-800.0], [0.0], 0.0, [0.0]),
         # y log y - y z - y at y = 1
         ("poisson", "exp", [-800.0], [1.0], 799.0, [-1.0]),
+        # y e^-z - 1 - log y + z at y = 1, with e^-z = 0
+        ("gamma", "exp", [800.0], [1.0], 799.0, [1.0]),
+        ("gamma", "exp", [0.0], [1.0], 0.0, [0.0]),
+        # y^(2-p) / ((1-p) (2-p)) is -4, and all else is 0 or 0 times y
+        ("tweedie", "exp", [-3000.0], [0.0], 0.0, [0.0]),
+        ("tweedie", "exp", [0.0], [1.0], 0.0, [0.0]),
+        ("huber", "identity", [-1e30], [0.0], np.float32(1e30), [-1.0]),
+        ("quantile", "identity", [1e30], [0.0], np.float32(1e30) / 2, [0.5]),
+        # At the kink the slope is 0.
+        ("quantile", "identity", [3.0], [3.0], 0.0, [0.0]),
+        ("absolute_error", "identity", [3.0], [3.0], 0.0, [0.0]),
     ],
 )
 def test_a_saturated_output_has_its_exact_loss_and_gradient(
     loss, output, z, y, expected_loss, expected_delta, dtype
 ):
     # With an input of 0 the pre-activation is the intercept.
-    net = Network([1, len(z)], loss=loss, output_activation=output, dtype=dtype)
+    net = Network(
+        [1, len(z)],
+        loss=loss,
+        loss_parameter=usual_parameter(loss),
+        output_activation=output,
+        dtype=dtype,
+    )
     net.intercepts[0][:] = z
     trace = net.backprop(np.zeros((1, 1)), np.array([y]))
     assert trace.loss == expected_loss

@@ -330,7 +330,7 @@ def other_activation(model):
 
 
 def no_activation(model):
-    model.activation = "softplus"
+    model.activation = "nonsense"
 
 
 def other_output(model):
@@ -489,7 +489,9 @@ def test_one_model_serves_many_threads_at_once():
 
 # -------------------------------------------------------------------------- the core
 def test_the_core_takes_nothing_but_the_vectors_own_views():
-    core = _core.Network((2, 3, 1), "relu", "identity", "squared_error", 0, np.float64)
+    core = _core.Network(
+        (2, 3, 1), ["relu"], "identity", "squared_error", [0, 0], np.float64
+    )
     vector = np.arange(13.0)
     coefs, intercepts = core.views(vector)
     assert core.are_views(vector, coefs, intercepts)

@@ -40,8 +40,8 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 #define VALUE(expression)      expression
 #define SLOPE_IN_A(expression) expression
 #define SLOPE_IN_Z(expression) expression
-#define ROWWISE_ACTIVATION(name, factor, places)
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places)                           \
+#define ROWWISE_ACTIVATION(name, range, init, places)
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places)                      \
     INLINE vec name##_value(vec z) { return value; }                                              \
     INLINE vec name##_slope(vec z, vec a) {                                                       \
         (void)z;                                                                                  \
@@ -71,8 +71,8 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 /* log f(z), for the rows that have it. NO_LOG gives the empty kernel NULL_log_activate. */
 #define LOG(expression) expression
 #define NO_LOG          z
-#define ROWWISE_ACTIVATION(name, factor, places)
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places)                   \
+#define ROWWISE_ACTIVATION(name, range, init, places)
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places)              \
     INLINE vec name##_log_value(vec z) { return log; }                                    \
     static void name##_log_activate(const pb_plane *plane, const void *z_, void *a_) {    \
         const real *z = z_;                                                               \
@@ -87,30 +87,36 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 #define VALUE(expression)      expression
 #define SLOPE(expression)      expression
 #define VALUE_IN_Z(expression) expression
-#define DEFINE_LOSS_KERNEL(kernel, expression)                                                 \
-    INLINE vec kernel##_of(vec y, vec z, vec a) {                                              \
-        (void)y;                                                                               \
-        (void)z;                                                                               \
-        (void)a;                                                                               \
-        return expression;                                                                     \
-    }                                                                                          \
-    static void kernel(const pb_plane *plane, const void *y_, const void *z_, const void *a_,  \
-                       void *out_) {                                                           \
-        const real *y = y_;                                                                    \
-        const real *z = z_;                                                                    \
-        const real *a = a_;                                                                    \
-        real *out = out_;                                                                      \
-        FOR_PLANE(plane,                                                                       \
-                  v_store(out + i, kernel##_of(v_load(y + i), v_load(z + i), v_load(a + i))),  \
-                  v_store_part(out + i,                                                        \
-                               kernel##_of(v_load_part(y + i, left), v_load_part(z + i, left), \
-                                           v_load_part(a + i, left)),                          \
-                               left));                                                         \
+#define DELTA_IN_Z(expression) expression
+#define DEFINE_LOSS_KERNEL(kernel, expression)                                                     \
+    INLINE vec kernel##_of(vec y, vec z, vec a, vec parameter) {                                   \
+        (void)y;                                                                                   \
+        (void)z;                                                                                   \
+        (void)a;                                                                                   \
+        (void)parameter;                                                                           \
+        return expression;                                                                         \
+    }                                                                                              \
+    static void kernel(const pb_plane *plane, const void *y_, const void *z_, const void *a_,      \
+                       double parameter_, void *out_) {                                            \
+        const vec parameter = v_set1((real)parameter_);                                            \
+        const real *y = y_;                                                                        \
+        const real *z = z_;                                                                        \
+        const real *a = a_;                                                                        \
+        real *out = out_;                                                                          \
+        FOR_PLANE(                                                                                 \
+            plane,                                                                                 \
+            v_store(out + i, kernel##_of(v_load(y + i), v_load(z + i), v_load(a + i), parameter)), \
+            v_store_part(out + i,                                                                  \
+                         kernel##_of(v_load_part(y + i, left), v_load_part(z + i, left),           \
+                                     v_load_part(a + i, left), parameter),                         \
+                         left));                                                                   \
     }
-#define LOSS(name, value, slope, output, canonical, value_in_z, targets) \
-    DEFINE_LOSS_KERNEL(name##_loss_value, value)                         \
-    DEFINE_LOSS_KERNEL(name##_loss_slope, slope)                         \
-    DEFINE_LOSS_KERNEL(name##_loss_value_in_z, value_in_z)
+#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
+             predictions)                                                                       \
+    DEFINE_LOSS_KERNEL(name##_loss_value, value)                                                \
+    DEFINE_LOSS_KERNEL(name##_loss_slope, slope)                                                \
+    DEFINE_LOSS_KERNEL(name##_loss_value_in_z, value_in_z)                                      \
+    DEFINE_LOSS_KERNEL(name##_loss_delta_in_z, delta_in_z)
 #include "lists/losses.h"
 #undef DEFINE_LOSS_KERNEL
 
@@ -122,15 +128,6 @@ static void add(size_t n, const void *x_, void *sum_) {
     FOR_VECTORS(
         n, v_store(sum + i, v_add(v_load(sum + i), v_load(x + i))),
         v_store_part(sum + i, v_add(v_load_part(sum + i, left), v_load_part(x + i, left)), left));
-}
-
-static void subtract(const pb_plane *plane, const void *x_, const void *y_, void *out_) {
-    const real *x = x_;
-    const real *y = y_;
-    real *out = out_;
-    FOR_PLANE(
-        plane, v_store(out + i, v_sub(v_load(x + i), v_load(y + i))),
-        v_store_part(out + i, v_sub(v_load_part(x + i, left), v_load_part(y + i, left)), left));
 }
 
 static void add_bias(const pb_plane *plane, const void *bias_, void *z_) {

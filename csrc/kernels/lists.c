@@ -8,32 +8,46 @@
 #define OUTPUT   2
 #define ANYWHERE (HIDDEN | OUTPUT)
 
+/* An end of a range, and whether it is attained. */
+#define ABOVE(x)       x, 0
+#define FROM(x)        x, 1
+#define BELOW(x)       x, 0
+#define TO(x)          x, 1
+
+#define FAN_IN_AND_OUT 0
+#define FAN_IN         1
+
 static const pb_activation_info activations[] = {
-#define LOG(expression)     1
-#define NO_LOG              0
-#define INIT_FACTOR(factor) factor
-#define PLACES(places)      places
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) \
-    {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, factor},
-#define ROWWISE_ACTIVATION(name, factor, places) \
-    {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 1, 1, factor},
+#define LOG(expression)    1
+#define NO_LOG             0
+#define RANGE(low, high)   low, high
+#define INIT(factor, fans) factor, fans
+#define PLACES(places)     places
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) \
+    {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, range, init},
+#define ROWWISE_ACTIVATION(name, range, init, places) \
+    {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 1, 1, range, init},
 #include "lists/activations.h"
 };
 
 static const int slope_is_in_z[] = {
-#define SLOPE_IN_A(expression)                                          0
-#define SLOPE_IN_Z(expression)                                          1
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) slope,
-#define ROWWISE_ACTIVATION(name, factor, places)                        0,
+#define SLOPE_IN_A(expression)                                               0
+#define SLOPE_IN_Z(expression)                                               1
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) slope,
+#define ROWWISE_ACTIVATION(name, range, init, places)                        0,
 #include "lists/activations.h"
 };
 
 static const pb_loss_info losses[] = {
-#define TARGETS(low, high, sum_to_one, words) words, low, high, sum_to_one
-#define DEFAULT_OUTPUT(output)                #output
-#define CANONICAL(output)                     #output
-#define LOSS(name, value, slope, default_output, canonical, value_in_z, targets) \
-    {#name, default_output, canonical, targets},
+#define NO_PARAMETER                                       NULL, 0, 0, 0
+#define PARAMETER(name, low, high, ends_belong)            #name, low, high, ends_belong
+#define TARGETS(low, high, low_belongs, sum_to_one, words) words, low, high, low_belongs, sum_to_one
+#define PREDICTIONS(low, high, ends_belong)                low, high, ends_belong
+#define DEFAULT_OUTPUT(output)                             #output
+#define CANONICAL(output)                                  #output
+#define LOSS(name, value, slope, default_output, canonical, value_in_z, delta_in_z, parameter, \
+             targets, predictions)                                                             \
+    {#name, default_output, canonical, targets, parameter, predictions},
 #include "lists/losses.h"
 };
 
@@ -43,8 +57,11 @@ static const pb_optimizer_info optimizers[] = {
 #include "lists/optimizers.h"
 };
 
-static const char *const schedules[] = {
-#define SCHEDULE(name, after_epoch, on_plateau) #name,
+static const pb_schedule_info schedules[] = {
+#define SGD                                                    1
+#define ALL                                                    0
+#define FOR(solvers)                                           solvers
+#define SCHEDULE(name, acts_on, rate, after_epoch, on_plateau) {#name, acts_on},
 #include "lists/schedules.h"
 };
 
@@ -75,11 +92,11 @@ pb_status pb_optimizer_at(size_t index, pb_optimizer_info *info) {
     return PB_OK;
 }
 
-pb_status pb_schedule_at(size_t index, const char **name) {
+pb_status pb_schedule_at(size_t index, pb_schedule_info *info) {
     if (index >= PB_SCHEDULE_COUNT) {
         return PB_BAD_ARGUMENT;
     }
-    *name = schedules[index];
+    *info = schedules[index];
     return PB_OK;
 }
 

@@ -6,14 +6,16 @@
 #include "pybackprop.h"
 
 typedef enum pb_activation {
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) PB_ACTIVATION_##name,
-#define ROWWISE_ACTIVATION(name, factor, places)                        PB_ACTIVATION_##name,
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) PB_ACTIVATION_##name,
+#define ROWWISE_ACTIVATION(name, range, init, places)                        PB_ACTIVATION_##name,
 #include "lists/activations.h"
     PB_ACTIVATION_COUNT
 } pb_activation;
 
 typedef enum pb_loss {
-#define LOSS(name, value, slope, output, canonical, value_in_z, targets) PB_LOSS_##name,
+#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
+             predictions)                                                                       \
+    PB_LOSS_##name,
 #include "lists/losses.h"
     PB_LOSS_COUNT
 } pb_loss;
@@ -25,7 +27,7 @@ typedef enum pb_optimizer_rule {
 } pb_optimizer_rule;
 
 typedef enum pb_schedule_rule {
-#define SCHEDULE(name, after_epoch, on_plateau) PB_SCHEDULE_##name,
+#define SCHEDULE(name, acts_on, rate, after_epoch, on_plateau) PB_SCHEDULE_##name,
 #include "lists/schedules.h"
     PB_SCHEDULE_COUNT
 } pb_schedule_rule;

@@ -43,25 +43,31 @@ static void unit_sums(const pb_plane *plane, const void *x_, double *sums) {
 
 /* In double for both data types: a float has at most half of a double's digits, so the squares
  * are exact there and the penalty loses nothing. */
-static double sum_of_squares(size_t n, const void *x_) {
-    const real *x = x_;
-    double s[CHAINS] = {0};
-    size_t i = 0;
-    for (; i + CHAINS <= n; i += CHAINS) {
-        for (size_t c = 0; c < CHAINS; c++) {
-            s[c] += (double)x[i + c] * (double)x[i + c];
-        }
+#define DEFINE_SUM(name, term)                               \
+    static double name(size_t n, const void *x_) {           \
+        const real *x = x_;                                  \
+        double s[CHAINS] = {0};                              \
+        size_t i = 0;                                        \
+        for (; i + CHAINS <= n; i += CHAINS) {               \
+            for (size_t c = 0; c < CHAINS; c++) {            \
+                s[c] += term((double)x[i + c]);              \
+            }                                                \
+        }                                                    \
+        for (size_t c = 0; i + c < n; c++) {                 \
+            s[c] += term((double)x[i + c]);                  \
+        }                                                    \
+        for (size_t width = 1; width < CHAINS; width *= 2) { \
+            for (size_t c = 0; c < CHAINS; c += 2 * width) { \
+                s[c] = s[c] + s[c + width];                  \
+            }                                                \
+        }                                                    \
+        return s[0];                                         \
     }
-    for (size_t c = 0; i + c < n; c++) {
-        s[c] += (double)x[i + c] * (double)x[i + c];
-    }
-    for (size_t width = 1; width < CHAINS; width *= 2) {
-        for (size_t c = 0; c < CHAINS; c += 2 * width) {
-            s[c] = s[c] + s[c + width];
-        }
-    }
-    return s[0];
-}
+#define SQUARE(x) ((x) * (x))
+DEFINE_SUM(sum_of_squares, SQUARE)
+DEFINE_SUM(sum_of_magnitudes, fabs)
+#undef SQUARE
+#undef DEFINE_SUM
 
 /* x - x is 0 for a finite x and NaN for any other. */
 static int all_finite(size_t n, const void *x_) {

@@ -51,6 +51,7 @@ typedef struct pb_update {
     void *states;
     size_t stride;
     const double *constants;
+    double keep; /* what a decoupled weight decay leaves of a parameter; 1: all */
 } pb_update;
 
 /* Where a mask of dropout is used, and how much of its inputs it leaves out. */
@@ -63,7 +64,7 @@ typedef struct pb_mask {
 typedef void pb_map_kernel(const pb_plane *plane, const void *z, void *a);
 typedef void pb_vjp_kernel(const pb_plane *plane, const void *z, const void *a, void *vector);
 typedef void pb_loss_kernel(const pb_plane *plane, const void *y, const void *z, const void *a,
-                            void *out);
+                            double parameter, void *out);
 typedef void pb_update_kernel(const pb_update *update);
 
 typedef struct pb_kernels {
@@ -92,10 +93,11 @@ typedef struct pb_kernels {
     pb_vjp_kernel *vjp[PB_ACTIVATION_COUNT];
 
     /* elementwise.h: by row of lists/losses.h */
-    pb_loss_kernel *loss_value[PB_LOSS_COUNT];      /* l, from y and a              */
-    pb_loss_kernel *loss_value_in_z[PB_LOSS_COUNT]; /* l, from y and canonical z, a */
-    pb_loss_kernel *loss_slope[PB_LOSS_COUNT];      /* dl/da                        */
-    void (*subtract)(const pb_plane *plane, const void *x, const void *y, void *out);
+    pb_loss_kernel *loss_value[PB_LOSS_COUNT]; /* l, from y and a */
+    pb_loss_kernel *loss_slope[PB_LOSS_COUNT]; /* dl/da           */
+    /* l and dl/dz, from y and the z and a of the default output */
+    pb_loss_kernel *loss_value_in_z[PB_LOSS_COUNT];
+    pb_loss_kernel *loss_delta_in_z[PB_LOSS_COUNT];
     void (*add_bias)(const pb_plane *plane, const void *bias, void *z); /* z_u += bias_u  */
     void (*add)(size_t n, const void *x, void *sum);                    /* sum += x       */
 
@@ -112,12 +114,18 @@ typedef struct pb_kernels {
     void (*apply_mask)(const pb_plane *plane, const void *x, const void *kept, void *out);
     void (*mask_csr)(const pb_mask *where, const pb_csr_rows *x, void *values);
 
+    /* gradient += strength * sign(coefs) */
+    void (*add_signs)(size_t n, const void *coefs, double strength, void *gradient);
+    /* No column of (n_rows, n_columns) stays longer than `longest`. */
+    void (*limit_columns)(size_t n_rows, size_t n_columns, double longest, void *coefs);
+
     /* reduce.h */
     /* a sum a sample; reads and writes whole vectors of samples */
     void (*unit_sums)(const pb_plane *plane, const void *x, double *sums);
     void (*panel_sums)(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums);                    /* in row order  */
     double (*sum_of_squares)(size_t n, const void *x); /* 16 chains     */
+    double (*sum_of_magnitudes)(size_t n, const void *x);
     int (*all_finite)(size_t n, const void *x);
 
     /* transpose.h. `gather` and `gather_targets` make a plane of rows rows[i], or first + i if rows

@@ -32,6 +32,39 @@ static void finish_gradient(size_t n, const void *coefs, double alpha, double to
                              left));
 }
 
+/* The subgradient of strength ||w||_1: g += strength sign(w), and nothing where w is 0. */
+static void add_signs(size_t n, const void *coefs, double strength, void *gradient) {
+    const real *w = coefs;
+    real *g = gradient;
+    const vec zero = v_set1(0), up = v_set1((real)strength), down = v_set1(-(real)strength);
+    for (size_t i = 0; i < n; i += VLEN) {
+        const vec w_i = v_load_upto(w + i, n - i);
+        const vec sign = v_select(v_gt(w_i, zero), up, v_select(v_lt(w_i, zero), down, zero));
+        v_store_upto(g + i, v_add(v_load_upto(g + i, n - i), sign), n - i);
+    }
+}
+
+/* Columns longer than `longest` are scaled down to it: w_ij *= longest / ||w_j||, the norm summed
+ * in row order. */
+static void limit_columns(size_t n_rows, size_t n_columns, double longest, void *coefs) {
+    real *w = coefs;
+    const vec limit = v_set1((real)longest), one = v_set1(1);
+    for (size_t j = 0; j < n_columns; j += VLEN) {
+        const size_t left = n_columns - j;
+        vec squares = v_set1(0);
+        for (size_t i = 0; i < n_rows; i++) {
+            const vec w_ij = v_load_upto(w + i * n_columns + j, left);
+            squares = v_add(squares, v_mul(w_ij, w_ij));
+        }
+        const vec norm = v_sqrt(squares);
+        const vec factor = v_select(v_gt(norm, limit), v_div(limit, norm), one);
+        for (size_t i = 0; i < n_rows; i++) {
+            real *w_i = w + i * n_columns + j;
+            v_store_upto(w_i, v_mul(v_load_upto(w_i, left), factor), left);
+        }
+    }
+}
+
 #define STATES(n)   n
 #define UPDATE(...) __VA_ARGS__
 #define OPTIMIZER(name, n_states, constants_, update_)                                    \
@@ -40,6 +73,8 @@ static void finish_gradient(size_t n, const void *coefs, double alpha, double to
         const vec c2 = v_set1((real)u->constants[2]), c3 = v_set1((real)u->constants[3]); \
         const vec c4 = v_set1((real)u->constants[4]), c5 = v_set1((real)u->constants[5]); \
         const vec c6 = v_set1((real)u->constants[6]), c7 = v_set1((real)u->constants[7]); \
+        const vec keep = v_set1((real)u->keep);                                           \
+        (void)keep;                                                                       \
         (void)c0, (void)c1, (void)c2, (void)c3, (void)c4, (void)c5, (void)c6, (void)c7;   \
         real *w_ = u->parameters;                                                         \
         const real *g_ = u->gradient;                                                     \

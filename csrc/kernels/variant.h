@@ -48,6 +48,8 @@
 
 #include "kernels/exp_log_tanh.h"
 
+#include "kernels/rectifiers.h"
+
 #include "kernels/elementwise.h"
 
 #include "kernels/reduce.h"
@@ -75,43 +77,56 @@ const pb_kernels PB_VARIANT = {
     .csr_transposed_product = csr_transposed_product,
     .activate =
         {
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) name##_activate,
-#define ROWWISE_ACTIVATION(name, factor, places)                        name##_activate,
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) name##_activate,
+#define ROWWISE_ACTIVATION(name, range, init, places)                        name##_activate,
 #include "lists/activations.h"
         },
     .log_activate =
         {
 #define LOG(expression) 1
 #define NO_LOG          0
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) \
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) \
     log ? name##_log_activate : NULL,
-#define ROWWISE_ACTIVATION(name, factor, places) name##_log_activate,
+#define ROWWISE_ACTIVATION(name, range, init, places) name##_log_activate,
 #include "lists/activations.h"
         },
     .activate_and_log =
         {
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) NULL,
-#define ROWWISE_ACTIVATION(name, factor, places)                        name##_activate_and_log,
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) NULL,
+#define ROWWISE_ACTIVATION(name, range, init, places) name##_activate_and_log,
 #include "lists/activations.h"
         },
     .vjp =
         {
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, factor, places) name##_vjp,
-#define ROWWISE_ACTIVATION(name, factor, places)                        name##_vjp,
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) name##_vjp,
+#define ROWWISE_ACTIVATION(name, range, init, places)                        name##_vjp,
 #include "lists/activations.h"
         },
-#define LOSS(name, value, slope, output, canonical, value_in_z, targets) name##_loss_value,
+#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
+             predictions)                                                                       \
+    name##_loss_value,
     .loss_value =
         {
 #include "lists/losses.h"
         },
-#define LOSS(name, value, slope, output, canonical, value_in_z, targets) name##_loss_value_in_z,
+#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
+             predictions)                                                                       \
+    name##_loss_value_in_z,
     .loss_value_in_z =
         {
 #include "lists/losses.h"
         },
-#define LOSS(name, value, slope, output, canonical, value_in_z, targets) name##_loss_slope,
+#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
+             predictions)                                                                       \
+    name##_loss_slope,
     .loss_slope =
+        {
+#include "lists/losses.h"
+        },
+#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
+             predictions)                                                                       \
+    name##_loss_delta_in_z,
+    .loss_delta_in_z =
         {
 #include "lists/losses.h"
         },
@@ -121,12 +136,14 @@ const pb_kernels PB_VARIANT = {
 #include "lists/optimizers.h"
         },
     .finish_gradient = finish_gradient,
-    .subtract = subtract,
+    .add_signs = add_signs,
+    .limit_columns = limit_columns,
     .add_bias = add_bias,
     .add = add,
     .unit_sums = unit_sums,
     .panel_sums = panel_sums,
     .sum_of_squares = sum_of_squares,
+    .sum_of_magnitudes = sum_of_magnitudes,
     .all_finite = all_finite,
     .draw_mask = draw_mask,
     .apply_mask = apply_mask,

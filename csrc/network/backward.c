@@ -2,7 +2,32 @@
  * unweighted; what is propagated is this gradient. As planes, Delta_(l-1)^T = W_l Delta_l^T. */
 #include "network/propagation.h"
 
-void pb_stripe_losses(const pb_pass *pass, pb_stripe stripe) {
+/* The caller's own loss, which reads rows: y and a leave their planes, and dl/da becomes one. */
+static pb_status call_loss_function(const pb_pass *pass, pb_stripe stripe) {
+    const pb_network *network = pass->network;
+    const pb_kernels *k = network->kernels;
+    const pb_workspace *w = pass->workspace;
+    const size_t last = network->n_layers;
+    const size_t n_outputs = network->layer_sizes[last];
+    const size_t at = stripe.first * n_outputs;
+    void *y = pb_at(network, w->loss_rows[0], at);
+    void *a = pb_at(network, w->loss_rows[1], at);
+    void *slopes = pb_at(network, w->loss_rows[2], at);
+    k->transpose(n_outputs, stripe.n_samples, pb_at(network, w->y, stripe.first), w->stride, y,
+                 n_outputs);
+    k->transpose(n_outputs, stripe.n_samples, pb_at(network, w->a[last], stripe.first), w->stride,
+                 a, n_outputs);
+    if (network->loss_function(network->loss_context, stripe.n_samples, y, a,
+                               w->row_losses + stripe.first, slopes) != 0) {
+        return PB_INTERRUPTED;
+    }
+    const pb_samples rows = {slopes, (ptrdiff_t)n_outputs, 1, NULL, NULL};
+    k->gather(&rows, NULL, 0, stripe.n_samples, n_outputs,
+              pb_at(network, w->delta[last % 2], stripe.first), w->stride);
+    return PB_OK;
+}
+
+pb_status pb_stripe_losses(const pb_pass *pass, pb_stripe stripe) {
     const pb_network *network = pass->network;
     const pb_kernels *k = network->kernels;
     const pb_workspace *w = pass->workspace;
@@ -14,19 +39,24 @@ void pb_stripe_losses(const pb_pass *pass, pb_stripe stripe) {
     void *values = pb_at(network, w->values, stripe.first);
     k->gather_targets(&pass->batch->y, w->rows == NULL ? NULL : w->rows + stripe.first,
                       w->first + stripe.first, stripe.n_samples, plane.n_units, y, w->stride);
-    if (!network->is_canonical) {
-        k->loss_value[network->loss](&plane, y, z, a, values);
+    if (network->loss_function != NULL) {
+        return call_loss_function(pass, stripe);
+    }
+    const double parameter = network->loss_parameter;
+    if (!network->is_default) {
+        k->loss_value[network->loss](&plane, y, z, a, parameter, values);
     } else if (pb_loss_wants_log(network)) {
         /* softmax does not see a shift of z, and the loss is simplest at z - logsumexp(z) */
-        k->loss_value_in_z[network->loss](&plane, y, values, a, values);
+        k->loss_value_in_z[network->loss](&plane, y, values, a, parameter, values);
     } else {
-        k->loss_value_in_z[network->loss](&plane, y, z, a, values);
+        k->loss_value_in_z[network->loss](&plane, y, z, a, parameter, values);
     }
     k->unit_sums(&plane, values, w->row_losses + stripe.first);
+    return PB_OK;
 }
 
-/* Delta_L = J^T dl/dY_pred, sample by sample; Y_pred - Y where the pair is canonical, and only
- * there. */
+/* Delta_L = J^T dl/dY_pred, sample by sample; at the default output the loss's row says what comes
+ * of it: Y_pred - Y where the pair is canonical, and only there. */
 static void output_delta(const pb_pass *pass, pb_stripe stripe) {
     const pb_network *network = pass->network;
     const pb_kernels *k = network->kernels;
@@ -37,11 +67,13 @@ static void output_delta(const pb_pass *pass, pb_stripe stripe) {
     const void *z = pb_at(network, w->z[last], stripe.first);
     const void *a = pb_at(network, w->a[last], stripe.first);
     void *delta = pb_at(network, w->delta[last % 2], stripe.first);
-    if (network->is_canonical) {
-        k->subtract(&plane, a, y, delta);
+    if (network->is_default) {
+        k->loss_delta_in_z[network->loss](&plane, y, z, a, network->loss_parameter, delta);
         return;
     }
-    k->loss_slope[network->loss](&plane, y, z, a, delta);
+    if (network->loss_function == NULL) { /* else the slopes lie there already */
+        k->loss_slope[network->loss](&plane, y, z, a, network->loss_parameter, delta);
+    }
     k->vjp[network->output_activation](&plane, z, a, delta);
 }
 
@@ -67,7 +99,7 @@ static pb_status propagate_delta(const pb_pass *pass, pb_stripe stripe, size_t l
     };
     const pb_status status = pb_watched_product(network, &product, watch);
     if (status == PB_OK) {
-        network->kernels->vjp[network->activation](
+        network->kernels->vjp[pb_activation_of_layer(network, l - 1)](
             &before, pb_at(network, w->z[l - 1], stripe.first),
             pb_at(network, w->a[l - 1], stripe.first), delta_before);
         pb_drop_out_delta(pass, stripe, l - 1, delta_before);

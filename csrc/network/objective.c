@@ -1,6 +1,7 @@
 /* The objective and its gradient, summed over blocks of rows:
  *
- *     F = (1/S) sum_n s_n l_n + (alpha / 2S) sum_l ||W_l||^2
+ *     F = (1/S) sum_n s_n l_n + P / S,
+ *     P = sum_l alpha_l (l1_ratio ||W_l||_1 + (1 - l1_ratio) / 2 ||W_l||^2)
  *
  * Sums run in row order inside a block of PB_BLOCK_ROWS rows; the blocks' sums are added by a
  * binary tree over the block's index, neighbours first. A binary counter of partial sums is that
@@ -38,13 +39,12 @@ typedef struct summation {
     pb_pass pass;
     int wants_gradient;
     int wants_penalty;
-    double penalty;     /* sum of ||W_l||^2 */
+    double penalty;     /* P */
     size_t first_block; /* index of block 0 of those in hand */
     int is_last;        /* the blocks in hand are the batch's last */
     double total_weight;
-    void *gradient; /* NULL: only a range at a time is kept */
-    pb_finished_range *finished;
-    void *context;
+    void *gradient;              /* NULL: only a range at a time is kept */
+    const pb_receiver *receiver; /* or NULL */
 } summation;
 
 /* ---- Stripes of samples: forward, losses, back ------------------------------------------------
@@ -54,17 +54,15 @@ static pb_status sum_stripe(void *context, size_t part, size_t thread, pb_watch 
     summation *s = context;
     const pb_pass *pass = &s->pass;
     if (part == pass->workspace->n_stripes) {
-        s->penalty =
-            pass->network->kernels->sum_of_squares(pass->network->n_coefs, pass->parameters);
+        s->penalty = pb_penalty(pass->network, pass->parameters);
         return PB_OK;
     }
     const pb_stripe stripe = pass->workspace->stripes[part];
-    const pb_status status = pb_forward(pass, stripe, thread, watch);
-    if (status != PB_OK) {
-        return status;
+    pb_status status = pb_forward(pass, stripe, thread, watch);
+    if (status == PB_OK) {
+        status = pb_stripe_losses(pass, stripe);
     }
-    pb_stripe_losses(pass, stripe);
-    return s->wants_gradient ? pb_backward(pass, stripe, watch) : PB_OK;
+    return status == PB_OK && s->wants_gradient ? pb_backward(pass, stripe, watch) : status;
 }
 
 static void add_block(const pb_workspace *w, size_t block, counter *sums) {
@@ -107,9 +105,24 @@ static void add_levels(const summation *s, const pb_range *range, size_t level, 
                                   partial_sum(s, range, level - 1, thread));
 }
 
+/* g = (sum + alpha (l1_ratio sign(W) + (1 - l1_ratio) W)) / S. */
+static void finish_range(const summation *s, const pb_range *range, void *sum) {
+    const pb_network *network = s->pass.network;
+    const pb_kernels *k = network->kernels;
+    const double alpha = range->is_intercepts ? 0 : network->alphas[range->layer - 1];
+    if (alpha == 0) {
+        k->finish_gradient(range->count, NULL, 0, s->total_weight, sum);
+        return;
+    }
+    const void *coefs = pb_at_const(network, s->pass.parameters, range->offset);
+    if (network->l1_ratio > 0) {
+        k->add_signs(range->count, coefs, alpha * network->l1_ratio, sum);
+    }
+    k->finish_gradient(range->count, coefs, alpha * (1 - network->l1_ratio), s->total_weight, sum);
+}
+
 static pb_status sum_range(void *context, size_t part, size_t thread, pb_watch *watch) {
     const summation *s = context;
-    const pb_network *network = s->pass.network;
     const pb_workspace *w = s->pass.workspace;
     const pb_range *range = &w->ranges[part];
     size_t depth = depth_at(s->first_block);
@@ -131,12 +144,9 @@ static pb_status sum_range(void *context, size_t part, size_t thread, pb_watch *
         add_levels(s, range, --depth, thread);
     }
     void *sum = partial_sum(s, range, 0, thread);
-    const int decays = !range->is_intercepts && network->alpha > 0;
-    network->kernels->finish_gradient(
-        range->count, decays ? pb_at_const(network, s->pass.parameters, range->offset) : NULL,
-        network->alpha, s->total_weight, sum);
-    if (s->finished != NULL) {
-        s->finished(s->context, range->offset, range->count, sum);
+    finish_range(s, range, sum);
+    if (s->receiver != NULL) {
+        s->receiver->take_range(s->receiver->context, range, sum);
     }
     return PB_OK;
 }
@@ -145,32 +155,40 @@ static pb_status hand_out_range(void *context, size_t part, size_t thread, pb_wa
     (void)thread, (void)watch;
     const summation *s = context;
     const pb_range *range = &s->pass.workspace->ranges[part];
-    s->finished(s->context, range->offset, range->count,
-                pb_at(s->pass.network, s->gradient, range->offset));
+    s->receiver->take_range(s->receiver->context, range,
+                            pb_at(s->pass.network, s->gradient, range->offset));
     return PB_OK;
 }
 
 /* Steps are taken range by range as their gradients come, where that is over so soon that nobody
- * needs to stop it half way; else all ranges wait for the whole gradient. */
+ * needs to stop it half way; else, or where somebody wants to see it, all ranges wait for the whole
+ * gradient. */
 static pb_status sum_ranges(summation *s, double work, pb_pace *pace) {
     pb_workspace *w = s->pass.workspace;
-    pb_finished_range *const finished = s->finished;
+    const pb_receiver *const receiver = s->receiver;
     /* An update is worth some 32 multiply-adds a parameter. */
     const double all_work =
-        finished == NULL ? work : work + 32.0 * (double)s->pass.network->n_parameters;
+        receiver == NULL ? work : work + 32.0 * (double)s->pass.network->n_parameters;
     const size_t n_threads = pb_threads_for(w, all_work);
-    if (finished == NULL || !s->is_last) {
+    if (receiver == NULL || !s->is_last) {
         return pb_threads_run(n_threads, w->n_ranges, sum_range, s, pace);
     }
-    if (work <= (double)s->pass.network->kernels->work_per_check) {
+    if (receiver->see_all == NULL && work <= (double)s->pass.network->kernels->work_per_check) {
         return pb_threads_run(n_threads, w->n_ranges, sum_range, s, NULL);
     }
-    s->finished = NULL;
+    s->receiver = NULL;
     s->gradient = w->gradient;
     const pb_status status = pb_threads_run(n_threads, w->n_ranges, sum_range, s, pace);
-    s->finished = finished;
-    return status == PB_OK ? pb_threads_run(n_threads, w->n_ranges, hand_out_range, s, NULL)
-                           : status;
+    s->receiver = receiver;
+    if (status != PB_OK) {
+        return status;
+    }
+    if (receiver->see_all != NULL) {
+        receiver->see_all(receiver->context, s->gradient);
+    }
+    return receiver->take_range == NULL
+               ? PB_OK
+               : pb_threads_run(n_threads, w->n_ranges, hand_out_range, s, NULL);
 }
 
 /* ---- The whole batch ---------------------------------------------------------------------------
@@ -182,7 +200,7 @@ static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *s
     pb_workspace *w = s->pass.workspace;
     const double work = (double)count * pb_work_of_a_sample(network);
     pb_take_rows(&s->pass, first, count);
-    s->wants_penalty = first == 0 && network->alpha > 0;
+    s->wants_penalty = first == 0 && network->is_penalised;
     pb_status status = pb_threads_run(pb_threads_for(w, s->wants_gradient ? 2 * work : work),
                                       w->n_stripes + (size_t)s->wants_penalty, sum_stripe, s, pace);
     if (status != PB_OK) {
@@ -203,8 +221,8 @@ static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *s
     return s->wants_gradient ? sum_ranges(s, work, pace) : PB_OK;
 }
 
-pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, void *gradient,
-                       pb_finished_range *finished, void *context) {
+pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void *gradient,
+                       const pb_receiver *receiver) {
     const pb_network *network = pass->network;
     pb_workspace *w = pass->workspace;
     const size_t n_rows = pass->batch->n_rows;
@@ -214,11 +232,10 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, vo
     }
     summation s = {
         .pass = *pass,
-        .wants_gradient = gradient != NULL || finished != NULL,
+        .wants_gradient = gradient != NULL || receiver != NULL,
         /* A range of a single block needs no other place than a thread's own. */
-        .gradient = finished != NULL && n_rows > PB_BLOCK_ROWS ? w->gradient : gradient,
-        .finished = finished,
-        .context = context,
+        .gradient = receiver != NULL && n_rows > PB_BLOCK_ROWS ? w->gradient : gradient,
+        .receiver = receiver,
     };
     counter sums = {.depth = 0, .n_blocks = 0};
     pb_cut_ranges(pass->workspace, pass->batch->X.indptr != NULL);
@@ -235,9 +252,10 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, vo
     if (w->n_threads > 1) {
         pb_crew_done(&w->crew, n_rows, pb_seconds() - started);
     }
-    *objective = sums.loss[0] / s.total_weight;
-    if (network->alpha > 0) {
-        *objective += 0.5 * network->alpha * s.penalty / s.total_weight;
+    value->penalty = network->is_penalised ? s.penalty / s.total_weight : 0;
+    value->objective = sums.loss[0] / s.total_weight;
+    if (network->is_penalised) {
+        value->objective += value->penalty;
     }
     return PB_OK;
 }
@@ -248,7 +266,9 @@ pb_status pb_objective(const pb_network *network, const void *parameters, const 
     const pb_pass pass = {network, parameters, batch, w, trace, NULL};
     pb_scope scope;
     pb_scope_enter(&scope);
-    const pb_status status = pb_sum_batch(&pass, pace, objective, gradient, NULL, NULL);
+    pb_value value = {0, 0};
+    const pb_status status = pb_sum_batch(&pass, pace, &value, gradient, NULL);
     pb_scope_leave(&scope);
+    *objective = value.objective;
     return status;
 }

@@ -36,7 +36,7 @@ pb_status pb_forward(const pb_pass *pass, pb_stripe stripe, size_t thread, pb_wa
 pb_status pb_forward_one(const pb_pass *pass, pb_watch *watch);
 
 /* The stripe's targets, and l_n for each of its samples, in workspace->row_losses. */
-void pb_stripe_losses(const pb_pass *pass, pb_stripe stripe);
+pb_status pb_stripe_losses(const pb_pass *pass, pb_stripe stripe);
 
 /* Delta_l for l = L ... 1, on one stripe. */
 pb_status pb_backward(const pb_pass *pass, pb_stripe stripe, pb_watch *watch);
@@ -75,12 +75,22 @@ pb_plane pb_stripe_plane(const pb_pass *pass, pb_stripe stripe, size_t l);
 void pb_record(const pb_pass *pass, pb_stripe stripe, size_t l, const void *plane,
                void *const *traced);
 
-/* The objective and its gradient as pb_objective has them. `finished`, if given, gets the gradient
- * of each range once it is complete, in any order and from any thread, and may keep none of it;
- * then `gradient` is scratch. */
-typedef void pb_finished_range(void *context, size_t offset, size_t count, const void *gradient);
+/* Who gets the gradient. `take_range` gets that of each range once it is complete, in any order and
+ * from any thread, and may keep none of it; NULL: nobody. `see_all`, if given, is called before,
+ * with the whole gradient, and may change it. */
+typedef struct pb_receiver {
+    void (*take_range)(void *context, const pb_range *range, const void *gradient);
+    void (*see_all)(void *context, void *gradient);
+    void *context;
+} pb_receiver;
 
-pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, double *objective, void *gradient,
-                       pb_finished_range *finished, void *context);
+typedef struct pb_value {
+    double objective;
+    double penalty; /* its term P / S */
+} pb_value;
+
+/* The objective and its gradient as pb_objective has them. With a receiver `gradient` is NULL. */
+pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void *gradient,
+                       const pb_receiver *receiver);
 
 #endif

@@ -201,6 +201,9 @@ static void lay_out_backward(arena *from, const pb_network *network, pb_workspac
     w->y = take_reals(from, network, n_outputs, w->stride);
     w->values = take_reals(from, network, n_outputs, w->stride);
     w->row_losses = take(from, w->capacity, sizeof(double));
+    for (size_t i = 0; network->loss_function != NULL && i < 3; i++) {
+        w->loss_rows[i] = take_reals(from, network, n_outputs, w->capacity);
+    }
     w->delta[0] = take_reals(from, network, network->widest, w->stride);
     w->delta[1] = take_reals(from, network, network->widest, w->stride);
     w->panel_stride = w->capacity * columns;
@@ -265,8 +268,8 @@ pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpos
     plan.network = network;
     plan.purpose = purpose;
     plan.max_rows = max_rows;
-    plan.n_threads = n_threads;
-    pb_crew_form(&plan.crew, n_threads);
+    plan.n_threads = purpose >= PB_FOR_OBJECTIVE && network->loss_function != NULL ? 1 : n_threads;
+    pb_crew_form(&plan.crew, plan.n_threads);
     plan.capacity = places_in_hand(network, max_rows);
     plan.stride = stride_of(network, plan.capacity);
     size_t of_a_thread = PB_STRIPE_UNIT * network->layer_sizes[1];

@@ -67,6 +67,7 @@ struct pb_workspace {
     void *delta[2]; /* Delta_l is in delta[l % 2], as wide as the widest layer */
     void *values;   /* losses of each output */
     double *row_losses;
+    void *loss_rows[3]; /* y, a and dl/da row by row, for the caller's own loss */
 
     /* diag(s) Delta_l of the rows in hand, in panels (kernels/table.h). */
     void **panels;

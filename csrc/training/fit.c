@@ -1,28 +1,65 @@
 /* One epoch: batch after batch forward, backward, step; asks before it goes on. */
+#include <math.h>
+
 #include "base/memory.h"
 #include "base/pace.h"
 #include "network/propagation.h"
 #include "training/optimizer.h"
+#include "training/schedule.h"
 
 /* A step of the optimizer, taken range by range as the gradients come. */
 typedef struct step {
     const pb_network *network;
-    pb_update_kernel *update;
-    void *parameters, *states;
-    double constants[PB_MAX_CONSTANTS];
+    const pb_optimizer *optimizer;
+    const pb_masks *masks; /* or NULL */
+    pb_optimizer_rule rule;
+    pb_schedule_rule schedule;
+    void *parameters;
+    double rate;
+    double constants[PB_MAX_CONSTANTS]; /* at this rate */
+    double gradient_norm;
 } step;
 
-static void take_step(void *context, size_t offset, size_t count, const void *gradient) {
+static void take_range(void *context, const pb_range *range, const void *gradient) {
     const step *s = context;
+    const pb_optimizer *o = s->optimizer;
+    const double *constants = s->constants;
+    double rate = s->rate, constants_of_layer[PB_MAX_CONSTANTS];
+    if (o->layer_rates != NULL) {
+        rate *= o->layer_rates[range->layer - 1];
+        pb_update_constants(s->rule, &o->hyperparameters, rate, o->n_steps + 1, constants_of_layer);
+        constants = constants_of_layer;
+    }
     const pb_update update = {
-        .n = count,
-        .parameters = pb_at(s->network, s->parameters, offset),
+        .n = range->count,
+        .parameters = pb_at(s->network, s->parameters, range->offset),
         .gradient = gradient,
-        .states = pb_at(s->network, s->states, offset),
+        .states = pb_at(s->network, o->states, range->offset),
         .stride = s->network->n_parameters,
-        .constants = s->constants,
+        .constants = constants,
+        .keep = range->is_intercepts ? 1 : 1 - rate * o->hyperparameters.weight_decay,
     };
-    s->update(&update);
+    s->network->kernels->update[s->rule](&update);
+}
+
+/* The norm of the whole gradient; one longer than c is scaled by c / norm (Pascanu et al. 2013). */
+static void see_gradient(void *context, void *gradient) {
+    step *s = context;
+    const pb_kernels *k = s->network->kernels;
+    const size_t n = s->network->n_parameters;
+    const double longest = s->optimizer->global_clipnorm;
+    s->gradient_norm = sqrt(k->sum_of_squares(n, gradient));
+    if (longest > 0 && s->gradient_norm > longest) {
+        k->finish_gradient(n, NULL, 0, s->gradient_norm / longest, gradient);
+    }
+}
+
+/* The incoming weights of a unit are a column of W_l (Srivastava et al. 2014, appendix). */
+static void limit_weights(const pb_network *network, double longest, void *parameters) {
+    for (size_t l = 0; l < network->n_layers; l++) {
+        network->kernels->limit_columns(network->layer_sizes[l], network->layer_sizes[l + 1],
+                                        longest, pb_at(network, parameters, network->coefs[l]));
+    }
 }
 
 /* Whether any row of the batch weighs anything. */
@@ -64,49 +101,102 @@ static pb_batch slice(const pb_network *network, const pb_batch *rows, size_t fi
     return batch;
 }
 
+/* Batch `index` of an epoch. */
+static pb_batch batch_at(const pb_network *network, const pb_batch *rows, size_t batch_size,
+                         size_t index) {
+    const size_t first = index * batch_size, left = rows->n_rows - first;
+    return slice(network, rows, first, left < batch_size ? left : batch_size);
+}
+
+/* The batches of an epoch, without those at its end that have no weight. */
+static size_t count_weighing(const pb_network *network, const pb_batch *rows, size_t batch_size) {
+    size_t n = rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;
+    for (; n > 0; n--) {
+        const pb_batch last = batch_at(network, rows, batch_size, n - 1);
+        if (has_weight(&last)) {
+            break;
+        }
+    }
+    return n;
+}
+
+/* The learning rate of a step, and the constants that follow from it. */
+static void set_rate(step *s, size_t index, size_t n_batches) {
+    const pb_optimizer *o = s->optimizer;
+    s->rate = o->learning_rate;
+    if (o->schedule != NULL) {
+        const double length = 1 / (double)n_batches;
+        const double epoch = (double)o->n_epochs + (double)index / (double)n_batches;
+        s->rate = pb_rate_of_step(s->schedule, o->schedule, epoch, length, s->rate);
+    }
+    pb_update_constants(s->rule, &o->hyperparameters, s->rate, o->n_steps + 1, s->constants);
+}
+
+static pb_status train_batch(step *s, const pb_batch *batch, int is_last, pb_workspace *workspace,
+                             pb_pace *pace, pb_value *value) {
+    const pb_optimizer *o = s->optimizer;
+    const pb_pass pass = {s->network, s->parameters, batch, workspace, NULL, s->masks};
+    const pb_receiver receiver = {
+        .take_range = s->rate > 0 ? take_range : NULL,
+        /* The norm of every gradient would cost time; that of an epoch's last one does not show. */
+        .see_all = is_last || o->global_clipnorm > 0 ? see_gradient : NULL,
+        .context = s,
+    };
+    const int is_received = receiver.take_range != NULL || receiver.see_all != NULL;
+    const pb_status status = pb_sum_batch(&pass, pace, value, NULL, is_received ? &receiver : NULL);
+    if (status == PB_OK && s->rate > 0 && o->max_norm > 0) {
+        limit_weights(s->network, o->max_norm, s->parameters);
+    }
+    return status;
+}
+
 static pb_status train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                              pb_masks *masks, const pb_batch *rows, size_t batch_size,
-                             pb_workspace *workspace, pb_pace *pace, double *loss) {
-    pb_optimizer_rule rule;
-    const pb_status found = pb_find_optimizer(optimizer->name, &rule);
+                             pb_workspace *workspace, pb_pace *pace, pb_epoch *epoch) {
+    step next = {
+        .network = network, .optimizer = optimizer, .masks = masks, .parameters = parameters};
+    pb_status found = pb_find_optimizer(optimizer->name, &next.rule);
+    if (found == PB_OK && optimizer->schedule != NULL) {
+        found = pb_find_schedule(optimizer->schedule->name, &next.schedule);
+    }
     if (found != PB_OK) {
         return found;
     }
     if (workspace->purpose < PB_FOR_TRAINING || batch_size < 1) {
         return PB_BAD_ARGUMENT;
     }
-    step next = {network, network->kernels->update[rule], parameters, optimizer->states, {0}};
-    double total = 0;
+    const size_t n_batches = rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;
+    const size_t n_weighing = count_weighing(network, rows, batch_size);
+    double loss = 0, penalty = 0;
     size_t n_counted = 0;
-    for (size_t first = 0; first < rows->n_rows; first += batch_size) {
-        const size_t left = rows->n_rows - first;
-        const pb_batch batch = slice(network, rows, first, left < batch_size ? left : batch_size);
+    for (size_t i = 0; i < n_weighing; i++) {
+        const pb_batch batch = batch_at(network, rows, batch_size, i);
         if (!has_weight(&batch)) {
             continue;
         }
         if (masks != NULL) {
             /* In table order a batch is a table of its own. */
-            masks->first_row = rows->order == NULL ? first : 0;
+            masks->first_row = rows->order == NULL ? i * batch_size : 0;
         }
-        const pb_pass pass = {network, parameters, &batch, workspace, NULL, masks};
-        pb_update_constants(rule, &optimizer->hyperparameters, optimizer->learning_rate,
-                            optimizer->n_steps + 1, next.constants);
-        double objective = 0;
+        pb_value value = {0, 0};
+        set_rate(&next, i, n_batches);
         pb_status status = pb_pace_check(pace);
         if (status == PB_OK) {
-            status = pb_sum_batch(&pass, pace, &objective, NULL, take_step, &next);
+            status = train_batch(&next, &batch, i + 1 == n_weighing, workspace, pace, &value);
         }
         if (status != PB_OK) {
             return status;
         }
-        optimizer->n_steps++;
-        total += objective * (double)batch.n_rows;
+        optimizer->n_steps += next.rate > 0;
+        loss += value.objective * (double)batch.n_rows;
+        penalty += value.penalty * (double)batch.n_rows;
         n_counted += batch.n_rows;
     }
     if (n_counted == 0) {
         return PB_BAD_ARGUMENT;
     }
-    *loss = total / (double)n_counted;
+    optimizer->n_epochs++;
+    *epoch = (pb_epoch){loss / (double)n_counted, penalty / (double)n_counted, next.gradient_norm};
     return PB_OK;
 }
 
@@ -114,8 +204,8 @@ static pb_status train_epoch(const pb_network *network, void *parameters, pb_opt
 static pb_status train_masked_epoch(const pb_network *network, void *parameters,
                                     pb_optimizer *optimizer, const pb_batch *rows,
                                     size_t batch_size, pb_workspace *workspace, pb_pace *pace,
-                                    double *loss) {
-    pb_masks masks = {optimizer->dropout, (uint64_t)optimizer->n_steps, 0};
+                                    pb_epoch *epoch) {
+    pb_masks masks = {optimizer->dropout, (uint64_t)optimizer->n_epochs, 0};
     pb_batch masked = *rows;
     void *values = NULL;
     if (workspace->purpose < PB_FOR_DROPOUT) {
@@ -130,7 +220,7 @@ static pb_status train_masked_epoch(const pb_network *network, void *parameters,
     if (status == PB_OK) {
         masked.X.values = values == NULL ? rows->X.values : values;
         status = train_epoch(network, parameters, optimizer, &masks, &masked, batch_size, workspace,
-                             pace, loss);
+                             pace, epoch);
     }
     pb_aligned_free(values);
     return status;
@@ -138,14 +228,14 @@ static pb_status train_masked_epoch(const pb_network *network, void *parameters,
 
 pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                          const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
-                         pb_pace *pace, double *loss) {
+                         pb_pace *pace, pb_epoch *epoch) {
     pb_scope scope;
     pb_scope_enter(&scope);
     const pb_status status = optimizer->dropout.rates != NULL
                                  ? train_masked_epoch(network, parameters, optimizer, rows,
-                                                      batch_size, workspace, pace, loss)
+                                                      batch_size, workspace, pace, epoch)
                                  : train_epoch(network, parameters, optimizer, NULL, rows,
-                                               batch_size, workspace, pace, loss);
+                                               batch_size, workspace, pace, epoch);
     pb_scope_leave(&scope);
     return status;
 }

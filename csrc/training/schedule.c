@@ -1,10 +1,42 @@
 /* The learning rate over time. */
+#include "training/schedule.h"
+
 #include <math.h>
 
 #include "base/threads.h"
-#include "kernels/lists.h"
+#include "training/elementary.h"
 
 #define STOP 0
+
+double pb_rate_of_step(pb_schedule_rule rule, const pb_schedule *s, double epoch, double length,
+                       double rate) {
+    const double x = epoch < s->horizon ? epoch / s->horizon : 1;
+    double modulated = rate;
+    (void)x;
+    switch (rule) {
+#define RATE(expression) expression
+#define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
+    case PB_SCHEDULE_##name: modulated = rule_rate; break;
+#include "lists/schedules.h"
+    case PB_SCHEDULE_COUNT: break;
+    }
+    const double warm = epoch + length;
+    return warm < s->warmup_epochs ? modulated * (warm / s->warmup_epochs) : modulated;
+}
+
+pb_status pb_schedule_rate(const pb_schedule *s, double epoch, double length,
+                           double *learning_rate) {
+    pb_schedule_rule rule;
+    const pb_status status = pb_find_schedule(s->name, &rule);
+    if (status != PB_OK) {
+        return status;
+    }
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    *learning_rate = pb_rate_of_step(rule, s, epoch, length, *learning_rate);
+    pb_scope_leave(&scope);
+    return PB_OK;
+}
 
 pb_status pb_schedule_after_epoch(const pb_schedule *s, int64_t n_samples, double *learning_rate) {
     pb_schedule_rule rule;
@@ -17,7 +49,7 @@ pb_status pb_schedule_after_epoch(const pb_schedule *s, int64_t n_samples, doubl
     pb_scope_enter(&scope);
     switch (rule) {
 #define AFTER_EPOCH(expression) expression
-#define SCHEDULE(name, after_epoch, on_plateau) \
+#define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
     case PB_SCHEDULE_##name: *learning_rate = after_epoch; break;
 #include "lists/schedules.h"
     case PB_SCHEDULE_COUNT: break;
@@ -37,7 +69,7 @@ pb_status pb_schedule_on_plateau(const pb_schedule *s, double *learning_rate) {
     pb_scope_enter(&scope);
     switch (rule) {
 #define ON_PLATEAU(expression) expression
-#define SCHEDULE(name, after_epoch, on_plateau) \
+#define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
     case PB_SCHEDULE_##name: *learning_rate = on_plateau; break;
 #include "lists/schedules.h"
     case PB_SCHEDULE_COUNT: break;

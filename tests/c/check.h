@@ -73,6 +73,11 @@ static inline int check_summary_of(const char *path) {
     return checks_failed == 0 && checks_made > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* ---- Networks -------------------------------------------------------------------------------- */
+
+/* One activation for each hidden layer, as pb_network_spec wants them: up to eight. */
+#define EVERY_LAYER(name) ((const char *const[]){name, name, name, name, name, name, name, name})
+
 /* ---- Arrays of either data type ------------------------------------------------------------ */
 
 static inline size_t item_size(pb_dtype dtype) {
@@ -161,6 +166,24 @@ static inline void fill(pb_dtype dtype, void *array, size_t n, double scale) {
     for (size_t i = 0; i < n; i++) {
         put(dtype, array, i, draw() * scale);
     }
+}
+
+/* ---- The same penalty for every layer
+ * ------------------------------------------------------------ */
+
+enum { MOST_ALPHAS = 8 };
+
+/* An array for pb_network_spec.alphas, which pb_network_new copies. */
+#define SAME_ALPHAS(alpha)                                                                      \
+    ((const double[MOST_ALPHAS]){(alpha), (alpha), (alpha), (alpha), (alpha), (alpha), (alpha), \
+                                 (alpha)})
+
+/* A parameter that the loss allows, in the middle of its range; 1 where that has no end. */
+static inline double usual_parameter(const char *loss) {
+    pb_loss_info info = {0};
+    for (size_t i = 0; pb_loss_at(i, &info) == PB_OK && strcmp(info.name, loss) != 0; i++) {
+    }
+    return isfinite(info.parameter_high) ? (info.parameter_low + info.parameter_high) / 2 : 1;
 }
 
 /* ---- Every instruction set × data type that this machine runs -------------------------------- */

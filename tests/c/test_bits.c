@@ -69,9 +69,12 @@ static void test_every_instruction_set(void) {
             for (size_t j = 0; pb_activation_at(j, &f) == PB_OK; j++) {
                 const char *hidden = f.hidden ? f.name : "tanh";
                 const char *output = f.output ? f.name : "identity";
-                const pb_network_spec spec = {dtype,     3,    i == j ? wide : odd, hidden, output,
-                                              loss.name, 0.125};
-                const pb_network_spec line = {dtype, 1, narrow, hidden, output, loss.name, 0};
+                const double p = usual_parameter(loss.name);
+                const pb_network_spec spec = {
+                    dtype,  3,         i == j ? wide : odd,          EVERY_LAYER(hidden),
+                    output, loss.name, .alphas = SAME_ALPHAS(0.125), .loss_parameter = p};
+                const pb_network_spec line = {
+                    dtype, 1, narrow, EVERY_LAYER(hidden), output, loss.name, .loss_parameter = p};
                 test_same_bits(dtype, &spec);
                 test_same_bits(dtype, &line);
             }
@@ -86,7 +89,8 @@ static void test_every_instruction_set(void) {
 static void test_stripes(pb_dtype dtype) {
     enum { N = 50, N_FEATURES = 6000, N_OUTPUTS = 200 };
     static const size_t sizes[] = {N_FEATURES, N_OUTPUTS};
-    const pb_network_spec spec = {dtype, 1, sizes, "tanh", "identity", "squared_error", 0};
+    const pb_network_spec spec = {
+        dtype, 1, sizes, EVERY_LAYER("tanh"), "identity", "squared_error", .alphas = NULL};
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");

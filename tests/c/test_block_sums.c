@@ -49,7 +49,8 @@ static void plain_line(pb_dtype dtype, size_t n, const void *x, const void *y,
 static void check_line(pb_dtype dtype, const pb_kernels *kernels, size_t n, const void *x,
                        const void *y, const double *weights) {
     static const size_t sizes[] = {1, 1};
-    const pb_network_spec spec = {dtype, 1, sizes, "tanh", "identity", "squared_error", 0};
+    const pb_network_spec spec = {
+        dtype, 1, sizes, EVERY_LAYER("tanh"), "identity", "squared_error", .alphas = NULL};
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "line");

@@ -136,7 +136,7 @@ static void note(work *w, pb_status status) { w->n_failed += status != PB_OK; }
 
 static void compute_functions(work *w) {
     pb_activation_info f;
-    const char *name;
+    pb_schedule_info row;
     int finite = 0;
     for (size_t i = 0; pb_activation_at(i, &f) == PB_OK; i++) {
         note(w, pb_activate(w->dtype, f.name, N_POINTS / 4, 4, w->points,
@@ -146,11 +146,12 @@ static void compute_functions(work *w) {
                                     result(w, f.name, N_POINTS)));
         }
     }
-    for (size_t i = 0; pb_schedule_at(i, &name) == PB_OK; i++) {
-        const pb_schedule schedule = {name, 0.01, 0.5};
-        double *rate = double_result(w, name);
+    for (size_t i = 0; pb_schedule_at(i, &row) == PB_OK; i++) {
+        const pb_schedule schedule = {row.name, 0.01, 0.5, 20, 0.7, 3, 5};
+        double *rate = double_result(w, row.name);
         *rate = 0.01;
         note(w, pb_schedule_after_epoch(&schedule, 12345, rate));
+        note(w, pb_schedule_rate(&schedule, 4.3, 0.1, rate));
         note(w, pb_schedule_on_plateau(&schedule, rate));
     }
     note(w, pb_all_finite(w->dtype, N_ROWS * sizes[0], w->X, &finite));
@@ -158,7 +159,8 @@ static void compute_functions(work *w) {
 }
 
 static void compute_network(work *w, const char *output, const char *loss, size_t n_threads) {
-    const pb_network_spec spec = {w->dtype, 2, sizes, "tanh", output, loss, 0.3};
+    const pb_network_spec spec = {
+        w->dtype, 2, sizes, EVERY_LAYER("tanh"), output, loss, .alphas = SAME_ALPHAS(0.3)};
     const pb_batch batch = {
         {w->X, 6, 1, NULL, NULL}, {w->y, PB_TARGET_REAL, 3, 1}, NULL, NULL, N_ROWS};
     pb_network *network = NULL;
@@ -178,12 +180,13 @@ static void compute_network(work *w, const char *output, const char *loss, size_
     pb_optimizer_info rule;
     for (size_t i = 0; pb_optimizer_at(i, &rule) == PB_OK; i++) {
         void *theta = result(w, rule.name, n);
-        pb_optimizer optimizer = {rule.name, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 41, w->states,
-                                  {NULL, 0}};
+        pb_epoch epoch = {0, 0, 0};
+        pb_optimizer optimizer = {
+            rule.name, {0.9, 1, 0.9, 0.999, 1e-8, 0.01}, 0.01, 41, .states = w->states};
         memcpy(theta, w->theta, n * item_size(w->dtype));
         memset(w->states, 0, 2 * n * item_size(w->dtype));
-        note(w, pb_train_epoch(network, theta, &optimizer, &batch, BATCH, scratch, NULL,
-                               double_result(w, rule.name)));
+        note(w, pb_train_epoch(network, theta, &optimizer, &batch, BATCH, scratch, NULL, &epoch));
+        *double_result(w, rule.name) = epoch.loss;
         memcpy(result(w, "states", 2 * n), w->states, 2 * n * item_size(w->dtype));
     }
     pb_workspace_free(scratch);

@@ -46,7 +46,8 @@ static double loss_over(model *seconds, size_t n_most) {
 static void test_threads_are_used(void) {
     enum { N = 300 };
     static const size_t sizes[] = {40, 90, 1};
-    const pb_network_spec spec = {PB_FLOAT64, 2, sizes, "relu", "identity", "squared_error", 0};
+    const pb_network_spec spec = {
+        PB_FLOAT64, 2, sizes, EVERY_LAYER("relu"), "identity", "squared_error", .alphas = NULL};
     pb_network *network = NULL;
     pb_workspace *w = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");

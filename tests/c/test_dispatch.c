@@ -33,7 +33,8 @@ static void with_variable(const char *value, void (*body)(const char *value)) {
 /* All that computes must agree on the same answer. */
 static void expect(pb_status expected, const char *expected_name) {
     static const size_t sizes[] = {2, 1};
-    const pb_network_spec spec = {PB_FLOAT32, 1, sizes, "tanh", "identity", "squared_error", 0};
+    const pb_network_spec spec = {
+        PB_FLOAT32, 1, sizes, EVERY_LAYER("tanh"), "identity", "squared_error", .alphas = NULL};
     for (int again = 0; again < 2; again++) {
         const char *name = NULL;
         pb_network *network = NULL;

@@ -18,7 +18,8 @@ static pb_dtype dtype_now;
 
 static void start(run *r, const char *rule) {
     memset(r, 0, sizeof *r); /* zero states are all-zero bits */
-    r->optimizer = (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 0, r->states, {NULL, 0}};
+    r->optimizer =
+        (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8, 0}, 0.01, 0, .states = r->states};
     draw_state = 5; /* the same parameters each time */
     fill(dtype_now, r->parameters, N_PARAMETERS, 0.25);
 }
@@ -26,11 +27,11 @@ static void start(run *r, const char *rule) {
 /* An epoch over the first n_rows rows. */
 static void train(run *r, const char *rule, const pb_batch *rows, size_t n_rows, pb_pace *pace) {
     pb_batch some = *rows;
-    double loss = 0;
+    pb_epoch epoch;
     some.n_rows = n_rows;
     start(r, rule);
-    r->status =
-        pb_train_epoch(network, r->parameters, &r->optimizer, &some, BATCH, workspace, pace, &loss);
+    r->status = pb_train_epoch(network, r->parameters, &r->optimizer, &some, BATCH, workspace, pace,
+                               &epoch);
 }
 
 static void check_same_run(const run *actual, const run *expected, const char *what) {
@@ -124,14 +125,14 @@ static void test_stopped_objective(const pb_batch *rows) {
 
 static void test_refusals(const pb_batch *rows) {
     run r;
-    double loss = 0;
+    pb_epoch epoch;
     pb_workspace *too_little = NULL;
     start(&r, "adam");
     const run before = r;
     CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_OBJECTIVE, 1, &too_little), PB_OK,
                "scratch");
 #define EPOCH(batch, batch_size, scratch) \
-    pb_train_epoch(network, r.parameters, &r.optimizer, batch, batch_size, scratch, NULL, &loss)
+    pb_train_epoch(network, r.parameters, &r.optimizer, batch, batch_size, scratch, NULL, &epoch)
     const double zeros[N_ROWS] = {0};
     pb_batch none = *rows;
     none.n_rows = 0;
@@ -151,7 +152,13 @@ static void test_refusals(const pb_batch *rows) {
 int main(void) {
     static const size_t sizes[] = {N_FEATURES, 4, 2, 1};
     FOR_DTYPES(dtype) {
-        const pb_network_spec spec = {dtype, 3, sizes, "tanh", "identity", "squared_error", 0.01};
+        const pb_network_spec spec = {dtype,
+                                      3,
+                                      sizes,
+                                      EVERY_LAYER("tanh"),
+                                      "identity",
+                                      "squared_error",
+                                      .alphas = SAME_ALPHAS(0.01)};
         void *X = reals(dtype, N_ROWS * N_FEATURES), *y = reals(dtype, N_ROWS);
         dtype_now = dtype;
         fill(dtype, X, N_ROWS * N_FEATURES, 1);

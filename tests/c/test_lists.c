@@ -7,7 +7,13 @@
 static const size_t sizes[] = {3, 4, 2};
 
 static pb_status try_network(const char *activation, const char *output, const char *loss) {
-    const pb_network_spec spec = {PB_FLOAT64, 2, sizes, activation, output, loss, 0};
+    const pb_network_spec spec = {PB_FLOAT64,
+                                  2,
+                                  sizes,
+                                  EVERY_LAYER(activation),
+                                  output,
+                                  loss,
+                                  .loss_parameter = usual_parameter(loss == NULL ? "" : loss)};
     pb_network *network = NULL;
     const pb_status status = pb_network_new(&spec, &network);
     CHECK((status == PB_OK) == (network != NULL), "status %d", (int)status);
@@ -46,6 +52,9 @@ static void test_activations(void) {
         CHECK(info.hidden || info.output, "%s may stand nowhere", info.name);
         CHECK(info.init_factor > 0 && isfinite(info.init_factor), "%s: %g", info.name,
               info.init_factor);
+        CHECK(info.range_low < info.range_high, "%s", info.name);
+        CHECK(!info.low_attained || isfinite(info.range_low), "%s", info.name);
+        CHECK(!info.high_attained || isfinite(info.range_high), "%s", info.name);
         CHECK(!(info.rowwise && info.hidden), "%s has no elementwise derivative", info.name);
         CHECK_SAME(try_network(info.name, "identity", "squared_error"),
                    info.hidden ? PB_OK : PB_BAD_PLACE, "%s hidden", info.name);
@@ -71,6 +80,8 @@ static void test_losses(void) {
     for (size_t i = 0; i < n; i++) {
         CHECK_SAME(pb_loss_at(i, &info), PB_OK, "row %zu", i);
         CHECK(info.target_low < info.target_high, "%s", info.name);
+        CHECK(info.prediction_low < info.prediction_high, "%s", info.name);
+        CHECK(info.parameter == NULL || info.parameter_low < info.parameter_high, "%s", info.name);
         CHECK(info.target_domain != NULL && info.target_domain[0] != '\0', "%s", info.name);
         CHECK_SAME(try_network("tanh", "identity", info.name), PB_OK, "%s", info.name);
         CHECK_SAME(try_network("tanh", info.default_output, info.name), PB_OK, "%s with %s",
@@ -78,6 +89,45 @@ static void test_losses(void) {
         if (info.canonical_output != NULL) {
             CHECK_SAME(try_network("tanh", info.canonical_output, info.name), PB_OK, "%s with %s",
                        info.name, info.canonical_output);
+        }
+    }
+}
+
+/* A parameter outside its range, as it is and as float32 rounds it. */
+static void test_loss_parameters(void) {
+    static const struct {
+        const char *loss;
+        double parameter;
+        pb_status of_float64, of_float32;
+    } cases[] = {
+        {"squared_error", NAN, PB_OK, PB_OK}, /* it has none */
+        {"huber", 0, PB_BAD_ARGUMENT, PB_BAD_ARGUMENT},
+        {"huber", 1e-60, PB_OK, PB_BAD_ARGUMENT},
+        {"huber", 1e60, PB_OK, PB_BAD_ARGUMENT},
+        {"huber", INFINITY, PB_BAD_ARGUMENT, PB_BAD_ARGUMENT},
+        {"quantile", 0, PB_OK, PB_OK},
+        {"quantile", 1, PB_OK, PB_OK},
+        {"quantile", 1 + 1e-12, PB_BAD_ARGUMENT, PB_OK},
+        {"quantile", -0.5, PB_BAD_ARGUMENT, PB_BAD_ARGUMENT},
+        {"quantile", NAN, PB_BAD_ARGUMENT, PB_BAD_ARGUMENT},
+        {"tweedie", 1.5, PB_OK, PB_OK},
+        {"tweedie", 1, PB_BAD_ARGUMENT, PB_BAD_ARGUMENT},
+        {"tweedie", 2 - 1e-12, PB_OK, PB_BAD_ARGUMENT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        FOR_DTYPES(dtype) {
+            const pb_network_spec spec = {.dtype = dtype,
+                                          .n_layers = 2,
+                                          .layer_sizes = sizes,
+                                          .activations = EVERY_LAYER("tanh"),
+                                          .output_activation = "exp",
+                                          .loss = cases[i].loss,
+                                          .loss_parameter = cases[i].parameter};
+            pb_network *network = NULL;
+            CHECK_SAME(pb_network_new(&spec, &network),
+                       dtype == PB_FLOAT64 ? cases[i].of_float64 : cases[i].of_float32,
+                       "%s with %.17g, %s", spec.loss, spec.loss_parameter, dtype_name(dtype));
+            pb_network_free(network);
         }
     }
 }
@@ -105,7 +155,8 @@ static void test_canonical_pairs(void) {
 static void test_optimizers_and_schedules(void) {
     pb_optimizer_info info = {0};
     pb_status status = PB_OK;
-    const char *names[MAX_ROWS], *schedule = NULL;
+    const char *names[MAX_ROWS];
+    pb_schedule_info schedule;
     size_t n = 0;
     COLLECT(info, pb_optimizer_at, info.name);
     for (size_t i = 0; i < n; i++) {
@@ -113,11 +164,14 @@ static void test_optimizers_and_schedules(void) {
         CHECK(info.n_states >= 0 && info.n_states <= 3, "%s: %d states", info.name, info.n_states);
     }
     n = 0;
-    COLLECT(schedule, pb_schedule_at, schedule);
+    COLLECT(schedule, pb_schedule_at, schedule.name);
     for (size_t i = 0; i < n; i++) {
-        const pb_schedule rule = {names[i], 0.1, 0.5};
+        const pb_schedule rule = {names[i], 0.1, 0.5, 10, 0.5, 2, 0};
         double rate = 0.1;
         CHECK_SAME(pb_schedule_after_epoch(&rule, 10, &rate), PB_OK, "%s", names[i]);
+        CHECK(rate > 0 && rate <= 0.1, "%s: %g", names[i], rate);
+        rate = 0.1;
+        CHECK_SAME(pb_schedule_rate(&rule, 2.5, 0.5, &rate), PB_OK, "%s", names[i]);
         CHECK(rate > 0 && rate <= 0.1, "%s: %g", names[i], rate);
     }
 }
@@ -128,7 +182,7 @@ static void test_unknown_names(void) {
         const char *name = strangers[i];
         const char *shown = name == NULL ? "NULL" : name;
         double z = 0, rate = 1;
-        const pb_schedule schedule = {name, 1, 1};
+        const pb_schedule schedule = {name, 1, 1, 1, 1, 1, 0};
         CHECK_SAME(try_network(name, "identity", "squared_error"), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(try_network("tanh", name, "squared_error"), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(try_network("tanh", "identity", name), PB_UNKNOWN_NAME, "%s", shown);
@@ -136,11 +190,21 @@ static void test_unknown_names(void) {
         CHECK_SAME(pb_log_activate(PB_FLOAT64, name, 1, 1, &z, &z), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(pb_schedule_after_epoch(&schedule, 1, &rate), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(pb_schedule_on_plateau(&schedule, &rate), PB_UNKNOWN_NAME, "%s", shown);
+        CHECK_SAME(pb_schedule_rate(&schedule, 0, 1, &rate), PB_UNKNOWN_NAME, "%s", shown);
     }
-    /* No hidden layer uses it, and it is checked all the same. */
-    const pb_network_spec spec = {PB_FLOAT64, 1, sizes, "no such", "identity", "squared_error", 0};
+    /* Each layer's name is read, and none where there is no hidden layer. */
+    const size_t deep[] = {3, 4, 5, 2};
+    const char *names[] = {"tanh", "no such"};
+    pb_network_spec spec = {PB_FLOAT64,    3, deep, names, "identity", "squared_error",
+                            .alphas = NULL};
     pb_network *network = NULL;
-    CHECK_SAME(pb_network_new(&spec, &network), PB_UNKNOWN_NAME, "activation without a layer");
+    CHECK_SAME(pb_network_new(&spec, &network), PB_UNKNOWN_NAME, "of the second hidden layer");
+    names[1] = "softmax";
+    CHECK_SAME(pb_network_new(&spec, &network), PB_BAD_PLACE, "in the second hidden layer");
+    spec.n_layers = 1;
+    spec.activations = NULL;
+    CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "no hidden layer");
+    pb_network_free(network);
 
     CHECK_SAME(try_network("softmax", "identity", "squared_error"), PB_BAD_PLACE, "softmax");
     CHECK_SAME(try_network("exp", "identity", "squared_error"), PB_BAD_PLACE, "exp");
@@ -162,6 +226,7 @@ static void test_status_messages(void) {
 int main(void) {
     test_activations();
     test_losses();
+    test_loss_parameters();
     test_canonical_pairs();
     test_optimizers_and_schedules();
     test_unknown_names();

@@ -6,20 +6,33 @@
 #include "planes.h"
 #include "formulas.h"
 
-/* l from y and the canonical z (for log_loss: z - logsumexp(z)). */
-static int plain_value_in_z(const char *name, long double y, long double z, long double *l,
-                            long double *scale) {
-    if (strcmp(name, "squared_error") == 0) {
-        *l = *scale = (z - y) * (z - y) / 2;
-    } else if (strcmp(name, "binary_log_loss") == 0) {
+/* l and dl/dz from y and the z of the default output (for log_loss: z - logsumexp(z)). */
+static int plain_loss_in_z(const char *name, long double p, long double y, long double z,
+                           long double *l, long double *delta, long double *scale) {
+    const long double a = expl(z);
+    if (strcmp(name, "binary_log_loss") == 0) {
         *l = *scale = (z > 0 ? z * (1 - y) : -z * y) + log1pl(expl(-fabsl(z)));
+        *delta = 1 / (1 + expl(-z)) - y;
     } else if (strcmp(name, "log_loss") == 0) {
         *l = *scale = -y * z;
+        *delta = a - y;
     } else if (strcmp(name, "poisson") == 0) {
-        *l = (y == 0 ? 0 : y * (logl(y) - z)) - y + expl(z);
-        *scale = (y == 0 ? 0 : fabsl(y * logl(y)) + fabsl(y * z)) + y + expl(z);
+        *l = (y == 0 ? 0 : y * (logl(y) - z)) - y + a;
+        *scale = (y == 0 ? 0 : fabsl(y * logl(y)) + fabsl(y * z)) + y + a;
+        *delta = a - y;
+    } else if (strcmp(name, "gamma") == 0) {
+        *l = y * expl(-z) - 1 - logl(y) + z;
+        *scale = y * expl(-z) + 1 + fabsl(logl(y)) + fabsl(z);
+        *delta = 1 - y * expl(-z);
+    } else if (strcmp(name, "tweedie") == 0) {
+        const long double rising = expl((2 - p) * z), falling = y == 0 ? 0 : y * expl((1 - p) * z);
+        const long double at_y = y == 0 ? 0 : powl(y, 2 - p);
+        *l = rising / (2 - p) + falling / (p - 1) - at_y / ((p - 1) * (2 - p));
+        *scale = rising / (2 - p) + falling / (p - 1) + at_y / ((p - 1) * (2 - p));
+        *scale *= 1 + fabsl(z) + (y == 0 ? 0 : fabsl(logl(y))); /* exponents are rounded */
+        *delta = rising - falling;
     } else {
-        return 0;
+        return plain_loss(name, p, y, z, l, delta, scale); /* with an identity output */
     }
     return 1;
 }
@@ -44,15 +57,16 @@ static void check_near(pb_dtype dtype, double actual, long double exact, long do
 
 /* One kernel on n pairs (y, x), with the bits of the baseline. */
 static void run_kernel(pb_dtype dtype, pb_loss_kernel *kernel, pb_loss_kernel *baseline, size_t n,
-                       const void *y, const void *z, const void *a, void *out, const char *name) {
+                       const void *y, const void *z, const void *a, double parameter, void *out,
+                       const char *name) {
     const pb_plane all = plane_with_gaps(1, n, 0), one = plane_with_gaps(1, 1, 0);
     void *expected = reals(dtype, n);
-    baseline(&all, y, z, a, expected);
-    kernel(&all, y, z, a, out);
+    baseline(&all, y, z, a, parameter, expected);
+    kernel(&all, y, z, a, parameter, out);
     CHECK_BITS(dtype, n, out, expected, name);
     for (size_t i = 0; i < n; i++) { /* each alone */
         const size_t at = i * item_size(dtype);
-        kernel(&one, (const char *)y + at, (const char *)z + at, (const char *)a + at,
+        kernel(&one, (const char *)y + at, (const char *)z + at, (const char *)a + at, parameter,
                (char *)out + at);
     }
     CHECK_BITS(dtype, n, out, expected, name);
@@ -73,71 +87,103 @@ enum {
     MOST = N_Z * N_Y
 };
 
-static void test_loss(pb_dtype dtype, size_t row, const pb_loss_info *loss) {
-    pb_loss kind = PB_LOSS_COUNT;
-    pb_activation output = PB_ACTIVATION_COUNT;
-    CHECK_SAME(pb_find_loss(loss->name, &kind), PB_OK, "%s", loss->name);
-    CHECK_SAME(kind, row, "%s", loss->name);
+static int is_target(const pb_loss_info *loss, double y) {
+    return y <= loss->target_high &&
+           (loss->target_low_belongs ? y >= loss->target_low : y > loss->target_low);
+}
+
+static void test_in_a(pb_dtype dtype, pb_loss kind, const pb_loss_info *loss, double parameter,
+                      const pb_kernels *kernels) {
     const pb_kernels *baseline = pb_kernels_of(PB_BASELINE, dtype);
-    double y[MOST], x[MOST], a[MOST], value[MOST], slope[MOST];
-    FOR_VARIANTS(isa, dtype, kernels) {
-        size_t n = 0;
-        for (size_t i = 0; i < N_A * N_Y; i++) {
-            const double target = targets[i % N_Y];
-            if (target >= loss->target_low && target <= loss->target_high) {
-                put(dtype, y, n, target);
-                put(dtype, x, n++, predictions[i / N_Y]);
-            }
+    double y[MOST], a[MOST], value[MOST], slope[MOST];
+    size_t n = 0;
+    for (size_t i = 0; i < N_A * N_Y; i++) {
+        if (is_target(loss, targets[i % N_Y])) {
+            put(dtype, y, n, targets[i % N_Y]);
+            put(dtype, a, n++, predictions[i / N_Y]);
         }
-        run_kernel(dtype, kernels->loss_value[kind], baseline->loss_value[kind], n, y, x, x, value,
-                   loss->name);
-        run_kernel(dtype, kernels->loss_slope[kind], baseline->loss_slope[kind], n, y, x, x, slope,
-                   loss->name);
-        for (size_t i = 0; i < n; i++) {
-            const double t = get(dtype, y, i), p = get(dtype, x, i);
-            long double l = 0, dl = 0, scale = 0;
-            /* A probability above one has no log-loss; where the slope overflows, the loss of a
-             * prediction that is all but zero may do so too: there is no gradient to take. */
-            const int is_defined = plain_loss(loss->name, t, p, &l, &dl, &scale);
-            const double most = dtype == PB_FLOAT64 ? DBL_MAX : (double)FLT_MAX;
-            if (is_defined && !isnan(l) && fabsl(dl) <= (long double)most) {
-                check_near(dtype, get(dtype, value, i), l, scale, loss->name, t, p);
-                check_near(dtype, get(dtype, slope, i), dl, fabsl(dl) + 1, loss->name, t, p);
-            }
-        }
-        if (loss->canonical_output == NULL) {
-            continue;
-        }
-        n = 0;
-        for (size_t i = 0; i < N_Z * N_Y; i++) {
-            const double target = targets[i % N_Y], z = logits[i / N_Y];
-            /* z - logsumexp(z) is never positive. */
-            if (target >= loss->target_low && target <= loss->target_high &&
-                !(loss->rows_sum_to_one && z > 0)) {
-                put(dtype, y, n, target);
-                put(dtype, x, n++, z);
-            }
-        }
-        CHECK_SAME(pb_find_activation(loss->canonical_output, &output), PB_OK, "%s", loss->name);
-        const pb_plane column = plane_of_table(1, n);
-        kernels->activate[output](&column, x, a);
-        run_kernel(dtype, kernels->loss_value_in_z[kind], baseline->loss_value_in_z[kind], n, y, x,
-                   a, value, loss->name);
-        for (size_t i = 0; i < n; i++) {
-            const double t = get(dtype, y, i), z = get(dtype, x, i);
-            long double l = 0, scale = 0;
-            if (plain_value_in_z(loss->name, t, z, &l, &scale)) {
-                check_near(dtype, get(dtype, value, i), l, scale, loss->name, t, z);
-            }
+    }
+    run_kernel(dtype, kernels->loss_value[kind], baseline->loss_value[kind], n, y, a, a, parameter,
+               value, loss->name);
+    run_kernel(dtype, kernels->loss_slope[kind], baseline->loss_slope[kind], n, y, a, a, parameter,
+               slope, loss->name);
+    for (size_t i = 0; i < n; i++) {
+        const double t = get(dtype, y, i), p = get(dtype, a, i);
+        long double l = 0, dl = 0, scale = 0;
+        /* A probability above one has no log-loss; where the slope overflows, the loss of a
+         * prediction that is all but zero may do so too: there is no gradient to take. */
+        const int is_defined = plain_loss(loss->name, parameter, t, p, &l, &dl, &scale);
+        const double most = dtype == PB_FLOAT64 ? DBL_MAX : (double)FLT_MAX;
+        if (is_defined && !isnan(l) && fabsl(dl) <= (long double)most) {
+            check_near(dtype, get(dtype, value, i), l, scale, loss->name, t, p);
+            /* A power's exponent is rounded too. */
+            const long double of_slope = kind == PB_LOSS_tweedie ? 1 + fabsl(logl(p)) : 1;
+            check_near(dtype, get(dtype, slope, i), dl, of_slope * (fabsl(dl) + 1), loss->name, t,
+                       p);
         }
     }
 }
 
+static void test_in_z(pb_dtype dtype, pb_loss kind, const pb_loss_info *loss, double parameter,
+                      const pb_kernels *kernels) {
+    const pb_kernels *baseline = pb_kernels_of(PB_BASELINE, dtype);
+    pb_activation output = PB_ACTIVATION_COUNT;
+    double y[MOST], z[MOST], a[MOST], value[MOST], delta[MOST];
+    size_t n = 0, n_different = 0;
+    for (size_t i = 0; i < N_Z * N_Y; i++) {
+        /* z - logsumexp(z) is never positive. */
+        if (is_target(loss, targets[i % N_Y]) && !(loss->rows_sum_to_one && logits[i / N_Y] > 0)) {
+            put(dtype, y, n, targets[i % N_Y]);
+            put(dtype, z, n++, logits[i / N_Y]);
+        }
+    }
+    CHECK_SAME(pb_find_activation(loss->default_output, &output), PB_OK, "%s", loss->name);
+    const pb_plane column = plane_of_table(1, n);
+    kernels->activate[output](&column, z, a);
+    run_kernel(dtype, kernels->loss_value_in_z[kind], baseline->loss_value_in_z[kind], n, y, z, a,
+               parameter, value, loss->name);
+    run_kernel(dtype, kernels->loss_delta_in_z[kind], baseline->loss_delta_in_z[kind], n, y, z, a,
+               parameter, delta, loss->name);
+    for (size_t i = 0; i < n; i++) {
+        const double t = get(dtype, y, i), x = get(dtype, z, i);
+        long double l = 0, dl = 0, scale = 0;
+        if (plain_loss_in_z(loss->name, parameter, t, x, &l, &dl, &scale)) {
+            check_near(dtype, get(dtype, value, i), l, scale, loss->name, t, x);
+            if (!loss->rows_sum_to_one) { /* a softmax of one unit is 1 */
+                check_near(dtype, get(dtype, delta, i), dl, scale + fabsl(t), loss->name, t, x);
+            }
+        }
+        n_different +=
+            !same_bits(get(dtype, delta, i), rounded(dtype, get(dtype, a, i) - get(dtype, y, i)));
+    }
+    const int is_canonical =
+        loss->canonical_output != NULL && strcmp(loss->canonical_output, loss->default_output) == 0;
+    CHECK((n_different == 0) == is_canonical, "%s: delta is not a - y %zu times", loss->name,
+          n_different);
+}
+
 int main(void) {
+    static const double quantiles[] = {0, 0.125, 0.5, 1}, powers[] = {1.0625, 1.5, 1.9375};
+    static const double thresholds[] = {0x1p-20, 1, 1e4};
     pb_loss_info loss = {0};
+    pb_loss kind = PB_LOSS_COUNT;
     FOR_DTYPES(dtype) {
         for (size_t i = 0; pb_loss_at(i, &loss) == PB_OK; i++) {
-            test_loss(dtype, i, &loss);
+            CHECK_SAME(pb_find_loss(loss.name, &kind), PB_OK, "%s", loss.name);
+            CHECK_SAME(kind, i, "%s", loss.name);
+            const int is_quantile = kind == PB_LOSS_quantile, is_huber = kind == PB_LOSS_huber;
+            const double usual = usual_parameter(loss.name);
+            const double *parameters = is_quantile               ? quantiles
+                                       : is_huber                ? thresholds
+                                       : kind == PB_LOSS_tweedie ? powers
+                                                                 : &usual;
+            const size_t n = is_quantile ? 4 : is_huber || kind == PB_LOSS_tweedie ? 3 : 1;
+            for (size_t k = 0; k < n; k++) {
+                FOR_VARIANTS(isa, dtype, kernels) {
+                    test_in_a(dtype, kind, &loss, parameters[k], kernels);
+                    test_in_z(dtype, kind, &loss, parameters[k], kernels);
+                }
+            }
         }
     }
     return check_summary();

@@ -13,16 +13,32 @@ static pb_status new_status(const pb_network_spec *spec) {
 
 static void test_bad_specs(void) {
     size_t sizes[] = {3, 4, 2};
-    const pb_network_spec good = {PB_FLOAT64, 2, sizes, "tanh", "identity", "squared_error", 0.5};
+    const pb_network_spec good = {PB_FLOAT64,
+                                  2,
+                                  sizes,
+                                  EVERY_LAYER("tanh"),
+                                  "identity",
+                                  "squared_error",
+                                  .alphas = SAME_ALPHAS(0.5)};
     CHECK_SAME(new_status(&good), PB_OK, "good");
 
     const double alphas[] = {NAN, -1, -0x1p-1074, INFINITY, -INFINITY};
     for (size_t i = 0; i < sizeof alphas / sizeof alphas[0]; i++) {
         pb_network_spec spec = good;
-        spec.alpha = alphas[i];
+        spec.alphas = SAME_ALPHAS(alphas[i]);
         CHECK_SAME(new_status(&spec), PB_BAD_ARGUMENT, "alpha %g", alphas[i]);
     }
+    const double ratios[] = {NAN, -0.1, 1.1, INFINITY};
+    for (size_t i = 0; i < sizeof ratios / sizeof ratios[0]; i++) {
+        pb_network_spec spec = good;
+        spec.l1_ratio = ratios[i];
+        CHECK_SAME(new_status(&spec), PB_BAD_ARGUMENT, "l1_ratio %g", ratios[i]);
+    }
     pb_network_spec spec = good;
+    const double second[] = {0.5, -1};
+    spec.alphas = second;
+    CHECK_SAME(new_status(&spec), PB_BAD_ARGUMENT, "the second alpha");
+    spec = good;
     spec.n_layers = 0;
     CHECK_SAME(new_status(&spec), PB_BAD_ARGUMENT, "no layer");
     spec = good;
@@ -53,14 +69,16 @@ static void test_too_large(void) {
         {root / 2, root, root / 2}, /* their sum wraps around to 0 */
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-        const pb_network_spec spec = {PB_FLOAT32,      2, shapes[i], "relu", "identity",
-                                      "squared_error", 0};
+        const pb_network_spec spec = {PB_FLOAT32,          2,          shapes[i],
+                                      EVERY_LAYER("relu"), "identity", "squared_error",
+                                      .alphas = NULL};
         CHECK_SAME(new_status(&spec), PB_TOO_LARGE, "%zu, %zu, %zu", shapes[i][0], shapes[i][1],
                    shapes[i][2]);
     }
     /* A network that can be described, and whose scratch cannot be had. */
     const size_t wide[] = {1, SIZE_MAX / 256 + 1}; /* times 256 rows: wraps around to 0 */
-    const pb_network_spec spec = {PB_FLOAT64, 1, wide, "relu", "identity", "squared_error", 0};
+    const pb_network_spec spec = {
+        PB_FLOAT64, 1, wide, EVERY_LAYER("relu"), "identity", "squared_error", .alphas = NULL};
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "wide");
@@ -76,7 +94,8 @@ static void test_too_large(void) {
 
 static void test_bad_batches(void) {
     static const size_t sizes[] = {2, 1};
-    const pb_network_spec spec = {PB_FLOAT64, 1, sizes, "tanh", "identity", "squared_error", 0};
+    const pb_network_spec spec = {
+        PB_FLOAT64, 1, sizes, EVERY_LAYER("tanh"), "identity", "squared_error", .alphas = NULL};
     const double X[] = {1, 2, 3, 4, 5, 6}, y[] = {1, 2, 3}, zeros[3] = {0}, theta[3] = {1, 1, 1};
     double value = 0, gradient[3] = {0};
     pb_network *network = NULL, *other = NULL;
@@ -122,7 +141,8 @@ static void test_bad_batches(void) {
 static void test_trace_places(void) {
     enum { N = 600 };
     static const size_t sizes[] = {1, 2, 1};
-    const pb_network_spec spec = {PB_FLOAT32, 2, sizes, "relu", "identity", "squared_error", 0};
+    const pb_network_spec spec = {
+        PB_FLOAT32, 2, sizes, EVERY_LAYER("relu"), "identity", "squared_error", .alphas = NULL};
     /* Both hidden units pass x on; the output is their sum: z = 2 x, delta = 2 x - 0. */
     const float theta[] = {1, 1, 1, 1, 0, 0, 0};
     static float X[N], y[N], z[N], a[2 * N], delta[N];

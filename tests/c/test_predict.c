@@ -7,7 +7,8 @@ enum { N_ROWS = 700, MAX_FEATURES = 33, MAX_OUTPUTS = 9 };
 
 static pb_network *new_network(pb_dtype dtype, size_t n_layers, const size_t *sizes,
                                const char *hidden, const char *output, const pb_kernels *kernels) {
-    const pb_network_spec spec = {dtype, n_layers, sizes, hidden, output, "squared_error", 0};
+    const pb_network_spec spec = {dtype,  n_layers,        sizes,         EVERY_LAYER(hidden),
+                                  output, "squared_error", .alphas = NULL};
     pb_network *network = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "%s", output);
     if (kernels != NULL) {

@@ -58,14 +58,15 @@ static void test_unit_sums(pb_dtype dtype) {
 }
 
 /* In double for both data types. */
-static void test_sum_of_squares(pb_dtype dtype) {
+static void test_sums_of_squares_and_magnitudes(pb_dtype dtype) {
     for (size_t i = 0; i < N_LENGTHS; i++) {
         const size_t n = lengths[i];
         void *x = reals(dtype, n);
-        double squares[MOST];
+        double squares[MOST], magnitudes[MOST];
         fill(dtype, x, n, 1);
         for (size_t j = 0; j < n; j++) {
             squares[j] = get(dtype, x, j) * get(dtype, x, j);
+            magnitudes[j] = fabs(get(dtype, x, j));
         }
         const double expected = sum_in_chains(PB_FLOAT64, n, squares, 1);
         FOR_VARIANTS(isa, dtype, kernels) {
@@ -73,6 +74,9 @@ static void test_sum_of_squares(pb_dtype dtype) {
             CHECK(same_bits(sum, expected), "%a, not %a: %zu of %s %s", sum, expected, n,
                   dtype_name(dtype), pb_isa_name(isa));
             CHECK(same_bits(kernels->sum_of_squares(0, x), 0), "the empty sum");
+            CHECK(same_bits(kernels->sum_of_magnitudes(n, x),
+                            sum_in_chains(PB_FLOAT64, n, magnitudes, 1)),
+                  "magnitudes: %zu of %s %s", n, dtype_name(dtype), pb_isa_name(isa));
         }
         free(x);
     }
@@ -147,7 +151,7 @@ static void test_all_finite(pb_dtype dtype) {
 int main(void) {
     FOR_DTYPES(dtype) {
         test_unit_sums(dtype);
-        test_sum_of_squares(dtype);
+        test_sums_of_squares_and_magnitudes(dtype);
         test_panel_sums(dtype);
         test_all_finite(dtype);
     }

@@ -14,7 +14,8 @@ static pb_dtype dtype_now;
 static double objective(const char *loss, const char *output, const pb_batch *batch,
                         void *gradient) {
     static const size_t sizes[] = {N_FEATURES, 5, N_OUTPUTS};
-    const pb_network_spec spec = {dtype_now, 2, sizes, "tanh", output, loss, 0.125};
+    const pb_network_spec spec = {
+        dtype_now, 2, sizes, EVERY_LAYER("tanh"), output, loss, .alphas = SAME_ALPHAS(0.125)};
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     double value = NAN, parameters[MAX_PARAMETERS];

@@ -42,7 +42,8 @@ static void start(run *r, const char *rule) {
     memset(r->states, 0, 2 * N_PARAMETERS * item_size(dtype_now));
     draw_state = 5; /* the same parameters each time */
     fill(dtype_now, r->parameters, N_PARAMETERS, 0.125);
-    r->optimizer = (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8}, 0.01, 0, r->states, {NULL, 0}};
+    r->optimizer =
+        (pb_optimizer){rule, {0.9, 1, 0.9, 0.999, 1e-8, 0}, 0.01, 0, .states = r->states};
 }
 
 static void finish(run *r) {
@@ -51,7 +52,13 @@ static void finish(run *r) {
 }
 
 static pb_network *new_network(const pb_kernels *kernels, double alpha) {
-    const pb_network_spec spec = {dtype_now, N_LAYERS, sizes, "tanh", "softmax", "log_loss", alpha};
+    const pb_network_spec spec = {dtype_now,
+                                  N_LAYERS,
+                                  sizes,
+                                  EVERY_LAYER("tanh"),
+                                  "softmax",
+                                  "log_loss",
+                                  .alphas = SAME_ALPHAS(alpha)};
     pb_network *network = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
     CHECK_SAME(pb_network_n_parameters(network), N_PARAMETERS, "parameters");
@@ -72,8 +79,10 @@ static void train(run *r, const char *rule, const pb_kernels *kernels, double al
     pb_workspace *workspace = new_workspace(network, batch_size, n_threads);
     start(r, rule);
     pb_pace pace = {go_on, &r->n_questions, 0, 0};
+    pb_epoch epoch = {NAN, NAN, NAN};
     r->status = pb_train_epoch(network, r->parameters, &r->optimizer, &rows, batch_size, workspace,
-                               &pace, &r->loss);
+                               &pace, &epoch);
+    r->loss = epoch.loss;
     CHECK_SAME(r->status, PB_OK, "%s, batches of %zu", rule, batch_size);
     pb_workspace_free(workspace);
     pb_network_free(network);
@@ -103,8 +112,8 @@ static void train_plainly(run *r, const char *rule, const pb_kernels *kernels, d
                    PB_OK, "batch at %zu", first);
         pb_update_constants(row, &r->optimizer.hyperparameters, r->optimizer.learning_rate,
                             ++r->optimizer.n_steps, constants);
-        const pb_update update = {N_PARAMETERS, r->parameters, gradient,
-                                  r->states,    N_PARAMETERS,  constants};
+        const pb_update update = {N_PARAMETERS, r->parameters, gradient, r->states,
+                                  N_PARAMETERS, constants,     1};
         kernels->update[row](&update);
         total += objective * (double)batch.n_rows;
     }

@@ -133,8 +133,13 @@ static void plain_objective(const problem *p, double alpha, double *value, void 
 static void check_batch(const problem *p, const pb_batch *batch, size_t max_rows, double alpha,
                         double expected_value, const void *expected) {
     static const size_t thread_counts[] = {1, 2, 3, 7};
-    const pb_network_spec spec = {dtype_now,  p->n_layers,     p->sizes, "relu",
-                                  "identity", "squared_error", alpha};
+    const pb_network_spec spec = {dtype_now,
+                                  p->n_layers,
+                                  p->sizes,
+                                  EVERY_LAYER("relu"),
+                                  "identity",
+                                  "squared_error",
+                                  .alphas = SAME_ALPHAS(alpha)};
     FOR_VARIANTS(isa, dtype_now, kernels) {
         for (size_t i = 0; i < sizeof thread_counts / sizeof thread_counts[0]; i++) {
             const size_t n_threads = thread_counts[i];

@@ -67,8 +67,14 @@ typedef struct run {
 } run;
 
 static void compute(run *r, const char *hidden, const char *output, const char *loss,
-                    double centre) {
-    const pb_network_spec spec = {PB_FLOAT64, N_LAYERS, sizes, hidden, output, loss, 0};
+                    int can_be_zero, double centre) {
+    const pb_network_spec spec = {PB_FLOAT64,
+                                  N_LAYERS,
+                                  sizes,
+                                  EVERY_LAYER(hidden),
+                                  output,
+                                  loss,
+                                  .loss_parameter = usual_parameter(loss)};
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "%s, %s", output, loss);
@@ -96,7 +102,8 @@ static void compute(run *r, const char *hidden, const char *output, const char *
     /* One-hot rows and rows of eighths: both sum to one. */
     for (size_t i = 0; i < N_ROWS; i++) {
         const double first = (double)(1 + draw_below(4)) / 8;
-        const double row[3] = {i % 2 ? 1 : first, i % 2 ? 0 : 0.375, i % 2 ? 0 : 0.625 - first};
+        const int is_hot = i % 2 && can_be_zero;
+        const double row[3] = {is_hot ? 1 : first, is_hot ? 0 : 0.375, is_hot ? 0 : 0.625 - first};
         memcpy(r->y + i * 3, row, sizeof row);
     }
     memset(r->z, 0xff, sizeof r->z);
@@ -166,7 +173,8 @@ static void check_backward(const run *r, const char *hidden, const char *output,
         const double *y_pred = r->a[N_LAYERS - 1] + i * 3, *delta = r->delta[N_LAYERS - 1] + i * 3;
         for (size_t j = 0; j < 3; j++) {
             long double l = 0, slope = 0, scale = 0;
-            if (!plain_loss(loss->name, r->y[i * 3 + j], y_pred[j], &l, &slope, &scale)) {
+            if (!plain_loss(loss->name, usual_parameter(loss->name), r->y[i * 3 + j], y_pred[j], &l,
+                            &slope, &scale)) {
                 return;
             }
             v[j] = (double)slope;
@@ -221,9 +229,10 @@ int main(void) {
             for (size_t k = 0; output.output && pb_activation_at(k, &hidden) == PB_OK; k++) {
                 if (hidden.hidden) {
                     run r;
-                    compute(&r, hidden.name, output.name, loss.name, 0.5);
+                    compute(&r, hidden.name, output.name, loss.name, loss.target_low_belongs, 0.5);
                     if (!isfinite(r.objective)) {
-                        compute(&r, hidden.name, output.name, loss.name, -0.5);
+                        compute(&r, hidden.name, output.name, loss.name, loss.target_low_belongs,
+                                -0.5);
                     }
                     check_forward(&r, hidden.name, output.name);
                     check_backward(&r, hidden.name, output.name, &loss);

@@ -9,8 +9,8 @@ static const size_t ranges[][2] = {{0, N_ALL}, {0, 1},  {3, 2},   {17, 16}, {5, 
 
 /* Plain C for the rules that have formulas here: see test_fit.c, which holds them to the
  * publications. The constants are of the data type. */
-static int plain_step(const char *name, pb_dtype dtype, const void *constants, double g, double *w,
-                      double *s0, double *s1) {
+static int plain_step(const char *name, pb_dtype dtype, const void *constants, double keep,
+                      double g, double *w, double *s0, double *s1) {
 #define R(value) rounded(dtype, value)
 #define C(k)     get(dtype, constants, k)
     if (strcmp(name, "sgd") == 0) {
@@ -21,6 +21,19 @@ static int plain_step(const char *name, pb_dtype dtype, const void *constants, d
         *s0 = R(R(C(0) * *s0) + R(C(1) * g));
         *s1 = R(R(C(2) * *s1) + R(C(3) * R(g * g)));
         *w = R(*w + R(R(C(5) * *s0) / R(R(sqrt(*s1)) + C(4))));
+    } else if (strcmp(name, "adamw") == 0) {
+        *s0 = R(R(C(0) * *s0) + R(C(1) * g));
+        *s1 = R(R(C(2) * *s1) + R(C(3) * R(g * g)));
+        const double change = R(R(C(5) * *s0) / R(R(C(6) * R(sqrt(*s1))) + C(4)));
+        *w = R(R(R(keep) * *w) + change);
+    } else if (strcmp(name, "rmsprop") == 0) {
+        *s0 = R(R(C(0) * *s0) + R(C(1) * R(g * g)));
+        *w = R(*w + R(R(C(3) * g) / R(R(sqrt(*s0)) + C(2))));
+    } else if (strcmp(name, "nadam") == 0) {
+        *s0 = R(R(C(0) * *s0) + R(C(1) * g));
+        *s1 = R(R(C(2) * *s1) + R(C(3) * R(g * g)));
+        const double m = R(R(C(5) * *s0) + R(C(6) * g));
+        *w = R(*w + R(m / R(R(C(7) * R(sqrt(*s1))) + C(4))));
     } else {
         return 0;
     }
@@ -32,6 +45,7 @@ static int plain_step(const char *name, pb_dtype dtype, const void *constants, d
 static void test_range(pb_dtype dtype, size_t rule, const pb_optimizer_info *info, size_t first,
                        size_t count, const double *constants) {
     const size_t size = item_size(dtype), n_states = (size_t)info->n_states;
+    const double keep = 1 - fabs(draw()) / 4;
     const size_t stride = N_ALL + draw_below(4), length = (n_states - 1) * stride + N_ALL;
     void *w = reals(dtype, N_ALL), *g = reals(dtype, count), *states = reals(dtype, length);
     fill(dtype, w, N_ALL, 1);
@@ -52,8 +66,8 @@ static void test_range(pb_dtype dtype, size_t rule, const pb_optimizer_info *inf
         for (size_t k = 0; k < n_states; k++) {
             state[k] = get(dtype, states, k * stride + first + i);
         }
-        is_known = plain_step(info->name, dtype, rounded_constants, get(dtype, g, i), &parameter,
-                              &state[0], &state[1]);
+        is_known = plain_step(info->name, dtype, rounded_constants, keep, get(dtype, g, i),
+                              &parameter, &state[0], &state[1]);
         put(dtype, expected_w, first + i, parameter);
         for (size_t k = 0; k < n_states; k++) {
             put(dtype, expected_states, k * stride + first + i, state[k]);
@@ -65,7 +79,8 @@ static void test_range(pb_dtype dtype, size_t rule, const pb_optimizer_info *inf
         memcpy(moved_states, states, length * size);
         const pb_update update = {count,  (char *)moved + first * size,
                                   g,      (char *)moved_states + first * size,
-                                  stride, constants};
+                                  stride, constants,
+                                  keep};
         kernels->update[rule](&update);
         if (!is_known) { /* no formula here: the first instruction set is the reference */
             memcpy(expected_w, moved, N_ALL * size);
@@ -131,9 +146,72 @@ static void test_finish_gradient(pb_dtype dtype) {
     }
 }
 
+static void test_add_signs(pb_dtype dtype) {
+    for (size_t n = 0; n <= 70; n++) {
+        void *w = reals(dtype, n), *g = reals(dtype, n), *expected = reals(dtype, n);
+        fill(dtype, w, n, 1);
+        fill(dtype, g, n, 1);
+        for (size_t i = 0; i < n; i++) {
+            if (i % 3 == 0) {
+                put(dtype, w, i, i % 2 ? 0.0 : -0.0);
+            }
+            const double w_i = get(dtype, w, i), g_i = get(dtype, g, i);
+            const double sign = w_i > 0 ? 1 : w_i < 0 ? -1 : 0;
+            put(dtype, expected, i, rounded(dtype, g_i + sign * rounded(dtype, 0.1)));
+        }
+        FOR_VARIANTS(isa, dtype, kernels) {
+            void *actual = reals(dtype, n);
+            memcpy(actual, g, n * item_size(dtype));
+            kernels->add_signs(n, w, 0.1, actual);
+            CHECK_BITS(dtype, n, actual, expected, pb_isa_name(isa));
+            free(actual);
+        }
+        free(w);
+        free(g);
+        free(expected);
+    }
+}
+
+/* Columns of all lengths, some of them zero, some as long as allowed to the bit. */
+static void test_limit_columns(pb_dtype dtype) {
+    enum { N_ROWS = 5 };
+    for (size_t n = 1; n <= 40; n++) {
+        const double longest = 1.3;
+        void *w = reals(dtype, N_ROWS * n), *expected = reals(dtype, N_ROWS * n);
+        fill(dtype, w, N_ROWS * n, 1);
+        for (size_t i = 0; i < N_ROWS && n > 7; i++) {
+            put(dtype, w, i * n + 3, 0);
+            put(dtype, w, i * n + 5, i == 2 ? rounded(dtype, longest) : 0);
+        }
+        for (size_t j = 0; j < n; j++) {
+            double squares = 0;
+            for (size_t i = 0; i < N_ROWS; i++) {
+                const double w_ij = get(dtype, w, i * n + j);
+                squares = rounded(dtype, squares + rounded(dtype, w_ij * w_ij));
+            }
+            const double norm = rounded(dtype, sqrt(squares)), limit = rounded(dtype, longest);
+            const double factor = norm > limit ? rounded(dtype, limit / norm) : 1;
+            for (size_t i = 0; i < N_ROWS; i++) {
+                put(dtype, expected, i * n + j, get(dtype, w, i * n + j) * factor);
+            }
+        }
+        FOR_VARIANTS(isa, dtype, kernels) {
+            void *actual = reals(dtype, N_ROWS * n);
+            memcpy(actual, w, N_ROWS * n * item_size(dtype));
+            kernels->limit_columns(N_ROWS, n, longest, actual);
+            CHECK_BITS(dtype, N_ROWS * n, actual, expected, pb_isa_name(isa));
+            free(actual);
+        }
+        free(w);
+        free(expected);
+    }
+}
+
 int main(void) {
     FOR_DTYPES(dtype) {
         test_updates(dtype);
+        test_add_signs(dtype);
+        test_limit_columns(dtype);
         test_finish_gradient(dtype);
     }
     return check_summary();

@@ -153,8 +153,14 @@ static double target(pb_dtype dtype, const pb_loss_info *loss, size_t i, size_t 
     if (loss->target_low == 0 && loss->target_high == 1) {
         return i % 3 == 0 ? (double)k * 0.125 : (double)below(2, 61, i * d + j);
     }
-    return loss->target_low == 0 ? (double)below(40, 62, i * d + j) * 0.25
-                                 : 4 * fraction(dtype, 63, i * d + j);
+    return loss->target_low == 0
+               ? (double)(below(40, 62, i * d + j) + !loss->target_low_belongs) * 0.25
+               : 4 * fraction(dtype, 63, i * d + j);
+}
+
+/* In the middle of its range; 1 where that has no end. */
+static double parameter_of(const pb_loss_info *loss) {
+    return loss->parameter_high <= 0x1p1023 ? (loss->parameter_low + loss->parameter_high) / 2 : 1;
 }
 
 /* Pre-activations from nearly nothing to far beyond where an output is saturated, and to where the
@@ -170,7 +176,12 @@ static double point(pb_dtype dtype, size_t i, size_t j, size_t d) {
 static void loss_with_output(const pb_loss_info *loss, const char *output, size_t d, pb_dtype dtype,
                              size_t n_threads, sha256 *s) {
     const size_t sizes[] = {d, d}, n = LOSS_ROWS * d, n_parameters = d * d + d;
-    const pb_network_spec spec = {dtype, 1, sizes, "identity", output, loss->name, 0};
+    const pb_network_spec spec = {.dtype = dtype,
+                                  .n_layers = 1,
+                                  .layer_sizes = sizes,
+                                  .output_activation = output,
+                                  .loss = loss->name,
+                                  .loss_parameter = parameter_of(loss)};
     pb_network *network = NULL;
     pb_workspace *w = NULL;
     require(pb_network_new(&spec, &network), loss->name);
@@ -238,13 +249,14 @@ static void losses(pb_dtype dtype, size_t n_threads) {
 static void schedules(void) {
     static const int64_t samples[] = {0, 1, 2, 3, 99, 700, 12345, 1000000, 987654321012};
     static const double powers[] = {0.5, 0.25, 1, 2};
-    const char *name;
-    for (size_t i = 0; pb_schedule_at(i, &name) == PB_OK; i++) {
+    pb_schedule_info row;
+    for (size_t i = 0; pb_schedule_at(i, &row) == PB_OK; i++) {
+        const char *name = row.name;
         char line[NAME_LENGTH];
         sha256 s;
         sha256_start(&s);
         for (size_t p = 0; p < COUNT(powers); p++) {
-            const pb_schedule schedule = {name, 0.01, powers[p]};
+            const pb_schedule schedule = {name, 0.01, powers[p], 10, 0.5, 3, 0};
             double rate = 0.01;
             for (size_t k = 0; k < COUNT(samples); k++) {
                 require(pb_schedule_after_epoch(&schedule, samples[k], &rate), name);
@@ -255,6 +267,15 @@ static void schedules(void) {
             }
         }
         snprintf(line, sizeof line, "schedule/%s", name);
+        emit(line, PB_FLOAT64, &s);
+        sha256_start(&s);
+        for (int step = 0; step < 121; step++) { /* of 10 epochs each, and past the horizon */
+            const pb_schedule schedule = {name, 0.01, 0.5, 10, 0.7, 3, 2};
+            double rate = 0.01;
+            require(pb_schedule_rate(&schedule, step / 10.0, 0.1, &rate), name);
+            hash_reals(&s, PB_FLOAT64, 1, &rate);
+        }
+        snprintf(line, sizeof line, "schedule_rate/%s", name);
         emit(line, PB_FLOAT64, &s);
     }
 }

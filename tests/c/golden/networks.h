@@ -8,6 +8,9 @@
 
 enum { MOST_LAYERS = 6 };
 
+/* One activation for each hidden layer, as pb_network_spec wants them. */
+#define EVERY_LAYER(name) ((const char *const[MOST_LAYERS]){name, name, name, name, name, name})
+
 typedef enum weighting {
     EQUAL,    /* no weights                                           */
     WEIGHTED, /* every fifth row weighs nothing                       */
@@ -103,8 +106,9 @@ static void fill_targets(problem *p) {
 }
 
 static void start_problem(problem *p, const network_case *c, pb_dtype dtype, size_t n_threads) {
-    const pb_network_spec spec = {dtype,     c->n_layers, c->sizes, c->hidden,
-                                  c->output, c->loss,     c->alpha};
+    const double alphas[MOST_LAYERS] = {c->alpha, c->alpha, c->alpha, c->alpha, c->alpha, c->alpha};
+    const pb_network_spec spec = {dtype,     c->n_layers, c->sizes,        EVERY_LAYER(c->hidden),
+                                  c->output, c->loss,     .alphas = alphas};
     *p = (problem){c,    dtype, n_threads, c->sizes[0], c->sizes[c->n_layers], 0, NULL, NULL,
                    NULL, NULL,  0,         NULL};
     require(pb_network_new(&spec, &p->network), c->loss);

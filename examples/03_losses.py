@@ -1,0 +1,122 @@
+"""Losses on real data: what a quantile, a robust loss and a deviance change.
+
+Two tables that ship with scikit-learn.  Quantiles turn a prediction into an interval
+whose coverage can be counted; a Huber loss, and the same as a callable, shrug off
+targets that were mistyped; a gamma deviance fits positive numbers whose spread grows
+with their mean; and a logistic output keeps a share between 0 and 1.  Takes seconds:
+
+    python examples/03_losses.py
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import mean_absolute_error, mean_gamma_deviance
+from sklearn.model_selection import cross_val_predict, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pybackprop import MLPClassifier, MLPRegressor
+
+# Fits of a fixed number of epochs stop early on purpose.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
+SETTINGS = {
+    "hidden_layer_sizes": (16,),
+    "solver": "adam",
+    "learning_rate_init": 0.01,
+    "alpha": 1.0,
+    "max_iter": 150,
+    "random_state": 0,
+}
+
+
+def title(text):
+    print(f"\n{text}\n{'-' * len(text)}")
+
+
+def model(loss, **params):
+    """A regressor behind a scaler of its inputs."""
+    regressor = MLPRegressor(loss, **(SETTINGS | params))
+    return make_pipeline(StandardScaler(), regressor)
+
+
+def scaled(loss, **params):
+    """The same with its targets scaled too, for losses of a difference."""
+    return TransformedTargetRegressor(
+        regressor=model(loss, **params), transformer=StandardScaler()
+    )
+
+
+# --- Quantiles: an interval of the progression of diabetes ----------------------------
+
+X, y = load_diabetes(return_X_y=True)
+title("Diabetes: how many patients lie below the predicted quantile (cross-validated)")
+for quantile in (0.1, 0.5, 0.9):
+    predicted = cross_val_predict(scaled("quantile", quantile=quantile), X, y, cv=5)
+    print(f"quantile {quantile}: {np.mean(y <= predicted):.3f}")
+predicted = cross_val_predict(scaled("squared_error"), X, y, cv=5)
+print(f"squared error, a mean: {np.mean(y <= predicted):.3f}")
+
+# --- Robust losses: one target in twenty was mistyped ---------------------------------
+
+
+def log_cosh(y, y_pred):
+    """A loss of one's own: log cosh of the residual, and its derivative."""
+    e = y_pred - y
+    values = np.abs(e) + np.log1p(np.exp(-2 * np.abs(e))) - np.log(2)
+    return values.sum(axis=1), np.tanh(e)
+
+
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+mistyped = y_train.copy()
+mistyped[::20] *= 10  # a digit too many
+title("Diabetes, one training target in 20 with a zero too many: error on the test set")
+for name, loss, params in (
+    ("squared_error", "squared_error", {}),
+    ("absolute_error", "absolute_error", {}),
+    ("huber", "huber", {"huber_delta": 0.2}),
+    ("log cosh, a callable", log_cosh, {}),
+):
+    errors = [
+        mean_absolute_error(
+            y_test, scaled(loss, **params).fit(X_train, targets).predict(X_test)
+        )
+        for targets in (y_train, mistyped)
+    ]
+    print(f"{name:<21} clean {errors[0]:5.1f}   mistyped {errors[1]:5.1f}")
+
+# --- A deviance: positive numbers whose spread grows with their mean ------------------
+
+title("Diabetes: relative errors, as half the gamma deviance (cross-validated)")
+for name, fitted in (
+    ("squared_error", scaled("squared_error", solver="lbfgs")),
+    ("poisson", model("poisson", solver="lbfgs")),
+    ("tweedie, power 1.5", model("tweedie", power=1.5, solver="lbfgs")),
+    ("gamma", model("gamma", solver="lbfgs")),
+):
+    predicted = cross_val_predict(fitted, X, y, cv=5)
+    deviance = mean_gamma_deviance(y, predicted.clip(1)) / 2
+    print(f"{name:<19} {deviance:.4f}   smallest prediction {predicted.min():6.1f}")
+
+# --- Outputs: a share that stays a share, classes that are asked one by one -----------
+
+X, y = load_iris(return_X_y=True)
+share = X[:, 3] / X[:, 2]  # of a petal's width in its length, between 0 and 1
+wide = X[:, :2]
+title("Iris: a share between 0 and 1, predicted for flowers ten times as large")
+for output in ("auto", "logistic"):
+    fitted = model("squared_error", output_activation=output).fit(wide, share)
+    predicted = fitted.predict(10 * wide)
+    print(f"{output:<9} from {predicted.min():6.3f} to {predicted.max():.3f}")
+
+title("Iris: how sure of a class, by output activation and label smoothing")
+for params in ({}, {"output_activation": "logistic"}, {"label_smoothing": 0.1}):
+    classifier = MLPClassifier(**(SETTINGS | {"alpha": 0.0} | params))
+    proba = cross_val_predict(
+        make_pipeline(StandardScaler(), classifier), X, y, cv=5, method="predict_proba"
+    )
+    accuracy, surest = np.mean(proba.argmax(axis=1) == y), proba.max(axis=1).mean()
+    print(f"{params or 'softmax'!s:<36} accuracy {accuracy:.3f}, sure of {surest:.3f}")
