@@ -93,6 +93,14 @@ def set_thread_limit(limit: int) -> None: ...
 
 class Workspace: ...
 
+class Trace:
+    def __init__(
+        self,
+        network: Network,
+        n_rows: int,
+        arrays: dict[Literal["z", "a", "delta"], list[NDArray[Any] | None]],
+    ) -> None: ...
+
 class Network:
     layer_sizes: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -140,7 +148,9 @@ class Network:
         y: Targets,
         weights: NDArray[np.float64] | None = None,
         gradient: NDArray[Any] | None = None,
-        trace: dict[Literal["z", "a", "delta"], list[NDArray[Any]]] | None = None,
+        trace: Trace
+        | dict[Literal["z", "a", "delta"], list[NDArray[Any] | None]]
+        | None = None,
         n_threads: int = 1,
         workspace: Workspace | None = None,
     ) -> float: ...

@@ -530,16 +530,22 @@ cdef class Network:
         """The objective of all rows.
 
         Its gradient goes into the vector ``gradient``, if given.  ``trace`` is a dict with any of
-        ``z``, ``a`` and ``delta``: lists of (n, d_l) arrays to be filled.
+        ``z``, ``a`` and ``delta``: lists of (n, d_l) arrays to be filled, None for a layer that is
+        not wanted; or a ``Trace`` of such a dict.
         """
         cdef pb_batch batch = self.batch(X, y, weights)
         cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef const void *theta_data = cnp.PyArray_DATA(theta)
         cdef void *gradient_data = NULL
-        cdef Trace traced = Trace(self, X.n_rows, trace or {})
+        cdef Trace traced
         cdef Pace pace = Pace()
         cdef double value = 0
         cdef pb_status status
+        if isinstance(trace, Trace):
+            traced = trace
+            traced.require(self, X.n_rows)
+        else:
+            traced = Trace(self, X.n_rows, trace or {})
         if gradient is not None:
             gradient_data = cnp.PyArray_DATA(
                 vector(gradient, self.type_number, self.n_parameters))
@@ -786,21 +792,32 @@ cdef class Trace:
 
     cdef pb_trace c
     cdef object buffers
+    cdef Network network
+    cdef Py_ssize_t n_rows
 
-    def __init__(self, Network network, n_rows, arrays):
+    def __init__(self, Network network not None, n_rows, arrays):
+        self.network = network
+        self.n_rows = n_rows
         self.buffers = []
         self.c.z = self.pointers(network, n_rows, arrays.get("z"))
         self.c.a = self.pointers(network, n_rows, arrays.get("a"))
         self.c.delta = self.pointers(network, n_rows, arrays.get("delta"))
 
+    cdef int require(self, Network network, Py_ssize_t n_rows) except -1:
+        if self.network is not network or self.n_rows != n_rows:
+            raise TypeError(f"expected a trace of {n_rows} rows of this network")
+        return 0
+
     cdef void **pointers(self, Network network, n_rows, layers) except? NULL:
         if layers is None:
             return NULL
         for array, width in zip(layers, network.layer_sizes[1:], strict=True):
-            if (array.shape != (n_rows, width) or array.dtype != network.dtype
-                    or not array.flags.c_contiguous):
+            if array is not None and (array.shape != (n_rows, width)
+                                      or array.dtype != network.dtype
+                                      or not array.flags.c_contiguous):
                 raise TypeError(f"expected a contiguous array of shape {(n_rows, width)}")
-        cdef cnp.ndarray addresses = np.array([a.ctypes.data for a in layers], dtype=np.uintp)
+        cdef cnp.ndarray addresses = np.array(
+            [0 if a is None else a.ctypes.data for a in layers], dtype=np.uintp)
         self.buffers.append((layers, addresses))
         return <void **>cnp.PyArray_DATA(addresses)
 

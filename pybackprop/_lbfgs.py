@@ -7,19 +7,38 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from pybackprop import _core
+from pybackprop._history import Record, start_validation_curves
+from pybackprop._stopping import time_limit_of
 from pybackprop._threads import one_blas_thread
+from pybackprop._validation import Validation
+
+_HALTED = 99  # SciPy's own status for a stop by a callback
 
 
-def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
+class _Halt(Exception):
+    """Leaves SciPy's loop at the end of an iteration, whatever version it is."""
+
+
+def fit_lbfgs(model, network, table, held_out, n_threads):
     """Minimize the objective over all rows and write the model's fitted attributes.
 
     Parameters are as in ``_training.fit_stochastic``.  SciPy works in float64; a
     float32 network computes objective and gradient in float32.
     """
-    samples = _core.Samples(X, network.dtype)
-    targets = _core.Targets(model._core_targets(y, network.dtype), network.dtype)
-    workspace = _core.objective_workspace(network.core, X.shape[0], n_threads)
-    model.loss_curve_ = []
+    samples = _core.Samples(table.X, network.dtype)
+    targets = _core.Targets(
+        model._core_targets(table.targets, network.dtype), network.dtype
+    )
+    weights = table.sample_weight
+    workspace = _core.objective_workspace(network.core, table.X.shape[0], n_threads)
+    validation = None
+    if held_out is not None:
+        validation = Validation(model, network, held_out, n_threads)
+    start_validation_curves(model, validation is not None, starts_anew=True)
+    record = Record(model, starts_anew=True)
+    time_limit = time_limit_of(model)
+    total_weight = table.X.shape[0] if weights is None else weights.sum()
+    alphas = np.broadcast_to(model.alpha, len(network.coefs))
     newest = [np.nan]
     # Made once: memory that the system has just handed out costs more than the copies.
     # SciPy copies a gradient before it asks for the next one.
@@ -32,7 +51,7 @@ def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
     def objective(theta):
         parameters[:] = theta
         newest[0] = network.core.objective(
-            parameters, samples, targets, sample_weight, gradient, workspace=workspace
+            parameters, samples, targets, weights, gradient, workspace=workspace
         )
         if in_float64 is not gradient:
             in_float64[:] = gradient
@@ -40,31 +59,58 @@ def fit_lbfgs(model, network, X, y, sample_weight, n_threads):
 
     def iteration_ends(theta):
         # The accepted point is the one that was evaluated last.
-        model.loss_curve_.append(newest[0])
+        network.parameters[:] = theta
+        squares = [float(np.vdot(W, W)) for W in network.coefs]
+        measured = np.nan, np.nan
+        if validation is not None:
+            measured = validation.measure()
+            model.validation_loss_curve_.append(measured[0])
+            model.validation_scores_.append(measured[1])
+        penalty = float(alphas @ squares) / (2 * total_weight)
+        gradient_norm = float(np.linalg.norm(in_float64))
+        record.add(newest[0], penalty, measured, np.nan, gradient_norm)
         if model.verbose:
             print(f"Iteration {len(model.loss_curve_)}, loss = {newest[0]:.8f}")
+        if time_limit is not None and time_limit.is_over():
+            raise _Halt
 
     options = {"maxiter": model.max_iter, "maxfun": model.max_fun, "gtol": model.tol}
-    with one_blas_thread():
-        result = scipy.optimize.minimize(
-            objective,
-            network.parameters.astype(np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            callback=iteration_ends,
-            options=options,
+    try:
+        with one_blas_thread():
+            result = scipy.optimize.minimize(
+                objective,
+                network.parameters.astype(np.float64),
+                method="L-BFGS-B",
+                jac=True,
+                callback=iteration_ends,
+                options=options,
+            )
+    except _Halt:
+        n_iter = len(model.loss_curve_)
+        stop = time_limit.stop(f"iteration {n_iter}")
+        result = scipy.optimize.OptimizeResult(
+            x=network.parameters,
+            fun=newest[0],
+            nit=n_iter,
+            status=_HALTED,
+            message=stop.reason,
         )
     network.parameters[:] = result.x
     model.n_iter_ = min(result.nit, model.max_iter)
     model.loss_ = float(result.fun)
     message = result.message
     model.stopping_reason_ = message if isinstance(message, str) else message.decode()
+    model.stopped_ = result.status == 0
+    model._pause = None
+    model._partial_fit_is_over = False
     if not _core.all_finite(network.parameters):
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may "
             "contain large values and need to be preprocessed."
         )
-    if result.status != 0:
+    if result.status == _HALTED:
+        warnings.warn(stop.warning, ConvergenceWarning, stacklevel=2)
+    elif result.status != 0:
         warnings.warn(
             f"lbfgs failed to converge after {model.n_iter_} iteration(s) "
             f"(status={result.status}): {model.stopping_reason_}. Scale the inputs, "

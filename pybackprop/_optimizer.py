@@ -96,6 +96,16 @@ class Optimizer:
         other.states = self.states.copy()
         return other
 
+    def goes_on_until(self, horizon):
+        """Move the horizon of a schedule that has none; ValueError for another."""
+        before, rate = self.horizon, self.next_rate()
+        self.horizon = float(horizon)
+        if self.next_rate() != rate:
+            raise ValueError(
+                f"resume=True with learning_rate={self.schedule!r}, a fall towards "
+                f"max_iter, needs max_iter={before:g}, as in the fit. Got {horizon}."
+            )
+
     def next_rate(self):
         """The rate at which the next epoch begins, before any warm-up."""
         return _core.schedule_rate(self, self.n_epochs, np.inf)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 
 from pybackprop import _core
 
@@ -100,6 +101,24 @@ _REGRESSION_LOSSES = [
     name for name, row in _core.losses().items() if row["target_high"] > 1
 ]
 _NONE = Rule("None", lambda value: value is None)
+
+
+def _splits(value):
+    if isinstance(value, (str, bytes, dict, type)):
+        return False
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(
+            hasattr(pair, "__len__") and len(pair) == 2 for pair in value
+        )
+    return hasattr(value, "split")
+
+
+def _is_scoring(value):
+    if isinstance(value, str):
+        return value == "loss" or value in get_scorer_names()
+    return value is None or (callable(value) and not isinstance(value, type))
+
+
 _BOOLEAN = Rule("a bool", lambda value: isinstance(value, (bool, np.bool_)))
 
 _LAYERS = Rule(
@@ -145,7 +164,11 @@ RULES = {
     "momentum": number(Real, 0, 1, closed="both"),
     "nesterovs_momentum": _BOOLEAN,
     "early_stopping": _BOOLEAN,
-    "validation_fraction": number(Real, 0, 1),
+    "validation_fraction": either(
+        number(Real, 0, 1),
+        Rule("a splitter (with a method split)", _splits),
+        Rule("a list of pairs of rows (train, test)", _splits),
+    ),
     "beta_1": number(Real, 0, 1),
     "beta_2": number(Real, 0, 1),
     "epsilon": number(Real, 0, closed="neither"),
@@ -179,11 +202,28 @@ RULES = {
     ),
     "power": number(Real, 1, 2, closed="both"),
     "label_smoothing": number(Real, 0, 1),
+    "class_weight": Rule(
+        "None, 'balanced', a dict from labels to weights or, for a multilabel y, a "
+        "list of such dicts",
+        lambda value: (
+            value is None
+            or isinstance(value, (dict, list, tuple))
+            or (isinstance(value, str) and value == "balanced")
+        ),
+    ),
+    "scoring": Rule(
+        "None, 'loss', the name of a scorer of scikit-learn or a callable "
+        "(estimator, X, y)",
+        _is_scoring,
+    ),
+    "max_time": either(
+        Rule("None", lambda value: value is None), number(Real, 0, closed="neither")
+    ),
 }
 
 
 @lru_cache(maxsize=16)
-def _rules_of(estimator_class):
+def rules_of(estimator_class):
     """Rules of a class's parameters, in the order of its signature."""
     names = estimator_class._get_param_names()
     rules = {**RULES, "loss": estimator_class._loss_rule}
@@ -195,7 +235,7 @@ def check_parameters(estimator):
 
     Or a ValueError for two that exclude each other.
     """
-    for name, rule in _rules_of(type(estimator)).items():
+    for name, rule in rules_of(type(estimator)).items():
         value = getattr(estimator, name)
         if not rule.holds(value):
             raise InvalidParameterError(

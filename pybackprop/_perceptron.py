@@ -1,10 +1,12 @@
 """What the two estimators share: a fit that succeeds or changes nothing.
 
 How a parameter is checked is in _parameters.py, what a class label becomes in
-_targets.py, and how a network is trained in _training.py and _lbfgs.py.
+_targets.py, how a network is trained in _training.py and _lbfgs.py, and how that is
+measured on a validation set in _validation.py.
 """
 
 from contextlib import contextmanager
+from copy import copy
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,21 +15,25 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pybackprop import _core
 from pybackprop._fitted_network import FittedNetwork, network_of
+from pybackprop._history import columns_of
 from pybackprop._initialization import check_given_layers
 from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._parameters import check_parameters, layer_sizes
+from pybackprop._resume import require_pause
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows
 from pybackprop._threads import threads_for
 from pybackprop._training import fit_stochastic
+from pybackprop._validation import Table, check_given, is_scorer, require_complete
 from pybackprop.network import Network, check_layers
 
 # What a fit writes.  A fit that starts anew starts without any of them.
 FITTED = (
     "coefs_ intercepts_ n_layers_ n_outputs_ out_activation_ classes_ n_iter_ t_ loss_ "
-    "loss_curve_ best_loss_ validation_scores_ best_validation_score_ stopping_reason_ "
-    "n_features_in_ feature_names_in_ _labels _optimizer _no_improvement_count "
-    "_best_parameters _fitted_network"
+    "loss_curve_ validation_loss_curve_ _history best_loss_ validation_scores_ "
+    "best_validation_score_ stopping_reason_ stopped_ n_features_in_ feature_names_in_ "
+    "_labels _class_weights _optimizer _no_improvement_count _best_parameters _pause "
+    "_partial_fit_is_over _fitted_network"
 ).split()
 
 
@@ -52,6 +58,11 @@ def numbers_only(name):
 class MultilayerPerceptron(BaseEstimator):
     """What the two estimators share."""
 
+    @property
+    def history_(self):
+        """A row an epoch, or an iteration, as a dict of columns."""
+        return columns_of(self._history)
+
     def _draft(self, starts_anew):
         """An estimator like this one to be fitted in its place.
 
@@ -65,36 +76,96 @@ class MultilayerPerceptron(BaseEstimator):
                 draft.__dict__.pop(name, None)
         return draft
 
-    def _fit(self, X, y, sample_weight, incremental, classes=None):
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        *,
+        held_out,
+        incremental=False,
+        resume=False,
+        classes=None,
+        groups=None,
+    ):
+        """Any fit; held_out is (X_val, y_val, sample_weight_val)."""
         check_parameters(self)
-        starts_anew = not hasattr(self, "coefs_") or not (
-            self.warm_start or incremental
-        )
+        require_complete(self, *held_out, groups)
+        if resume:
+            require_pause(self)
+        if self._has_stopped(incremental, resume):
+            return self
+        goes_on = self.warm_start or incremental or resume
+        starts_anew = not (hasattr(self, "coefs_") and goes_on)
         draft = self._draft(starts_anew and not incremental)
-        draft._fit_draft(X, y, sample_weight, starts_anew, incremental, classes)
+        X_given = X if is_scorer(self.scoring) else None
+        table, loss = draft._check_table(
+            X, y, sample_weight, X_given, starts_anew, incremental, classes
+        )
+        held_out = check_given(draft, *held_out, table.X.dtype)
+        draft._train(table, loss, held_out, groups, starts_anew, incremental, resume)
         self.__dict__ = draft.__dict__
         return self
 
-    def _fit_draft(self, X, y, sample_weight, starts_anew, incremental, classes):
+    def _has_stopped(self, incremental, resume):
+        """Whether more training would only repeat that it has ended by itself."""
+        if incremental:
+            return self.early_stopping and getattr(self, "_partial_fit_is_over", False)
+        return resume and self.stopped_
+
+    def _check_table(
+        self, X, y, sample_weight, X_given, starts_anew, incremental, classes
+    ):
+        """The samples of a fit, checked, as a Table; and the loss to fit them by."""
         dtype = None if starts_anew else np.result_type(*self.coefs_)
         if dtype not in (np.float32, np.float64):
             dtype = (np.float64, np.float32)
         X, y = self._validate(X, y, dtype, starts_anew)
         sample_weight = check_sample_weight(sample_weight, X.shape[0])
         X = canonical_rows(X)
+        targets, loss = self._check_targets(y, X.dtype, incremental, classes)
+        self._start_class_weights(targets, sample_weight, incremental)
+        sample_weight = self._weigh_classes(targets, sample_weight, "sample_weight")
+        return Table(X, targets, sample_weight, y, X_given), loss
+
+    def _train(self, table, loss, held_out, groups, starts_anew, incremental, resume):
+        """Train a draft and write all that a fit writes."""
         n_threads = threads_for(self.n_jobs)
-        y, loss = self._check_targets(y, X.dtype, incremental, classes)
-        random_state = check_random_state(self.random_state)
-        network = self._training_network(X, loss, starts_anew, random_state)
-        if self.solver == "lbfgs":
-            fit_lbfgs(self, network, X, y, sample_weight, n_threads)
+        if resume:
+            # The draft's own: should it fail, the estimator's is as it was.
+            self._pause = copy(self._pause)
+            self._pause.require_same(self, table.X.shape[0])
+            random_state = self._pause.generator()
         else:
-            fit_stochastic(
-                self, network, X, y, sample_weight, random_state, incremental, n_threads
-            )
+            random_state = check_random_state(self.random_state)
+        network = self._training_network(table.X, loss, starts_anew, random_state)
+        if resume and self._pause.parameters is not None:
+            network.parameters[:] = self._pause.parameters
+        # From here on, predictions of the draft are those of the network in training.
         self.coefs_ = network.coefs
         self.intercepts_ = network.intercepts
         self._fitted_network = FittedNetwork(network)
+        if self.solver == "lbfgs":
+            fit_lbfgs(self, network, table, held_out, n_threads)
+        else:
+            fit_stochastic(
+                self,
+                network,
+                table,
+                held_out,
+                groups,
+                random_state,
+                n_threads,
+                incremental=incremental,
+                resume=resume,
+            )
+
+    def _start_class_weights(self, targets, sample_weight, incremental):
+        """Find the weights of the classes, where there are classes."""
+
+    def _weigh_classes(self, targets, sample_weight, name):
+        """Sample weights with those of the classes multiplied in."""
+        return sample_weight
 
     def _validate(self, X, y, dtype, reset):
         with numbers_only("X or y"):

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 
-def check_sample_weight(sample_weight, n_samples):
+def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     """Sample weights as a float64 vector, or None.
 
     Parameters
@@ -14,6 +14,8 @@ def check_sample_weight(sample_weight, n_samples):
     sample_weight : None, float or array-like of shape (n_samples,)
         Weights >= 0, not all of them 0.  A row whose weight is 0 takes no part.
     n_samples : int
+    name : str
+        Of the argument, for messages.
 
     Returns
     -------
@@ -30,14 +32,14 @@ def check_sample_weight(sample_weight, n_samples):
             allow_nd=True,
             dtype=np.float64,
             order="C",
-            input_name="sample_weight",
+            input_name=name,
         )
     if weights.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight must have the shape ({n_samples},), one weight a sample. "
+            f"{name} must have the shape ({n_samples},), one weight a sample. "
             f"Got the shape {weights.shape}."
         )
-    require_total_weight(weights, "sample_weight")
+    require_total_weight(weights, name)
     return np.require(weights, requirements="A")
 
 

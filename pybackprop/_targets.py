@@ -3,6 +3,8 @@
 The only file that knows a class label.
 """
 
+from numbers import Real
+
 import numpy as np
 import scipy.sparse
 from sklearn.utils.multiclass import (
@@ -98,7 +100,13 @@ class ClassLabels:
         if kind not in ("binary", "multiclass"):
             check_classification_targets(y)
         if kind == "multilabel-indicator":
-            return cls(unique_labels(y), "multilabel", scipy.sparse.issparse(y))
+            columns = unique_labels(y)
+            if classes is not None and not np.array_equal(classes, columns):
+                raise ValueError(
+                    "classes must be the columns of a multilabel y, "
+                    f"{columns.tolist()}, or left out. Got {classes!r}."
+                )
+            return cls(columns, "multilabel", scipy.sparse.issparse(y))
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "y must be labels of one output or a multilabel indicator matrix. "
@@ -196,6 +204,45 @@ class ClassLabels:
         table += label_smoothing / n_classes
         return table
 
+    def class_weights(self, class_weight, y, sample_weight):
+        """The weights that ``class_weight`` gives to the values in each column of y.
+
+        'balanced' weighs a value that occurs n times among N samples, and is one of K
+        that occur, by N / (K n), with weights in the place of numbers of samples.
+
+        Parameters
+        ----------
+        class_weight : 'balanced', dict or list of dict
+            A dict from labels to weights, where a label without one weighs 1; for a
+            multilabel problem, a list of dicts from 0 and 1 to weights, one a label.
+        y : ndarray
+            As ``encode`` makes it.
+        sample_weight : ndarray of shape (n_samples,) or None
+
+        Returns
+        -------
+        list of ndarray
+            A vector, (n_classes,) or of the weights of 0 and 1, for each column of y.
+        """
+        columns = y.T if self.kind == "multilabel" else [y]
+        values = [0, 1] if self.kind == "multilabel" else self.classes.tolist()
+        if isinstance(class_weight, str):
+            return [_balanced(column, len(values), sample_weight) for column in columns]
+        if self.kind != "multilabel":
+            return [_weights_by_label(class_weight, values)]
+        if isinstance(class_weight, dict) or len(class_weight) != len(columns):
+            raise ValueError(
+                f"class_weight must be 'balanced' or a list of {len(columns)} dicts, "
+                f"one a label, for a multilabel y. Got {class_weight!r}."
+            )
+        return [_weights_by_label(by_label, values) for by_label in class_weight]
+
+    def weigh(self, class_weights, y):
+        """The weight of each row of an encoded y: the product over its columns."""
+        columns = y.T if self.kind == "multilabel" else [y]
+        pairs = zip(class_weights, columns, strict=True)
+        return np.prod([weights[column] for weights, column in pairs], axis=0)
+
     def decide(self, y_pred):
         """Codes or indicators, as ``encode`` makes them, from the network's outputs."""
         if self.kind == "multilabel":
@@ -219,3 +266,32 @@ class ClassLabels:
         if self.kind == "multilabel":
             return scipy.sparse.csr_matrix(decided) if self.sparse else decided
         return self.classes[decided]
+
+
+def _balanced(codes, n_values, sample_weight):
+    totals = np.bincount(codes, weights=sample_weight, minlength=n_values)
+    occurs = totals > 0
+    weights = np.ones(n_values)
+    weights[occurs] = totals.sum() / (occurs.sum() * totals[occurs].astype(np.float64))
+    return weights
+
+
+def _weights_by_label(by_label, labels):
+    """Weights in the order of the labels, from a dict that may name some of them."""
+    if not isinstance(by_label, dict):
+        raise ValueError(
+            f"class_weight must be 'balanced' or a dict from labels to weights for one "
+            f"column of labels. Got {by_label!r}."
+        )
+    unknown = [label for label in by_label if label not in labels]
+    if unknown:
+        raise ValueError(
+            f"class_weight must be for the labels {labels}. Got a weight for {unknown}."
+        )
+    for label, weight in by_label.items():
+        if not (isinstance(weight, Real) and 0 <= weight < np.inf):
+            raise ValueError(
+                "class_weight must be finite numbers >= 0. "
+                f"Got {weight!r} for {label!r}."
+            )
+    return np.array([by_label.get(label, 1) for label in labels], dtype=np.float64)

@@ -3,12 +3,14 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
 from pybackprop._losses import check_output, gives_probabilities
 from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
+from pybackprop._sample_weight import require_total_weight
 from pybackprop._targets import ClassLabels
 
 
@@ -115,8 +117,12 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     early_stopping : bool, default=False
         Whether to set samples aside, stop once their score no longer improves, and
         restore the weights that scored best. Otherwise the training loss decides.
-    validation_fraction : float, default=0.1
-        Fraction of the samples set aside, in [0, 1).
+        Not used by 'lbfgs'.
+    validation_fraction : float, splitter or list of pairs, default=0.1
+        Fraction of the samples set aside, in [0, 1). Or a splitter of scikit-learn,
+        such as ``GroupShuffleSplit()`` or ``TimeSeriesSplit()``, or a list of pairs of
+        row indices (train, test): the last split is taken, which for time series
+        validates on the newest samples.
     beta_1, beta_2 : float, default=0.9 and 0.999
         Decay rates of the two moments of Adam and its kin, in [0, 1).
     epsilon : float, default=1e-8
@@ -144,12 +150,21 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Share e in [0, 1): the targets become y (1 - e) + e / K, of K classes, or K = 2
         for two classes or a label with an output of its own (Szegedy et al. 2016).
         They are then numbers, which take memory for n_samples times n_outputs.
+    class_weight : 'balanced', dict or list of dict, default=None
+        Weights of the classes, which are multiplied into ``sample_weight``: a dict
+        from labels to weights, or 'balanced' for weights inversely proportional to how
+        often, by weight, a class occurs in y. For a multilabel y, a list of dicts from
+        0 and 1 to weights, one a label. The validation set is weighted alike.
     coefs_init : list or tuple of array-like of shape (d_(l-1), d_l), default=None
         Coefficients to start from, one array a layer, instead of random ones. They
         are copied. Not used where training goes on, as with warm_start. The generator
         still makes all its draws, so the order of samples does not change.
     intercepts_init : list or tuple of array-like of shape (d_l,), default=None
         Intercepts to start from, likewise; those that are not given are drawn.
+    scoring : str or callable, default=None
+        The score on the validation set: None is the accuracy; 'loss' is the negative
+        loss there; else the name of a scorer of scikit-learn, or a callable
+        (estimator, X, y), called after each epoch with rows of X as they were passed.
     weight_decay : float, default=0.01
         For 'adamw': each step first takes the share rate * weight_decay off the
         coefficients, never off the intercepts.
@@ -178,6 +193,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         steps need one and the same objective. ``loss_`` is with dropout.
     input_dropout : float, default=0.0
         The same for the features.
+    max_time : float, default=None
+        Seconds after which a fit ends with the epoch or iteration in hand. How far
+        that is depends on the machine and its load, so that the same fit need not give
+        the same weights again; one that ends before the limit does.
 
     Attributes
     ----------
@@ -195,12 +214,23 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     best_loss_ : float or None
         Smallest loss of an epoch; None with early stopping. Not for 'lbfgs'.
     validation_scores_, best_validation_score_ : list of float, float; or None
-        Accuracy of each epoch on the samples set aside, and the best.
-        Not for 'lbfgs'.
+        The score of each epoch on the validation set, by default the accuracy, and
+        the best, which decides only with early stopping and is None without.
+    validation_loss_curve_ : list of float or None
+        The loss on the validation set after each epoch, without the penalty; None
+        without such a set.
+    history_ : dict of list
+        A row an epoch (an iteration, for 'lbfgs'), ready for a data frame: ``epoch``,
+        ``loss`` (as in loss_curve_), ``penalty`` (its L2 term), ``validation_loss``,
+        ``validation_score``, ``learning_rate``, ``gradient_norm`` and ``seconds``. NaN
+        stands for what is not known.
     n_iter_ : int
         Epochs or iterations done.
     stopping_reason_ : str
         Why the last training ended.
+    stopped_ : bool
+        Whether it ended by itself, with no more progress to be had or in divergence;
+        False where more epochs might have followed.
     t_ : int
         Samples seen in training.
     n_layers_ : int
@@ -265,8 +295,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         output_activation="auto",
         loss="log_loss",
         label_smoothing=0.0,
+        class_weight=None,
         coefs_init=None,
         intercepts_init=None,
+        scoring=None,
         weight_decay=0.01,
         decay_rate=0.1,
         decay_steps=10,
@@ -276,6 +308,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         max_norm=None,
         dropout=0.0,
         input_dropout=0.0,
+        max_time=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -304,8 +337,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self.output_activation = output_activation
         self.loss = loss
         self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
         self.coefs_init = coefs_init
         self.intercepts_init = intercepts_init
+        self.scoring = scoring
         self.weight_decay = weight_decay
         self.decay_rate = decay_rate
         self.decay_steps = decay_steps
@@ -315,8 +350,20 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self.max_norm = max_norm
         self.dropout = dropout
         self.input_dropout = input_dropout
+        self.max_time = max_time
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups=None,
+        resume=False,
+    ):
         """Train the network.
 
         A fit that raises, or is interrupted, leaves the estimator as it was.
@@ -329,6 +376,21 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             Class labels of any type, or a multilabel indicator matrix.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. A row of weight 0 takes no part.
+        X_val, y_val : as X and y, default=None
+            A validation set, whose loss and score are recorded each epoch. With
+            ``early_stopping=True`` it decides, and none is split off. In a pipeline,
+            ``Pipeline(transform_input=["X_val"])`` transforms it.
+        sample_weight_val : array-like of shape (n_samples_val,), default=None
+            Weights of the validation set.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter in ``validation_fraction``.
+        resume : bool, default=False
+            Whether to go on with the last fit, which ``max_iter`` or ``max_time`` has
+            ended, up to the present ``max_iter``, also after pickling: with the bits of
+            a fit that had not stopped. The data must be the same, the parameters too,
+            but for those of when to end; a generator passed as ``random_state`` is not
+            drawn from. A fit that has stopped by itself stays as it is. Not for
+            'lbfgs'.
 
         Returns
         -------
@@ -338,27 +400,63 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Raises
         ------
         ValueError
-            For an argument or parameter outside its range, or if training diverges.
+            For an argument or parameter outside its range, for two that clash, or if
+            training diverges.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            held_out=(X_val, y_val, sample_weight_val),
+            groups=groups,
+            resume=resume,
+        )
 
     @available_if(is_stochastic)
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        classes=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Train for one epoch on the given samples.
+
+        With a validation set and ``early_stopping=True``, each call counts as an epoch
+        of ``fit``: once the score has not improved for more than ``n_iter_no_change``
+        calls, the best weights are restored, ``stopped_`` is True, and further calls
+        change nothing until the next ``fit``::
+
+            for X, y in batches:
+                model.partial_fit(X, y, X_val=X_val, y_val=y_val)
+                if model.stopped_:
+                    break
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight, X_val, y_val, sample_weight_val
             As in ``fit``.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will ever occur; needed in the first call.
+            All classes that will ever occur; needed in the first call, unless y is a
+            multilabel indicator matrix, whose columns they are.
 
         Returns
         -------
         MLPClassifier
             The estimator itself.
         """
-        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            held_out=(X_val, y_val, sample_weight_val),
+            incremental=True,
+            classes=classes,
+        )
 
     def predict(self, X):
         """Predicted labels, of shape (n_samples,) or (n_samples, n_labels)."""
@@ -438,11 +536,40 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
                     f"classes={classes!r} is not the same as on the last call to "
                     f"partial_fit, which was {self.classes_!r}."
                 )
-        elif first_call:
+        elif first_call and not is_multilabel(y):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if first_call:
             self._labels = ClassLabels.of(y, classes)
             self.classes_ = self._labels.classes
+
+    def _check_validation_targets(self, y, dtype):
+        self._labels.require(y, all_of_them=False)
+        return self._labels.encode(y)
+
+    def _start_class_weights(self, targets, sample_weight, incremental):
+        self._class_weights = None
+        if self.class_weight is None:
+            return
+        if incremental and isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' does not go with partial_fit, which sees some "
+                "of the samples only. Compute the weights from all of them, or from "
+                "enough, by sklearn.utils.class_weight.compute_class_weight('balanced',"
+                " classes=classes, y=y), and pass them as a dict from classes to "
+                "weights."
+            )
+        self._class_weights = self._labels.class_weights(
+            self.class_weight, targets, sample_weight
+        )
+
+    def _weigh_classes(self, targets, sample_weight, name):
+        if self._class_weights is None:
+            return sample_weight
+        weights = self._labels.weigh(self._class_weights, targets)
+        if sample_weight is not None:
+            weights = weights * sample_weight
+        require_total_weight(weights, f"class_weight times {name}")
+        return weights
 
     def _stratify_by(self, y):
         # As scikit-learn: two classes are stratified, more are not.

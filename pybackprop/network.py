@@ -206,16 +206,23 @@ class Network:
         self.l1_ratio = float(l1_ratio)
         self.dtype = np.dtype(dtype)
         self.loss_parameter = check_loss_parameter(loss, loss_parameter, self.dtype)
-        self.core = _core.Network(
+        self.core = self._core_with(alphas)
+
+    def _core_with(self, alphas):
+        return _core.Network(
             self.layer_sizes,
             self.hidden_activations,
-            output_activation,
-            loss,
+            self.output_activation,
+            self.loss_name,
             alphas,
             self.dtype,
             l1_ratio=self.l1_ratio,
             loss_parameter=self.loss_parameter or 0.0,
         )
+
+    def core_without_penalty(self):
+        """The same network for the core, with an objective that is the loss alone."""
+        return self._core_with([0.0] * (len(self.layer_sizes) - 1))
 
     def _hold(self, parameters):
         self.parameters = parameters

@@ -113,8 +113,12 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     early_stopping : bool, default=False
         Whether to set samples aside, stop once their score no longer improves, and
         restore the weights that scored best. Otherwise the training loss decides.
-    validation_fraction : float, default=0.1
-        Fraction of the samples set aside, in [0, 1).
+        Not used by 'lbfgs'.
+    validation_fraction : float, splitter or list of pairs, default=0.1
+        Fraction of the samples set aside, in [0, 1). Or a splitter of scikit-learn,
+        such as ``GroupShuffleSplit()`` or ``TimeSeriesSplit()``, or a list of pairs of
+        row indices (train, test): the last split is taken, which for time series
+        validates on the newest samples.
     beta_1, beta_2 : float, default=0.9 and 0.999
         Decay rates of the two moments of Adam and its kin, in [0, 1).
     epsilon : float, default=1e-8
@@ -144,6 +148,10 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         still makes all its draws, so the order of samples does not change.
     intercepts_init : list or tuple of array-like of shape (d_l,), default=None
         Intercepts to start from, likewise; those that are not given are drawn.
+    scoring : str or callable, default=None
+        The score on the validation set: None is the R^2; 'loss' is the negative
+        loss there; else the name of a scorer of scikit-learn, or a callable
+        (estimator, X, y), called after each epoch with rows of X as they were passed.
     weight_decay : float, default=0.01
         For 'adamw': each step first takes the share rate * weight_decay off the
         coefficients, never off the intercepts.
@@ -172,6 +180,10 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         steps need one and the same objective. ``loss_`` is with dropout.
     input_dropout : float, default=0.0
         The same for the features.
+    max_time : float, default=None
+        Seconds after which a fit ends with the epoch or iteration in hand. How far
+        that is depends on the machine and its load, so that the same fit need not give
+        the same weights again; one that ends before the limit does.
 
     Attributes
     ----------
@@ -187,12 +199,23 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     best_loss_ : float or None
         Smallest loss of an epoch; None with early stopping. Not for 'lbfgs'.
     validation_scores_, best_validation_score_ : list of float, float; or None
-        R^2 of each epoch on the samples set aside, and the best.
-        Not for 'lbfgs'.
+        The score of each epoch on the validation set, by default the R^2, and
+        the best, which decides only with early stopping and is None without.
+    validation_loss_curve_ : list of float or None
+        The loss on the validation set after each epoch, without the penalty; None
+        without such a set.
+    history_ : dict of list
+        A row an epoch (an iteration, for 'lbfgs'), ready for a data frame: ``epoch``,
+        ``loss`` (as in loss_curve_), ``penalty`` (its L2 term), ``validation_loss``,
+        ``validation_score``, ``learning_rate``, ``gradient_norm`` and ``seconds``. NaN
+        stands for what is not known.
     n_iter_ : int
         Epochs or iterations done.
     stopping_reason_ : str
         Why the last training ended.
+    stopped_ : bool
+        Whether it ended by itself, with no more progress to be had or in divergence;
+        False where more epochs might have followed.
     t_ : int
         Samples seen in training.
     n_layers_ : int
@@ -258,6 +281,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         power=1.5,
         coefs_init=None,
         intercepts_init=None,
+        scoring=None,
         weight_decay=0.01,
         decay_rate=0.1,
         decay_steps=10,
@@ -267,6 +291,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         max_norm=None,
         dropout=0.0,
         input_dropout=0.0,
+        max_time=None,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -299,6 +324,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.power = power
         self.coefs_init = coefs_init
         self.intercepts_init = intercepts_init
+        self.scoring = scoring
         self.weight_decay = weight_decay
         self.decay_rate = decay_rate
         self.decay_steps = decay_steps
@@ -308,8 +334,20 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.max_norm = max_norm
         self.dropout = dropout
         self.input_dropout = input_dropout
+        self.max_time = max_time
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups=None,
+        resume=False,
+    ):
         """Train the network.
 
         A fit that raises, or is interrupted, leaves the estimator as it was.
@@ -322,6 +360,21 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             Numbers in the loss's domain.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. A row of weight 0 takes no part.
+        X_val, y_val : as X and y, default=None
+            A validation set, whose loss and score are recorded each epoch. With
+            ``early_stopping=True`` it decides, and none is split off. In a pipeline,
+            ``Pipeline(transform_input=["X_val"])`` transforms it.
+        sample_weight_val : array-like of shape (n_samples_val,), default=None
+            Weights of the validation set.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter in ``validation_fraction``.
+        resume : bool, default=False
+            Whether to go on with the last fit, which ``max_iter`` or ``max_time`` has
+            ended, up to the present ``max_iter``, also after pickling: with the bits of
+            a fit that had not stopped. The data must be the same, the parameters too,
+            but for those of when to end; a generator passed as ``random_state`` is not
+            drawn from. A fit that has stopped by itself stays as it is. Not for
+            'lbfgs'.
 
         Returns
         -------
@@ -331,20 +384,58 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Raises
         ------
         ValueError
-            For an argument or parameter outside its range, or if training diverges.
+            For an argument or parameter outside its range, for two that clash, or if
+            training diverges.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            held_out=(X_val, y_val, sample_weight_val),
+            groups=groups,
+            resume=resume,
+        )
 
     @available_if(is_stochastic)
-    def partial_fit(self, X, y, sample_weight=None):
-        """Train for one epoch on the given samples, which are as in ``fit``.
+    def partial_fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train for one epoch on the given samples.
+
+        With a validation set and ``early_stopping=True``, each call counts as an epoch
+        of ``fit``: once the score has not improved for more than ``n_iter_no_change``
+        calls, the best weights are restored, ``stopped_`` is True, and further calls
+        change nothing until the next ``fit``::
+
+            for X, y in batches:
+                model.partial_fit(X, y, X_val=X_val, y_val=y_val)
+                if model.stopped_:
+                    break
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            As in ``fit``.
 
         Returns
         -------
         MLPRegressor
             The estimator itself.
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            held_out=(X_val, y_val, sample_weight_val),
+            incremental=True,
+        )
 
     def predict(self, X):
         """Predicted numbers, of shape (n_samples,) or (n_samples, n_outputs)."""
@@ -364,10 +455,16 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         if hasattr(self, "coefs_"):
             check_output_columns(y, self.n_outputs_)
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        return self._check_validation_targets(y, dtype), loss.functions
+
+    def _check_validation_targets(self, y, dtype):
+        """Targets, of the training or a validation set, as the core reads them."""
+        check_output_columns(y, self.n_outputs_)
         with np.errstate(over="ignore"):
             y = y.reshape(-1, self.n_outputs_).astype(dtype, copy=False)
+        loss = Loss.of(self, dtype)
         check_target_domain(loss.row, y, loss.words)
-        return y, loss.functions
+        return y
 
     def _stratify_by(self, y):
         return None

@@ -18,7 +18,7 @@ import scipy.sparse
 from reference import assert_state, state_of
 from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, train_test_split
 
 import pybackprop
 from pybackprop import MLPClassifier, MLPRegressor
@@ -85,7 +85,10 @@ PARAMETERS = {
     "random_state": (["RandomState", "None", "int"], [-1, "seed", 0.5, [1]]),
     "tol": ([r"\b0"], [-1e-4, *NOT_A_NUMBER]),
     "momentum": ([r"\b0", r"\b1"], [-0.1, 1.1, *NOT_A_NUMBER]),
-    "validation_fraction": ([r"\b0", r"\b1"], [-0.1, 1, 1.5, *NOT_A_NUMBER]),
+    "validation_fraction": (
+        [r"\b0", r"\b1", "splitter", "pairs"],
+        [-0.1, 1, 1.5, "split", [], [([0, 1],)], KFold, *NOT_A_NUMBER],
+    ),
     "beta_1": ([r"\b0", r"\b1"], [-0.1, 1, 1.5, *NOT_A_NUMBER]),
     "beta_2": ([r"\b0", r"\b1"], [-0.1, 1, 1.5, *NOT_A_NUMBER]),
     "epsilon": ([r"\b0"], [0, -1e-8, *NOT_A_NUMBER]),
@@ -93,6 +96,7 @@ PARAMETERS = {
     "output_activation": (["auto", "identity", "logistic", "exp"], NOT_A_NAME),
     "coefs_init": (["None", "list or tuple"], ["zeros", 0, 0.5, True, {}]),
     "intercepts_init": (["None", "list or tuple"], ["zeros", 0, 0.5, True, {}]),
+    "scoring": (["None", "loss", "scorer"], ["accurate", "", 1, ["r2"]]),
     "weight_decay": ([r"\b0"], [-0.1, *NOT_A_NUMBER]),
     "decay_rate": ([r"\b0", r"\b1"], [0, -0.1, 1.1, *NOT_A_NUMBER]),
     "decay_steps": ([r"\b0"], [0, -1, *NOT_A_NUMBER]),
@@ -105,6 +109,7 @@ PARAMETERS = {
         [-0.1, 1, "0.1", None, np.nan, [0.5, 1], (-0.1,), [None], [[0.5]]],
     ),
     "input_dropout": ([r"\b0", r"\b1"], [-0.1, 1, 1.5, *NOT_A_NUMBER]),
+    "max_time": (["None", r"\b0"], [0, -1.0, np.nan, np.inf, "1", [1]]),
 }
 PARAMETERS_OF = {
     "MLPRegressor": {
@@ -116,6 +121,7 @@ PARAMETERS_OF = {
     "MLPClassifier": {
         "loss": (["log_loss", "squared_error", "callable"], ["poisson", *NOT_A_NAME]),
         "label_smoothing": ([r"\b0", r"\b1"], [-0.1, 1, 1.5, *NOT_A_NUMBER]),
+        "class_weight": (["balanced", "dict", "None"], ["Balanced", 1, 0.5, True]),
     },
 }
 BAD_PARAMETERS = [

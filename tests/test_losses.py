@@ -186,7 +186,11 @@ def test_a_quantile_regression_covers_its_share(quantile, solver):
     assert model.loss_ == pytest.approx(reported, rel=0.05)
 
 
-@pytest.mark.feature("Huber loss", use="MLPRegressor(loss='huber', huber_delta=1.0)")
+@pytest.mark.feature(
+    "Absolute error and Huber loss",
+    use="MLPRegressor(loss='huber', huber_delta=1.0)",
+    requested="#14571",
+)
 @pytest.mark.parametrize("loss", ["absolute_error", "huber"])
 def test_outliers_do_not_pull_a_robust_loss(loss):
     rng = np.random.RandomState(0)

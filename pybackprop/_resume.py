@@ -1,0 +1,111 @@
+"""Going on where a fit has stopped, in another process too, with the same bits."""
+
+import zlib
+
+import numpy as np
+
+from pybackprop._parameters import rules_of
+
+# What a fit that goes on may have changed: when it ends, and what no bit depends on.
+_MAY_CHANGE = {
+    "max_iter",
+    "max_time",
+    "n_iter_no_change",
+    "n_jobs",
+    "tol",
+    "verbose",
+    "warm_start",
+    "max_fun",
+    "random_state",
+}
+_PLAIN = (bool, int, float, str, type(None), tuple)
+
+
+class Pause:
+    """What it takes, beside the fitted attributes, to go on with a fit.
+
+    The split and the orders of rows are not kept, since they may be as large as the
+    data: they are drawn again, from the generator as it was before the first of them.
+
+    Parameters
+    ----------
+    model : estimator
+    random_state : RandomState
+        Before the validation split.
+    n_samples : int
+
+    Attributes
+    ----------
+    random_state : dict
+        The generator's state.
+    parameters : ndarray of shape (n_parameters,) or None
+        The network's at the end of the last epoch, where better ones were restored.
+    validation : int or None
+        A checksum of the rows split off, or of the targets given, once there is one.
+    """
+
+    def __init__(self, model, random_state, n_samples):
+        self.n_samples = n_samples
+        # A copy of the generator itself would take as long as a short fit.
+        self.random_state = random_state.get_state(legacy=False)
+        self.settings = _settings(model)
+        self.parameters = None
+        self.validation = None
+
+    def generator(self):
+        """The generator as it was before the validation split, to draw from again."""
+        bit_generator = getattr(np.random, self.random_state["bit_generator"])
+        generator = np.random.RandomState(bit_generator(0))
+        generator.set_state(self.random_state)
+        return generator
+
+    def require_same(self, model, n_samples):
+        """Raise ValueError unless this is the fit that has stopped."""
+        if n_samples != self.n_samples:
+            raise ValueError(
+                f"resume=True goes on with a fit of {self.n_samples} samples. Got X "
+                f"with {n_samples}."
+            )
+        settings = _settings(model)
+        for name in sorted(settings.keys() & self.settings.keys()):
+            if settings[name] != self.settings[name]:
+                raise ValueError(
+                    f"resume=True goes on with {name}={self.settings[name]!r}, as in "
+                    f"the fit. Got {name}={settings[name]!r}."
+                )
+
+    def check_validation(self, *known_by):
+        """Keep a checksum of a validation set; ValueError if it is another now."""
+        checksum = 0
+        for array in known_by:
+            checksum = zlib.crc32(array.tobytes(), checksum)
+        if self.validation not in (None, checksum):
+            raise ValueError(
+                "resume=True goes on with the validation set of the fit, but X_val and "
+                "y_val, or y and validation_fraction, now make another one. Give a "
+                "splitter that shuffles an int as its random_state."
+            )
+        self.validation = checksum
+
+
+def require_pause(model):
+    """Raise ValueError unless a model holds a fit that can be gone on with."""
+    if model.solver == "lbfgs":
+        raise ValueError(
+            "resume=True cannot be had with solver='lbfgs': SciPy does not hand out "
+            "the state of L-BFGS-B. Use 'sgd' or 'adam', or warm_start=True."
+        )
+    if getattr(model, "_pause", None) is None:
+        raise ValueError(
+            "resume=True goes on with the last fit by 'sgd' or 'adam', and there is "
+            "none, or partial_fit has trained since."
+        )
+
+
+def _settings(model):
+    """The parameters that must stay, where they are plain values."""
+    return {
+        name: value
+        for name in rules_of(type(model)).keys() - _MAY_CHANGE
+        if isinstance(value := getattr(model, name), _PLAIN)
+    }
