@@ -138,7 +138,7 @@ class Network:
         self,
         parameters: NDArray[Any],
         X: Samples,
-        trace: dict[Literal["z", "a"], list[NDArray[Any]]],
+        trace: dict[Literal["z", "a"], list[NDArray[Any] | None]],
         n_threads: int = 1,
     ) -> None: ...
     def objective(

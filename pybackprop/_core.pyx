@@ -512,7 +512,7 @@ cdef class Network:
         return out
 
     def forward(self, parameters, Samples X not None, trace, n_threads=1):
-        """Fills the ``z`` and ``a`` of a trace (see ``objective``)."""
+        """Fills the ``z`` and ``a`` of a trace (see ``objective``), but for layers of None."""
         cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef Trace traced = Trace(self, X.n_rows, trace)
         cdef Workspace workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION, n_threads)

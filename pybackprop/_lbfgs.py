@@ -1,16 +1,16 @@
 """Full-batch training by SciPy's L-BFGS-B on the core's objective and gradient."""
 
-import warnings
-
 import numpy as np
 import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from pybackprop import _core
+from pybackprop._diagnosis import why_not_converged
 from pybackprop._history import Record, start_validation_curves
 from pybackprop._stopping import time_limit_of
 from pybackprop._threads import one_blas_thread
 from pybackprop._validation import Validation
+from pybackprop._warnings import warn_caller
 
 _HALTED = 99  # SciPy's own status for a stop by a callback
 
@@ -108,14 +108,15 @@ def fit_lbfgs(model, network, table, held_out, n_threads):
             "Solver produced non-finite parameter weights. The input data may "
             "contain large values and need to be preprocessed."
         )
-    if result.status == _HALTED:
-        warnings.warn(stop.warning, ConvergenceWarning, stacklevel=2)
-    elif result.status != 0:
-        warnings.warn(
-            f"lbfgs failed to converge after {model.n_iter_} iteration(s) "
-            f"(status={result.status}): {model.stopping_reason_}. Scale the inputs, "
-            f"or increase max_iter (now {model.max_iter}) or max_fun "
-            f"(now {model.max_fun}).",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    if result.status == 0:
+        return
+    warning = (
+        stop.warning
+        if result.status == _HALTED
+        else f"lbfgs failed to converge after {model.n_iter_} iteration(s) "
+        f"(status={result.status}): {model.stopping_reason_}. Scale the inputs, "
+        f"or increase max_iter (now {model.max_iter}) or max_fun "
+        f"(now {model.max_fun})."
+    )
+    why = why_not_converged(model, network, table)
+    warn_caller(warning + why, ConvergenceWarning)

@@ -14,7 +14,9 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pybackprop import _core
+from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
+from pybackprop._hidden_layers import HiddenLayersMixin
 from pybackprop._history import columns_of
 from pybackprop._initialization import check_given_layers
 from pybackprop._lbfgs import fit_lbfgs
@@ -55,7 +57,7 @@ def numbers_only(name):
         raise TypeError(f"{name} holds what is no number: {error}") from error
 
 
-class MultilayerPerceptron(BaseEstimator):
+class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
     """What the two estimators share."""
 
     @property
@@ -145,6 +147,7 @@ class MultilayerPerceptron(BaseEstimator):
         self.coefs_ = network.coefs
         self.intercepts_ = network.intercepts
         self._fitted_network = FittedNetwork(network)
+        warned = starts_anew and warn_of_inputs(self, table)
         if self.solver == "lbfgs":
             fit_lbfgs(self, network, table, held_out, n_threads)
         else:
@@ -159,6 +162,8 @@ class MultilayerPerceptron(BaseEstimator):
                 incremental=incremental,
                 resume=resume,
             )
+        if starts_anew and not (incremental or warned):
+            warn_of_targets(self, network, table)
 
     def _start_class_weights(self, targets, sample_weight, incremental):
         """Find the weights of the classes, where there are classes."""
@@ -246,7 +251,18 @@ class MultilayerPerceptron(BaseEstimator):
             outputs = kept.outputs_of_few(self, X, logits)
             if outputs is not None:
                 return outputs
+        network, X = self._network_and_rows(X)
+        return network.core.predict(
+            network.parameters,
+            _core.Samples(X, network.dtype),
+            logits,
+            threads_for(self.n_jobs),
+        )
+
+    def _network_and_rows(self, X):
+        """The network as ``coefs_`` and ``intercepts_`` now are, and X validated."""
         check_is_fitted(self)
+        kept = vars(self).get("_fitted_network")
         network = network_of(self) if kept is None else kept.network_of(self)
         with numbers_only("X"):
             X = validate_data(
@@ -256,12 +272,7 @@ class MultilayerPerceptron(BaseEstimator):
                 dtype=network.dtype,
                 reset=False,
             )
-        return network.core.predict(
-            network.parameters,
-            _core.Samples(canonical_rows(X), network.dtype),
-            logits,
-            threads_for(self.n_jobs),
-        )
+        return network, canonical_rows(X)
 
     def __setstate__(self, state):
         super().__setstate__(state)

@@ -3,13 +3,13 @@
 An epoch itself (gather, forward, backward, step, batch after batch) is C.
 """
 
-import warnings
 from itertools import islice
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from pybackprop import _core
+from pybackprop._diagnosis import why_not_converged
 from pybackprop._dropout import dropout_rates
 from pybackprop._history import Record, start_validation_curves
 from pybackprop._optimizer import Optimizer
@@ -24,6 +24,7 @@ from pybackprop._stopping import (
     time_limit_of,
 )
 from pybackprop._validation import Validation, split_off
+from pybackprop._warnings import warn_caller
 
 _NAN = float("nan")
 _UNKNOWN = (_NAN, _NAN)
@@ -113,7 +114,7 @@ def fit_stochastic(
             break
     else:
         stop = out_of_epochs(model, incremental)
-    _end(model, network, stop, incremental, pause)
+    _end(model, network, table, stop, incremental, pause)
     model._optimizer = optimizer
     model._pause = pause
 
@@ -157,13 +158,14 @@ def _judge_epoch(model, network, finite, score):
     return False
 
 
-def _end(model, network, stop, incremental, pause):
+def _end(model, network, table, stop, incremental, pause):
     """Write why training has ended, and restore the best weights if it has."""
     model.stopping_reason_ = stop.reason
     model.stopped_ = stop.for_good
     model._partial_fit_is_over = incremental and stop.for_good
     if stop.warning is not None:
-        warnings.warn(stop.warning, ConvergenceWarning, stacklevel=3)
+        why = "" if stop.for_good else why_not_converged(model, network, table)
+        warn_caller(stop.warning + why, ConvergenceWarning)
     if model.early_stopping and (stop.for_good or not incremental):
         if pause is not None:
             pause.parameters = network.parameters.copy()
@@ -232,9 +234,8 @@ def _batch_size(batch_size, n_samples):
     if isinstance(batch_size, str):
         return min(200, n_samples)
     if batch_size > n_samples:
-        warnings.warn(
+        warn_caller(
             f"batch_size={batch_size} is larger than the {n_samples} training samples. "
-            "It is going to be clipped.",
-            stacklevel=2,
+            "It is going to be clipped."
         )
     return min(int(batch_size), n_samples)

@@ -14,11 +14,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 from reference import scikit_learn_set_right
 from scipy.special import expit, log_expit, logsumexp
 from sklearn import neural_network
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.preprocessing import LabelBinarizer
 
 import pybackprop
 
+pytestmark = pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning")
 ESTIMATORS = ("MLPClassifier", "MLPRegressor")
 # One batch with a step too small to move any weight: the one loss in the curve is that
 # of the initial weights, which are left in coefs_.
@@ -196,6 +202,66 @@ def test_the_first_column_of_a_binary_predict_proba_is_sigma_of_minus_z():
     assert_allclose(proba[:, 1], expit(z), rtol=1e-12, atol=0)
     assert np.all(proba > 0)
     assert np.any(theirs.predict_proba(X)[:, 0] == 0)
+
+
+# --------------------------------------------------------------- decision_function
+def test_the_roc_scorer_ranks_by_logits_which_do_not_tie_at_one():
+    X = np.linspace(0, 1, 200)[:, np.newaxis] * 300 + 50
+    y = (X[:, 0] > 200).astype(int)
+    ours, theirs = (
+        fit(package, "MLPClassifier", X, y, **STILL | {"hidden_layer_sizes": ()})
+        for package in (pybackprop, neural_network)
+    )
+    for model in (ours, theirs):
+        model.coefs_[0][:] = 1  # the rank of x, and every sigma(z) rounds to 1
+    assert_array_equal(ours.predict_proba(X)[:, 1], 1)
+    assert get_scorer("roc_auc")(ours, X, y) == 1
+    assert get_scorer("average_precision")(ours, X, y) == 1
+    assert get_scorer("roc_auc")(theirs, X, y) == 0.5
+    assert not hasattr(theirs, "decision_function")
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_calibration_is_fitted_to_logits(n_classes):
+    """Platt's sigmoid of a logit here, of a probability there."""
+    X = np.random.RandomState(0).standard_normal((90, 4))
+    y = np.digitize(X[:, 0], [0, 1][: n_classes - 1])
+    for package in (pybackprop, neural_network):
+        model = fit(package, "MLPClassifier", X, y, random_state=0, max_iter=30)
+        calibrated = CalibratedClassifierCV(FrozenEstimator(model)).fit(X, y)
+        (fitted,) = calibrated.calibrated_classifiers_
+        seen = output_z(model, X)
+        if package is neural_network:
+            seen = model.predict_proba(X)[:, -seen.shape[1] :]
+        by_hand = [
+            expit(-(sigmoid.a_ * column + sigmoid.b_))
+            for sigmoid, column in zip(fitted.calibrators, seen.T, strict=True)
+        ]
+        proba = calibrated.predict_proba(X)
+        if n_classes == 2:
+            assert_allclose(proba[:, 1], by_hand[0], rtol=1e-9)
+        else:
+            assert_allclose(
+                proba,
+                np.transpose(by_hand) / np.sum(by_hand, axis=0)[:, np.newaxis],
+                rtol=1e-9,
+            )
+
+
+@pytest.mark.parametrize("method", ["stack_method_", "best_threshold_"])
+def test_stacking_and_thresholds_still_take_probabilities(method):
+    X = np.random.RandomState(0).standard_normal((90, 4))
+    y = (X[:, 0] > 0).astype(int)
+    seen = []
+    for package in (pybackprop, neural_network):
+        base = package.MLPClassifier(random_state=0, max_iter=30)
+        meta = TunedThresholdClassifierCV(base, cv=2, random_state=0)
+        if method == "stack_method_":
+            meta = StackingClassifier([("mlp", base)], cv=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            seen.append(getattr(meta.fit(X, y), method))
+    assert seen[0] == seen[1] or np.isclose(*seen, rtol=1e-9)
 
 
 # ------------------------------------------------------------------------- weights

@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 import warnings
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -178,7 +179,12 @@ def test_the_fitted_attributes_are_there(name, solver, early_stopping):
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_the_tags_are_the_same(name, solver):
     ours, theirs = (getattr(package, name)(solver=solver) for package in PACKAGES)
-    assert get_tags(ours) == get_tags(theirs)
+    tags = get_tags(ours)
+    assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
+    tags.transformer_tags = None  # scikit-learn's has no transform
+    assert tags == get_tags(theirs)
+    linear = getattr(pybackprop, name)(hidden_layer_sizes=())
+    assert get_tags(linear).transformer_tags is None
     assert is_classifier(ours) is is_classifier(theirs)
     assert is_regressor(ours) is is_regressor(theirs)
 
@@ -386,6 +392,14 @@ def test_tools_that_look_into_an_estimator(name):
     assert train_scores.shape == (2, 3)
 
 
+class ScikitLearnWithLogits(neural_network.MLPClassifier):
+    def decision_function(self, X):
+        *hidden, output = zip(self.coefs_, self.intercepts_, strict=True)
+        for coef, intercept in hidden:
+            X = np.maximum(X @ coef + intercept, 0)
+        return X @ output[0] + output[1]
+
+
 WEIGHTED = {
     "bagging": lambda p: BaggingClassifier(
         p.MLPClassifier(**FAST), n_estimators=3, random_state=0
@@ -407,8 +421,11 @@ def test_sample_weight_goes_through_meta_estimators(meta):
     if meta == "outputs":
         y = np.column_stack([y, -y])
     weights = np.random.RandomState(0).uniform(0.5, 2, len(y))
+    packages = PACKAGES
+    if meta == "calibration":  # which prefers logits where there are any
+        packages = pybackprop, mock.Mock(MLPClassifier=ScikitLearnWithLogits)
     ours, theirs = (
-        WEIGHTED[meta](package).fit(X, y, sample_weight=weights) for package in PACKAGES
+        WEIGHTED[meta](package).fit(X, y, sample_weight=weights) for package in packages
     )
     unweighted = WEIGHTED[meta](pybackprop).fit(X, y)
     method = "predict_proba" if classifies else "predict"

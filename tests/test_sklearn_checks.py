@@ -15,7 +15,10 @@ from sklearn.utils.estimator_checks import (
 
 import pybackprop
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*batch_size")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*batch_size"),
+    pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning"),
+]
 SGD = {"solver": "sgd", "hidden_layer_sizes": 20, "learning_rate_init": 0.05}
 CONFIGURATIONS = {
     "adam": {"max_iter": 100},
@@ -115,6 +118,26 @@ OF_BOTH = {
         "check_estimators_partial_fit_n_features": NO_PARTIAL,
     },
 }
+# scikit-learn's has no transform, so these have a test of their own.
+TRANSFORM_CONTINUES = [
+    "check_pipeline_consistency",
+    "check_transformer_data_not_an_array",
+    "check_transformer_general",
+    "check_transformer_preserve_dtypes",
+]
+OF_TRANSFORM = {
+    "MLPClassifier": {
+        "warm_start": TRANSFORM_CONTINUES,
+        "lbfgs_warm_start": ["check_transformer_preserve_dtypes"],
+    },
+    "MLPRegressor": {
+        "warm_start": TRANSFORM_CONTINUES,
+        "lbfgs_warm_start": [
+            "check_pipeline_consistency",
+            "check_transformer_preserve_dtypes",
+        ],
+    },
+}
 EXPECTED = {
     "MLPClassifier": OF_BOTH
     | {
@@ -155,7 +178,8 @@ def expected_failures(estimator):
     kind = type(estimator).__name__
     estimators = CLASSIFIERS if kind == "MLPClassifier" else REGRESSORS
     (name,) = (n for n, e in estimators.items() if e is estimator)
-    return EXPECTED[kind].get(name, {})
+    of_transform = dict.fromkeys(OF_TRANSFORM[kind].get(name, []), CONTINUES)
+    return EXPECTED[kind].get(name, {}) | of_transform
 
 
 @parametrize_with_checks(
@@ -196,3 +220,26 @@ def test_scikit_learn_shows_each_failure_that_is_expected(kind, name, check_name
                 except Exception as failure:
                     failures.append(failure)
     assert failures
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "check_name"),
+    [
+        (kind, name, check)
+        for kind, configurations in OF_TRANSFORM.items()
+        for name, checks in configurations.items()
+        for check in checks
+    ],
+)
+def test_a_transform_keeps_the_conventions_but_for_the_warm_start(
+    kind, name, check_name
+):
+    estimator = make_estimator(pybackprop, kind, name).set_params(warm_start=False)
+    checks = [
+        check
+        for _, check in estimator_checks_generator(estimator)
+        if check.func.__name__ == check_name
+    ]
+    assert checks
+    for check in checks:
+        check(estimator)

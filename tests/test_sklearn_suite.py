@@ -14,6 +14,7 @@ from sklearn import neural_network
 
 import pybackprop
 
+pytestmark = pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning")
 # Left out, because they reach into private state: the reason, and what stands in.
 EXCLUDED = {
     "test_gradient": (

@@ -1,0 +1,48 @@
+"""A hidden layer as features: what a network has learned serves another model.
+
+Naive Bayes on the digits takes features for independent: on the pixels, and on the 16
+numbers that a last hidden layer makes of them; and how well a linear model of few
+rows reads the classes off each layer.  Takes seconds:
+
+    python examples/07_transform.py
+"""
+
+import warnings
+
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pybackprop import MLPClassifier
+
+# Fits of a fixed number of epochs stop early on purpose.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=0)
+network = MLPClassifier((100, 16), max_iter=60, random_state=0)
+
+pixels = make_pipeline(StandardScaler(), GaussianNB())
+features = make_pipeline(StandardScaler(), network, GaussianNB())
+print("Naive Bayes, accuracy on digits not seen in training")
+for name, model in (("64 pixels", pixels), ("16 hidden units", features)):
+    print(f"  on {name:<16} {model.fit(X_train, y_train).score(X_test, y_test):.3f}")
+
+scaler, fitted, _ = (step for _, step in features.steps)
+layers = zip(
+    fitted.activations(scaler.transform(X_train)),
+    fitted.activations(scaler.transform(X_test)),
+    strict=True,
+)
+print("A linear model on each layer, fitted on 50 rows that the network knew")
+for layer, (a_train, a_test) in enumerate(layers):
+    linear = LogisticRegression(max_iter=1000).fit(a_train[:50], y_train[:50])
+    score = linear.score(a_test, y_test)
+    print(f"  a[{layer}], {a_train.shape[1]:>3} units: {score:.3f}")
+
+named = features[:-1].get_feature_names_out()
+print(f"The features have names: {named[0]} ... {named[-1]}")

@@ -1,0 +1,245 @@
+"""What is wrong with a fit, in words: scales far off, and units that no longer learn.
+
+Thresholds come from an experiment, tests/test_diagnosis.py: a warning is given where
+the cure makes the training better, on each data set that scikit-learn ships.  All is
+looked up on some rows, and nothing here draws a random number.
+"""
+
+import numpy as np
+import scipy.sparse
+
+from pybackprop import _core
+from pybackprop._warnings import warn_caller
+from pybackprop.exceptions import ScalingWarning
+
+_MOST_ROWS = 1000
+_MOST_VALUES = 1_000_000
+# A slope below this at every row lets next to nothing through, as tanh beyond +-4.
+_FLAT = 1e-3
+# Some units end dead in a good fit too.
+_NOTABLE_SHARE = 0.1
+# Initial weights on scaled data reach about twice the loss of weights of zero.
+_LARGEST_LOSS = 3
+# Scale the targets, if an affine map of what was learned explains so much of the rest.
+_LARGEST_GAIN = 0.25
+
+
+def warn_of_inputs(model, table):
+    """Warn, before a training, of inputs that will slow it down; whether it did."""
+    X, y = table.X, table.targets
+    rows = _some_rows(X, table.sample_weight)
+    problem = _problem_of_inputs(X[rows], getattr(model, "feature_names_in_", None))
+    if problem is None:
+        return False
+    cures = [_cure_of_inputs(X)]
+    # A step of bounded length does not follow the targets, whatever the inputs are.
+    if model.solver not in ("sgd", "lbfgs") and _has_free_scale(model, y):
+        if _targets_are_off(y[rows]):
+            problem += f", and {_targets_in_words(y[rows])}"
+            cures.append(_CURE_OF_TARGETS)
+    _warn(problem, cures)
+    return True
+
+
+def warn_of_targets(model, network, table):
+    """Warn, after a training, if it has not even found the scale of the targets.
+
+    At a minimum of the squared error no affine map of an identity output makes it
+    smaller, since the output layer has that map in it.
+    """
+    X, y, sample_weight = table.X, table.targets, table.sample_weight
+    if network.loss_name != "squared_error" or not _has_free_scale(model, y):
+        return
+    rows = _some_rows(X, sample_weight)
+    if not _targets_are_off(y[rows]):
+        return
+    samples = _core.Samples(X[rows], network.dtype)
+    y_pred = network.core.predict(network.parameters, samples)
+    weights = None if sample_weight is None else sample_weight[rows]
+    if _gain_of_rescaling(y[rows], y_pred, weights) > _LARGEST_GAIN:
+        cures = [_CURE_OF_TARGETS]
+        size = np.sqrt(_moments(X[rows])[1].mean())
+        if not 0.1 < size < 10:
+            cures.append(_cure_of_inputs(X))
+        _warn(_targets_in_words(y[rows]), cures)
+
+
+def why_not_converged(model, network, table):
+    """Sentences to follow a ConvergenceWarning; none where nothing strikes the eye."""
+    rows = _some_rows(table.X, table.sample_weight, max(network.layer_sizes))
+    X, y = table.X[rows], table.targets[rows]
+    weights = None if table.sample_weight is None else table.sample_weight[rows]
+    return "".join(
+        " " + sentence
+        for sentence in (
+            *_units_without_slope(model, network, X),
+            *_loss_above_that_of_zero(model, network, X, y, weights),
+        )
+    )
+
+
+# ---------------------------------------------------------------------------- scales
+_CURE_OF_TARGETS = (
+    "fit on scaled targets, with TransformedTargetRegressor(model, "
+    "transformer=StandardScaler())"
+)
+
+
+def _cure_of_inputs(X):
+    scaler = "MaxAbsScaler" if scipy.sparse.issparse(X) else "StandardScaler"
+    return f"scale the inputs, with make_pipeline({scaler}(), model)"
+
+
+def _warn(problem, cures):
+    warn_caller(
+        f"{problem[0].upper()}{problem[1:]}. Training is slow or fails on such a "
+        f"scale: {'; and '.join(cures)}.",
+        ScalingWarning,
+    )
+
+
+def _some_rows(X, sample_weight, width=1):
+    """Rows that have a weight, evenly over the table, as an index."""
+    most = min(_MOST_ROWS, max(_MOST_VALUES // max(width, X.shape[1]), 100))
+    if sample_weight is None:
+        return slice(None, None, -(-X.shape[0] // most))
+    rows = np.flatnonzero(sample_weight)
+    return rows[:: -(-len(rows) // most)]
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _moments(X):
+    """Mean, mean square and standard deviation of each column, in float64."""
+    if scipy.sparse.issparse(X):
+        X = X.astype(np.float64)
+        mean = np.asarray(X.mean(axis=0)).ravel()
+        mean_square = np.asarray(X.power(2).mean(axis=0)).ravel()
+    else:
+        mean = X.mean(axis=0, dtype=np.float64)
+        mean_square = np.square(X, dtype=np.float64).mean(axis=0)
+    variance = mean_square - mean**2
+    # What is left of a constant column is rounding.
+    varies = variance > 1e-12 * mean_square
+    return mean, mean_square, np.sqrt(np.where(varies, variance, 0))
+
+
+def _problem_of_inputs(X, names):
+    """What is wrong with the scale of the inputs, or None."""
+    mean, mean_square, deviation = _moments(X)
+    varies = deviation > 0
+    if not varies.any():
+        return None
+    typical = np.median(deviation[varies])
+    far = np.median(np.abs(mean[varies]) / deviation[varies])
+    length = np.sqrt(mean_square.sum())
+    size = length / np.sqrt(X.shape[1])
+    largest = np.argmax(mean_square)
+    rms = np.sqrt(mean_square[largest])
+    if size > 50 and size > 6 * typical and rms > 0.55 * length:
+        name = f"number {largest}" if names is None else repr(names[largest])
+        return (
+            f"feature {name} has a root mean square of {rms:.3g}, while the features' "
+            f"median standard deviation is {typical:.3g}"
+        )
+    if far > 20:
+        return f"the median feature lies {far:.3g} standard deviations away from 0"
+    if length < 0.3:
+        return f"the rows of X have a length of only {length:.3g} (root mean square)"
+    return None
+
+
+def _has_free_scale(model, y):
+    """Whether the targets are numbers that an identity output has to reach."""
+    return y.dtype.kind == "f" and model.out_activation_ == "identity"
+
+
+def _targets_are_off(y):
+    mean, mean_square, deviation = _moments(y)
+    far = np.abs(mean) > 3 * deviation
+    off = far | (mean_square > 25) | (mean_square < 0.04)
+    return bool(np.any(off & (deviation > 0)))  # a constant needs no learning
+
+
+def _targets_in_words(y):
+    mean, mean_square, deviation = _moments(y)
+    k = np.argmax(mean_square)
+    of_column = f" of column {k}" if y.shape[1] > 1 else ""
+    return (
+        f"the targets{of_column} have the mean {mean[k]:.3g} and the standard "
+        f"deviation {deviation[k]:.3g}"
+    )
+
+
+def _gain_of_rescaling(y, y_pred, weights):
+    """Share of the squared error that the best a + b y_pred per output would remove."""
+
+    def average(values):
+        return np.average(values, axis=0, weights=weights)
+
+    y, y_pred = y.astype(np.float64), y_pred.astype(np.float64)
+    with np.errstate(all="ignore"):
+        error = average((y - y_pred) ** 2)
+        y, y_pred = y - average(y), y_pred - average(y_pred)
+        slope = average(y * y_pred) / np.maximum(
+            average(y_pred**2), np.finfo(y.dtype).tiny
+        )
+        return 1 - average((y - slope * y_pred) ** 2).sum() / error.sum()
+
+
+# ----------------------------------------------------------------- no convergence
+def _units_without_slope(model, network, X):
+    """A sentence, if some hidden units pass no gradient on any row."""
+    widths = network.layer_sizes[1:-1]
+    z = [np.empty((X.shape[0], width), network.dtype) for width in widths]
+    samples = _core.Samples(X, network.dtype)
+    network.core.forward(network.parameters, samples, {"z": [*z, None]})
+    found = []
+    layers = zip(network.hidden_activations, z, strict=True)
+    for layer, (activation, values) in enumerate(layers, 1):
+        n_units = values.shape[1]
+        n_flat = np.count_nonzero(_is_flat(activation, values).all(axis=0))
+        if n_flat >= _NOTABLE_SHARE * n_units:
+            found.append(f"{n_flat} of the {n_units} units of hidden layer {layer}")
+    if found:
+        yield (
+            f"{' and '.join(found)} have no slope on any of {X.shape[0]} training "
+            "rows: dead or saturated, they no longer learn. Scaled inputs"
+            f"{_other_steps(model, 'a smaller')} or another activation may keep them "
+            "alive."
+        )
+
+
+def _is_flat(activation, z):
+    """Where |f'(z)| is tiny: by a central difference, so for any activation."""
+    with np.errstate(all="ignore"):
+        step = np.maximum(np.abs(z), 1) * z.dtype.type(1e-3)
+        rise = _core.activate(activation, z + step) - _core.activate(
+            activation, z - step
+        )
+        return np.abs(rise) < 2 * step * _FLAT
+
+
+def _loss_above_that_of_zero(model, network, X, y, weights):
+    """A sentence, if it were better for all parameters to be 0."""
+    if callable(network.loss_name):
+        return  # and may not be asked about other predictions than those of training
+    targets = model._core_targets(y, network.dtype)
+    of_zero = network.core.objective(
+        np.zeros_like(network.parameters),
+        _core.Samples(X, network.dtype),
+        _core.Targets(targets, network.dtype),
+        weights,
+    )
+    if model.loss_ > _LARGEST_LOSS * of_zero:
+        scaled = "inputs and targets" if y.dtype.kind == "f" else "inputs"
+        yield (
+            f"The loss of {model.loss_:.3g} is worse than {of_zero:.3g}, that of a "
+            f"network whose parameters are all 0. Scaled {scaled}"
+            f"{_other_steps(model, 'another')} may help."
+        )
+
+
+def _other_steps(model, which):
+    if model.solver == "lbfgs":
+        return ""
+    return f", {which} learning_rate_init (now {model.learning_rate_init})"

@@ -1,0 +1,99 @@
+"""What a fitted network makes of X layer by layer; its last hidden layer as features.
+
+A layer's activations leave the core as they are computed, block of rows by block of
+rows, so memory is that of what is returned.
+"""
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+
+from pybackprop import _core
+from pybackprop._parameters import layer_sizes
+from pybackprop._threads import threads_for
+
+
+class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """``activations`` and ``transform`` of an estimator that has a network.
+
+    The estimator has ``_network_and_rows``.
+    """
+
+    def activations(self, X):
+        """Activations of every layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        list of ndarray of shape (n_samples, d_l)
+            As ``Trace.a``: the first is X, sparse if it was, and the last the output.
+        """
+        network, X = self._network_and_rows(X)
+        n_layers = len(network.layer_sizes)
+        return [X, *self._activations(network, X, range(1, n_layers))]
+
+    def transform(self, X):
+        """Activations of the last hidden layer, as features for another model.
+
+        There is no such method without a hidden layer. Those of the other layers come
+        from ``activations``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, d_(L-1))
+        """
+        network, X = self._network_and_rows(X)
+        (features,) = self._activations(network, X, [len(network.layer_sizes) - 2])
+        return features
+
+    def _activations(self, network, X, layers):
+        """Activations of some layers, in a list; the core keeps none of the others."""
+        wanted = {
+            layer: np.empty((X.shape[0], network.layer_sizes[layer]), network.dtype)
+            for layer in layers
+        }
+        n_layers = len(network.layer_sizes)
+        network.core.forward(
+            network.parameters,
+            _core.Samples(X, network.dtype),
+            {"a": [wanted.get(layer) for layer in range(1, n_layers)]},
+            threads_for(self.n_jobs),
+        )
+        return list(wanted.values())
+
+    @property
+    def _n_features_out(self):
+        return self.coefs_[-1].shape[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if hasattr(self, "transform"):
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        else:
+            tags.transformer_tags = None
+        return tags
+
+
+def _has_hidden_layer(estimator):
+    fitted = vars(estimator).get("coefs_")
+    sizes = layer_sizes(estimator.hidden_layer_sizes) if fitted is None else fitted[1:]
+    if sizes == []:
+        raise AttributeError(
+            "transform gives the activations of the last hidden layer, and with "
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} there is none."
+        )
+    return True
+
+
+# Only here: the class's body has been wrapped for set_output, which would turn a method
+# that some estimators do not have into one that all have.
+for _name in ("transform", "fit_transform", "get_feature_names_out"):
+    _method = getattr(HiddenLayersMixin, _name)
+    setattr(HiddenLayersMixin, _name, available_if(_has_hidden_layer)(_method))
