@@ -5,21 +5,20 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from pybackprop import _core
+from pybackprop._callbacks import ASKED_TO_STOP
 from pybackprop._diagnosis import why_not_converged
 from pybackprop._history import Record, start_validation_curves
-from pybackprop._stopping import time_limit_of
+from pybackprop._stopping import Stop, time_limit_of
 from pybackprop._threads import one_blas_thread
 from pybackprop._validation import Validation
 from pybackprop._warnings import warn_caller
 
-_HALTED = 99  # SciPy's own status for a stop by a callback
-
 
 class _Halt(Exception):
-    """Leaves SciPy's loop at the end of an iteration, whatever version it is."""
+    """Leaves SciPy's loop with a Stop: SciPy has a way of its own only since 1.11."""
 
 
-def fit_lbfgs(model, network, table, held_out, n_threads):
+def fit_lbfgs(model, network, table, held_out, n_threads, tasks):
     """Minimize the objective over all rows and write the model's fitted attributes.
 
     Parameters are as in ``_training.fit_stochastic``.  SciPy works in float64; a
@@ -49,6 +48,7 @@ def fit_lbfgs(model, network, table, held_out, n_threads):
         in_float64 = np.empty_like(gradient, dtype=np.float64)
 
     def objective(theta):
+        tasks.begin()
         parameters[:] = theta
         newest[0] = network.core.objective(
             parameters, samples, targets, weights, gradient, workspace=workspace
@@ -71,8 +71,12 @@ def fit_lbfgs(model, network, table, held_out, n_threads):
         record.add(newest[0], penalty, measured, np.nan, gradient_norm)
         if model.verbose:
             print(f"Iteration {len(model.loss_curve_)}, loss = {newest[0]:.8f}")
+        model.loss_ = float(newest[0])
+        model.n_iter_ = len(model.loss_curve_)
+        if tasks.end():
+            raise _Halt(Stop(ASKED_TO_STOP))
         if time_limit is not None and time_limit.is_over():
-            raise _Halt
+            raise _Halt(time_limit.stop(f"iteration {model.n_iter_}"))
 
     options = {"maxiter": model.max_iter, "maxfun": model.max_fun, "gtol": model.tol}
     try:
@@ -85,22 +89,15 @@ def fit_lbfgs(model, network, table, held_out, n_threads):
                 callback=iteration_ends,
                 options=options,
             )
-    except _Halt:
-        n_iter = len(model.loss_curve_)
-        stop = time_limit.stop(f"iteration {n_iter}")
-        result = scipy.optimize.OptimizeResult(
-            x=network.parameters,
-            fun=newest[0],
-            nit=n_iter,
-            status=_HALTED,
-            message=stop.reason,
-        )
-    network.parameters[:] = result.x
-    model.n_iter_ = min(result.nit, model.max_iter)
-    model.loss_ = float(result.fun)
-    message = result.message
-    model.stopping_reason_ = message if isinstance(message, str) else message.decode()
-    model.stopped_ = result.status == 0
+    except _Halt as halt:
+        (stop,) = halt.args
+    else:
+        network.parameters[:] = result.x
+        model.n_iter_ = min(result.nit, model.max_iter)
+        model.loss_ = float(result.fun)
+        stop = _stop_of_scipy(model, result)
+    model.stopping_reason_ = stop.reason
+    model.stopped_ = stop.for_good
     model._pause = None
     model._partial_fit_is_over = False
     if not _core.all_finite(network.parameters):
@@ -108,15 +105,20 @@ def fit_lbfgs(model, network, table, held_out, n_threads):
             "Solver produced non-finite parameter weights. The input data may "
             "contain large values and need to be preprocessed."
         )
+    if stop.warning is not None:
+        why = why_not_converged(model, network, table)
+        warn_caller(stop.warning + why, ConvergenceWarning)
+
+
+def _stop_of_scipy(model, result):
+    message = result.message
+    reason = message if isinstance(message, str) else message.decode()
     if result.status == 0:
-        return
-    warning = (
-        stop.warning
-        if result.status == _HALTED
-        else f"lbfgs failed to converge after {model.n_iter_} iteration(s) "
-        f"(status={result.status}): {model.stopping_reason_}. Scale the inputs, "
+        return Stop(reason, for_good=True)
+    return Stop(
+        reason,
+        f"lbfgs failed to converge after {model.n_iter_} iteration(s) "
+        f"(status={result.status}): {reason}. Scale the inputs, "
         f"or increase max_iter (now {model.max_iter}) or max_fun "
-        f"(now {model.max_fun})."
+        f"(now {model.max_fun}).",
     )
-    why = why_not_converged(model, network, table)
-    warn_caller(warning + why, ConvergenceWarning)

@@ -6,7 +6,7 @@ measured on a validation set in _validation.py.
 """
 
 from contextlib import contextmanager
-from copy import copy
+from copy import copy, deepcopy
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pybackprop import _core
+from pybackprop._callbacks import FitTasks, outside_of_fits, with_callbacks
 from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
 from pybackprop._hidden_layers import HiddenLayersMixin
@@ -100,14 +101,105 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         goes_on = self.warm_start or incremental or resume
         starts_anew = not (hasattr(self, "coefs_") and goes_on)
         draft = self._draft(starts_anew and not incremental)
-        X_given = X if is_scorer(self.scoring) else None
-        table, loss = draft._check_table(
-            X, y, sample_weight, X_given, starts_anew, incremental, classes
+        draft._fit_draft(
+            X,
+            y,
+            sample_weight,
+            held_out,
+            groups,
+            classes,
+            starts_anew=starts_anew,
+            incremental=incremental,
+            resume=resume,
         )
-        held_out = check_given(draft, *held_out, table.X.dtype)
-        draft._train(table, loss, held_out, groups, starts_anew, incremental, resume)
         self.__dict__ = draft.__dict__
         return self
+
+    @with_callbacks
+    def _fit_draft(
+        self,
+        X,
+        y,
+        sample_weight,
+        held_out,
+        groups,
+        classes,
+        *,
+        starts_anew,
+        incremental,
+        resume,
+    ):
+        """Train a draft and write all that a fit writes."""
+        table, loss = self._check_table(
+            X, y, sample_weight, starts_anew, incremental, classes
+        )
+        held_out = check_given(self, *held_out, table.X.dtype)
+        random_state = self._generator(table, resume)
+        network = self._training_network(table.X, loss, starts_anew, random_state)
+        if resume and self._pause.parameters is not None:
+            network.parameters[:] = self._pause.parameters
+        # Views: at any time the draft predicts by the weights reached so far.
+        self.coefs_ = network.coefs
+        self.intercepts_ = network.intercepts
+        self._fitted_network = FittedNetwork(network)
+        n_threads = threads_for(self.n_jobs)
+        warned = starts_anew and warn_of_inputs(self, table)
+        with FitTasks(
+            self,
+            "partial_fit" if incremental else "fit",
+            "epoch" if is_stochastic(self) else "iteration",
+            1 if incremental else self.max_iter,
+            lambda: self._fitted_now(network),
+            X=X,
+            y=y,
+            sample_weight=table.given_weight,
+        ) as tasks:
+            if self.solver == "lbfgs":
+                fit_lbfgs(self, network, table, held_out, n_threads, tasks)
+            else:
+                fit_stochastic(
+                    self,
+                    network,
+                    table,
+                    held_out,
+                    groups,
+                    random_state,
+                    n_threads,
+                    tasks,
+                    incremental=incremental,
+                    resume=resume,
+                )
+        if starts_anew and not (incremental or warned):
+            warn_of_targets(self, network, table)
+
+    def _generator(self, table, resume):
+        """The generator of a fit, or that of the fit that is gone on with."""
+        if not resume:
+            return check_random_state(self.random_state)
+        # The draft's own: should it fail, the estimator's is as it was.
+        self._pause = copy(self._pause)
+        self._pause.require_same(self, table.X.shape[0])
+        return self._pause.generator()
+
+    def _fitted_now(self, network):
+        """What a fit that ended now would leave, in memory that no training changes."""
+        copied = Network.of_parameters(
+            network.coefs,
+            network.intercepts,
+            activation=network.activation,
+            output_activation=network.output_activation,
+            copy=True,
+        )
+        if self.early_stopping and is_stochastic(self):
+            copied.parameters[:] = self._best_parameters
+        of_network = {
+            "coefs_": copied.coefs,
+            "intercepts_": copied.intercepts,
+            "_fitted_network": FittedNetwork(copied),
+        }
+        # An optimizer that is an attribute is never changed, only put in its place.
+        names = vars(self).keys() & set(FITTED) - {*of_network, "_optimizer"}
+        return of_network | deepcopy({name: vars(self)[name] for name in names})
 
     def _has_stopped(self, incremental, resume):
         """Whether more training would only repeat that it has ended by itself."""
@@ -115,55 +207,19 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             return self.early_stopping and getattr(self, "_partial_fit_is_over", False)
         return resume and self.stopped_
 
-    def _check_table(
-        self, X, y, sample_weight, X_given, starts_anew, incremental, classes
-    ):
+    def _check_table(self, X, y, sample_weight, starts_anew, incremental, classes):
         """The samples of a fit, checked, as a Table; and the loss to fit them by."""
+        X_given = X if is_scorer(self.scoring) else None
         dtype = None if starts_anew else np.result_type(*self.coefs_)
         if dtype not in (np.float32, np.float64):
             dtype = (np.float64, np.float32)
         X, y = self._validate(X, y, dtype, starts_anew)
-        sample_weight = check_sample_weight(sample_weight, X.shape[0])
+        given_weight = check_sample_weight(sample_weight, X.shape[0])
         X = canonical_rows(X)
         targets, loss = self._check_targets(y, X.dtype, incremental, classes)
-        self._start_class_weights(targets, sample_weight, incremental)
-        sample_weight = self._weigh_classes(targets, sample_weight, "sample_weight")
-        return Table(X, targets, sample_weight, y, X_given), loss
-
-    def _train(self, table, loss, held_out, groups, starts_anew, incremental, resume):
-        """Train a draft and write all that a fit writes."""
-        n_threads = threads_for(self.n_jobs)
-        if resume:
-            # The draft's own: should it fail, the estimator's is as it was.
-            self._pause = copy(self._pause)
-            self._pause.require_same(self, table.X.shape[0])
-            random_state = self._pause.generator()
-        else:
-            random_state = check_random_state(self.random_state)
-        network = self._training_network(table.X, loss, starts_anew, random_state)
-        if resume and self._pause.parameters is not None:
-            network.parameters[:] = self._pause.parameters
-        # From here on, predictions of the draft are those of the network in training.
-        self.coefs_ = network.coefs
-        self.intercepts_ = network.intercepts
-        self._fitted_network = FittedNetwork(network)
-        warned = starts_anew and warn_of_inputs(self, table)
-        if self.solver == "lbfgs":
-            fit_lbfgs(self, network, table, held_out, n_threads)
-        else:
-            fit_stochastic(
-                self,
-                network,
-                table,
-                held_out,
-                groups,
-                random_state,
-                n_threads,
-                incremental=incremental,
-                resume=resume,
-            )
-        if starts_anew and not (incremental or warned):
-            warn_of_targets(self, network, table)
+        self._start_class_weights(targets, given_weight, incremental)
+        weights = self._weigh_classes(targets, given_weight, "sample_weight")
+        return Table(X, targets, weights, y, X_given, given_weight), loss
 
     def _start_class_weights(self, targets, sample_weight, incremental):
         """Find the weights of the classes, where there are classes."""
@@ -273,6 +329,9 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
                 reset=False,
             )
         return network, canonical_rows(X)
+
+    def __getstate__(self):
+        return outside_of_fits(super().__getstate__())
 
     def __setstate__(self, state):
         super().__setstate__(state)

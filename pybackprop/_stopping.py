@@ -5,6 +5,8 @@ from time import perf_counter
 
 import numpy as np
 
+from pybackprop._callbacks import ASKED_TO_STOP
+
 
 @dataclass
 class Stop:
@@ -104,7 +106,7 @@ def divergence(model):
     )
 
 
-def reason_to_stop(model, optimizer, diverged, time_limit):
+def reason_to_stop(model, optimizer, diverged, asked, time_limit):
     """The Stop that the epoch which has just ended asks for, or None to go on."""
     if diverged:
         return Stop(
@@ -114,6 +116,8 @@ def reason_to_stop(model, optimizer, diverged, time_limit):
             f"or lower learning_rate_init (now {model.learning_rate_init}).",
             for_good=True,
         )
+    if asked:
+        return Stop(ASKED_TO_STOP)
     if model._no_improvement_count > model.n_iter_no_change:
         stop = _plateau(model, optimizer)
         if stop is not None:

@@ -38,6 +38,7 @@ def fit_stochastic(
     groups,
     random_state,
     n_threads,
+    tasks,
     *,
     incremental=False,
     resume=False,
@@ -59,6 +60,8 @@ def fit_stochastic(
     random_state : RandomState
         Shuffles and splits, draw for draw as scikit-learn.
     n_threads : int
+    tasks : _callbacks.FitTasks
+        Told where each epoch begins and ends.
     incremental : bool
         One epoch only, with the optimizer as the last call left it.
     resume : bool
@@ -96,6 +99,7 @@ def fit_stochastic(
     orders = islice(_orders(n_samples, rows, model.shuffle, random_state), done, None)
     time_limit = None if incremental else time_limit_of(model)
     for epoch, order in zip(epochs, orders, strict=False):
+        tasks.begin()
         optimizer.epoch_begins()
         learning_rate = optimizer.next_rate()
         model.loss_, finite, penalty, gradient_norm = training.epoch(order)
@@ -109,7 +113,7 @@ def fit_stochastic(
         record.add(model.loss_, penalty, measured, learning_rate, gradient_norm)
         diverged = _judge_epoch(model, network, finite, measured[1])
         optimizer.epoch_ends(model.t_)
-        stop = reason_to_stop(model, optimizer, diverged, time_limit)
+        stop = reason_to_stop(model, optimizer, diverged, tasks.end(), time_limit)
         if stop is not None:
             break
     else:

@@ -7,6 +7,7 @@ from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
+from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._losses import check_output, gives_probabilities
 from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
@@ -34,7 +35,7 @@ def _log_shares(activation, z):
     return logits
 
 
-class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
+class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron):
     """Multi-layer perceptron classifier.
 
     Takes the place of scikit-learn's class of the same name. The output is logistic
@@ -247,6 +248,22 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     --------
     MLPRegressor : The same for numbers.
     Network : The network itself, with every number of backpropagation.
+
+    Notes
+    -----
+    With scikit-learn 1.9 or later, ``set_callbacks`` takes callbacks as its own
+    estimators do. The root task is the call to ``fit`` or ``partial_fit``, its
+    subtasks are the epochs, or the iterations of 'lbfgs'. A true value that a hook
+    returns at the end of one of these ends the training.
+
+    * X and y are those given by the caller, all rows of them; the metadata are the
+      sample weights, checked.
+    * The fitted estimator predicts as if the training had ended there: with
+      early_stopping by the weights that have scored best. The estimator that a hook
+      is called for is a draft of this one, which predicts by the present weights.
+    * A hook that raises ends the fit, and the estimator stays as it was.
+    * Callbacks go along with clones, to workers and, as scikit-learn has it, into
+      files. ``set_callbacks()`` takes them off.
 
     Examples
     --------

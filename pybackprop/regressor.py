@@ -6,13 +6,14 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from pybackprop import _core
+from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._losses import Loss, check_output
 from pybackprop._parameters import REGRESSION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._targets import check_output_columns, check_target_domain
 
 
-class MLPRegressor(RegressorMixin, MultilayerPerceptron):
+class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
     """Multi-layer perceptron regressor.
 
     Takes the place of scikit-learn's class of the same name. The gradient at the
@@ -232,6 +233,22 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     --------
     MLPClassifier : The same for classes.
     Network : The network itself, with every number of backpropagation.
+
+    Notes
+    -----
+    With scikit-learn 1.9 or later, ``set_callbacks`` takes callbacks as its own
+    estimators do. The root task is the call to ``fit`` or ``partial_fit``, its
+    subtasks are the epochs, or the iterations of 'lbfgs'. A true value that a hook
+    returns at the end of one of these ends the training.
+
+    * X and y are those given by the caller, all rows of them; the metadata are the
+      sample weights, checked.
+    * The fitted estimator predicts as if the training had ended there: with
+      early_stopping by the weights that have scored best. The estimator that a hook
+      is called for is a draft of this one, which predicts by the present weights.
+    * A hook that raises ends the fit, and the estimator stays as it was.
+    * Callbacks go along with clones, to workers and, as scikit-learn has it, into
+      files. ``set_callbacks()`` takes them off.
 
     Examples
     --------

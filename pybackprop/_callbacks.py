@@ -1,0 +1,121 @@
+"""A fit as scikit-learn's callbacks see it, or without any of that.
+
+Callbacks came with scikit-learn 1.9: they are set by ``set_callbacks`` and called at
+the begin and the end of each task of a fit, which is a tree of tasks.  Here the root
+is a call to ``fit`` or ``partial_fit`` and its leaves are the epochs, or iterations of
+L-BFGS.  Only this file knows that older versions have no callbacks, and by which
+attributes scikit-learn remembers them.
+"""
+
+import sklearn
+from sklearn.utils.metaestimators import available_if
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    def _require_callbacks(estimator):
+        raise AttributeError(
+            "Callbacks came with scikit-learn 1.9. Got scikit-learn "
+            f"{sklearn.__version__}."
+        )
+
+    class CallbackSupportMixin:
+        """In the place of scikit-learn's class of that name."""
+
+        @available_if(_require_callbacks)
+        def set_callbacks(self, *callbacks):
+            """Not there before scikit-learn 1.9."""
+
+    def with_callbacks(method):
+        """The method as it is: there is nothing to tear down."""
+        return method
+
+
+__all__ = [
+    "ASKED_TO_STOP",
+    "CallbackSupportMixin",
+    "FitTasks",
+    "outside_of_fits",
+    "with_callbacks",
+]
+
+ASKED_TO_STOP = "a callback asked to stop"
+
+# By these scikit-learn ties an estimator to a fit that is under way: to the task of a
+# meta-estimator, to its own root task, and to the callbacks that it set up.
+_UNDER_WAY = (
+    "_parent_callback_ctx",
+    "_callback_fit_ctx",
+    "_skl_callbacks_to_teardown",
+)
+
+
+def outside_of_fits(state):
+    """The attributes of an estimator without those of a fit that is under way.
+
+    A callback may keep the fitted estimators that it gets, or save them.  Each is a
+    copy, and a copy takes no part in the fit that it was made in: if it is fitted
+    later, that is a fit of its own.  The callbacks stay, as scikit-learn has it.
+    """
+    return {name: value for name, value in state.items() if name not in _UNDER_WAY}
+
+
+class FitTasks:
+    """The tasks of one fit: tells the callbacks of the model where it has got to.
+
+    Without callbacks its methods do nothing, and no context is made: one takes 16
+    microseconds, which may be more than an epoch, and leaves a circle of references.
+
+    Parameters
+    ----------
+    model : estimator
+        The draft that is fitted, inside of a method that ``with_callbacks`` wraps.
+    name : str
+        Of the call.
+    task : str
+        What a task is called.
+    n_tasks : int
+        Most tasks there can be.
+    fitted_now : callable
+        Returns the fitted attributes as if the fit ended now, in memory of their own.
+        Called only for a callback that asks for a fitted estimator.
+    X, y
+        As the caller gave them: a scorer is to see the caller's labels and names.
+    sample_weight : ndarray of shape (n_samples,) or None
+    """
+
+    def __init__(self, model, name, task, n_tasks, fitted_now, *, X, y, sample_weight):
+        self._root = None
+        self._current = None
+        if not hasattr(model, "_skl_callbacks"):
+            return
+        self._name = task
+        self._fitted_now = {"reconstruction_attributes": fitted_now}
+        # Scorers take the metadata as keyword arguments, so only what they know.
+        weights = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._data = {"estimator": model, "X": X, "y": y, "metadata": weights}
+        self._root = model._init_callback_context(name, max_subtasks=n_tasks)
+
+    def __enter__(self):
+        if self._root is not None:
+            self._root.call_on_fit_task_begin(**self._data)
+        return self
+
+    def __exit__(self, exception_type, exception, traceback):
+        if self._root is not None and exception_type is None:
+            self.end()  # an iteration of L-BFGS whose line search failed
+            self._root.call_on_fit_task_end(**self._data, **self._fitted_now)
+
+    def begin(self):
+        """Begin the next task, unless one is going on."""
+        if self._root is not None and self._current is None:
+            self._current = self._root.subcontext(self._name)
+            self._current.call_on_fit_task_begin(**self._data, **self._fitted_now)
+
+    def end(self):
+        """End the task that is going on, if any; whether a callback asks to stop."""
+        task, self._current = self._current, None
+        if task is None:
+            return False
+        return task.call_on_fit_task_end(**self._data, **self._fitted_now)

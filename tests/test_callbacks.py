@@ -1,0 +1,592 @@
+"""scikit-learn's callbacks on our estimators: its protocol, and no other.
+
+They came with scikit-learn 1.9; what is said of older versions is tested with any.
+"""
+
+import gc
+import importlib.util
+import pickle
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pybackprop import MLPClassifier, MLPRegressor, _callbacks
+
+try:
+    from sklearn.callback import CallbackContext, ProgressBar, ScoringMonitor
+except ImportError:
+    CallbackContext = None
+
+needs_callbacks = pytest.mark.skipif(
+    CallbackContext is None, reason="callbacks came with scikit-learn 1.9"
+)
+N_ITER = 4
+SOLVERS = ["sgd", "adam", "lbfgs"]
+ITERATIONS = {"sgd": "epoch", "adam": "epoch", "lbfgs": "iteration"}
+
+
+X, Y = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+DIABETES, PROGRESSION = load_diabetes(return_X_y=True, scaled=False)
+TABLES = {
+    MLPClassifier: (X, Y),
+    MLPRegressor: (StandardScaler().fit_transform(DIABETES), PROGRESSION / 100),
+}
+
+
+def make(kind=MLPClassifier, **parameters):
+    defaults = {
+        "hidden_layer_sizes": (5,),
+        "max_iter": N_ITER,
+        "learning_rate_init": 0.01,
+        "random_state": 0,
+        "n_jobs": 1,
+    }
+    return kind(**defaults | parameters)
+
+
+class Recorder:
+    """Writes down every call: (hook, task, its number, what it was called with)."""
+
+    def __init__(self, stop_after=None):
+        self.calls = []
+        self.stop_after = stop_after
+
+    def setup(self, estimator, context):
+        self.calls.append(("setup", context.task_name, context.task_id, {}))
+
+    def teardown(self, estimator, context):
+        self.calls.append(("teardown", context.task_name, context.task_id, {}))
+
+    def on_fit_task_begin(
+        self, estimator, context, *, X, y, metadata, fitted_estimator
+    ):
+        self._record("begin", estimator, context, X, y, metadata, fitted_estimator)
+
+    def on_fit_task_end(self, estimator, context, *, X, y, metadata, fitted_estimator):
+        self._record("end", estimator, context, X, y, metadata, fitted_estimator)
+        if self.stop_after is None or context.parent is None:
+            return None
+        return context.task_id + 1 == self.stop_after
+
+    def _record(self, hook, estimator, context, X, y, metadata, fitted):
+        given = {
+            "X": X,
+            "y": y,
+            "metadata": metadata,
+            "fitted": fitted,
+            "n_tasks": context.max_subtasks,
+            # The draft goes on learning: what it says is of now.
+            "predicted": estimator.predict(X),
+        }
+        self.calls.append((hook, context.task_name, context.task_id, given))
+
+    @property
+    def order(self):
+        return [call[:3] for call in self.calls]
+
+    def given(self, hook, task):
+        return [call[3] for call in self.calls if call[:2] == (hook, task)]
+
+
+def in_order(task, n_tasks, root="fit", root_id=0):
+    each = [(hook, task, i) for i in range(n_tasks) for hook in ("begin", "end")]
+    root_calls = [(hook, root, root_id) for hook in ("setup", "begin")]
+    ends = [(hook, root, root_id) for hook in ("end", "teardown")]
+    return root_calls + each + ends
+
+
+def bits(model):
+    return b"".join(array.tobytes() for array in [*model.coefs_, *model.intercepts_])
+
+
+# --- What is called, when, and with what ----------------------------------------------
+
+
+@needs_callbacks
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_fit_and_each_of_its_epochs_or_iterations_is_a_task(kind, solver):
+    recorder = Recorder()
+    model = make(kind, solver=solver).set_callbacks(recorder).fit(*TABLES[kind])
+    assert model.n_iter_ == N_ITER
+    task = ITERATIONS[solver]
+    assert recorder.order == in_order(task, N_ITER)
+    assert [given["n_tasks"] for given in recorder.given("begin", "fit")] == [N_ITER]
+    assert {given["n_tasks"] for given in recorder.given("begin", task)} == {0}
+
+
+@needs_callbacks
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_fitted_estimator_is_as_if_the_fit_had_ended_there(
+    kind, solver, early_stopping, dtype
+):
+    recorder = Recorder()
+    # A rate this large makes scores go down as well, so the best is not the last.
+    parameters = {
+        "solver": solver,
+        "early_stopping": early_stopping,
+        "learning_rate_init": 0.2,
+    }
+    X, y = TABLES[kind]
+    X = X.astype(dtype)
+    make(kind, **parameters).set_callbacks(recorder).fit(X, y)
+    # All of them are looked at after the fit: each has memory of its own.
+    ends = [given["fitted"] for given in recorder.given("end", ITERATIONS[solver])]
+    assert len(ends) == N_ITER
+    for n_iter, fitted in enumerate(ends, 1):
+        expected = make(kind, max_iter=n_iter, **parameters).fit(X, y)
+        assert bits(fitted) == bits(expected)
+        assert fitted.predict(X).tobytes() == expected.predict(X).tobytes()
+        for name in ("n_iter_", "loss_", "loss_curve_", "validation_scores_"):
+            assert getattr(fitted, name, 0) == getattr(expected, name, 0), name
+    begins = [given["fitted"] for given in recorder.given("begin", ITERATIONS[solver])]
+    assert [bits(model) for model in begins[1:]] == [bits(model) for model in ends[:-1]]
+    (last,) = recorder.given("end", "fit")
+    assert bits(last["fitted"]) == bits(ends[-1])
+
+
+@needs_callbacks
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_estimator_of_a_hook_predicts_by_the_present_weights(solver):
+    recorder = Recorder()
+    make(solver=solver).set_callbacks(recorder).fit(X, Y)
+    for hook in ("begin", "end"):
+        for given in recorder.given(hook, ITERATIONS[solver]):
+            assert np.array_equal(given["predicted"], given["fitted"].predict(X))
+
+
+@needs_callbacks
+def test_what_a_hook_writes_on_its_estimator_stays_if_the_fit_succeeds():
+    class Counts(Recorder):
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            estimator.n_counted_ = getattr(estimator, "n_counted_", 0) + 1
+            if estimator.n_counted_ > N_ITER + 2:
+                raise RuntimeError("counted enough")
+
+    model = make().set_callbacks(Counts()).fit(X, Y)
+    assert model.n_counted_ == N_ITER + 1
+    with pytest.raises(RuntimeError, match="enough"):
+        model.fit(X, Y)
+    assert model.n_counted_ == N_ITER + 1
+
+
+@needs_callbacks
+def test_with_early_stopping_the_fitted_estimator_has_the_best_weights_so_far():
+    recorder = Recorder()
+    # A rate this large makes the score go up and down.
+    model = make(early_stopping=True, learning_rate_init=0.5, max_iter=10)
+    model.set_callbacks(recorder).fit(X, Y)
+    best = np.maximum.accumulate(model.validation_scores_)
+    ends = recorder.given("end", "epoch")
+    assert [given["fitted"].best_validation_score_ for given in ends] == list(best)
+    gone_down = model.validation_scores_ < best
+    assert gone_down.any()
+    for given, down in zip(ends, gone_down, strict=True):
+        same = np.array_equal(given["predicted"], given["fitted"].predict(X))
+        assert not (down and same)
+
+
+@needs_callbacks
+def test_the_epoch_that_diverges_comes_to_its_end_with_the_best_weights():
+    class Unpredicting(Recorder):
+        def _record(self, hook, estimator, context, X, y, metadata, fitted):
+            call = hook, context.task_name, context.task_id, {"fitted": fitted}
+            self.calls.append(call)
+
+    recorder = Unpredicting()
+    model = make(MLPRegressor, early_stopping=True, learning_rate_init=1e200)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.set_callbacks(recorder).fit(*TABLES[MLPRegressor])
+    assert recorder.order == in_order("epoch", model.n_iter_)
+    for given in recorder.given("end", "epoch"):
+        assert np.isfinite(given["fitted"].predict(TABLES[MLPRegressor][0])).all()
+
+
+@needs_callbacks
+def test_the_data_are_those_of_the_caller():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    labels = pandas.Series(np.array(["x", "y", "z"])[Y])
+    recorder = Recorder()
+    model = make(early_stopping=True).set_callbacks(recorder)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "X does not have valid feature names")
+        model.fit(table, labels, sample_weight=2.0)
+    for hook, task in [("begin", "fit"), ("begin", "epoch"), ("end", "epoch")]:
+        for given in recorder.given(hook, task):
+            assert given["X"] is table
+            assert given["y"] is labels
+            # As a scorer takes them: one a sample, even where one number was given.
+            assert given["metadata"].keys() == {"sample_weight"}
+            assert np.array_equal(given["metadata"]["sample_weight"], np.full(150, 2.0))
+
+
+@needs_callbacks
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_sparse_tables(solver):
+    rows = scipy.sparse.csc_matrix(X)
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = make(solver=solver).set_callbacks(monitor).fit(rows, Y)
+    assert monitor.get_logs().data[0]["accuracy"] == model.score(rows, Y)
+
+
+@needs_callbacks
+def test_a_call_to_partial_fit_is_a_fit_of_one_epoch():
+    recorder = Recorder()
+    model = make().set_callbacks(recorder)
+    for _ in range(2):
+        model.partial_fit(X, Y, classes=[0, 1, 2])
+    assert recorder.order == 2 * in_order("epoch", 1, root="partial_fit")
+    first, second = recorder.given("end", "partial_fit")
+    assert bits(second["fitted"]) == bits(model) != bits(first["fitted"])
+
+
+@needs_callbacks
+def test_a_warm_start_begins_where_the_last_fit_ended():
+    recorder = Recorder()
+    model = make(warm_start=True).fit(X, Y)
+    reached = bits(model)
+    model.set_callbacks(recorder).fit(X, Y)
+    assert recorder.order == in_order("epoch", N_ITER)
+    assert bits(recorder.given("begin", "epoch")[0]["fitted"]) == reached
+
+
+@needs_callbacks
+def test_an_iteration_that_does_not_come_to_its_end_is_ended():
+    recorder = Recorder()
+    # The gradient is below tol at once, so there is no iteration to end.
+    model = make(solver="lbfgs", tol=1e9).set_callbacks(recorder).fit(X, Y)
+    assert model.n_iter_ == 0
+    assert recorder.order == in_order("iteration", 1)
+
+
+# --- scikit-learn's own callbacks -----------------------------------------------------
+
+
+def scores_of(monitor, name, task):
+    rows = monitor.get_logs().data
+    return [row[name] for row in rows if row["task_name"] == task]
+
+
+@pytest.mark.feature(
+    "Callbacks: scores of each epoch by any metric",
+    use="MLPClassifier().set_callbacks(ScoringMonitor(scoring='accuracy'))",
+    requested="#27676",
+)
+@needs_callbacks
+@pytest.mark.parametrize(
+    "kind, name", [(MLPClassifier, "neg_log_loss"), (MLPRegressor, "r2")]
+)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_scoring_monitor_says_what_shorter_fits_score(kind, name, solver, weighted):
+    X, y = TABLES[kind]
+    weights = np.random.RandomState(0).uniform(size=len(y)) if weighted else None
+    monitor = ScoringMonitor(scoring=[name])
+    scorer = ScoringMonitor(scoring=[name])
+    make(kind, solver=solver).set_callbacks(monitor).fit(X, y, weights)
+    expected = []
+    for n_iter in range(1, N_ITER + 1):
+        shorter = make(kind, solver=solver, max_iter=n_iter).set_callbacks(scorer)
+        shorter.fit(X, y, weights)
+        expected += scores_of(scorer, name, "fit")
+    assert scores_of(monitor, name, ITERATIONS[solver]) == expected
+    assert len(set(expected)) == N_ITER
+
+
+@pytest.mark.feature(
+    "Callbacks: progress bars",
+    use="MLPClassifier().set_callbacks(ProgressBar())",
+    requested="#7574",
+)
+@needs_callbacks
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_progress_bar(solver, capsys):
+    pytest.importorskip("rich")
+    make(solver=solver).set_callbacks(ProgressBar()).fit(X, Y)
+    (line,) = capsys.readouterr().out.strip().splitlines()[-1:]
+    assert "MLPClassifier - fit" in line
+    assert "100%" in line
+
+
+@needs_callbacks
+def test_in_a_pipeline_the_bar_is_of_the_whole_and_the_scores_of_the_step(capsys):
+    pytest.importorskip("rich")
+    monitor = ScoringMonitor(scoring="accuracy")
+    step = make().set_callbacks(monitor)
+    pipeline = make_pipeline(StandardScaler(), step).set_callbacks(ProgressBar())
+    pipeline.fit(X, Y)
+    assert "MLPClassifier - fit #1" in capsys.readouterr().out
+    assert scores_of(monitor, "accuracy", "fit") == [pipeline.score(X, Y)]
+    assert len(scores_of(monitor, "accuracy", "epoch")) == N_ITER
+    # The bar was the pipeline's, and the step is not tied to that fit any more.
+    step.fit(X, Y)
+    assert capsys.readouterr().out == ""
+    assert len(monitor.get_logs(select="all")) == 2
+
+
+@needs_callbacks
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_in_a_search_with_workers(n_jobs, capsys):
+    pytest.importorskip("rich")
+    monitor = ScoringMonitor(scoring="accuracy")
+    pipeline = make_pipeline(StandardScaler(), make().set_callbacks(monitor))
+    search = GridSearchCV(
+        pipeline, {"mlpclassifier__alpha": [1e-4, 1.0]}, cv=2, n_jobs=n_jobs
+    )
+    search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, Y)
+    # Four fits of the search and the last one, of the best on all rows.
+    assert capsys.readouterr().out.count("MLPClassifier - fit") >= 5
+    assert len(scores_of(monitor, "accuracy", "epoch")) == 5 * N_ITER
+    assert search.score(X, Y) in scores_of(monitor, "accuracy", "fit")
+
+
+# --- Stopping a fit -------------------------------------------------------------------
+
+
+@pytest.mark.feature(
+    "Callbacks: any object of one's own, which may stop the fit",
+    use="MLPClassifier().set_callbacks(mine)",
+    requested="#27676",
+)
+@needs_callbacks
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_true_return_value_stops_the_fit(kind, solver, early_stopping):
+    parameters = {"solver": solver, "early_stopping": early_stopping}
+    X, y = TABLES[kind]
+    recorder = Recorder(stop_after=2)
+    model = make(kind, **parameters).set_callbacks(recorder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model.fit(X, y)
+    assert model.stopping_reason_ == "a callback asked to stop"
+    assert recorder.order == in_order(ITERATIONS[solver], 2)
+    shorter = make(kind, max_iter=2, **parameters).fit(X, y)
+    assert bits(model) == bits(shorter)
+    for name in ("n_iter_", "loss_", "loss_curve_"):
+        assert getattr(model, name) == getattr(shorter, name)
+
+
+@needs_callbacks
+def test_the_end_of_the_fit_is_no_wish_to_stop():
+    class SaysYes(Recorder):
+        def on_fit_task_end(self, estimator, context):
+            return context.parent is None
+
+    model = make().set_callbacks(SaysYes()).fit(X, Y)
+    assert "max_iter=" in model.stopping_reason_
+
+
+# --- What goes wrong ------------------------------------------------------------------
+
+
+class Raiser(Recorder):
+    """Raises in one of its hooks, in the given task."""
+
+    def __init__(self, hook, exception):
+        super().__init__()
+        self.hook = hook
+        self.exception = exception
+
+    def _raise_in(self, hook):
+        if hook == self.hook:
+            raise self.exception
+
+    def setup(self, estimator, context):
+        super().setup(estimator, context)
+        self._raise_in("setup")
+
+    def teardown(self, estimator, context):
+        super().teardown(estimator, context)
+        self._raise_in("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self._raise_in(f"begin of {context.task_name}")
+
+    def on_fit_task_end(self, estimator, context):
+        self._raise_in(f"end of {context.task_name}")
+
+
+@needs_callbacks
+@pytest.mark.parametrize("exception", [ValueError("mine"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "hook", ["setup", "begin of fit", "begin of", "end of", "end of fit", "teardown"]
+)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_hook_that_raises_leaves_the_estimator_as_it_was(solver, hook, exception):
+    if hook.endswith("of"):
+        hook = f"{hook} {ITERATIONS[solver]}"
+    others = Recorder(), Recorder()
+    model = make(solver=solver).fit(X, Y)
+    raiser = Raiser(hook, exception)
+    model.set_callbacks(others[0], raiser, others[1])
+    before = dict(vars(model))
+    reached = bits(model)
+    with pytest.raises(type(exception)):
+        model.fit(X[::-1], Y[::-1])
+    assert vars(model) == before
+    assert bits(model) == reached
+    # A fit that fails does not come to its end.
+    if hook not in ("end of fit", "teardown"):
+        assert ("end", "fit", 0) not in others[0].order
+    # Whatever was set up is torn down, even after one that fails at it.
+    for callback in (*others, raiser):
+        hooks = [call[0] for call in callback.calls]
+        is_interrupted = hook == "teardown" and isinstance(exception, KeyboardInterrupt)
+        if not is_interrupted:
+            assert hooks.count("setup") == hooks.count("teardown")
+    model.set_callbacks(others[0]).fit(X, Y)
+    assert bits(model) == reached
+
+
+@needs_callbacks
+def test_what_is_no_callback_is_refused():
+    with pytest.raises(TypeError, match="FitCallback"):
+        make().set_callbacks(print)
+
+
+@needs_callbacks
+def test_bad_input_is_refused_before_a_callback_is_set_up():
+    recorder = Recorder()
+    model = make().set_callbacks(recorder)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(np.full((3, 2), np.nan), [0, 1, 1])
+    with pytest.raises(ValueError, match="alpha"):
+        model.set_params(alpha=-1.0).fit(X, Y)
+    assert recorder.calls == []
+
+
+# --- Copies and files -----------------------------------------------------------------
+
+
+@needs_callbacks
+def test_callbacks_go_where_scikit_learn_takes_them():
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = make().set_callbacks(monitor).fit(X, Y)
+    fit_again = clone(model).fit(X, Y)
+    assert bits(fit_again) == bits(model)
+    assert len(monitor.get_logs(select="all")) == 2
+    restored = pickle.loads(pickle.dumps(model))
+    restored.fit(X, Y)
+    assert bits(restored) == bits(model)
+    # The copy's callback is a copy as well.
+    assert len(monitor.get_logs(select="all")) == 2
+    assert b"ScoringMonitor" in pickle.dumps(model)
+    assert b"sklearn.callback" not in pickle.dumps(model.set_callbacks())
+
+
+class Keeper(Recorder):
+    """Keeps the newest fitted estimator."""
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        assert b"CallbackContext" not in pickle.dumps(fitted_estimator)
+        self.kept = fitted_estimator
+
+
+@needs_callbacks
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_kept_fitted_estimator_has_nothing_to_do_with_the_fit_it_was_made_in(copied):
+    keeper = Keeper()
+    pipeline = make_pipeline(StandardScaler(), make().set_callbacks(keeper))
+    pipeline.fit(X, Y)
+    kept = pickle.loads(pickle.dumps(keeper.kept)) if copied else keeper.kept
+    n_calls = len(keeper.calls)
+    assert bits(kept) == bits(pipeline[-1])
+    # Fitted without callbacks it calls none, and with one it is a fit of its own.
+    kept.set_callbacks().fit(X, Y)
+    assert len(keeper.calls) == n_calls
+    recorder = Recorder()
+    kept.set_callbacks(recorder).fit(X, Y)
+    assert recorder.order == in_order("epoch", N_ITER)
+
+
+# --- What it costs --------------------------------------------------------------------
+
+
+@needs_callbacks
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_callbacks_change_no_bit(solver, early_stopping):
+    parameters = {"solver": solver, "early_stopping": early_stopping}
+    states = []
+    for callbacks in ([], [Recorder(), ScoringMonitor(scoring="accuracy")]):
+        random_state = np.random.RandomState(3)
+        model = make(random_state=random_state, **parameters)
+        model.set_callbacks(*callbacks).fit(X, Y)
+        drawn = random_state.randint(1 << 30)
+        states.append((bits(model), model.loss_curve_, model.loss_, drawn))
+    assert states[0] == states[1]
+
+
+@needs_callbacks
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_without_callbacks_no_context_is_made(solver, monkeypatch):
+    made = []
+    from_estimator = CallbackContext._from_estimator.__func__
+
+    def counted(cls, estimator, *arguments, **keywords):
+        made.append(estimator)
+        return from_estimator(cls, estimator, *arguments, **keywords)
+
+    monkeypatch.setattr(CallbackContext, "_from_estimator", classmethod(counted))
+    make(solver=solver).fit(X, Y)
+    assert made == []
+    make(solver=solver).set_callbacks(Recorder()).fit(X, Y)
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_without_callbacks_a_fit_leaves_no_circle_of_references(solver):
+    model = make(solver=solver).fit(X, Y)
+    gc.collect()
+    gc.disable()
+    try:
+        model.fit(X, Y)
+        del model
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+# --- Before scikit-learn 1.9 ----------------------------------------------------------
+
+
+def test_before_scikit_learn_1_9_the_cause_says_which_version_brings_callbacks(
+    monkeypatch,
+):
+    monkeypatch.setitem(sys.modules, "sklearn.callback", None)
+    spec = importlib.util.spec_from_file_location("older", _callbacks.__file__)
+    older = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(older)
+
+    class Estimator(older.CallbackSupportMixin):
+        @older.with_callbacks
+        def fit(self):
+            return self
+
+    model = Estimator().fit()
+    assert not hasattr(model, "set_callbacks")
+    with pytest.raises(AttributeError, match="set_callbacks") as caught:
+        model.set_callbacks()
+    assert "came with scikit-learn 1.9" in str(caught.value.__cause__)
