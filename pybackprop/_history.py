@@ -44,6 +44,17 @@ class Record:
         self._last = now
 
 
+def history_elsewhere(model):
+    """Fill in what only this package keeps of a training that was another's."""
+    losses, scores = model.loss_curve_, model.validation_scores_
+    unknown = float("nan")
+    model._history = [
+        (loss, unknown, unknown, score, unknown, unknown, unknown)
+        for loss, score in zip(losses, scores or [unknown] * len(losses), strict=True)
+    ]
+    model.validation_loss_curve_ = scores and [unknown] * len(scores)
+
+
 def columns_of(rows):
     """A dict of lists, one a column, of the rows of a Record."""
     columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)

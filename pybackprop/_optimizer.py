@@ -89,6 +89,32 @@ class Optimizer:
         n_states = _core.optimizers()[name]["n_states"]
         self.states = np.zeros((n_states, n_parameters), dtype=dtype)
 
+    @classmethod
+    def of(cls, model, network, dropout=None, dropout_seed=0):
+        """The optimizer of an estimator's parameters, before its first step."""
+        return cls(
+            model.solver,
+            len(network.parameters),
+            network.dtype,
+            schedule=_schedule(model),
+            learning_rate_init=model.learning_rate_init,
+            power_t=model.power_t,
+            dropout=dropout,
+            dropout_seed=dropout_seed,
+            horizon=model.max_iter,
+            decay_rate=model.decay_rate,
+            decay_steps=model.decay_steps,
+            warmup_epochs=model.warmup_epochs,
+            global_clipnorm=model.global_clipnorm,
+            max_norm=model.max_norm,
+            momentum=model.momentum,
+            nesterov=bool(model.nesterovs_momentum),
+            beta_1=model.beta_1,
+            beta_2=model.beta_2,
+            epsilon=model.epsilon,
+            weight_decay=model.weight_decay,
+        )
+
     def copy(self):
         """An optimizer that may go its own way."""
         other = object.__new__(type(self))
@@ -133,3 +159,11 @@ class Optimizer:
             return False
         self.learning_rate = learning_rate
         return True
+
+
+def _schedule(model):
+    """scikit-learn's schedules act on sgd alone."""
+    schedule = model.learning_rate
+    if callable(schedule) or model.solver == "sgd":
+        return schedule
+    return "constant" if _core.schedules()[schedule]["only_sgd"] else schedule

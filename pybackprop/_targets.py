@@ -7,6 +7,7 @@ from numbers import Real
 
 import numpy as np
 import scipy.sparse
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import (
     check_classification_targets,
     type_of_target,
@@ -266,6 +267,22 @@ class ClassLabels:
         if self.kind == "multilabel":
             return scipy.sparse.csr_matrix(decided) if self.sparse else decided
         return self.classes[decided]
+
+    @classmethod
+    def of_binarizer(cls, binarizer):
+        """Of a fitted LabelBinarizer, in which scikit-learn keeps the same."""
+        if binarizer.y_type_ == "multilabel-indicator":
+            return cls(binarizer.classes_, "multilabel", binarizer.sparse_input_)
+        n_classes = len(binarizer.classes_)
+        return cls(binarizer.classes_, "binary" if n_classes <= 2 else "multiclass")
+
+    def binarizer(self):
+        """The LabelBinarizer that scikit-learn would fit to the same targets."""
+        labels = self.classes
+        if self.kind == "multilabel":
+            labels = np.zeros((1, len(self.classes)), dtype=int)
+            labels = scipy.sparse.csr_matrix(labels) if self.sparse else labels
+        return LabelBinarizer().fit(labels)
 
 
 def _balanced(codes, n_values, sample_weight):

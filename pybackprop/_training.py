@@ -202,36 +202,7 @@ def _optimizer(model, network, random_state, incremental, resume):
         optimizer = model._optimizer.copy()
         optimizer.goes_on_until(model.max_iter)
         return optimizer
-    return Optimizer(
-        model.solver,
-        len(network.parameters),
-        network.dtype,
-        schedule=_schedule(model),
-        learning_rate_init=model.learning_rate_init,
-        power_t=model.power_t,
-        dropout=dropout,
-        dropout_seed=int(seed),
-        horizon=model.max_iter,
-        decay_rate=model.decay_rate,
-        decay_steps=model.decay_steps,
-        warmup_epochs=model.warmup_epochs,
-        global_clipnorm=model.global_clipnorm,
-        max_norm=model.max_norm,
-        momentum=model.momentum,
-        nesterov=bool(model.nesterovs_momentum),
-        beta_1=model.beta_1,
-        beta_2=model.beta_2,
-        epsilon=model.epsilon,
-        weight_decay=model.weight_decay,
-    )
-
-
-def _schedule(model):
-    """scikit-learn's schedules act on sgd alone."""
-    schedule = model.learning_rate
-    if callable(schedule) or model.solver == "sgd":
-        return schedule
-    return "constant" if _core.schedules()[schedule]["only_sgd"] else schedule
+    return Optimizer.of(model, network, dropout, int(seed))
 
 
 def _batch_size(batch_size, n_samples):

@@ -480,25 +480,28 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         y_pred = self._outputs(X)
         return self._labels.decode(y_pred)
 
-    @available_if(_has_probabilities)
     def decision_function(self, X):
-        """Logits: pre-activations of the output layer.
+        """Logits, pre-activations of the output layer, which decide by their sign.
 
-        With two classes, the log-odds of ``classes_[1]``: the sign decides, as
-        ``predict`` does. With one class there is nothing to decide, and all are 0.
+        With two classes, the log-odds of ``classes_[1]``; with one class there is
+        nothing to decide, and all are 0. An output activation that is neither logistic
+        nor softmax has no logits: then the outputs less 1/2.
 
         Returns
         -------
         ndarray of shape (n_samples,) for one class or two, else (n_samples, n_classes)
             With more classes the largest decides; of several labels, each sign.
         """
-        z = self._outputs(X, logits=True)
+        check_is_fitted(self)
+        has_logits = self.out_activation_ in ("logistic", "softmax")
+        z = self._outputs(X, logits=True) if has_logits else self._outputs(X) - 0.5
         if self._labels.kind != "binary":
             return z
         if len(self._labels.classes) == 1:
             return np.zeros(len(z), dtype=z.dtype)
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X):
         """Probabilities of the classes, of shape (n_samples, n_classes).
 

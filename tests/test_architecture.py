@@ -173,6 +173,21 @@ def the_package_stands_alone(root):
     return found
 
 
+def only_export_knows_other_formats(root):
+    """An optional package is asked for where it is needed, and nothing stands on it."""
+    found = []
+    for path, name in files(root, "pybackprop", suffixes={".py"}):
+        if name.startswith("pybackprop/export/"):
+            continue
+        for line, module, imported in imports(path):
+            full = f"{module}.{imported}"
+            if module.split(".")[0] in {"onnx", "skl2onnx"} or full.startswith(
+                ("pybackprop.export", "sklearn.neural_network")
+            ):
+                found.append(f"{name}:{line}: {full}")
+    return found
+
+
 def only_the_core_is_cython(root):
     return lines_with(
         r"^\s*(cimport|from\s+\S+\s+cimport|cdef|cpdef)\b",
@@ -305,6 +320,12 @@ RULES = {
         ("pybackprop/network.py", "from pandas import DataFrame\n"),
         ("pybackprop/network.py", "def f():\n    from benchmarks import sweep\n"),
         ("pybackprop/network.py", "from .network import Network\n"),
+    ],
+    only_export_knows_other_formats: [
+        ("pybackprop/classifier.py", "def f():\n    import onnx\n"),
+        ("pybackprop/regressor.py", "from pybackprop.export import to_onnx\n"),
+        ("pybackprop/_targets.py", "from sklearn.neural_network import MLPRegressor\n"),
+        ("pybackprop/_targets.py", "from sklearn import neural_network\n"),
     ],
     only_the_core_is_cython: [
         ("pybackprop/other.pyx", "cimport numpy as np\n"),

@@ -10,11 +10,13 @@ import pytest
 
 import pybackprop
 from pybackprop import classifier, regressor
+from pybackprop.export import c as export_c
+from pybackprop.export import sklearn as export_sklearn
 
 README = Path(__file__).parents[1] / "README.md"
 
 
-@pytest.mark.parametrize("module", [classifier, regressor])
+@pytest.mark.parametrize("module", [classifier, regressor, export_c, export_sklearn])
 def test_the_examples_of_docstrings(module):
     failed, attempted = doctest.testmod(module)
     assert failed == 0

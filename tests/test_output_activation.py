@@ -300,3 +300,18 @@ def test_a_search_tries_outputs_and_losses():
     grid = {"output_activation": ["auto", "softmax"], "loss": ["log_loss"]}
     search = GridSearchCV(MLPClassifier(**FAST), grid, cv=2, scoring="neg_log_loss")
     assert np.isfinite(search.fit(X, y).cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("output", ["identity", "tanh", "relu", "gelu", "logistic"])
+def test_the_decision_function_decides_as_predict_does(kind, output):
+    X, y = make_data(kind)
+    model = MLPClassifier(output_activation=output, loss="squared_error", **FAST)
+    decision = model.fit(X, y).decision_function(X)
+    if kind == "multiclass":
+        decided = model.classes_[decision.argmax(axis=1)]
+    elif kind == "binary":
+        decided = model.classes_[(decision > 0).astype(int)]
+    else:
+        decided = (decision > 0).astype(int)
+    np.testing.assert_array_equal(model.predict(X), decided)

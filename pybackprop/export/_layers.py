@@ -1,0 +1,70 @@
+"""The layers of a fitted estimator, as every export reads them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from pybackprop._fitted_network import network_of
+from pybackprop._perceptron import MultilayerPerceptron
+
+LEAKY_RELU_SLOPE = 0.01
+# Klambauer et al. 2017: with these a layer keeps mean 0 and variance 1.
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+# Of the tanh form of the gelu (Hendrycks & Gimpel 2016).
+GELU_TANH_CUBIC = 0.044715
+
+
+class Layer(NamedTuple):
+    """z = a @ coef + intercept, then the activation of that name."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    activation: str
+
+
+def check_estimator(estimator):
+    """Raise unless it is an estimator of pybackprop, and fitted."""
+    if not isinstance(estimator, MultilayerPerceptron):
+        raise TypeError(
+            "estimator must be a fitted pybackprop.MLPClassifier or "
+            f"pybackprop.MLPRegressor. Got {estimator!r}."
+        )
+    check_is_fitted(estimator, "coefs_")
+
+
+def layers_of(estimator):
+    """The layers of a fitted estimator, first to last, edits of ``coefs_`` included.
+
+    Returns
+    -------
+    list of Layer
+        Arrays of one data type, float32 or float64: that of its predictions.
+    """
+    check_estimator(estimator)
+    network = network_of(estimator)
+    activations = activations_of(estimator.activation, len(network.coefs) - 1)
+    activations.append(estimator.out_activation_)
+    return [
+        Layer(*layer)
+        for layer in zip(network.coefs, network.intercepts, activations, strict=True)
+    ]
+
+
+def activations_of(activation, n_hidden_layers):
+    """The activation of each hidden layer, from one name for all or a name for each."""
+    if isinstance(activation, str):
+        return [activation] * n_hidden_layers
+    return list(activation)
+
+
+def writer_of(activation, writers, target):
+    """The entry of a target's dict of activations; NotImplementedError without one."""
+    try:
+        return writers[activation]
+    except KeyError:
+        raise NotImplementedError(
+            f"{target} is written for the activations {sorted(writers)}. "
+            f"Got {activation!r}."
+        ) from None

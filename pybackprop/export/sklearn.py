@@ -1,0 +1,286 @@
+"""Our estimators as scikit-learn's of the same names, and back."""
+
+import copy
+import inspect
+
+import numpy as np
+from sklearn import neural_network
+from sklearn.base import is_classifier
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.utils.validation import check_is_fitted
+
+from pybackprop import _core
+from pybackprop._fitted_network import FittedNetwork, network_of
+from pybackprop._history import history_elsewhere
+from pybackprop._optimizer import Optimizer
+from pybackprop._parameters import check_parameters
+from pybackprop._targets import ClassLabels
+from pybackprop.classifier import MLPClassifier
+from pybackprop.export._layers import check_estimator
+from pybackprop.regressor import MLPRegressor
+
+# Fitted attributes that mean the same in both, where a solver has them.
+_SHARED = (
+    "classes_ n_layers_ n_outputs_ out_activation_ n_iter_ t_ loss_ loss_curve_ "
+    "best_loss_ validation_scores_ best_validation_score_ n_features_in_ "
+    "feature_names_in_ _no_improvement_count"
+).split()
+# No result depends on it.
+_WITHOUT_EFFECT = {"n_jobs"}
+
+
+def to_sklearn(estimator):
+    """The same model as a fitted estimator of scikit-learn.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Fitted. An edit of ``coefs_`` or ``intercepts_`` is taken over.
+
+    Returns
+    -------
+    sklearn.neural_network.MLPClassifier or MLPRegressor
+        A plain object of scikit-learn, with copies of all arrays. Its predictions are
+        equal up to the rounding of its sums and of its exp and tanh. ``partial_fit``
+        and ``warm_start`` go on where this estimator stands, with the state of its
+        optimizer.
+
+    Raises
+    ------
+    TypeError
+        For anything but an estimator of pybackprop.
+    sklearn.exceptions.NotFittedError
+        For one that is not fitted.
+    ValueError
+        For what scikit-learn does not have: a parameter, unless it is at its default,
+        or a value; an output activation; a classifier of a single class, for which
+        its ``predict_proba`` has two columns.
+
+    Notes
+    -----
+    A parameter that matters in training alone can be set aside before:
+    ``to_sklearn(estimator.set_params(solver="adam"))``.
+
+    An estimator of float32 predicts in float32 whatever X is, scikit-learn's in the
+    wider of the two types. ``loss_`` and its kin keep their values; with several
+    outputs scikit-learn would report the mean of the squared errors over them, and
+    not their sum.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from pybackprop import MLPClassifier
+    >>> from pybackprop.export import to_sklearn
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(solver="lbfgs", random_state=0).fit(X, y)
+    >>> other = to_sklearn(model)
+    >>> print(type(other).__module__.split(".")[0])
+    sklearn
+    >>> other.score(X, y) == model.score(X, y)
+    True
+    """
+    check_estimator(estimator)
+    their_class = (
+        neural_network.MLPClassifier
+        if is_classifier(estimator)
+        else neural_network.MLPRegressor
+    )
+    other = their_class(**_parameters(estimator, their_class))
+    try:
+        other._validate_params()
+    except ValueError as error:
+        raise ValueError(f"scikit-learn cannot hold this estimator: {error}") from None
+    if is_classifier(estimator):
+        labels = estimator._labels
+        _refuse_single_class(estimator)
+        output = "softmax" if labels.kind == "multiclass" else "logistic"
+        other._label_binarizer = labels.binarizer()
+    else:
+        output = _core.losses()[estimator.loss]["default_output"]
+    if estimator.out_activation_ != output:
+        raise ValueError(
+            f"scikit-learn cannot hold this estimator: out_activation_ must be "
+            f"{output!r} for its parameters and targets. "
+            f"Got {estimator.out_activation_!r}."
+        )
+    _copy_shared(estimator, other)
+    network = network_of(estimator)
+    other.coefs_, other.intercepts_ = _arrays(network, network.parameters)
+    best = getattr(estimator, "_best_parameters", None)
+    best = network.parameters if best is None else best
+    other._best_coefs, other._best_intercepts = _arrays(network, best)
+    optimizer = getattr(estimator, "_optimizer", None)
+    # Parameters set since may have made another one of it.
+    if optimizer is not None and (
+        optimizer.name == estimator.solver
+        and optimizer.schedule in ("constant", estimator.learning_rate)
+    ):
+        other._optimizer = _their_optimizer(optimizer, network)
+    return other
+
+
+def from_sklearn(estimator):
+    """A fitted estimator of scikit-learn as one of pybackprop.
+
+    Parameters
+    ----------
+    estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
+        Fitted.
+
+    Returns
+    -------
+    MLPClassifier or MLPRegressor
+        With copies of all arrays. Its predictions are equal up to the rounding of its
+        sums and of its exp and tanh. ``partial_fit`` and ``warm_start`` go on where
+        the other stands, with the state of its optimizer.
+
+    Raises
+    ------
+    TypeError
+        For anything but these two.
+    sklearn.exceptions.NotFittedError
+        For one that is not fitted.
+    ValueError
+        For a parameter or a value that pybackprop does not have, or a classifier of a
+        single class.
+    """
+    if isinstance(estimator, neural_network.MLPClassifier):
+        our_class = MLPClassifier
+    elif isinstance(estimator, neural_network.MLPRegressor):
+        our_class = MLPRegressor
+    else:
+        raise TypeError(
+            "estimator must be a fitted MLPClassifier or MLPRegressor of "
+            f"sklearn.neural_network. Got {estimator!r}."
+        )
+    check_is_fitted(estimator, "coefs_")
+    other = our_class(**_parameters(estimator, our_class))
+    check_parameters(other)
+    _copy_shared(estimator, other)
+    if is_classifier(estimator):
+        _refuse_single_class(estimator)
+        other._labels = ClassLabels.of_binarizer(estimator._label_binarizer)
+    other.stopping_reason_ = "it was trained by scikit-learn"
+    other.stopped_, other._pause, other._partial_fit_is_over = False, None, False
+    _complete_history(other)
+    other.coefs_ = copy.deepcopy(estimator.coefs_)
+    other.intercepts_ = copy.deepcopy(estimator.intercepts_)
+    network = network_of(other)
+    other.coefs_, other.intercepts_ = network.coefs, network.intercepts
+    other._fitted_network = FittedNetwork(network)
+    if other.early_stopping:
+        best = (estimator._best_coefs, estimator._best_intercepts)
+        other._best_parameters = _vector(network, *best)
+    if hasattr(estimator, "_optimizer"):
+        other._optimizer = _our_optimizer(estimator._optimizer, other, network)
+    return other
+
+
+def _parameters(estimator, other_class):
+    """Parameters for the other class; ValueError for one that it cannot be given."""
+    signature = inspect.signature(type(estimator)).parameters
+    known = other_class._get_param_names()
+    parameters = {}
+    for name, value in estimator.get_params(deep=False).items():
+        default = signature[name].default
+        if name in known:
+            parameters[name] = copy.deepcopy(value)
+        elif not (
+            name in _WITHOUT_EFFECT
+            or value is default
+            or (np.isscalar(value) and value == default)
+        ):
+            raise ValueError(
+                f"{other_class.__module__.split('.')[0]}'s {other_class.__name__} "
+                f"has no parameter {name!r}. Got {name}={value!r}, which is not its "
+                f"default; if predictions alone matter, set_params({name}={default!r}) "
+                "first."
+            )
+    return parameters
+
+
+def _refuse_single_class(estimator):
+    if len(estimator.classes_) == 1:
+        raise ValueError(
+            "A classifier of one class cannot be converted: predict_proba has one "
+            "column in pybackprop and two in scikit-learn. "
+            f"Got classes_={estimator.classes_!r}."
+        )
+
+
+def _complete_history(model):
+    """The curves that scikit-learn does not keep: L-BFGS leaves none."""
+    if not hasattr(model, "loss_curve_"):
+        model.loss_curve_ = []
+    if not hasattr(model, "validation_scores_"):
+        model.validation_scores_ = None
+    history_elsewhere(model)
+
+
+def _copy_shared(estimator, other):
+    for name in _SHARED:
+        if hasattr(estimator, name):
+            setattr(other, name, copy.deepcopy(getattr(estimator, name)))
+
+
+def _arrays(network, vector):
+    """Coefficients and intercepts as lists of arrays of their own, from a vector."""
+    coefs, intercepts = network.core.views(vector)
+    return [coef.copy() for coef in coefs], [b.copy() for b in intercepts]
+
+
+def _vector(network, *lists):
+    """The other way: all coefficients, then all intercepts, in one vector."""
+    arrays = [array.ravel() for arrays in lists for array in arrays]
+    return np.concatenate(arrays).astype(network.dtype, copy=False)
+
+
+def _their_optimizer(optimizer, network):
+    """Our optimizer as scikit-learn's: the same step comes next."""
+    parameters = [*network.coefs, *network.intercepts]
+    h = optimizer.hyperparameters
+    states = [
+        [*coefs, *intercepts]
+        for coefs, intercepts in (_arrays(network, s) for s in optimizer.states)
+    ]
+    if optimizer.name == "sgd":
+        other = SGDOptimizer(
+            parameters,
+            optimizer.learning_rate_init,
+            optimizer.schedule,
+            h["momentum"],
+            h["nesterov"],
+            optimizer.power_t,
+        )
+        other.learning_rate = optimizer.learning_rate
+        (other.velocities,) = states
+    else:
+        other = AdamOptimizer(
+            parameters,
+            optimizer.learning_rate_init,
+            h["beta_1"],
+            h["beta_2"],
+            h["epsilon"],
+        )
+        other.t = optimizer.n_steps
+        other.ms, other.vs = states
+    return other
+
+
+def _our_optimizer(optimizer, model, network):
+    """scikit-learn's optimizer as ours: the same step comes next."""
+    other = Optimizer.of(model, network)
+    other.learning_rate_init = float(optimizer.learning_rate_init)
+    if isinstance(optimizer, SGDOptimizer):
+        other.schedule = optimizer.lr_schedule
+        other.power_t = float(optimizer.power_t)
+        other.learning_rate = float(optimizer.learning_rate)
+        names, states = ("momentum", "nesterov"), [optimizer.velocities]
+    else:
+        # Of Adam's rate scikit-learn keeps the corrected one of the last step.
+        other.learning_rate = other.learning_rate_init
+        other.n_steps = optimizer.t
+        names, states = ("beta_1", "beta_2", "epsilon"), [optimizer.ms, optimizer.vs]
+    other.hyperparameters |= {name: getattr(optimizer, name) for name in names}
+    other.states = np.stack([_vector(network, state) for state in states])
+    return other
