@@ -1,7 +1,7 @@
 """Types of the compiled core; see _core.pyx for what each function promises."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -61,12 +61,6 @@ class OptimizerState(Protocol):
     n_steps: int
     n_epochs: int
     states: NDArray[Any]
-
-class Epoch(NamedTuple):
-    loss: float
-    finite: bool
-    penalty: float
-    gradient_norm: float
 
 MAX_THREADS: int
 
@@ -174,7 +168,9 @@ class Training:
         batch_size: int,
         n_threads: int,
     ) -> None: ...
-    def epoch(self, order: NDArray[np.int64] | None) -> Epoch: ...
+    def epoch(
+        self, order: NDArray[np.int64] | None
+    ) -> tuple[float, bool, float, float]: ...
 
 class FewRows:
     def __init__(self, network: Network, parameters: NDArray[Any]) -> None: ...

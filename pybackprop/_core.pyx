@@ -7,7 +7,6 @@ type and consistent shapes (they are checked, since C trusts them); the callers 
 
 import os
 import threading
-from collections import namedtuple
 from functools import cache
 
 import numpy as np
@@ -627,9 +626,6 @@ def objective_workspace(Network network not None, max_rows, n_threads):
     return Workspace(network, max_rows, PB_FOR_OBJECTIVE, n_threads)
 
 
-Epoch = namedtuple("Epoch", "loss finite penalty gradient_norm")
-
-
 cdef class Training:
     """The epochs of one fit: what stays the same from one to the next is checked once.
 
@@ -686,7 +682,7 @@ cdef class Training:
     def epoch(self, order):
         """One pass over the rows in ``order``, or over all as they lie where that is None.
 
-        Returns an ``Epoch``: the mean loss of its batches, whether all parameters are finite after
+        Returns a tuple: the mean loss of its batches, whether all parameters are finite after
         them, the mean of the loss's penalty, and the norm of the last batch's gradient of the
         objective, before it is clipped.
         """
@@ -708,7 +704,7 @@ cdef class Training:
         self.optimizer.n_epochs = self.c.n_epochs
         self.network.finish(status, self.pace)
         check(pb_all_finite(self.network.c_dtype, self.network.n_parameters, self.theta, &finite))
-        return Epoch(epoch.loss, bool(finite), epoch.penalty, epoch.gradient_norm)
+        return epoch.loss, bool(finite), epoch.penalty, epoch.gradient_norm
 
 
 # A prediction up to here is worth neither a second thread nor letting go of the interpreter's lock:

@@ -13,6 +13,7 @@ from pybackprop._warnings import warn_caller
 from pybackprop.exceptions import ScalingWarning
 
 _MOST_ROWS = 1000
+_FEW_ROWS = 20
 _MOST_VALUES = 1_000_000
 # A slope below this at every row lets next to nothing through, as tanh beyond +-4.
 _FLAT = 1e-3
@@ -67,15 +68,11 @@ def warn_of_targets(model, network, table):
 def why_not_converged(model, network, table):
     """Sentences to follow a ConvergenceWarning; none where nothing strikes the eye."""
     rows = _some_rows(table.X, table.sample_weight, max(network.layer_sizes))
-    X, y = table.X[rows], table.targets[rows]
-    weights = None if table.sample_weight is None else table.sample_weight[rows]
-    return "".join(
-        " " + sentence
-        for sentence in (
-            *_units_without_slope(model, network, X),
-            *_loss_above_that_of_zero(model, network, X, y, weights),
-        )
+    sentences = (
+        *_units_without_slope(model, network, table.X, rows),
+        *_loss_above_that_of_zero(model, network, table, rows),
     )
+    return "".join(" " + sentence for sentence in sentences)
 
 
 # ---------------------------------------------------------------------------- scales
@@ -115,8 +112,8 @@ def _moments(X):
         mean = np.asarray(X.mean(axis=0)).ravel()
         mean_square = np.asarray(X.power(2).mean(axis=0)).ravel()
     else:
-        mean = X.mean(axis=0, dtype=np.float64)
-        mean_square = np.square(X, dtype=np.float64).mean(axis=0)
+        mean = X.sum(axis=0, dtype=np.float64) / len(X)
+        mean_square = np.einsum("ij,ij->j", X, X, dtype=np.float64) / len(X)
     variance = mean_square - mean**2
     # What is left of a constant column is rounding.
     varies = variance > 1e-12 * mean_square
@@ -129,20 +126,22 @@ def _problem_of_inputs(X, names):
     varies = deviation > 0
     if not varies.any():
         return None
-    typical = np.median(deviation[varies])
-    far = np.median(np.abs(mean[varies]) / deviation[varies])
     length = np.sqrt(mean_square.sum())
     size = length / np.sqrt(X.shape[1])
-    largest = np.argmax(mean_square)
-    rms = np.sqrt(mean_square[largest])
-    if size > 50 and size > 6 * typical and rms > 0.55 * length:
-        name = f"number {largest}" if names is None else repr(names[largest])
-        return (
-            f"feature {name} has a root mean square of {rms:.3g}, while the features' "
-            f"median standard deviation is {typical:.3g}"
-        )
-    if far > 20:
-        return f"the median feature lies {far:.3g} standard deviations away from 0"
+    if size > 50:
+        typical = np.median(deviation[varies])
+        largest = np.argmax(mean_square)
+        rms = np.sqrt(mean_square[largest])
+        if size > 6 * typical and rms > 0.55 * length:
+            name = f"number {largest}" if names is None else repr(names[largest])
+            return (
+                f"feature {name} has a root mean square of {rms:.3g}, while the "
+                f"features' median standard deviation is {typical:.3g}"
+            )
+    if np.any(varies & (np.abs(mean) > 20 * deviation)):
+        far = np.median(np.abs(mean[varies]) / deviation[varies])
+        if far > 20:
+            return f"the median feature lies {far:.3g} standard deviations away from 0"
     if length < 0.3:
         return f"the rows of X have a length of only {length:.3g} (root mean square)"
     return None
@@ -187,18 +186,21 @@ def _gain_of_rescaling(y, y_pred, weights):
 
 
 # ----------------------------------------------------------------- no convergence
-def _units_without_slope(model, network, X):
+def _units_without_slope(model, network, X, rows):
     """A sentence, if some hidden units pass no gradient on any row."""
-    widths = network.layer_sizes[1:-1]
-    z = [np.empty((X.shape[0], width), network.dtype) for width in widths]
-    samples = _core.Samples(X, network.dtype)
-    network.core.forward(network.parameters, samples, {"z": [*z, None]})
+    X = X[rows]
+    suspects = [slice(None)] * len(network.hidden_activations)
+    if X.shape[0] > 10 * _FEW_ROWS:
+        # Nearly all units have a slope on one of a few rows already.
+        few = X[:: X.shape[0] // _FEW_ROWS]
+        suspects = _flat_units(network, few, suspects)
+        if not any(map(_are_notable, suspects, network.layer_sizes[1:])):
+            return
     found = []
-    layers = zip(network.hidden_activations, z, strict=True)
-    for layer, (activation, values) in enumerate(layers, 1):
-        n_units = values.shape[1]
-        n_flat = np.count_nonzero(_is_flat(activation, values).all(axis=0))
-        if n_flat >= _NOTABLE_SHARE * n_units:
+    for layer, flat in enumerate(_flat_units(network, X, suspects), 1):
+        n_units = network.layer_sizes[layer]
+        if _are_notable(flat, n_units):
+            n_flat = np.count_nonzero(flat)
             found.append(f"{n_flat} of the {n_units} units of hidden layer {layer}")
     if found:
         yield (
@@ -207,6 +209,23 @@ def _units_without_slope(model, network, X):
             f"{_other_steps(model, 'a smaller')} or another activation may keep them "
             "alive."
         )
+
+
+def _are_notable(flat, n_units):
+    return np.count_nonzero(flat) >= _NOTABLE_SHARE * n_units
+
+
+def _flat_units(network, X, units):
+    """Which of the given units of each hidden layer have no slope on any row."""
+    shapes = [(X.shape[0], width) for width in network.layer_sizes[1:-1]]
+    z = [np.empty(shape, network.dtype) for shape in shapes]
+    samples = _core.Samples(X, network.dtype)
+    network.core.forward(network.parameters, samples, {"z": [*z, None]})
+    layers = zip(network.hidden_activations, z, units, strict=True)
+    return [
+        _is_flat(activation, values[:, some]).all(axis=0)
+        for activation, values, some in layers
+    ]
 
 
 def _is_flat(activation, z):
@@ -219,16 +238,16 @@ def _is_flat(activation, z):
         return np.abs(rise) < 2 * step * _FLAT
 
 
-def _loss_above_that_of_zero(model, network, X, y, weights):
+def _loss_above_that_of_zero(model, network, table, rows):
     """A sentence, if it were better for all parameters to be 0."""
     if callable(network.loss_name):
         return  # and may not be asked about other predictions than those of training
-    targets = model._core_targets(y, network.dtype)
+    y, weights = table.targets[rows], table.sample_weight
     of_zero = network.core.objective(
         np.zeros_like(network.parameters),
-        _core.Samples(X, network.dtype),
-        _core.Targets(targets, network.dtype),
-        weights,
+        _core.Samples(table.X[rows], network.dtype),
+        _core.Targets(model._core_targets(y, network.dtype), network.dtype),
+        None if weights is None else weights[rows],
     )
     if model.loss_ > _LARGEST_LOSS * of_zero:
         scaled = "inputs and targets" if y.dtype.kind == "f" else "inputs"

@@ -1,5 +1,7 @@
 """Dropout: what share of the inputs of each layer a training step leaves out."""
 
+from numbers import Real
+
 import numpy as np
 
 
@@ -26,7 +28,9 @@ def dropout_rates(model, n_layers):
     """
     n_hidden = n_layers - 1
     hidden = model.dropout
-    if np.ndim(hidden) == 0:
+    if isinstance(hidden, Real):
+        if hidden == model.input_dropout == 0:
+            return None
         hidden = [hidden] * n_hidden
     elif len(hidden) != n_hidden:
         raise ValueError(

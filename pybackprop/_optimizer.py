@@ -73,6 +73,7 @@ class Optimizer:
         self.layer_rates = None
         if rates.min() < rates.max():
             self.layer_rates = rates / rates.max()
+        self.is_constant_in_epochs = _core.schedules()[self.schedule]["only_sgd"]
         self.power_t = float(power_t)
         self.horizon = float(horizon)
         self.decay_rate = float(decay_rate)
@@ -134,6 +135,8 @@ class Optimizer:
 
     def next_rate(self):
         """The rate at which the next epoch begins, before any warm-up."""
+        if self.is_constant_in_epochs:
+            return self.learning_rate
         return _core.schedule_rate(self, self.n_epochs, np.inf)
 
     def epoch_begins(self):

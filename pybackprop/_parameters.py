@@ -4,6 +4,7 @@ The names of activations, schedules and losses come from the core's lists.
 """
 
 from functools import lru_cache
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -230,26 +231,34 @@ def rules_of(estimator_class):
     return {name: rules[name] for name in names if name in rules}
 
 
+@lru_cache(maxsize=16)
+def _defaults_of(estimator_class):
+    """Default values of a class's parameters, which keep their rules."""
+    parameters = signature(estimator_class).parameters
+    return {name: parameters[name].default for name in rules_of(estimator_class)}
+
+
 def check_parameters(estimator):
     """Raise InvalidParameterError for the first parameter that breaks its rule.
 
     Or a ValueError for two that exclude each other.
     """
+    defaults = _defaults_of(type(estimator))
     for name, rule in rules_of(type(estimator)).items():
         value = getattr(estimator, name)
-        if not rule.holds(value):
+        if value is not defaults[name] and not rule.holds(value):
             raise InvalidParameterError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be "
                 f"{rule.words}. Got {value!r} instead."
             )
-    _check_number_of_activations(estimator)
-    _check_layers(estimator)
+    n_hidden = len(layer_sizes(estimator.hidden_layer_sizes))
+    _check_number_of_activations(estimator, n_hidden)
+    _check_layers(estimator, n_hidden + 1)
     _check_solver(estimator)
 
 
-def _check_number_of_activations(estimator):
+def _check_number_of_activations(estimator, n_hidden):
     activation = estimator.activation
-    n_hidden = len(layer_sizes(estimator.hidden_layer_sizes))
     if not isinstance(activation, str) and len(activation) != n_hidden:
         raise InvalidParameterError(
             f"activation={activation!r} must name one activation for each of the "
@@ -258,9 +267,8 @@ def _check_number_of_activations(estimator):
         )
 
 
-def _check_layers(estimator):
+def _check_layers(estimator, n_layers):
     """What has a value for each weight layer has as many as there are."""
-    n_layers = len(layer_sizes(estimator.hidden_layer_sizes)) + 1
     for name in ("alpha", "learning_rate_init"):
         value = getattr(estimator, name)
         if not isinstance(value, Real) and len(value) != n_layers:

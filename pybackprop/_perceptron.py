@@ -10,7 +10,7 @@ from copy import copy, deepcopy
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pybackprop import _core
@@ -19,7 +19,7 @@ from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
 from pybackprop._hidden_layers import HiddenLayersMixin
 from pybackprop._history import columns_of
-from pybackprop._initialization import check_given_layers
+from pybackprop._initialization import check_given_layers, generator_of
 from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._parameters import check_parameters, layer_sizes
 from pybackprop._resume import require_pause
@@ -175,7 +175,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
     def _generator(self, table, resume):
         """The generator of a fit, or that of the fit that is gone on with."""
         if not resume:
-            return check_random_state(self.random_state)
+            return generator_of(self.random_state)
         # The draft's own: should it fail, the estimator's is as it was.
         self._pause = copy(self._pause)
         self._pause.require_same(self, table.X.shape[0])

@@ -113,7 +113,10 @@ class ClassLabels:
                 "y must be labels of one output or a multilabel indicator matrix. "
                 "Got several columns of class labels."
             )
-        classes = unique_labels(y if classes is None else classes)
+        if classes is None and y.dtype.kind in "iub":
+            classes = np.unique(y)  # what unique_labels does in the end
+        else:
+            classes = unique_labels(y if classes is None else classes)
         if kind == "multiclass" and 2 * len(classes) >= len(y):
             check_classification_targets(y)  # warns of labels that look like numbers
         return cls(classes, "binary" if len(classes) <= 2 else "multiclass")

@@ -1,17 +1,22 @@
 """Network: the multi-layer perceptron itself, with every number visible."""
 
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 
 from pybackprop import _core
-from pybackprop._initialization import draw_initial_parameters
+from pybackprop._initialization import draw_initial_parameters, generator_of
 from pybackprop._losses import check_loss_parameter
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows
 from pybackprop._targets import check_target_domain
 from pybackprop._threads import granted
+
+_HIDDEN = [name for name, record in _core.activations().items() if record["hidden"]]
+_OUTPUTS = [name for name, record in _core.activations().items() if record["output"]]
+_LOSSES = list(_core.losses())
 
 
 @dataclass
@@ -109,7 +114,7 @@ class Network:
             loss_parameter,
         )
         self._hold(np.zeros(self.core.n_parameters, dtype=self.dtype))
-        draw_initial_parameters(self, check_random_state(random_state))
+        draw_initial_parameters(self, generator_of(random_state))
 
     @classmethod
     def of_parameters(
@@ -167,15 +172,12 @@ class Network:
         dtype,
         loss_parameter,
     ):
-        records = _core.activations()
-        hidden = [name for name, record in records.items() if record["hidden"]]
-        outputs = [name for name, record in records.items() if record["output"]]
         is_list = isinstance(activation, (list, tuple))
         given = tuple(activation) if is_list else (activation,)
         for name, value, allowed in (
-            *(("activation", name, hidden) for name in given),
-            ("output_activation", output_activation, outputs),
-            ("loss", loss, list(_core.losses())),
+            *(("activation", name, _HIDDEN) for name in given),
+            ("output_activation", output_activation, _OUTPUTS),
+            ("loss", loss, _LOSSES),
         ):
             if value not in allowed and not (name == "loss" and callable(value)):
                 raise ValueError(f"{name} must be one of {allowed}. Got {value!r}.")
@@ -330,6 +332,8 @@ class Network:
 
 def _layer_alphas(alpha, n_layers):
     """The penalty of each weight layer as a list, or ValueError."""
+    if isinstance(alpha, Real) and 0 <= alpha < np.inf:
+        return [float(alpha)] * n_layers
     alphas = np.asarray(alpha, dtype=np.float64)
     if alphas.ndim > 0 and alphas.shape != (n_layers,):
         raise ValueError(
