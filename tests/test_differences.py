@@ -15,6 +15,7 @@ from reference import scikit_learn_set_right
 from scipy.special import expit, log_expit, logsumexp
 from sklearn import neural_network
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_wine
 from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -23,6 +24,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.preprocessing import LabelBinarizer
 
 import pybackprop
+from pybackprop.exceptions import ScalingWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning")
 ESTIMATORS = ("MLPClassifier", "MLPRegressor")
@@ -529,3 +531,17 @@ def test_a_negative_target_of_the_poisson_loss_is_refused():
     assert np.isnan(theirs.loss_)
     with pytest.raises(ValueError, match=r"y must be .*>= 0 .*'poisson'.*-1"):
         fit(pybackprop, "MLPRegressor", X, y, **params)
+
+
+# ------------------------------------------------------------- scales are spoken of
+def test_a_scale_far_off_is_named():
+    X, y = load_wine(return_X_y=True)
+    with warnings.catch_warnings(record=True) as theirs:
+        warnings.simplefilter("always")
+        neural_network.MLPClassifier(max_iter=2).fit(X, y)
+    with warnings.catch_warnings(record=True) as ours:
+        warnings.simplefilter("always")
+        pybackprop.MLPClassifier(max_iter=2).fit(X, y)
+    assert [w.category for w in theirs] == [ConvergenceWarning]
+    assert [w.category for w in ours] == [ScalingWarning, ConvergenceWarning]
+    assert "StandardScaler" in str(ours[0].message)

@@ -196,7 +196,7 @@ def test_every_pair_of_activations(dtype, tmp_path):
 
 
 @needs_compiler
-@pytest.mark.feature("Export to one C file", use="to_c(model)")
+@pytest.mark.feature("Export to one C file", use="pybackprop.export.to_c(model)")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "options", [["-O0"], ["-O3", "-ffp-contract=fast"]], ids=" ".join

@@ -172,7 +172,7 @@ TARGETS = {
 }
 
 
-@pytest.mark.feature("Export to ONNX", use="to_onnx(model, X)")
+@pytest.mark.feature("Export to ONNX", use="pybackprop.export.to_onnx(model, X)")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_classifiers_give_labels_and_probabilities(target, dtype):
@@ -308,7 +308,7 @@ def test_x_decides_the_data_type_and_its_values_do_not_matter():
 
 @pytest.mark.feature(
     "Pipelines with the estimators become ONNX through skl2onnx",
-    use="register_skl2onnx()",
+    use="pybackprop.export.register_skl2onnx()",
 )
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("target", [t for t in TARGETS if t != "one class"])

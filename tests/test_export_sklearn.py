@@ -73,7 +73,7 @@ def assert_same_answers(model, other, X, y=None, rtol=1e-12):
 
 @pytest.mark.feature(
     "Trained models become scikit-learn's objects, and back",
-    use="to_sklearn(model), from_sklearn(model)",
+    use="pybackprop.export.to_sklearn(model)",
 )
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("problem", PROBLEMS)
