@@ -1,0 +1,53 @@
+"""A fit that is stopped, put away, and gone on with; and one that is fed bit by bit.
+
+``max_time`` ends a fit after some seconds.  What it leaves can be pickled and go on in
+another process, ``fit(resume=True)``, to the same bits as if it had never stopped;
+``history_`` tells of every epoch.  ``partial_fit`` with a validation set stops by
+itself.
+"""
+
+import pickle
+import warnings
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+from pybackprop import MLPClassifier
+
+warnings.simplefilter("ignore", ConvergenceWarning)
+X, y = load_digits(return_X_y=True)
+X, X_val, y, y_val = train_test_split(X / 16, y, random_state=0, stratify=y)
+
+model = MLPClassifier(max_iter=60, max_time=0.02, random_state=0).fit(X, y)
+print("first:", model.stopping_reason_)
+put_away = pickle.dumps(model)
+
+model = pickle.loads(put_away).set_params(max_time=None).fit(X, y, resume=True)
+print("then: ", model.stopping_reason_)
+at_once = MLPClassifier(max_iter=60, random_state=0).fit(X, y)
+same = all(map(np.array_equal, model.coefs_, at_once.coefs_))
+print("the weights of a fit that was never stopped, bit for bit:", same)
+assert same
+
+history = model.history_
+print("epoch  loss   penalty  norm of the gradient")
+for k in (0, 9, 59):
+    print(
+        f"{history['epoch'][k]:5}  {history['loss'][k]:.3f}  "
+        f"{history['penalty'][k]:.4f}  {history['gradient_norm'][k]:11.3f}"
+    )
+
+# A tenth of the rows at a time, as if they did not fit into memory.
+model = MLPClassifier(early_stopping=True, n_iter_no_change=10, random_state=0)
+n_calls = 0
+while n_calls < 2000 and not (n_calls and model.stopped_):
+    rows = slice(n_calls % 10, None, 10)
+    held_out = {"X_val": X_val, "y_val": y_val}
+    model.partial_fit(X[rows], y[rows], classes=range(10), **held_out)
+    n_calls += 1
+print(f"partial_fit: after {n_calls} calls, {model.stopping_reason_}")
+best = max(model.validation_scores_)
+print(f"best score {best:.3f}, and it is restored: {model.score(X_val, y_val):.3f}")
+assert model.score(X_val, y_val) == best
