@@ -41,7 +41,11 @@ class Loss:
         name = record["parameter"]
         value = getattr(model, name)
         if value is None:
-            raise ValueError(f"loss={row!r} needs {name}, which is {name}=None.")
+            low, high = record["parameter_low"], record["parameter_high"]
+            raise ValueError(
+                f"loss={row!r} needs {name}: set it to a float in the range "
+                f"[{low:g}, {high:g}]. Got {name}=None."
+            )
         words = f"{row!r} with {name}={value!r}"
         if row == "tweedie":
             # The ends of the family are rows of their own.
@@ -136,8 +140,14 @@ def check_output(row, activation, words):
     low, high = record["prediction_low"], record["prediction_high"]
     ends_belong = record["prediction_ends_belong"]
     if not _stays_within(activation, low, high, ends_belong):
+        suitable = [
+            name
+            for name, output in _core.activations().items()
+            if output["output"] and _stays_within(name, low, high, ends_belong)
+        ]
         raise ValueError(
             f"output_activation={activation!r} gives values in "
             f"{_interval(*_range_of(activation))}, but predictions must lie in "
-            f"{_interval(low, high, ends_belong, ends_belong)} for the loss {words}."
+            f"{_interval(low, high, ends_belong, ends_belong)} for the loss {words}: "
+            f"choose 'auto' or one of {suitable}, or another loss."
         )

@@ -98,11 +98,14 @@ def count_scores(model, network, score):
 # -------------------------------------------------------------------------- reasons
 def divergence(model):
     """The ValueError for a divergence that leaves no weights to go back to."""
+    own = ""
+    if callable(model.loss):
+        own = " Or loss, a callable, returned NaN or infinity: look at what it returns."
     return ValueError(
         "Solver produced non-finite parameter weights. The input data may "
         "contain large values and need to be preprocessed. This happened in "
         f"epoch {model.n_iter_}; a smaller learning_rate_init (now "
-        f"{model.learning_rate_init}) may help too."
+        f"{model.learning_rate_init}) may help too.{own}"
     )
 
 

@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
-from pybackprop import MLPClassifier, Network
+from pybackprop import MLPClassifier, MLPRegressor, Network
 
 X, Y = load_iris(return_X_y=True)
 X = scale(X)
@@ -200,3 +200,35 @@ def test_partial_fit_has_a_reason_too():
     model = MLPClassifier(**FAST).partial_fit(X, Y, classes=[0, 1, 2])
     assert model.stopping_reason_ == "partial_fit has done its one epoch"
     assert not model.stopped_
+
+
+@pytest.mark.parametrize("alpha", [0.5, [1.0, 3.0]])
+def test_the_first_row_is_of_the_initial_weights(alpha):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((30, 3))
+    y = X[:, 0]
+    settings = {"alpha": alpha, "random_state": 1}
+    model = MLPRegressor(
+        hidden_layer_sizes=(4,),
+        batch_size=30,
+        learning_rate="cosine",
+        max_iter=4,
+        **settings,
+    ).fit(X, y)
+    network = Network([3, 4, 1], **settings)
+    squares = [np.sum(W**2) for W in network.coefs]
+    gradients = [g.ravel() for part in network.gradients(X, y) for g in part]
+    history = model.history_
+    assert history["loss"][0] == pytest.approx(network.loss(X, y), rel=1e-12)
+    penalty = np.sum(np.multiply(alpha, squares)) / 2 / 30
+    assert history["penalty"][0] == pytest.approx(penalty, rel=1e-12)
+    norm = np.linalg.norm(np.concatenate(gradients))
+    assert history["gradient_norm"][0] == pytest.approx(norm, rel=1e-12)
+    rates = 0.001 * (1 + np.cos(np.pi * np.arange(4) / 4)) / 2
+    np.testing.assert_allclose(history["learning_rate"], rates, rtol=1e-12)
+    lbfgs = MLPRegressor(
+        hidden_layer_sizes=(4,), solver="lbfgs", max_iter=3, **settings
+    ).fit(X, y)
+    squares = [np.sum(W**2) for W in lbfgs.coefs_]
+    penalty = np.sum(np.multiply(alpha, squares)) / 2 / 30
+    assert lbfgs.history_["penalty"][-1] == pytest.approx(penalty, rel=1e-12)

@@ -4,6 +4,7 @@ What becomes of class labels, decisions and probabilities then.
 """
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -315,3 +316,13 @@ def test_the_decision_function_decides_as_predict_does(kind, output):
     else:
         decided = (decision > 0).astype(int)
     np.testing.assert_array_equal(model.predict(X), decided)
+
+
+def test_an_unsuitable_output_is_told_which_ones_are_suitable():
+    X, y = np.ones((20, 2)), np.ones(20)
+    with pytest.raises(ValueError, match="choose 'auto' or one of") as refusal:
+        MLPRegressor("poisson", output_activation="relu").fit(X, y)
+    suitable = re.findall(r"'(\w+)'", str(refusal.value).split("one of")[1])
+    assert {"exp", "softplus"} <= set(suitable)
+    for name in suitable:
+        MLPRegressor("poisson", output_activation=name, max_iter=2).fit(X, y)

@@ -270,3 +270,10 @@ def test_a_logistic_output_of_ones_own_loss_goes_through_the_jacobian():
     a = expit(trace.z[0])
     expected = np.tanh(a - y) * a * (1 - a)
     np.testing.assert_allclose(trace.delta[0], expected, rtol=1e-12)
+
+
+def test_what_is_not_finite_is_looked_for_in_the_loss_too():
+    X, y = np.ones((20, 2)), np.zeros(20)
+    model = MLPRegressor(loss=lambda y, y_pred: (np.full(len(y), np.nan), y * np.nan))
+    with pytest.raises(ValueError, match="loss, a callable, returned NaN or infinity"):
+        model.fit(X, y)

@@ -39,6 +39,14 @@ CASES = {
     "ends_by_itself": STOP | {"n_iter_no_change": 2, "max_iter": 200},
     "generator": {"random_state": np.random.RandomState(5)} | STOP,
     "scoring": STOP | {"scoring": "loss"},
+    "dropout": STOP | {"dropout": 0.3, "input_dropout": 0.1},
+    "schedule": {
+        "solver": "adamw",
+        "learning_rate": "exponential",
+        "warmup_epochs": 9,
+        "global_clipnorm": 0.5,
+        "max_norm": 1.0,
+    },
     "splitter": STOP | {"validation_fraction": ShuffleSplit(2, random_state=1)},
 }
 

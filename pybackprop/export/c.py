@@ -337,10 +337,6 @@ def _meaning_of_outputs(estimator):
         yield "The probabilities are y over the sum of y, or all alike if that is 0."
 
 
-def _comment(lines):
-    return "\n".join(f" * {line}".rstrip() for line in lines)
-
-
 def _for_a_comment(text):
     """Without what would end a comment, open another, or be read as a trigraph."""
     text = text.encode("unicode_escape").decode()
