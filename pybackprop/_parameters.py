@@ -232,7 +232,7 @@ def rules_of(estimator_class):
 
 
 @lru_cache(maxsize=16)
-def _defaults_of(estimator_class):
+def defaults_of(estimator_class):
     """Default values of a class's parameters, which keep their rules."""
     parameters = signature(estimator_class).parameters
     return {name: parameters[name].default for name in rules_of(estimator_class)}
@@ -243,7 +243,7 @@ def check_parameters(estimator):
 
     Or a ValueError for two that exclude each other.
     """
-    defaults = _defaults_of(type(estimator))
+    defaults = defaults_of(type(estimator))
     for name, rule in rules_of(type(estimator)).items():
         value = getattr(estimator, name)
         if value is not defaults[name] and not rule.holds(value):

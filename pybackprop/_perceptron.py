@@ -17,14 +17,17 @@ from pybackprop import _core
 from pybackprop._callbacks import FitTasks, outside_of_fits, with_callbacks
 from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
+from pybackprop._format import read, written
 from pybackprop._hidden_layers import HiddenLayersMixin
 from pybackprop._history import columns_of
 from pybackprop._initialization import check_given_layers, generator_of
 from pybackprop._lbfgs import fit_lbfgs
-from pybackprop._parameters import check_parameters, layer_sizes
-from pybackprop._resume import require_pause
+from pybackprop._optimizer import Optimizer
+from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
+from pybackprop._resume import Pause, require_pause
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows
+from pybackprop._targets import ClassLabels
 from pybackprop._threads import threads_for
 from pybackprop._training import fit_stochastic
 from pybackprop._validation import Table, check_given, is_scorer, require_complete
@@ -38,6 +41,9 @@ FITTED = (
     "_labels _class_weights _optimizer _no_improvement_count _best_parameters _pause "
     "_partial_fit_is_over _fitted_network"
 ).split()
+
+# Of these, what are objects of this package.
+_PARTS = {"_labels": ClassLabels, "_optimizer": Optimizer, "_pause": Pause}
 
 
 def is_stochastic(estimator):
@@ -331,9 +337,16 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         return network, canonical_rows(X)
 
     def __getstate__(self):
-        return outside_of_fits(super().__getstate__())
+        state = written(outside_of_fits(super().__getstate__()), _PARTS)
+        if "_fitted_network" in state:
+            state["_fitted_network"] = None  # made again of coefs_ and intercepts_
+        return state
 
     def __setstate__(self, state):
+        state = read(type(self).__name__, state, _PARTS)
+        # An older version may have had fewer parameters.
+        for name in defaults_of(type(self)).keys() - state.keys():
+            state[name] = defaults_of(type(self))[name]
         super().__setstate__(state)
         if hasattr(self, "coefs_"):
             self._fitted_network = FittedNetwork.of_copied(self)

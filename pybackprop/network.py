@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from pybackprop import _core
+from pybackprop._format import read, written
 from pybackprop._initialization import draw_initial_parameters, generator_of
 from pybackprop._losses import check_loss_parameter
 from pybackprop._sample_weight import check_sample_weight
@@ -229,6 +230,24 @@ class Network:
     def _hold(self, parameters):
         self.parameters = parameters
         self.coefs, self.intercepts = self.core.views(parameters)
+
+    def __getstate__(self):
+        described = {
+            "layer_sizes": self.layer_sizes,
+            "activation": self.activation,
+            "output_activation": self.output_activation,
+            "loss": self.loss_name,
+            "alpha": self.alpha,
+            "l1_ratio": self.l1_ratio,
+            "dtype": self.dtype.name,
+            "loss_parameter": self.loss_parameter,
+        }
+        return written({"described": described, "parameters": self.parameters})
+
+    def __setstate__(self, state):
+        state = read(type(self).__name__, state)
+        self._describe(**state["described"])
+        self._hold(state["parameters"])
 
     def predict(self, X):
         """Output activations of shape (n_samples, n_outputs)."""
