@@ -170,11 +170,14 @@ typedef enum pb_target_kind {
     PB_TARGET_CLASS      /* one int32 class code a row: one-hot, or the 0/1 of one output   */
 } pb_target_kind;
 
+/* `smoothing` s in [0, 1) makes a zero s / K and a one 1 - s + s / K, of K classes: as many as
+ * outputs for class codes, and 2 for the codes of one output and for indicators. */
 typedef struct pb_targets {
     const void *values;
     pb_target_kind kind;
     ptrdiff_t row_stride;
     ptrdiff_t column_stride;
+    double smoothing;
 } pb_targets;
 
 /* Rows to compute with: rows order[0], order[1], ... of the table, or 0, 1, ... if order is NULL.

@@ -104,6 +104,7 @@ cdef extern from "pybackprop.h" nogil:
         pb_target_kind kind
         ptrdiff_t row_stride
         ptrdiff_t column_stride
+        double smoothing
 
     ctypedef struct pb_batch:
         pb_samples X

@@ -241,7 +241,8 @@ cdef class Targets:
     """Targets as the core reads them.
 
     By dtype: int32 class codes (n,), uint8 indicators (n, n_outputs), or reals of the network's
-    dtype (n, n_outputs).
+    dtype (n, n_outputs).  ``smoothing`` leaves a share of the certainty to all classes alike; reals
+    have none.
     """
 
     cdef pb_targets c
@@ -249,7 +250,7 @@ cdef class Targets:
     cdef readonly object n_outputs
     cdef object buffers
 
-    def __init__(self, y, dtype):
+    def __init__(self, y, dtype, double smoothing=0):
         cdef cnp.ndarray values
         if y.dtype == np.int32:
             values = strided(y, cnp.NPY_INT32, 1)
@@ -263,6 +264,7 @@ cdef class Targets:
             self.n_outputs = values.shape[1]
         self.c.row_stride = values.strides[0] // values.itemsize
         self.c.values = cnp.PyArray_DATA(values)
+        self.c.smoothing = smoothing
         self.n_rows = values.shape[0]
         self.buffers = values
 

@@ -246,7 +246,7 @@ def _loss_above_that_of_zero(model, network, table, rows):
     of_zero = network.core.objective(
         np.zeros_like(network.parameters),
         _core.Samples(table.X[rows], network.dtype),
-        _core.Targets(model._core_targets(y, network.dtype), network.dtype),
+        model._core_targets(y, network.dtype),
         None if weights is None else weights[rows],
     )
     if model.loss_ > _LARGEST_LOSS * of_zero:

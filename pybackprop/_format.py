@@ -65,8 +65,8 @@ def read(kind, state, parts=()):
 
         raise ValueError(
             f"This {kind} was saved by pybackprop {version}, in format {found!r}. "
-            f"pybackprop {__version__} reads formats up to {FORMAT}: update pybackprop, "
-            f"or fit the {kind} again."
+            f"pybackprop {__version__} reads formats up to {FORMAT}: update "
+            f"pybackprop, or fit the {kind} again."
         )
     for earlier in range(found, FORMAT):
         state = _CONVERSIONS[earlier](state)

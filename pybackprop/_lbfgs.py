@@ -25,9 +25,7 @@ def fit_lbfgs(model, network, table, held_out, n_threads, tasks):
     float32 network computes objective and gradient in float32.
     """
     samples = _core.Samples(table.X, network.dtype)
-    targets = _core.Targets(
-        model._core_targets(table.targets, network.dtype), network.dtype
-    )
+    targets = model._core_targets(table.targets, network.dtype)
     weights = table.sample_weight
     workspace = _core.objective_workspace(network.core, table.X.shape[0], n_threads)
     validation = None

@@ -303,8 +303,8 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         )
 
     def _core_targets(self, y, dtype):
-        """Checked targets as ``_core.Targets`` reads them."""
-        return y
+        """Checked targets for the core."""
+        return _core.Targets(y, dtype)
 
     def _outputs(self, X, logits=False):
         """The network's outputs, or logits, for X that is still to be validated."""

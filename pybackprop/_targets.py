@@ -182,32 +182,6 @@ class ClassLabels:
         codes = np.searchsorted(self.classes, y)
         return codes.astype(np.int32)
 
-    def smooth(self, y, label_smoothing, n_outputs, dtype):
-        """Targets that leave a share of the certainty to all classes alike.
-
-        Parameters
-        ----------
-        y : ndarray
-            As ``encode`` makes it.
-        label_smoothing : float in [0, 1)
-            The share e: y becomes y (1 - e) + e / K, of K classes; K is 2 for an
-            output of its own, of two classes or of a label (Szegedy et al. 2016).
-
-        Returns
-        -------
-        ndarray of dtype, shape (n_samples, n_outputs)
-        """
-        if y.ndim == 1 and n_outputs > 1:
-            n_classes = n_outputs
-            table = np.zeros((len(y), n_outputs), dtype=dtype)
-            table[np.arange(len(y)), y] = 1
-        else:
-            n_classes = 2
-            table = y.reshape(len(y), n_outputs).astype(dtype)
-        table *= 1 - label_smoothing
-        table += label_smoothing / n_classes
-        return table
-
     def class_weights(self, class_weight, y, sample_weight):
         """The weights that ``class_weight`` gives to the values in each column of y.
 
@@ -244,8 +218,10 @@ class ClassLabels:
     def weigh(self, class_weights, y):
         """The weight of each row of an encoded y: the product over its columns."""
         columns = y.T if self.kind == "multilabel" else [y]
-        pairs = zip(class_weights, columns, strict=True)
-        return np.prod([weights[column] for weights, column in pairs], axis=0)
+        product = np.ones(len(y))
+        for weights, column in zip(class_weights, columns, strict=True):
+            product *= weights[column]
+        return product
 
     def decide(self, y_pred):
         """Codes or indicators, as ``encode`` makes them, from the network's outputs."""

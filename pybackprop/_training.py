@@ -89,7 +89,7 @@ def fit_stochastic(
         network.parameters,
         optimizer,
         _core.Samples(table.X, network.dtype),
-        _core.Targets(model._core_targets(table.targets, network.dtype), network.dtype),
+        model._core_targets(table.targets, network.dtype),
         table.sample_weight,
         batch_size,
         n_threads,

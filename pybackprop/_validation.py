@@ -207,8 +207,7 @@ class Validation:
         self.parameters = network.parameters
         self.core = network.core_without_penalty()
         self.samples = _core.Samples(table.X, network.dtype)
-        targets = model._core_targets(table.targets, network.dtype)
-        self.targets = _core.Targets(targets, network.dtype)
+        self.targets = model._core_targets(table.targets, network.dtype)
         self.y_pred = np.zeros((n_samples, network.layer_sizes[-1]), network.dtype)
         hidden = [None] * (len(network.layer_sizes) - 2)
         self.trace = _core.Trace(self.core, n_samples, {"a": [*hidden, self.y_pred]})

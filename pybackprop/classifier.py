@@ -561,9 +561,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         return self._labels.encode(y), {"loss": row}
 
     def _core_targets(self, y, dtype):
-        if self.label_smoothing == 0:
-            return y
-        return self._labels.smooth(y, self.label_smoothing, self.n_outputs_, dtype)
+        return _core.Targets(y, dtype, self.label_smoothing)
 
     def _start_partial_fit(self, y, classes):
         first_call = getattr(self, "classes_", None) is None

@@ -76,22 +76,37 @@ static void gather(const pb_samples *x, const int64_t *rows, size_t first, size_
     }
 }
 
+/* What smoothing makes of a zero and of a one, each in two roundings at most. */
+typedef struct smoothed {
+    real zero;
+    real one;
+} smoothed;
+
+static smoothed smooth(double smoothing, size_t n_classes) {
+    const real zero = (real)(smoothing / (double)n_classes);
+    return (smoothed){zero, (real)(1 - smoothing) + zero};
+}
+
 /* Class codes become one-hot, or the 0 / 1 of a single output. */
 static void gather_classes(const pb_targets *y, const int64_t *rows, size_t first, size_t n_rows,
                            size_t n_outputs, real *out, size_t out_stride) {
     const int32_t *codes = y->values;
+    const smoothed value = smooth(y->smoothing, n_outputs == 1 ? 2 : n_outputs);
     if (n_outputs == 1) {
         for (size_t r = 0; r < n_rows; r++) {
-            out[r] = (real)codes[(ptrdiff_t)row_at(rows, first, r) * y->row_stride];
+            const int32_t code = codes[(ptrdiff_t)row_at(rows, first, r) * y->row_stride];
+            out[r] = code ? value.one : value.zero;
         }
         return;
     }
     for (size_t j = 0; j < n_outputs; j++) {
-        memset(out + j * out_stride, 0, n_rows * sizeof(real));
+        for (size_t r = 0; r < n_rows; r++) {
+            out[j * out_stride + r] = value.zero;
+        }
     }
     for (size_t r = 0; r < n_rows; r++) {
         const int32_t code = codes[(ptrdiff_t)row_at(rows, first, r) * y->row_stride];
-        out[(size_t)code * out_stride + r] = 1;
+        out[(size_t)code * out_stride + r] = value.one;
     }
 }
 
@@ -109,11 +124,12 @@ static void gather_targets(const pb_targets *y, const int64_t *rows, size_t firs
         return;
     case PB_TARGET_INDICATOR: break;
     }
+    const smoothed value = smooth(y->smoothing, 2);
     for (size_t r = 0; r < n_rows; r++) {
         const uint8_t *row =
             (const uint8_t *)y->values + (ptrdiff_t)row_at(rows, first, r) * y->row_stride;
         for (size_t j = 0; j < n_outputs; j++) {
-            out[j * out_stride + r] = (real)row[(ptrdiff_t)j * y->column_stride];
+            out[j * out_stride + r] = row[(ptrdiff_t)j * y->column_stride] ? value.one : value.zero;
         }
     }
 }

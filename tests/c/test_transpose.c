@@ -151,6 +151,21 @@ static void test_gather(pb_dtype dtype, size_t n_columns, size_t n_rows, int lay
 }
 
 /* Class codes: one-hot, or the 0 and 1 of a single output. */
+static double draw_smoothing(void) { return (double)draw_below(3) * 0.1; }
+
+/* Zeros and ones to what smoothing makes of them, in the arithmetic of the data type. */
+static void smooth(pb_dtype dtype, void *values, size_t n, double smoothing, size_t n_classes) {
+    const double share = smoothing / (double)n_classes, rest = 1 - smoothing;
+    for (size_t i = 0; i < n; i++) {
+        const int is_one = get(dtype, values, i) == 1;
+        if (dtype == PB_FLOAT32) {
+            put(dtype, values, i, is_one ? (float)rest + (float)share : (float)share);
+        } else {
+            put(dtype, values, i, is_one ? rest + share : share);
+        }
+    }
+}
+
 static void test_classes(pb_dtype dtype, size_t n_outputs, size_t n_rows, int layout, int as_list) {
     const table t = new_table(3, sizeof(int32_t), layout);
     taken rows;
@@ -168,7 +183,9 @@ static void test_classes(pb_dtype dtype, size_t n_outputs, size_t n_rows, int la
             put(dtype, wanted, r * n_outputs + (size_t)code, 1);
         }
     }
-    const pb_targets y = {codes + t.origin, PB_TARGET_CLASS, t.row, t.column};
+    const double smoothing = draw_smoothing();
+    smooth(dtype, wanted, n_rows * n_outputs, smoothing, n_outputs == 1 ? 2 : n_outputs);
+    const pb_targets y = {codes + t.origin, PB_TARGET_CLASS, t.row, t.column, smoothing};
     FOR_VARIANTS(isa, dtype, kernels) {
         size_t stride = 0;
         void *plane = new_plane(dtype, kernels, n_outputs, n_rows, draw_below(3), &stride);
@@ -194,7 +211,9 @@ static void test_indicators(pb_dtype dtype, size_t n_outputs, size_t n_rows, int
         put(dtype, wanted, i,
             indicators[place_of(&t, row_of(&rows, i / n_outputs), i % n_outputs)]);
     }
-    const pb_targets y = {indicators + t.origin, PB_TARGET_INDICATOR, t.row, t.column};
+    const double smoothing = draw_smoothing();
+    smooth(dtype, wanted, n_rows * n_outputs, smoothing, 2);
+    const pb_targets y = {indicators + t.origin, PB_TARGET_INDICATOR, t.row, t.column, smoothing};
     FOR_VARIANTS(isa, dtype, kernels) {
         size_t stride = 0;
         void *plane = new_plane(dtype, kernels, n_outputs, n_rows, draw_below(3), &stride);
