@@ -347,7 +347,8 @@ typedef struct pb_epoch {
  * forward, backward, one step of the optimizer. A batch whose weights are all zero has no
  * objective: it is passed over and does not count, though it takes its time in a schedule. At a
  * learning rate of 0 there is no step: parameters, states and count stay as they are. After
- * PB_INTERRUPTED the parameters and the optimizer are those of the last complete step. */
+ * PB_INTERRUPTED the parameters and the optimizer are those of the last complete step, and after
+ * PB_NO_MEMORY as they were before the call. */
 pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                          const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
                          pb_pace *pace, pb_epoch *epoch);
