@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
+from pybackprop._sparse import take_rows
 from pybackprop._warnings import warn_caller
 from pybackprop.exceptions import ScalingWarning
 
@@ -29,14 +30,16 @@ def warn_of_inputs(model, table):
     """Warn, before a training, of inputs that will slow it down; whether it did."""
     X, y = table.X, table.targets
     rows = _some_rows(X, table.sample_weight)
-    problem = _problem_of_inputs(X[rows], getattr(model, "feature_names_in_", None))
+    problem = _problem_of_inputs(
+        take_rows(X, rows), getattr(model, "feature_names_in_", None)
+    )
     if problem is None:
         return False
     cures = [_cure_of_inputs(X)]
     # A step of bounded length does not follow the targets, whatever the inputs are.
     if model.solver not in ("sgd", "lbfgs") and _has_free_scale(model, y):
-        if _targets_are_off(y[rows]):
-            problem += f", and {_targets_in_words(y[rows])}"
+        if _targets_are_off(take_rows(y, rows)):
+            problem += f", and {_targets_in_words(take_rows(y, rows))}"
             cures.append(_CURE_OF_TARGETS)
     _warn(problem, cures)
     return True
@@ -52,17 +55,17 @@ def warn_of_targets(model, network, table):
     if network.loss_name != "squared_error" or not _has_free_scale(model, y):
         return
     rows = _some_rows(X, sample_weight)
-    if not _targets_are_off(y[rows]):
+    if not _targets_are_off(take_rows(y, rows)):
         return
-    samples = _core.Samples(X[rows], network.dtype)
+    samples = _core.Samples(take_rows(X, rows), network.dtype)
     y_pred = network.core.predict(network.parameters, samples)
-    weights = None if sample_weight is None else sample_weight[rows]
-    if _gain_of_rescaling(y[rows], y_pred, weights) > _LARGEST_GAIN:
+    weights = None if sample_weight is None else take_rows(sample_weight, rows)
+    if _gain_of_rescaling(take_rows(y, rows), y_pred, weights) > _LARGEST_GAIN:
         cures = [_CURE_OF_TARGETS]
-        size = np.sqrt(_moments(X[rows])[1].mean())
+        size = np.sqrt(_moments(take_rows(X, rows))[1].mean())
         if not 0.1 < size < 10:
             cures.append(_cure_of_inputs(X))
-        _warn(_targets_in_words(y[rows]), cures)
+        _warn(_targets_in_words(take_rows(y, rows)), cures)
 
 
 def why_not_converged(model, network, table):
@@ -188,7 +191,7 @@ def _gain_of_rescaling(y, y_pred, weights):
 # ----------------------------------------------------------------- no convergence
 def _units_without_slope(model, network, X, rows):
     """A sentence, if some hidden units pass no gradient on any row."""
-    X = X[rows]
+    X = take_rows(X, rows)
     suspects = [slice(None)] * len(network.hidden_activations)
     if X.shape[0] > 10 * _FEW_ROWS:
         # Nearly all units have a slope on one of a few rows already.
@@ -242,12 +245,12 @@ def _loss_above_that_of_zero(model, network, table, rows):
     """A sentence, if it were better for all parameters to be 0."""
     if callable(network.loss_name):
         return  # and may not be asked about other predictions than those of training
-    y, weights = table.targets[rows], table.sample_weight
+    y, weights = take_rows(table.targets, rows), table.sample_weight
     of_zero = network.core.objective(
         np.zeros_like(network.parameters),
-        _core.Samples(table.X[rows], network.dtype),
+        _core.Samples(take_rows(table.X, rows), network.dtype),
         model._core_targets(y, network.dtype),
-        None if weights is None else weights[rows],
+        None if weights is None else take_rows(weights, rows),
     )
     if model.loss_ > _LARGEST_LOSS * of_zero:
         scaled = "inputs and targets" if y.dtype.kind == "f" else "inputs"

@@ -220,7 +220,7 @@ class ClassLabels:
         columns = y.T if self.kind == "multilabel" else [y]
         product = np.ones(len(y))
         for weights, column in zip(class_weights, columns, strict=True):
-            product *= weights[column]
+            product *= weights.take(column)  # not weights[column], see _sparse.take_rows
         return product
 
     def decide(self, y_pred):
@@ -245,7 +245,7 @@ class ClassLabels:
         decided = self.decide(y_pred)
         if self.kind == "multilabel":
             return scipy.sparse.csr_matrix(decided) if self.sparse else decided
-        return self.classes[decided]
+        return self.classes.take(decided)
 
     @classmethod
     def of_binarizer(cls, binarizer):

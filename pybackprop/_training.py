@@ -187,7 +187,7 @@ def _orders(n_samples, rows, shuffle, random_state):
             random_state.shuffle(permutation)
             positions = positions.take(permutation)
         if rows is not None:
-            yield rows[positions]
+            yield rows.take(positions)
         else:
             yield positions if shuffle else None
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing
 
 from pybackprop import _core
 from pybackprop._sample_weight import check_sample_weight, require_total_weight
-from pybackprop._sparse import canonical_rows
+from pybackprop._sparse import canonical_rows, take_rows
 
 
 @dataclass
@@ -39,13 +39,16 @@ class Table:
 
     def take(self, rows):
         """The table of some of the rows."""
-        weights, X, X_given = self.sample_weight, self.X[rows], self.X_given
+        X, weights, X_given = take_rows(self.X, rows), self.sample_weight, self.X_given
         if scipy.sparse.issparse(X_given):
             X_given = X
+        elif isinstance(X_given, np.ndarray):
+            X_given = take_rows(X_given, rows)
         elif X_given is not None:
             X_given = _safe_indexing(X_given, rows)
-        weights = None if weights is None else weights[rows]
-        return Table(X, self.targets[rows], weights, self.y[rows], X_given)
+        weights = None if weights is None else take_rows(weights, rows)
+        targets, y = take_rows(self.targets, rows), take_rows(self.y, rows)
+        return Table(X, targets, weights, y, X_given)
 
 
 def is_scorer(scoring):
@@ -122,12 +125,12 @@ def split_off(model, table, groups, random_state):
     """
     fraction, n_samples = model.validation_fraction, table.X.shape[0]
     if isinstance(fraction, Real):
-        train_rows, validation_rows = train_test_split(
-            np.arange(n_samples, dtype=np.int64),
-            random_state=random_state,
-            test_size=fraction,
-            stratify=model._stratify_by(table.targets),
-        )
+        # As train_test_split does before it indexes, see _sparse.take_rows.
+        strata = model._stratify_by(table.targets)
+        kind = ShuffleSplit if strata is None else StratifiedShuffleSplit
+        splitter = kind(1, test_size=fraction, random_state=random_state)
+        (pair,) = splitter.split(table.targets, strata)
+        train_rows, validation_rows = (np.asarray(rows, np.int64) for rows in pair)
     else:
         train_rows, validation_rows = _last_pair(fraction, table, groups)
     if len(validation_rows) < 2:
@@ -138,7 +141,7 @@ def split_off(model, table, groups, random_state):
     if table.sample_weight is not None:
         for name, rows in (("training", train_rows), ("validation", validation_rows)):
             require_total_weight(
-                table.sample_weight[rows], f"sample_weight of {name} rows"
+                take_rows(table.sample_weight, rows), f"sample_weight of {name} rows"
             )
     return train_rows, validation_rows
 
