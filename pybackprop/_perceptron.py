@@ -72,10 +72,28 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         """A row an epoch, or an iteration, as a dict of columns."""
         return columns_of(self._history)
 
-    def _draft(self, starts_anew):
-        """An estimator like this one to be fitted in its place.
+    def set_params(self, **params):
+        """Set parameters: all of them or, where a name is unknown, none.
 
-        Only a fit that has succeeded takes over, so one that raises leaves this
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator itself.
+        """
+        changed = self._draft(starts_anew=False)
+        super(MultilayerPerceptron, changed).set_params(**params)
+        self.__dict__ = changed.__dict__
+        return self
+
+    def _draft(self, starts_anew):
+        """An estimator like this one to be changed in its place.
+
+        Only a change that has succeeded takes over, so a fit that raises leaves this
         estimator as it was.
         """
         draft = object.__new__(type(self))
