@@ -58,7 +58,9 @@ def outside_of_fits(state):
     copy, and a copy takes no part in the fit that it was made in: if it is fitted
     later, that is a fit of its own.  The callbacks stay, as scikit-learn has it.
     """
-    return {name: value for name, value in state.items() if name not in _UNDER_WAY}
+    # A copy, since other threads may add an attribute meanwhile.
+    attributes = state.copy().items()
+    return {name: value for name, value in attributes if name not in _UNDER_WAY}
 
 
 class FitTasks:

@@ -9,6 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from pybackprop import _core
+from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import layer_sizes
 from pybackprop._threads import threads_for
 
@@ -19,6 +20,7 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     The estimator has ``_network_and_rows``.
     """
 
+    @of_one_fit
     def activations(self, X):
         """Activations of every layer.
 
@@ -49,6 +51,7 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         -------
         ndarray of shape (n_samples, d_(L-1))
         """
+        _has_hidden_layer(self)  # it may have been another fit's method
         network, X = self._network_and_rows(X)
         (features,) = self._activations(network, X, [len(network.layer_sizes) - 2])
         return features
@@ -93,7 +96,9 @@ def _has_hidden_layer(estimator):
 
 
 # Only here: the class's body has been wrapped for set_output, which would turn a method
-# that some estimators do not have into one that all have.
+# that some estimators do not have into one that all have.  And set_output's names of
+# the columns are to be those of the fit that they come from.
+HiddenLayersMixin.transform = of_one_fit(HiddenLayersMixin.transform)
 for _name in ("transform", "fit_transform", "get_feature_names_out"):
     _method = getattr(HiddenLayersMixin, _name)
     setattr(HiddenLayersMixin, _name, available_if(_has_hidden_layer)(_method))

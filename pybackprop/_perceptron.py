@@ -85,22 +85,13 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         MLPClassifier or MLPRegressor
             The estimator itself.
         """
-        changed = self._draft(starts_anew=False)
-        super(MultilayerPerceptron, changed).set_params(**params)
-        self.__dict__ = changed.__dict__
-        return self
+        super(MultilayerPerceptron, self._draft()).set_params(**params)
+        return super().set_params(**params)
 
-    def _draft(self, starts_anew):
-        """An estimator like this one to be changed in its place.
-
-        Only a change that has succeeded takes over, so a fit that raises leaves this
-        estimator as it was.
-        """
+    def _draft(self):
+        """An estimator like this one, to try on it what may fail."""
         draft = object.__new__(type(self))
         draft.__dict__.update(self.__dict__)
-        if starts_anew:
-            for name in FITTED:
-                draft.__dict__.pop(name, None)
         return draft
 
     def _fit(
@@ -115,16 +106,28 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         classes=None,
         groups=None,
     ):
-        """Any fit; held_out is (X_val, y_val, sample_weight_val)."""
-        check_parameters(self)
-        require_complete(self, *held_out, groups)
+        """Any fit; held_out is (X_val, y_val, sample_weight_val).
+
+        All is decided by a draft, which is this estimator as it is now, and only a fit
+        that has succeeded takes over: one that raises leaves the estimator as it was.
+        """
+        draft = self._draft()
+        at_start = vars(draft).copy()
+        check_parameters(draft)
+        if incremental and not is_stochastic(draft):  # since it was looked up
+            raise AttributeError(
+                f"solver={draft.solver!r} does not train batch by batch: there is no "
+                "partial_fit."
+            )
+        require_complete(draft, *held_out, groups)
         if resume:
-            require_pause(self)
-        if self._has_stopped(incremental, resume):
+            require_pause(draft)
+        if draft._has_stopped(incremental, resume):
             return self
-        goes_on = self.warm_start or incremental or resume
-        starts_anew = not (hasattr(self, "coefs_") and goes_on)
-        draft = self._draft(starts_anew and not incremental)
+        goes_on = draft.warm_start or incremental or resume
+        starts_anew = not (hasattr(draft, "coefs_") and goes_on)
+        if starts_anew and not incremental:
+            draft._forget_fit()
         draft._fit_draft(
             X,
             y,
@@ -136,8 +139,24 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             incremental=incremental,
             resume=resume,
         )
-        self.__dict__ = draft.__dict__
+        self._take_over(draft, at_start)
         return self
+
+    def _forget_fit(self):
+        for name in FITTED:
+            self.__dict__.pop(name, None)
+
+    def _take_over(self, draft, at_start):
+        """Become the draft, in one assignment, with what was set since the start.
+
+        That are parameters, which other threads or a signal's handler may set.
+        """
+        set_since = {
+            name: value
+            for name, value in vars(self).copy().items()
+            if at_start.get(name, draft) is not value and name not in FITTED
+        }
+        self.__dict__ = vars(draft) | set_since
 
     @with_callbacks
     def _fit_draft(

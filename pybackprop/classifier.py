@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from pybackprop import _core
 from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._losses import check_output, gives_probabilities
+from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._sample_weight import require_total_weight
@@ -475,11 +476,13 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             classes=classes,
         )
 
+    @of_one_fit
     def predict(self, X):
         """Predicted labels, of shape (n_samples,) or (n_samples, n_labels)."""
         y_pred = self._outputs(X)
         return self._labels.decode(y_pred)
 
+    @of_one_fit
     def decision_function(self, X):
         """Logits, pre-activations of the output layer, which decide by their sign.
 
@@ -502,6 +505,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
     @available_if(_has_probabilities)
+    @of_one_fit
     def predict_proba(self, X):
         """Probabilities of the classes, of shape (n_samples, n_classes).
 
@@ -514,6 +518,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         return _core.activate(*self._class_logits(X), overwrite=True)
 
     @available_if(_has_probabilities)
+    @of_one_fit
     def predict_log_proba(self, X):
         """Logarithms of ``predict_proba``, finite where that has underflowed.
 
@@ -528,6 +533,10 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     def _class_logits(self, X):
         """What makes probabilities of logits, and the logits, a column a class."""
         check_is_fitted(self)
+        if not _has_probabilities(self):  # since the method was looked up
+            raise AttributeError(
+                f"out_activation_={self.out_activation_!r} has no probabilities."
+            )
         output = self.out_activation_
         if output in ("logistic", "softmax"):
             z = self._outputs(X, logits=True)

@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from pybackprop import _core
 from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._losses import Loss, check_output
+from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import REGRESSION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._targets import check_output_columns, check_target_domain
@@ -454,6 +455,7 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
             incremental=True,
         )
 
+    @of_one_fit
     def predict(self, X):
         """Predicted numbers, of shape (n_samples,) or (n_samples, n_outputs)."""
         return self._drop_single_column(self._outputs(X))

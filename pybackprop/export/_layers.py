@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from pybackprop._fitted_network import network_of
+from pybackprop._one_fit import as_it_is_now
 from pybackprop._perceptron import MultilayerPerceptron
 
 LEAKY_RELU_SLOPE = 0.01
@@ -25,13 +26,15 @@ class Layer(NamedTuple):
 
 
 def check_estimator(estimator):
-    """Raise unless it is an estimator of pybackprop, and fitted."""
+    """The estimator with the fit that it has now, if it is one of pybackprop's."""
     if not isinstance(estimator, MultilayerPerceptron):
         raise TypeError(
             "estimator must be a fitted pybackprop.MLPClassifier or "
             f"pybackprop.MLPRegressor. Got {estimator!r}."
         )
+    estimator = as_it_is_now(estimator)
     check_is_fitted(estimator, "coefs_")
+    return estimator
 
 
 def layers_of(estimator):
@@ -42,7 +45,7 @@ def layers_of(estimator):
     list of Layer
         Arrays of one data type, float32 or float64: that of its predictions.
     """
-    check_estimator(estimator)
+    estimator = check_estimator(estimator)
     network = network_of(estimator)
     activations = activations_of(estimator.activation, len(network.coefs) - 1)
     activations.append(estimator.out_activation_)

@@ -11,6 +11,7 @@ from pybackprop.export._layers import (
     LEAKY_RELU_SLOPE,
     SELU_ALPHA,
     SELU_SCALE,
+    check_estimator,
     layers_of,
     writer_of,
 )
@@ -223,6 +224,7 @@ def to_c(estimator, name="network"):
     >>> "void square_predict(const double *x, double *y)" in source
     True
     """
+    estimator = check_estimator(estimator)
     layers = layers_of(estimator)
     _check(layers, name)
     write = _Writer(name, layers[0].coef.dtype)

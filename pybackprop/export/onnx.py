@@ -63,7 +63,7 @@ def to_onnx(estimator, X):
     A runtime sums in an order of its own and has an exp and a tanh of its own, so the
     numbers agree to some roundings of the data type, and not in every bit.
     """
-    check_estimator(estimator)
+    estimator = check_estimator(estimator)
     with _extra("to_onnx"):
         from onnx import checker, helper, numpy_helper
     from pybackprop import __version__
@@ -306,7 +306,7 @@ def _convert(scope, operator, container):
     nodes = Nodes(_dtype_of_input(operator), scope.get_unique_variable_name)
     outputs = [output.full_name for output in operator.outputs]
     X = operator.inputs[0].full_name
-    _append_estimator(nodes, operator.raw_operator, X, outputs)
+    _append_estimator(nodes, check_estimator(operator.raw_operator), X, outputs)
     for name, array in nodes.constants.items():
         element = _element_type(array.dtype)
         values = [v.encode() if isinstance(v, str) else v for v in array.ravel()]

@@ -79,7 +79,7 @@ def to_sklearn(estimator):
     >>> other.score(X, y) == model.score(X, y)
     True
     """
-    check_estimator(estimator)
+    estimator = check_estimator(estimator)
     their_class = (
         neural_network.MLPClassifier
         if is_classifier(estimator)
