@@ -3,10 +3,14 @@
 
 Nothing is decided here that a user could notice.  Arrays must already have the network's data
 type and consistent shapes (they are checked, since C trusts them); the callers convert.
+
+What is checked is what is used: an argument's attributes are read once, and an object takes its
+arguments in ``__cinit__``, which Python runs exactly once.
 """
 
 import os
 import threading
+import weakref
 from functools import cache
 
 import numpy as np
@@ -138,19 +142,22 @@ cdef pb_dtype dtype_of(object dtype) except *:
     raise TypeError(f"dtype must be float32 or float64, got {dtype}")
 
 
-cdef pb_dtype dtype_in(cnp.ndarray array) except *:
-    if cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64:
-        return PB_FLOAT64
-    return dtype_of(array.dtype)
-
-
 cdef int type_of(pb_dtype dtype) noexcept:
     """NumPy's number for a data type of the core."""
     return cnp.NPY_FLOAT64 if dtype == PB_FLOAT64 else cnp.NPY_FLOAT32
 
 
+cdef pb_dtype dtype_in(cnp.ndarray array) except *:
+    if not cnp.PyArray_ISNOTSWAPPED(array):
+        raise TypeError(f"expected an array in native byte order, got {array.dtype}")
+    return dtype_of(array.dtype)
+
+
 cdef cnp.ndarray strided(object array, int type_number, int ndim):
     """The array itself, or a copy of one whose elements do not lie where C can reach them."""
+    cdef cnp.ndarray found
+    cdef int i
+    cdef bint reachable
     if (
         not isinstance(array, cnp.ndarray)
         or cnp.PyArray_TYPE(<cnp.ndarray>array) != type_number
@@ -159,14 +166,16 @@ cdef cnp.ndarray strided(object array, int type_number, int ndim):
     ):
         raise TypeError(f"expected a {ndim}-dimensional {cnp.PyArray_DescrFromType(type_number)} "
                         "array")
-    if not array.flags.aligned or any(s % array.itemsize for s in array.strides):
-        array = contiguous(array)
-    return array
+    found = array
+    reachable = cnp.PyArray_ISALIGNED(found)
+    for i in range(ndim):
+        reachable = reachable and cnp.PyArray_STRIDE(found, i) % cnp.PyArray_ITEMSIZE(found) == 0
+    return found if reachable else contiguous(found)
 
 
-cdef contiguous(object array, object dtype=None):
+cdef cnp.ndarray contiguous(object array, object dtype=None):
     """A C-contiguous array of aligned elements: `ascontiguousarray` leaves odd addresses."""
-    return np.require(array, dtype, ["C", "A"])
+    return np.require(np.asarray(array), dtype, ["C", "A"])
 
 
 cdef cnp.ndarray vector(object array, int type_number, Py_ssize_t length):
@@ -181,6 +190,25 @@ cdef cnp.ndarray vector(object array, int type_number, Py_ssize_t length):
         raise TypeError(f"expected a contiguous {cnp.PyArray_DescrFromType(type_number)} vector "
                         f"of length {length}")
     return array
+
+
+cdef cnp.ndarray writable(cnp.ndarray array):
+    """The array, or TypeError: its memory may be a file's, and writing to it end the process."""
+    if not cnp.PyArray_ISWRITEABLE(array):
+        raise TypeError("expected an array that may be written to")
+    return array
+
+
+def kept(array):
+    """What keeps an array's memory where it is, for as long as it is held.
+
+    NumPy resizes, and so moves, an array that others look into if it is told not to check that; but
+    none that somebody has a weak reference to.
+    """
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return array, weakref.ref(owner)
 
 
 cdef class Names:
@@ -214,27 +242,35 @@ cdef class Samples:
     cdef pb_dtype dtype
     cdef object buffers
 
-    def __init__(self, X, dtype):
+    def __cinit__(self, X, dtype):
         cdef cnp.ndarray values
-        cdef cnp.ndarray indptr
-        cdef cnp.ndarray indices
         self.dtype = dtype_of(dtype)
-        self.n_rows, self.n_features = X.shape
         if isinstance(X, np.ndarray):
             values = strided(X, type_of(self.dtype), 2)
-            self.c.row_stride = values.strides[0] // values.itemsize
-            self.c.column_stride = values.strides[1] // values.itemsize
-            self.buffers = values
+            self.n_rows = cnp.PyArray_DIM(values, 0)
+            self.n_features = cnp.PyArray_DIM(values, 1)
+            self.c.values = cnp.PyArray_DATA(values)
+            self.c.row_stride = cnp.PyArray_STRIDE(values, 0) // cnp.PyArray_ITEMSIZE(values)
+            self.c.column_stride = cnp.PyArray_STRIDE(values, 1) // cnp.PyArray_ITEMSIZE(values)
+            self.buffers = kept(values)
         else:
-            values = contiguous(X.data)
-            if values.dtype != dtype or values.ndim != 1:
-                raise TypeError(f"expected a CSR matrix of {dtype}")
-            indptr = contiguous(X.indptr, np.int64)
-            indices = contiguous(X.indices, np.int32)
-            self.c.indptr = <const int64_t *>cnp.PyArray_DATA(indptr)
-            self.c.indices = <const int32_t *>cnp.PyArray_DATA(indices)
-            self.buffers = (values, indptr, indices)
+            self.read_rows(X)
+
+    cdef int read_rows(self, X) except -1:
+        cdef cnp.ndarray values = contiguous(X.data)
+        cdef cnp.ndarray indptr = contiguous(X.indptr, np.int64)
+        cdef cnp.ndarray indices = contiguous(X.indices, np.int32)
+        self.n_rows, self.n_features = X.shape
+        vector(values, type_of(self.dtype), cnp.PyArray_SIZE(values))
+        vector(indptr, cnp.NPY_INT64, self.n_rows + 1)
+        vector(indices, cnp.NPY_INT32, cnp.PyArray_SIZE(values))
         self.c.values = cnp.PyArray_DATA(values)
+        self.c.indptr = <const int64_t *>cnp.PyArray_DATA(indptr)
+        self.c.indices = <const int32_t *>cnp.PyArray_DATA(indices)
+        if self.c.indptr[self.n_rows] > cnp.PyArray_SIZE(values):
+            raise TypeError(f"expected a row to end within {cnp.PyArray_SIZE(values)} values")
+        self.buffers = (kept(values), kept(indptr), kept(indices))
+        return 0
 
 
 cdef class Targets:
@@ -248,25 +284,45 @@ cdef class Targets:
     cdef pb_targets c
     cdef readonly Py_ssize_t n_rows
     cdef readonly object n_outputs
+    cdef Py_ssize_t n_codes
     cdef object buffers
 
-    def __init__(self, y, dtype, double smoothing=0):
+    def __cinit__(self, y, dtype, double smoothing=0):
         cdef cnp.ndarray values
-        if y.dtype == np.int32:
+        given = y.dtype
+        if given == np.int32:
             values = strided(y, cnp.NPY_INT32, 1)
             self.c.kind = PB_TARGET_CLASS
-            self.n_outputs = None
+            self.n_codes = count_codes(values)
         else:
-            indicator = y.dtype == np.uint8
+            indicator = given == np.uint8
             values = strided(y, cnp.NPY_UINT8 if indicator else type_of(dtype_of(dtype)), 2)
             self.c.kind = PB_TARGET_INDICATOR if indicator else PB_TARGET_REAL
-            self.c.column_stride = values.strides[1] // values.itemsize
-            self.n_outputs = values.shape[1]
-        self.c.row_stride = values.strides[0] // values.itemsize
+            self.c.column_stride = cnp.PyArray_STRIDE(values, 1) // cnp.PyArray_ITEMSIZE(values)
+            self.n_outputs = cnp.PyArray_DIM(values, 1)
+        self.c.row_stride = cnp.PyArray_STRIDE(values, 0) // cnp.PyArray_ITEMSIZE(values)
         self.c.values = cnp.PyArray_DATA(values)
         self.c.smoothing = smoothing
-        self.n_rows = values.shape[0]
-        self.buffers = values
+        self.n_rows = cnp.PyArray_DIM(values, 0)
+        self.buffers = kept(values)
+
+    cdef int require(self, Py_ssize_t n_rows, Py_ssize_t n_outputs) except -1:
+        if self.n_rows != n_rows or self.n_outputs not in (None, n_outputs):
+            raise TypeError(f"expected targets of {n_rows} rows and {n_outputs} outputs, got "
+                            f"{self.n_rows} and {self.n_outputs}")
+        # A single output has the codes 0 and 1.
+        if self.n_codes > max(n_outputs, 2):
+            raise TypeError(f"expected codes of {n_outputs} outputs, got {self.n_codes - 1}")
+        return 0
+
+
+cdef Py_ssize_t count_codes(object codes) except -1:
+    """One more than the largest code: the core writes where a code says."""
+    if codes.size == 0:
+        return 0
+    if codes.min() < 0:
+        raise TypeError(f"expected codes >= 0, got {codes.min()}")
+    return codes.max() + 1
 
 
 # ---- Threads and interruption -----------------------------------------------------------------
@@ -341,7 +397,7 @@ cdef class LossFunction:
     cdef Py_ssize_t n_outputs
     cdef dict raised
 
-    def __init__(self, function, dtype, n_outputs):
+    def __cinit__(self, function, dtype, n_outputs):
         self.function = function
         self.dtype = dtype
         self.n_outputs = n_outputs
@@ -412,19 +468,20 @@ cdef class Network:
         cdef pb_network_spec spec
         cdef Names names = Names(activations)
         cdef cnp.ndarray alphas
+        layer_sizes = list(layer_sizes)
         largest = np.iinfo(np.intp).max
         if any(size > largest for size in layer_sizes):
             raise OverflowError(f"layer sizes must be at most {largest}, got {layer_sizes}")
-        self.sizes = np.array(layer_sizes, dtype=np.uintp)
-        self.layer_sizes = tuple(layer_sizes)
+        self.sizes = vector(np.array(layer_sizes, dtype=np.uintp), cnp.NPY_UINTP, len(layer_sizes))
+        self.layer_sizes = tuple(self.sizes.tolist())
         self.dtype = np.dtype(dtype)
         self.c_dtype = dtype_of(self.dtype)
         self.type_number = type_of(self.c_dtype)
-        if len(activations) != len(layer_sizes) - 2:
-            raise ValueError(f"expected {len(layer_sizes) - 2} activations, got {activations}")
+        if len(names.encoded) != len(self.layer_sizes) - 2:
+            raise ValueError(f"expected {len(self.layer_sizes) - 2} activations, got {activations}")
         output_activation = output_activation.encode()
         spec.dtype = self.c_dtype
-        spec.n_layers = len(layer_sizes) - 1
+        spec.n_layers = len(self.layer_sizes) - 1
         spec.layer_sizes = <const size_t *>cnp.PyArray_DATA(self.sizes)
         spec.activations = names.c
         spec.output_activation = output_activation
@@ -436,7 +493,7 @@ cdef class Network:
         spec.loss_function = NULL
         spec.loss_context = NULL
         if callable(loss):
-            self.loss_function = LossFunction(loss, self.dtype, layer_sizes[-1])
+            self.loss_function = LossFunction(loss, self.dtype, self.layer_sizes[-1])
             spec.loss_function = call_loss
             spec.loss_context = <void *>self.loss_function
         else:
@@ -549,7 +606,7 @@ cdef class Network:
             traced = Trace(self, X.n_rows, trace or {})
         if gradient is not None:
             gradient_data = cnp.PyArray_DATA(
-                vector(gradient, self.type_number, self.n_parameters))
+                writable(vector(gradient, self.type_number, self.n_parameters)))
         if workspace is None:
             workspace = Workspace(self, X.n_rows, PB_FOR_OBJECTIVE, n_threads)
         with nogil:
@@ -569,9 +626,7 @@ cdef class Network:
         """All rows; it points into the three arguments, which the caller keeps alive."""
         cdef pb_batch batch
         self.check_samples(X)
-        if y.n_rows != X.n_rows or y.n_outputs not in (None, self.layer_sizes[-1]):
-            raise TypeError(f"expected targets of {X.n_rows} rows and {self.layer_sizes[-1]} "
-                            f"outputs, got {y.n_rows} and {y.n_outputs}")
+        y.require(X.n_rows, self.layer_sizes[-1])
         batch.X = X.c
         batch.y = y.c
         batch.n_rows = X.n_rows
@@ -647,30 +702,31 @@ cdef class Training:
     cdef object optimizer
     cdef object buffers
 
-    def __init__(self, Network network not None, parameters, optimizer, Samples X not None,
-                 Targets y not None, weights, batch_size, n_threads):
-        n_states = optimizers()[optimizer.name]["n_states"]
+    def __cinit__(self, Network network not None, parameters, optimizer, Samples X not None,
+                  Targets y not None, weights, batch_size, n_threads):
+        cdef Py_ssize_t n_layers = len(network.layer_sizes) - 1
+        name, schedule = optimizer.name, optimizer.schedule
         states = optimizer.states.reshape(-1)
-        name = optimizer.name.encode()
-        layer_rates = optimizer.layer_rates
+        rates, layer_rates = optimizer.dropout, optimizer.layer_rates
+        n_states = optimizers()[name]["n_states"]
+        name = name.encode()
         self.network = network
         self.batch = network.batch(X, y, weights)
-        self.theta = cnp.PyArray_DATA(vector(parameters, network.type_number,
-                                             network.n_parameters))
+        self.theta = cnp.PyArray_DATA(writable(vector(parameters, network.type_number,
+                                                      network.n_parameters)))
         self.c.name = name
         self.c.hyperparameters = optimizer.hyperparameters
-        self.c.states = cnp.PyArray_DATA(vector(states, network.type_number,
-                                                n_states * network.n_parameters))
-        rates = optimizer.dropout
+        self.c.states = cnp.PyArray_DATA(writable(vector(states, network.type_number,
+                                                         n_states * network.n_parameters)))
         if rates is not None:
             self.c.dropout.rates = <const double *>cnp.PyArray_DATA(
-                vector(rates, cnp.NPY_FLOAT64, len(network.layer_sizes) - 1))
+                vector(rates, cnp.NPY_FLOAT64, n_layers))
             self.c.dropout.seed = optimizer.dropout_seed
-        self.schedule = schedule_of(optimizer)
+        self.schedule = schedule_of(optimizer, schedule)
         self.c.schedule = &self.schedule
         if layer_rates is not None:
             self.c.layer_rates = <const double *>cnp.PyArray_DATA(
-                vector(layer_rates, cnp.NPY_FLOAT64, len(network.layer_sizes) - 1))
+                vector(layer_rates, cnp.NPY_FLOAT64, n_layers))
         self.c.global_clipnorm = optimizer.global_clipnorm
         self.c.max_norm = optimizer.max_norm
         self.batch_size = batch_size
@@ -678,8 +734,8 @@ cdef class Training:
                                    PB_FOR_TRAINING if rates is None else PB_FOR_DROPOUT, n_threads)
         self.pace = Pace()
         self.optimizer = optimizer
-        self.buffers = (parameters, states, name, rates, X, y, weights, layer_rates,
-                        optimizer.schedule)
+        arrays = (parameters, states, rates, weights, layer_rates)
+        self.buffers = (X, y, name, schedule, [kept(a) for a in arrays if a is not None])
 
     def epoch(self, order):
         """One pass over the rows in ``order``, or over all as they lie where that is None.
@@ -726,12 +782,14 @@ cdef class FewRows:
 
     cdef Network network
     cdef cnp.ndarray theta
+    cdef object memory
     cdef Workspace workspace
     cdef Py_ssize_t workspace_rows
 
-    def __init__(self, Network network not None, parameters):
+    def __cinit__(self, Network network not None, parameters):
         self.network = network
         self.theta = vector(parameters, network.type_number, network.n_parameters)
+        self.memory = kept(self.theta)
         self.workspace_rows = 0
 
     def predict(self, X, coefs, intercepts, bint logits):
@@ -793,39 +851,54 @@ cdef class Trace:
     cdef Network network
     cdef Py_ssize_t n_rows
 
-    def __init__(self, Network network not None, n_rows, arrays):
+    def __cinit__(self, Network network not None, Py_ssize_t n_rows, arrays):
         self.network = network
         self.n_rows = n_rows
         self.buffers = []
-        self.c.z = self.pointers(network, n_rows, arrays.get("z"))
-        self.c.a = self.pointers(network, n_rows, arrays.get("a"))
-        self.c.delta = self.pointers(network, n_rows, arrays.get("delta"))
+        self.c.z = self.pointers(network, arrays.get("z"))
+        self.c.a = self.pointers(network, arrays.get("a"))
+        self.c.delta = self.pointers(network, arrays.get("delta"))
 
     cdef int require(self, Network network, Py_ssize_t n_rows) except -1:
         if self.network is not network or self.n_rows != n_rows:
             raise TypeError(f"expected a trace of {n_rows} rows of this network")
         return 0
 
-    cdef void **pointers(self, Network network, n_rows, layers) except? NULL:
+    cdef void **pointers(self, Network network, layers) except? NULL:
+        cdef cnp.ndarray addresses
         if layers is None:
             return NULL
-        for array, width in zip(layers, network.layer_sizes[1:], strict=True):
-            if array is not None and (array.shape != (n_rows, width)
-                                      or array.dtype != network.dtype
-                                      or not array.flags.c_contiguous):
-                raise TypeError(f"expected a contiguous array of shape {(n_rows, width)}")
-        cdef cnp.ndarray addresses = np.array(
-            [0 if a is None else a.ctypes.data for a in layers], dtype=np.uintp)
-        self.buffers.append((layers, addresses))
+        addresses = np.zeros(len(network.layer_sizes) - 1, dtype=np.uintp)
+        self.buffers.append(addresses)
+        pairs = zip(layers, network.layer_sizes[1:], strict=True)
+        for layer, (array, width) in enumerate(pairs):
+            if array is not None:
+                addresses[layer] = <size_t>self.address(network, array, width)
+                self.buffers.append(kept(array))
         return <void **>cnp.PyArray_DATA(addresses)
+
+    cdef void *address(self, Network network, array, Py_ssize_t width) except? NULL:
+        cdef cnp.ndarray plane
+        if not isinstance(array, cnp.ndarray):
+            raise TypeError(f"expected an array, got {type(array).__name__}")
+        plane = array
+        if (
+            cnp.PyArray_TYPE(plane) != network.type_number
+            or cnp.PyArray_NDIM(plane) != 2
+            or cnp.PyArray_DIM(plane, 0) != self.n_rows
+            or cnp.PyArray_DIM(plane, 1) != width
+            or not cnp.PyArray_ISCARRAY_RO(plane)
+        ):
+            raise TypeError(f"expected a contiguous array of shape {(self.n_rows, width)}")
+        return cnp.PyArray_DATA(writable(plane))
 
 
 # ---- Single functions ------------------------------------------------------------------------
 
-cdef pb_schedule schedule_of(object optimizer) except *:
-    """The schedule of a pybackprop._optimizer.Optimizer, which keeps the name alive."""
+cdef pb_schedule schedule_of(object optimizer, object name) except *:
+    """The schedule of a pybackprop._optimizer.Optimizer; the caller keeps its name alive."""
     cdef pb_schedule schedule
-    schedule.name = PyUnicode_AsUTF8(optimizer.schedule)
+    schedule.name = PyUnicode_AsUTF8(name)
     schedule.learning_rate_init = optimizer.learning_rate_init
     schedule.power_t = optimizer.power_t
     schedule.horizon = optimizer.horizon
@@ -837,7 +910,8 @@ cdef pb_schedule schedule_of(object optimizer) except *:
 
 def schedule_rate(optimizer, double epoch, double length):
     """The rate of a step of ``length`` epochs that begins after ``epoch`` epochs."""
-    cdef pb_schedule schedule = schedule_of(optimizer)
+    name = optimizer.schedule
+    cdef pb_schedule schedule = schedule_of(optimizer, name)
     cdef double learning_rate = optimizer.learning_rate
     check(pb_schedule_rate(&schedule, epoch, length, &learning_rate))
     return learning_rate
@@ -845,7 +919,8 @@ def schedule_rate(optimizer, double epoch, double length):
 
 def schedule_after_epoch(optimizer, int64_t n_samples):
     """The present learning rate after ``n_samples`` samples."""
-    cdef pb_schedule schedule = schedule_of(optimizer)
+    name = optimizer.schedule
+    cdef pb_schedule schedule = schedule_of(optimizer, name)
     cdef double learning_rate = optimizer.learning_rate
     check(pb_schedule_after_epoch(&schedule, n_samples, &learning_rate))
     return learning_rate
@@ -853,27 +928,39 @@ def schedule_after_epoch(optimizer, int64_t n_samples):
 
 def schedule_on_plateau(optimizer):
     """The present learning rate to go on with once progress has stalled; 0 to stop."""
-    cdef pb_schedule schedule = schedule_of(optimizer)
+    name = optimizer.schedule
+    cdef pb_schedule schedule = schedule_of(optimizer, name)
     cdef double learning_rate = optimizer.learning_rate
     check(pb_schedule_on_plateau(&schedule, &learning_rate))
     return learning_rate
 
 
+cdef cnp.ndarray table(object z):
+    cdef cnp.ndarray source = contiguous(z)
+    if cnp.PyArray_NDIM(source) != 2:
+        raise TypeError(f"expected a 2-dimensional array, got {cnp.PyArray_NDIM(source)} dimensions")
+    return source
+
+
 def activate(name, z, overwrite=False):
     """f(z) of an (n, m) array, row by row; ``overwrite`` lets it take the place of z."""
-    cdef cnp.ndarray source = contiguous(z)
-    cdef cnp.ndarray result = source if overwrite else np.empty_like(source)
-    check(pb_activate(dtype_in(source), PyUnicode_AsUTF8(name), source.shape[0], source.shape[1],
-                      cnp.PyArray_DATA(source), cnp.PyArray_DATA(result)))
+    cdef cnp.ndarray source = table(z)
+    cdef pb_dtype dtype = dtype_in(source)
+    cdef cnp.ndarray result = writable(source) if overwrite else np.empty_like(source)
+    check(pb_activate(dtype, PyUnicode_AsUTF8(name), cnp.PyArray_DIM(source, 0),
+                      cnp.PyArray_DIM(source, 1), cnp.PyArray_DATA(source),
+                      cnp.PyArray_DATA(result)))
     return result
 
 
 def log_activate(name, z):
     """log f(z) of an (n, m) array, row by row, finite wherever log f(z) is."""
-    cdef cnp.ndarray source = contiguous(z)
+    cdef cnp.ndarray source = table(z)
+    cdef pb_dtype dtype = dtype_in(source)
     cdef cnp.ndarray result = np.empty_like(source)
-    check(pb_log_activate(dtype_in(source), PyUnicode_AsUTF8(name), source.shape[0],
-                          source.shape[1], cnp.PyArray_DATA(source), cnp.PyArray_DATA(result)))
+    check(pb_log_activate(dtype, PyUnicode_AsUTF8(name), cnp.PyArray_DIM(source, 0),
+                          cnp.PyArray_DIM(source, 1), cnp.PyArray_DATA(source),
+                          cnp.PyArray_DATA(result)))
     return result
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._sparse import take_rows
+from pybackprop._rows import take_rows
 from pybackprop._warnings import warn_caller
 from pybackprop.exceptions import ScalingWarning
 

@@ -43,10 +43,10 @@ class FittedNetwork:
 
         They become views of one vector, unless someone has made of them what is none.
         """
-        arrays = [*model.coefs_, *model.intercepts_]
         try:
+            arrays = [*model.coefs_, *model.intercepts_]
             network = network_of(model)
-        except (ValueError, AttributeError):
+        except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError):
             return cls()  # a prediction will say why
         if _is_made_of(network, model):
             return cls(network)
@@ -63,6 +63,7 @@ class FittedNetwork:
         if ready is not None:
             network, _ = ready
             if _has_functions(network, model) and _is_made_of(network, model):
+                _require_fitting(network, model)
                 return network
         network = network_of(model)
         # A copy would not see the next edit.
@@ -92,13 +93,34 @@ class FittedNetwork:
 
 
 def network_of(model):
-    """A network of a model's coefficients, on their own memory where that can be."""
-    return Network.of_parameters(
+    """A network of a model's coefficients, on their own memory where that can be.
+
+    Raises ValueError where they do not fit the model's features and outputs.
+    """
+    network = Network.of_parameters(
         model.coefs_,
         model.intercepts_,
         activation=model.activation,
         output_activation=model.out_activation_,
     )
+    _require_fitting(network, model)
+    return network
+
+
+def _require_fitting(network, model):
+    n_features = vars(model).get("n_features_in_", network.layer_sizes[0])
+    if n_features != network.layer_sizes[0]:
+        raise ValueError(
+            f"coefs_[0] must have a row for each of n_features_in_={n_features!r}. Got "
+            f"{network.layer_sizes[0]}."
+        )
+    n_outputs = model._n_outputs_fitted()
+    if n_outputs != network.layer_sizes[-1]:
+        raise ValueError(
+            f"coefs_[{len(network.coefs) - 1}] must have {n_outputs!r} columns, the "
+            f"outputs of the fit with out_activation_={model.out_activation_!r}. Got "
+            f"{network.layer_sizes[-1]}."
+        )
 
 
 def _has_functions(network, model):

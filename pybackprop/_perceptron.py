@@ -26,7 +26,7 @@ from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
 from pybackprop._resume import Pause, require_pause
 from pybackprop._sample_weight import check_sample_weight
-from pybackprop._sparse import canonical_rows
+from pybackprop._sparse import canonical_rows, valid_table
 from pybackprop._targets import ClassLabels
 from pybackprop._threads import threads_for
 from pybackprop._training import fit_stochastic
@@ -275,8 +275,8 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         with numbers_only("X or y"):
             X, y = validate_data(
                 self,
-                X,
-                y,
+                valid_table(X),
+                valid_table(y, "y"),
                 accept_sparse=["csr", "csc"],
                 multi_output=True,
                 dtype=dtype,
@@ -366,7 +366,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         with numbers_only("X"):
             X = validate_data(
                 self,
-                X,
+                valid_table(X),
                 accept_sparse=["csr", "csc"],
                 dtype=network.dtype,
                 reset=False,

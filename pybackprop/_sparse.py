@@ -1,10 +1,49 @@
-"""Sparse tables as the core may read them: valid CSR, a row's columns in order."""
+"""Sparse tables made safe to read, and put in order for the core.
+
+SciPy's compiled routines and the core follow the indices of a table wherever they
+lead.  Anybody can set a table's attributes, and the flags by which it remembers that
+its indices are in order.  So its arrays are read once, checked, and put into a table
+of SciPy's own that nobody else has.
+"""
 
 import numpy as np
 import scipy.sparse
 
 # Column indices are int32 in the core.
 MOST_FEATURES = np.iinfo(np.int32).max
+_COMPRESSED = ("csr", "csc")
+
+
+def valid_table(X, name="X"):
+    """A sparse X as a valid CSR or CSC table on the same values; other X as they are.
+
+    Parameters
+    ----------
+    X : object
+        Not changed.
+    name : str
+        Of the argument, for messages.
+
+    Returns
+    -------
+    object
+        Any sparse format but CSC becomes CSR.
+
+    Raises
+    ------
+    ValueError
+        For a table whose arrays do not fit together.
+    """
+    if not scipy.sparse.issparse(X):
+        return X
+    words = f"{name} is a corrupted {X.format.upper()} matrix: "
+    try:
+        valid = _compressed(X) if X.format in _COMPRESSED else _rows_of(X)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+        raise ValueError(f"{words}{e}") from e
+    if not isinstance(valid, str):
+        return valid
+    raise ValueError(words + valid)
 
 
 def canonical_rows(X):
@@ -12,14 +51,8 @@ def canonical_rows(X):
 
     Parameters
     ----------
-    X : ndarray, CSR or CSC matrix or array
+    X : ndarray, or a table from ``valid_table``
         Not changed.
-
-    Raises
-    ------
-    ValueError
-        For a matrix whose index arrays do not fit together: neither SciPy nor the
-        core could read it safely.
     """
     if not scipy.sparse.issparse(X):
         return X
@@ -27,7 +60,6 @@ def canonical_rows(X):
         raise ValueError(
             f"X has {X.shape[1]} features. Sparse X may have {MOST_FEATURES}."
         )
-    _require_valid_indices(X)
     rows = X.tocsr()
     if not rows.has_canonical_format:
         rows = rows.copy() if rows is X else rows
@@ -35,38 +67,42 @@ def canonical_rows(X):
     return rows
 
 
-def _require_valid_indices(X):
-    major, minor = X.shape if X.format == "csr" else X.shape[::-1]
-    indptr, indices = np.asarray(X.indptr), np.asarray(X.indices)
+def _compressed(X):
+    """A CSR or CSC table of X's arrays, or what is wrong with them."""
+    shape = X.shape
+    if len(shape) != 2 or min(shape) < 0:
+        return f"it must have rows and columns. Got the shape {shape}."
+    major, minor = shape if X.format == "csr" else shape[::-1]
+    data, indices, indptr = (np.asarray(a) for a in (X.data, X.indices, X.indptr))
+    if indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu":
+        return f"indices must be ints. Got {indices.dtype}, and indptr {indptr.dtype}."
+    if data.ndim != 1 or indices.ndim != 1:
+        return f"data and indices must be vectors. Got {data.ndim} and {indices.ndim}."
     if (
         indptr.shape != (major + 1,)
         or indptr[0] != 0
-        or (np.diff(indptr) < 0).any()
-        or indptr[-1] > min(len(indices), len(X.data))
+        or (indptr[1:] < indptr[:-1]).any()
+        or indptr[-1] > min(len(indices), len(data))
     ):
-        raise ValueError(
-            f"X is a corrupted {X.format.upper()} matrix: indptr must rise from 0 to "
-            "at most the number of values."
+        return "indptr must rise from 0 to at most the number of values."
+    used = slice(int(indptr[-1]))
+    indices = indices[used]
+    if indices.size and (indices.min() < 0 or indices.max() >= minor):
+        return (
+            f"indices must be from 0 to {minor - 1}. "
+            f"Got {indices.min()} to {indices.max()}."
         )
-    used = indices[: indptr[-1]]
-    if used.size and (used.min() < 0 or used.max() >= minor):
-        raise ValueError(
-            f"X is a corrupted {X.format.upper()} matrix: indices must be from 0 to "
-            f"{minor - 1}. Got {used.min()} to {used.max()}."
-        )
+    kind = "matrix" if isinstance(X, scipy.sparse.spmatrix) else "array"
+    table = getattr(scipy.sparse, f"{X.format}_{kind}")
+    return table((data[used], indices, indptr), shape=shape)
 
 
-def take_rows(table, rows):
-    """Some rows of a table, dense or sparse, or entries of a vector.
-
-    By ``take``: for an index in brackets NumPy 2.4 raises SystemError, or crashes, if
-    memory runs out.
-
-    Parameters
-    ----------
-    table : {ndarray, sparse matrix} of shape (n_samples, ...)
-    rows : ndarray of int, or slice
-    """
-    if isinstance(rows, slice) or scipy.sparse.issparse(table):
-        return table[rows]
-    return table.take(rows, axis=0)
+def _rows_of(X):
+    """A CSR table of X in another format, or what is wrong with it."""
+    # Python takes a table of any format apart; building one anew checks its indices.
+    entries = X.tocoo()
+    kind = scipy.sparse.coo_array
+    if isinstance(X, scipy.sparse.spmatrix):
+        kind = scipy.sparse.coo_matrix
+    rows = kind((entries.data, (entries.row, entries.col)), shape=X.shape).tocsr()
+    return _compressed(rows)

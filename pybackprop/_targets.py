@@ -152,6 +152,8 @@ class ClassLabels:
         ``all_of_them`` asks for every class to occur, as a warm start does.
         """
         present = unique_labels(y)
+        if self.kind != "multilabel" and (self.classes[1:] <= self.classes[:-1]).any():
+            raise ValueError(f"classes_ must be sorted. Got {self.classes}.")
         if all_of_them and set(present) != set(self.classes):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in "
@@ -220,7 +222,7 @@ class ClassLabels:
         columns = y.T if self.kind == "multilabel" else [y]
         product = np.ones(len(y))
         for weights, column in zip(class_weights, columns, strict=True):
-            product *= weights.take(column)  # not weights[column], see _sparse.take_rows
+            product *= weights.take(column)  # not weights[column], see _rows.py
         return product
 
     def decide(self, y_pred):

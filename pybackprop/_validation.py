@@ -16,8 +16,9 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing
 
 from pybackprop import _core
+from pybackprop._rows import take_rows
 from pybackprop._sample_weight import check_sample_weight, require_total_weight
-from pybackprop._sparse import canonical_rows, take_rows
+from pybackprop._sparse import canonical_rows
 
 
 @dataclass
@@ -125,7 +126,7 @@ def split_off(model, table, groups, random_state):
     """
     fraction, n_samples = model.validation_fraction, table.X.shape[0]
     if isinstance(fraction, Real):
-        # As train_test_split does before it indexes, see _sparse.take_rows.
+        # As train_test_split does before it indexes, see _rows.py.
         strata = model._stratify_by(table.targets)
         kind = ShuffleSplit if strata is None else StratifiedShuffleSplit
         splitter = kind(1, test_size=fraction, random_state=random_state)
@@ -186,7 +187,8 @@ def _check_rows(rows, n_samples, name):
             f"The {name} rows of validation_fraction must be from 0 to "
             f"{n_samples - 1}. Got {array.min()} to {array.max()}."
         )
-    return np.ascontiguousarray(array, dtype=np.int64)
+    # Of its own: the core goes where the indices lead.
+    return np.array(array, dtype=np.int64, order="C")
 
 
 # ------------------------------------------------------------------------- measuring

@@ -13,6 +13,7 @@ from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._sample_weight import require_total_weight
+from pybackprop._sparse import valid_table
 from pybackprop._targets import ClassLabels
 
 
@@ -480,7 +481,23 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     def predict(self, X):
         """Predicted labels, of shape (n_samples,) or (n_samples, n_labels)."""
         y_pred = self._outputs(X)
-        return self._labels.decode(y_pred)
+        return self._labels_as_fitted().decode(y_pred)
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy: the share of the samples, by weight, that are predicted as y says.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Of several labels all have to be right.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        return super().score(X, valid_table(y, "y"), sample_weight)
 
     @of_one_fit
     def decision_function(self, X):
@@ -498,9 +515,10 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         check_is_fitted(self)
         has_logits = self.out_activation_ in ("logistic", "softmax")
         z = self._outputs(X, logits=True) if has_logits else self._outputs(X) - 0.5
-        if self._labels.kind != "binary":
+        labels = self._labels_as_fitted()
+        if labels.kind != "binary":
             return z
-        if len(self._labels.classes) == 1:
+        if len(labels.classes) == 1:
             return np.zeros(len(z), dtype=z.dtype)
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
@@ -530,6 +548,28 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         log_of_rounded = _core.log_activate("identity", proba)
         return np.where(proba > 0.5, log_of_rounded, _core.log_activate(activation, z))
 
+    def _labels_as_fitted(self):
+        """The class labels; ValueError where ``classes_`` is not theirs any more."""
+        labels = self._labels
+        classes = vars(self).get("classes_", labels.classes)
+        if classes is not labels.classes and not np.array_equal(
+            classes, labels.classes
+        ):
+            raise ValueError(
+                f"classes_ must be those of the fit, {labels.classes}. Got {classes!r}."
+            )
+        return labels
+
+    def _n_outputs_fitted(self):
+        return self._labels.n_outputs(self.out_activation_)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        # One array in the two places, as fit leaves it; a file may have held it twice.
+        labels, classes = getattr(self, "_labels", None), vars(self).get("classes_")
+        if isinstance(labels, ClassLabels) and np.array_equal(classes, labels.classes):
+            labels.classes = classes
+
     def _class_logits(self, X):
         """What makes probabilities of logits, and the logits, a column a class."""
         check_is_fitted(self)
@@ -543,10 +583,11 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         else:
             # The values of any other output are the probabilities themselves.
             output, z = "identity", self._outputs(X)
-        if len(self._labels.classes) == 1 and self._labels.kind == "binary":
+        labels = self._labels_as_fitted()
+        if len(labels.classes) == 1 and labels.kind == "binary":
             # The only class is certain, whatever the network says.
             return "softmax", z[:, :1]
-        if self._labels.kind == "multilabel" or output == "softmax":
+        if labels.kind == "multilabel" or output == "softmax":
             return output, z
         if z.shape[1] > 1:
             return "softmax", _log_shares(output, z)
@@ -561,7 +602,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             self._labels = ClassLabels.of(y)
             self.classes_ = self._labels.classes
         else:
-            self._labels.require(y, all_of_them=self.warm_start)
+            self._labels_as_fitted().require(y, all_of_them=self.warm_start)
         output = self._labels.output_activation(self.output_activation, self.loss)
         row = self._labels.core_loss(self.loss, output)
         check_output(row, output, repr(self.loss))

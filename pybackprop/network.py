@@ -11,7 +11,7 @@ from pybackprop._format import read, written
 from pybackprop._initialization import draw_initial_parameters, generator_of
 from pybackprop._losses import check_loss_parameter
 from pybackprop._sample_weight import check_sample_weight
-from pybackprop._sparse import canonical_rows
+from pybackprop._sparse import canonical_rows, valid_table
 from pybackprop._targets import check_target_domain
 from pybackprop._threads import granted
 
@@ -136,6 +136,7 @@ class Network:
         They are copied into one vector, unless they already are the views of
         one; ``copy`` copies then too.
         """
+        coefs, intercepts = _listed("coefs_", coefs), _listed("intercepts_", intercepts)
         layer_sizes, dtype = check_layers(coefs, intercepts)
         network = cls.__new__(cls)
         network._describe(
@@ -152,7 +153,7 @@ class Network:
         if (
             vector is not None
             and not copy
-            and network.core.are_views(vector, list(coefs), list(intercepts))
+            and network.core.are_views(vector, coefs, intercepts)
         ):
             network._hold(vector)
             return network
@@ -229,6 +230,8 @@ class Network:
 
     def _hold(self, parameters):
         self.parameters = parameters
+        # Views outlive a vector that is resized: nobody can, while this is held.
+        self._memory = _core.kept(parameters)
         self.coefs, self.intercepts = self.core.views(parameters)
 
     def __getstate__(self):
@@ -258,7 +261,8 @@ class Network:
 
         ``logits`` asks for the pre-activations of the output layer.
         """
-        samples = _core.Samples(canonical_rows(X), self.dtype)
+        X = canonical_rows(valid_table(X))
+        samples = _core.Samples(X, self.dtype)
         return self.core.predict(self.parameters, samples, logits, granted())
 
     def forward(self, X):
@@ -340,7 +344,10 @@ class Network:
 
     def _check_X(self, X):
         X = check_array(
-            X, accept_sparse=["csr", "csc"], dtype=self.dtype, input_name="X"
+            valid_table(X),
+            accept_sparse=["csr", "csc"],
+            dtype=self.dtype,
+            input_name="X",
         )
         if X.shape[1] != self.layer_sizes[0]:
             raise ValueError(
@@ -366,12 +373,15 @@ def _layer_alphas(alpha, n_layers):
 
 def check_layers(coefs, intercepts):
     """Layer sizes and data type of coefficients that fit together, or ValueError."""
-    coefs, intercepts = list(coefs), list(intercepts)
+    coefs, intercepts = _listed("coefs_", coefs), _listed("intercepts_", intercepts)
     if not coefs or len(coefs) != len(intercepts):
         raise ValueError(
             "coefs_ and intercepts_ must have one array a layer. "
             f"Got {len(coefs)} and {len(intercepts)}."
         )
+    for name, arrays in (("coefs_", coefs), ("intercepts_", intercepts)):
+        for layer, array in enumerate(arrays):
+            _require_real(f"{name}[{layer}]", array)
     dtype = np.result_type(*coefs)
     if dtype not in (np.float32, np.float64):
         dtype = np.dtype(np.float64)
@@ -389,6 +399,21 @@ def check_layers(coefs, intercepts):
                 f"of coefs_[{layer}]. Got {np.shape(b)}."
             )
     return sizes, dtype
+
+
+def _listed(name, arrays):
+    if isinstance(arrays, (str, bytes)) or not hasattr(arrays, "__iter__"):
+        raise ValueError(f"{name} must be a list of arrays. Got {arrays!r}.")
+    return list(arrays)
+
+
+def _require_real(name, array):
+    try:
+        dtype = np.asarray(array).dtype
+    except ValueError:  # ragged lists
+        dtype = np.dtype(object)
+    if dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be an array of real numbers. Got {dtype}.")
 
 
 def _vector_behind(array, n_parameters, dtype):

@@ -460,6 +460,9 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         """Predicted numbers, of shape (n_samples,) or (n_samples, n_outputs)."""
         return self._drop_single_column(self._outputs(X))
 
+    def _n_outputs_fitted(self):
+        return vars(self).get("n_outputs_", self.coefs_[-1].shape[1])
+
     @staticmethod
     def _drop_single_column(y_pred):
         return y_pred.ravel() if y_pred.shape[1] == 1 else y_pred

@@ -260,7 +260,8 @@ static void lay_out(arena *from, const pb_network *network, pb_workspace *w) {
 
 pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
                            size_t n_threads, pb_workspace **result) {
-    if (max_rows < 1 || n_threads < 1 || n_threads > PB_MAX_THREADS) {
+    if (max_rows < 1 || n_threads < 1 || n_threads > PB_MAX_THREADS ||
+        (unsigned)purpose > PB_FOR_DROPOUT) {
         return PB_BAD_ARGUMENT;
     }
     pb_workspace plan;
