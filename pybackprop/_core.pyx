@@ -938,7 +938,7 @@ def schedule_on_plateau(optimizer):
 cdef cnp.ndarray table(object z):
     cdef cnp.ndarray source = contiguous(z)
     if cnp.PyArray_NDIM(source) != 2:
-        raise TypeError(f"expected a 2-dimensional array, got {cnp.PyArray_NDIM(source)} dimensions")
+        raise TypeError(f"expected 2 dimensions, got {cnp.PyArray_NDIM(source)}")
     return source
 
 

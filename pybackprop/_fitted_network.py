@@ -115,7 +115,7 @@ def _require_fitting(network, model):
             f"{network.layer_sizes[0]}."
         )
     n_outputs = model._n_outputs_fitted()
-    if n_outputs != network.layer_sizes[-1]:
+    if n_outputs not in (None, network.layer_sizes[-1]):
         raise ValueError(
             f"coefs_[{len(network.coefs) - 1}] must have {n_outputs!r} columns, the "
             f"outputs of the fit with out_activation_={model.out_activation_!r}. Got "

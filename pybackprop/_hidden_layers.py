@@ -12,6 +12,7 @@ from pybackprop import _core
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import layer_sizes
 from pybackprop._threads import threads_for
+from pybackprop.network import check_layers
 
 
 class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -73,7 +74,8 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     @property
     def _n_features_out(self):
-        return self.coefs_[-1].shape[0]
+        sizes, _ = check_layers(self.coefs_, self.intercepts_)
+        return sizes[-2]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -86,8 +88,11 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
 def _has_hidden_layer(estimator):
     fitted = vars(estimator).get("coefs_")
-    sizes = layer_sizes(estimator.hidden_layer_sizes) if fitted is None else fitted[1:]
-    if sizes == []:
+    if fitted is None:
+        n_hidden = len(layer_sizes(estimator.hidden_layer_sizes) or [None])
+    else:
+        n_hidden = len(fitted) - 1 if isinstance(fitted, (list, tuple)) else 1
+    if n_hidden == 0:
         raise AttributeError(
             "transform gives the activations of the last hidden layer, and with "
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} there is none."

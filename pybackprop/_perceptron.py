@@ -24,6 +24,7 @@ from pybackprop._initialization import check_given_layers, generator_of
 from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
+from pybackprop._reached import require_reached
 from pybackprop._resume import Pause, require_pause
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows, valid_table
@@ -126,7 +127,9 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             return self
         goes_on = draft.warm_start or incremental or resume
         starts_anew = not (hasattr(draft, "coefs_") and goes_on)
-        if starts_anew and not incremental:
+        if not starts_anew:
+            require_reached(draft)
+        elif not incremental:
             draft._forget_fit()
         draft._fit_draft(
             X,
@@ -253,9 +256,9 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
     def _check_table(self, X, y, sample_weight, starts_anew, incremental, classes):
         """The samples of a fit, checked, as a Table; and the loss to fit them by."""
         X_given = X if is_scorer(self.scoring) else None
-        dtype = None if starts_anew else np.result_type(*self.coefs_)
-        if dtype not in (np.float32, np.float64):
-            dtype = (np.float64, np.float32)
+        dtype = (np.float64, np.float32)
+        if not starts_anew:
+            _, dtype = check_layers(self.coefs_, self.intercepts_)
         X, y = self._validate(X, y, dtype, starts_anew)
         given_weight = check_sample_weight(sample_weight, X.shape[0])
         X = canonical_rows(X)

@@ -95,7 +95,7 @@ def require_pause(model):
             "resume=True cannot be had with solver='lbfgs': SciPy does not hand out "
             "the state of L-BFGS-B. Use 'sgd' or 'adam', or warm_start=True."
         )
-    if getattr(model, "_pause", None) is None:
+    if not isinstance(getattr(model, "_pause", None), Pause):
         raise ValueError(
             "resume=True goes on with the last fit by 'sgd' or 'adam', and there is "
             "none, or partial_fit has trained since."

@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 
 from pybackprop._callbacks import ASKED_TO_STOP
+from pybackprop._reached import best_parameters_reached
 
 
 @dataclass
@@ -66,7 +67,7 @@ def start_counting(model, network, incremental):
             model.best_validation_score_ = -np.inf
             model._best_parameters = network.parameters
         # Of this fit's own: the best of an earlier one stays, should this one fail.
-        model._best_parameters = model._best_parameters.copy()
+        model._best_parameters = best_parameters_reached(model, network)
     else:
         if getattr(model, "best_loss_", None) is None:
             model.best_loss_ = np.inf

@@ -13,6 +13,7 @@ from pybackprop._diagnosis import why_not_converged
 from pybackprop._dropout import dropout_rates
 from pybackprop._history import Record, start_validation_curves
 from pybackprop._optimizer import Optimizer
+from pybackprop._reached import optimizer_reached
 from pybackprop._resume import Pause
 from pybackprop._stopping import (
     count_losses,
@@ -194,12 +195,17 @@ def _orders(n_samples, rows, shuffle, random_state):
 
 def _optimizer(model, network, random_state, incremental, resume):
     if incremental and hasattr(model, "_optimizer"):
-        return model._optimizer.copy()
+        return optimizer_reached(model, network)
     dropout = dropout_rates(model, len(network.coefs))
     # Without dropout nothing is drawn: scikit-learn's draws are the only ones then.
     seed = 0 if dropout is None else random_state.randint(2**63 - 1, dtype=np.int64)
     if resume:
-        optimizer = model._optimizer.copy()
+        optimizer = optimizer_reached(model, network)
+        if optimizer.n_epochs != model.n_iter_:
+            raise ValueError(
+                f"n_iter_ must be {optimizer.n_epochs}, the epochs of the fit that "
+                f"resume=True goes on with. Got {model.n_iter_}."
+            )
         optimizer.goes_on_until(model.max_iter)
         return optimizer
     return Optimizer.of(model, network, dropout, int(seed))

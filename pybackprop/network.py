@@ -379,10 +379,8 @@ def check_layers(coefs, intercepts):
             "coefs_ and intercepts_ must have one array a layer. "
             f"Got {len(coefs)} and {len(intercepts)}."
         )
-    for name, arrays in (("coefs_", coefs), ("intercepts_", intercepts)):
-        for layer, array in enumerate(arrays):
-            _require_real(f"{name}[{layer}]", array)
-    dtype = np.result_type(*coefs)
+    dtype = np.result_type(*_real_dtypes("coefs_", coefs))
+    _real_dtypes("intercepts_", intercepts)
     if dtype not in (np.float32, np.float64):
         dtype = np.dtype(np.float64)
     sizes = [np.shape(coefs[0])[0]] if np.ndim(coefs[0]) == 2 else [None]
@@ -402,18 +400,25 @@ def check_layers(coefs, intercepts):
 
 
 def _listed(name, arrays):
-    if isinstance(arrays, (str, bytes)) or not hasattr(arrays, "__iter__"):
-        raise ValueError(f"{name} must be a list of arrays. Got {arrays!r}.")
-    return list(arrays)
-
-
-def _require_real(name, array):
     try:
-        dtype = np.asarray(array).dtype
-    except ValueError:  # ragged lists
-        dtype = np.dtype(object)
-    if dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be an array of real numbers. Got {dtype}.")
+        return list(arrays)
+    except TypeError:
+        raise ValueError(f"{name} must be a list of arrays. Got {arrays!r}.") from None
+
+
+def _real_dtypes(name, arrays):
+    """The data types of arrays of real numbers, or ValueError."""
+    dtypes = []
+    for layer, array in enumerate(arrays):
+        try:
+            dtypes.append(np.asarray(array).dtype)
+        except ValueError:  # ragged lists
+            dtypes.append(np.dtype(object))
+        if dtypes[-1].kind not in "fiub":
+            raise ValueError(
+                f"{name}[{layer}] must be an array of real numbers. Got {dtypes[-1]}."
+            )
+    return dtypes
 
 
 def _vector_behind(array, n_parameters, dtype):

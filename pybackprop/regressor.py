@@ -461,7 +461,7 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         return self._drop_single_column(self._outputs(X))
 
     def _n_outputs_fitted(self):
-        return vars(self).get("n_outputs_", self.coefs_[-1].shape[1])
+        return vars(self).get("n_outputs_")
 
     @staticmethod
     def _drop_single_column(y_pred):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from pybackprop._fitted_network import network_of
@@ -37,6 +38,22 @@ def check_estimator(estimator):
     return estimator
 
 
+def fitted_network(estimator):
+    """The network of a fitted estimator; ValueError where attributes do not fit it."""
+    network = network_of(estimator)
+    for name, number in (
+        ("n_layers_", len(network.layer_sizes)),
+        ("n_outputs_", network.layer_sizes[-1]),
+    ):
+        if getattr(estimator, name) != number:
+            raise ValueError(
+                f"{name} must be {number}, by coefs_. Got {getattr(estimator, name)!r}."
+            )
+    if is_classifier(estimator):
+        estimator._labels_as_fitted()
+    return network
+
+
 def layers_of(estimator):
     """The layers of a fitted estimator, first to last, edits of ``coefs_`` included.
 
@@ -45,8 +62,7 @@ def layers_of(estimator):
     list of Layer
         Arrays of one data type, float32 or float64: that of its predictions.
     """
-    estimator = check_estimator(estimator)
-    network = network_of(estimator)
+    network = fitted_network(estimator)
     activations = activations_of(estimator.activation, len(network.coefs) - 1)
     activations.append(estimator.out_activation_)
     return [

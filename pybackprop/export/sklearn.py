@@ -14,9 +14,10 @@ from pybackprop._fitted_network import FittedNetwork, network_of
 from pybackprop._history import history_elsewhere
 from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import check_parameters
+from pybackprop._reached import best_parameters_reached
 from pybackprop._targets import ClassLabels
 from pybackprop.classifier import MLPClassifier
-from pybackprop.export._layers import check_estimator
+from pybackprop.export._layers import check_estimator, fitted_network
 from pybackprop.regressor import MLPRegressor
 
 # Fitted attributes that mean the same in both, where a solver has them.
@@ -80,6 +81,7 @@ def to_sklearn(estimator):
     True
     """
     estimator = check_estimator(estimator)
+    network = fitted_network(estimator)
     their_class = (
         neural_network.MLPClassifier
         if is_classifier(estimator)
@@ -104,10 +106,13 @@ def to_sklearn(estimator):
             f"Got {estimator.out_activation_!r}."
         )
     _copy_shared(estimator, other)
-    network = network_of(estimator)
     other.coefs_, other.intercepts_ = _arrays(network, network.parameters)
     best = getattr(estimator, "_best_parameters", None)
-    best = network.parameters if best is None else best
+    best = (
+        network.parameters
+        if best is None
+        else best_parameters_reached(estimator, network)
+    )
     other._best_coefs, other._best_intercepts = _arrays(network, best)
     optimizer = getattr(estimator, "_optimizer", None)
     # Parameters set since may have made another one of it.
