@@ -95,7 +95,9 @@ class FittedNetwork:
 def network_of(model):
     """A network of a model's coefficients, on their own memory where that can be.
 
-    Raises ValueError where they do not fit the model's features and outputs.
+    Raises ValueError where they do not fit the model's features and outputs, and where
+    ``activation`` is another than that of the fit, as it is between ``set_params`` and
+    the next fit: the fitted network has no answer by it.
     """
     network = Network.of_parameters(
         model.coefs_,
@@ -120,6 +122,15 @@ def _require_fitting(network, model):
             f"coefs_[{len(network.coefs) - 1}] must have {n_outputs!r} columns, the "
             f"outputs of the fit with out_activation_={model.out_activation_!r}. Got "
             f"{network.layer_sizes[-1]}."
+        )
+    # Models of other makers do not say by what they were fitted.
+    fitted = vars(model).get("_fitted_activation", network.hidden_activations)
+    if isinstance(fitted, str):
+        fitted = (fitted,) * len(network.hidden_activations)
+    if fitted != network.hidden_activations:
+        raise ValueError(
+            f"activation={model.activation!r} is not that of the fit, "
+            f"{model._fitted_activation!r}. Fit again to use it, or set it back."
         )
 
 

@@ -7,6 +7,7 @@ from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state
 
 from pybackprop import _core
+from pybackprop._numbers import require_unmasked
 
 
 class _NoEntropy(ISeedSequence):
@@ -102,6 +103,7 @@ def check_given_layers(name, arrays, shapes, dtype):
         )
     checked = []
     for layer, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        require_unmasked(array, f"{name}[{layer}]")
         try:
             array = np.asarray(array)
         except ValueError:  # ragged lists

@@ -6,6 +6,7 @@ predictions it can give.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def check_loss_parameter(row, value, dtype, name="loss_parameter"):
     low, high = record["parameter_low"], record["parameter_high"]
     ends_belong = record["parameter_ends_belong"]
     rounded = np.nan
-    if value is not None:
+    if isinstance(value, Real):
         with np.errstate(over="ignore", under="ignore"):
             rounded = np.dtype(dtype).type(value)
     inside = low <= rounded <= high if ends_belong else low < rounded < high

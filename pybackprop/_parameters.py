@@ -31,6 +31,11 @@ def number(kind, low, high=np.inf, closed="left"):
     def holds(value):
         if not isinstance(value, kind):
             return False
+        if kind is Real:
+            try:
+                value = float(value)  # as the core will see it
+            except OverflowError:
+                return False
         above = value >= low if closed in ("left", "both") else value > low
         below = value <= high if closed in ("right", "both") else value < high
         return bool(above and below)

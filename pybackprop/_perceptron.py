@@ -5,13 +5,12 @@ _targets.py, how a network is trained in _training.py and _lbfgs.py, and how tha
 measured on a validation set in _validation.py.
 """
 
-from contextlib import contextmanager
 from copy import copy, deepcopy
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import column_or_1d
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
 from pybackprop import _core
 from pybackprop._callbacks import FitTasks, outside_of_fits, with_callbacks
@@ -22,6 +21,7 @@ from pybackprop._hidden_layers import HiddenLayersMixin
 from pybackprop._history import columns_of
 from pybackprop._initialization import check_given_layers, generator_of
 from pybackprop._lbfgs import fit_lbfgs
+from pybackprop._numbers import numbers_only, require_numbers
 from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
 from pybackprop._reached import require_reached
@@ -40,7 +40,7 @@ FITTED = (
     "loss_curve_ validation_loss_curve_ _history best_loss_ validation_scores_ "
     "best_validation_score_ stopping_reason_ stopped_ n_features_in_ feature_names_in_ "
     "_labels _class_weights _optimizer _no_improvement_count _best_parameters _pause "
-    "_partial_fit_is_over _fitted_network"
+    "_partial_fit_is_over _fitted_activation _fitted_network"
 ).split()
 
 # Of these, what are objects of this package.
@@ -50,19 +50,6 @@ _PARTS = {"_labels": ClassLabels, "_optimizer": Optimizer, "_pause": Pause}
 def is_stochastic(estimator):
     """Whether the solver goes by mini-batches: partial_fit exists for those alone."""
     return estimator.solver in _core.optimizers()
-
-
-@contextmanager
-def numbers_only(name):
-    """Name the argument in the errors that Python raises where no number comes out."""
-    try:
-        yield
-    except OverflowError as error:
-        raise ValueError(f"{name} holds a number beyond float64: {error}") from error
-    except TypeError as error:
-        if "argument must be a" not in str(error):
-            raise
-        raise TypeError(f"{name} holds what is no number: {error}") from error
 
 
 class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
@@ -187,6 +174,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         # Views: at any time the draft predicts by the weights reached so far.
         self.coefs_ = network.coefs
         self.intercepts_ = network.intercepts
+        self._fitted_activation = network.activation
         self._fitted_network = FittedNetwork(network)
         n_threads = threads_for(self.n_jobs)
         warned = starts_anew and warn_of_inputs(self, table)
@@ -274,7 +262,16 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         """Sample weights with those of the classes multiplied in."""
         return sample_weight
 
+    def _check_scored(self, y, sample_weight):
+        """What a score is taken of: y that can be, and weights; None for all alike."""
+        self._require_targets(y)
+        if sample_weight is None:
+            return None
+        return check_sample_weight(sample_weight, _num_samples(y))
+
     def _validate(self, X, y, dtype, reset):
+        require_numbers(X, "X")
+        self._require_targets(y)
         with numbers_only("X or y"):
             X, y = validate_data(
                 self,
@@ -366,6 +363,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         check_is_fitted(self)
         kept = vars(self).get("_fitted_network")
         network = network_of(self) if kept is None else kept.network_of(self)
+        require_numbers(X, "X")
         with numbers_only("X"):
             X = validate_data(
                 self,

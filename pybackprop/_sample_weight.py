@@ -5,6 +5,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array
 
+from pybackprop._numbers import numbers_only, require_numbers
+
 
 def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     """Sample weights as a float64 vector, or None.
@@ -23,17 +25,20 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     """
     if sample_weight is None:
         return None
-    if isinstance(sample_weight, Real):
-        weights = np.full(n_samples, sample_weight, dtype=np.float64)
-    else:
-        weights = check_array(
-            sample_weight,
-            ensure_2d=False,
-            allow_nd=True,
-            dtype=np.float64,
-            order="C",
-            input_name=name,
-        )
+    require_numbers(sample_weight, name)
+    with numbers_only(name):
+        if isinstance(sample_weight, Real):
+            weights = np.full(n_samples, sample_weight, dtype=np.float64)
+        else:
+            weights = check_array(
+                sample_weight,
+                ensure_2d=False,
+                allow_nd=True,
+                dtype=np.float64,
+                order="C",
+                ensure_min_samples=0,
+                input_name=name,
+            )
     if weights.shape != (n_samples,):
         raise ValueError(
             f"{name} must have the shape ({n_samples},), one weight a sample. "

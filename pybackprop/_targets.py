@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import (
 )
 
 from pybackprop import _core
+from pybackprop._numbers import kinds_of, require_unmasked
 
 _OF_ANY_CALLABLE = {
     "target_domain": "finite numbers",
@@ -55,6 +56,30 @@ def check_target_domain(loss, y, words=None):
         raise ValueError(
             f"y must be {record['target_domain']} for the loss {words or repr(loss)}. "
             f"Got {problem}."
+        )
+
+
+def require_labels(y, name="y"):
+    """Raise ValueError for labels that are missing, or strings among others.
+
+    NumPy would make strings of all: 'nan' a class, and 1 no longer equal to '1'.
+    """
+    require_unmasked(y, name)
+    if isinstance(y, (list, tuple)):
+        values = y
+    elif "O" in (kinds := kinds_of(y)):
+        values = np.asarray(y).flat
+    else:
+        if kinds & set("mM") and np.isnat(np.asarray(y)).any():
+            raise ValueError(f"{name} must hold labels. Got NaT.")
+        return
+    types = set(map(type, values))
+    strings = {t for t in types if issubclass(t, str)}
+    if strings and types != strings:
+        others = sorted(t.__name__ for t in types - strings)
+        raise ValueError(
+            f"{name} must hold labels of one type. Got strings and, among them, "
+            f"{' and '.join(others)}."
         )
 
 
@@ -287,7 +312,7 @@ def _weights_by_label(by_label, labels):
             f"class_weight must be for the labels {labels}. Got a weight for {unknown}."
         )
     for label, weight in by_label.items():
-        if not (isinstance(weight, Real) and 0 <= weight < np.inf):
+        if not (isinstance(weight, Real) and 0 <= weight <= np.finfo(float).max):
             raise ValueError(
                 "class_weight must be finite numbers >= 0. "
                 f"Got {weight!r} for {label!r}."

@@ -195,7 +195,13 @@ def _orders(n_samples, rows, shuffle, random_state):
 
 def _optimizer(model, network, random_state, incremental, resume):
     if incremental and hasattr(model, "_optimizer"):
-        return optimizer_reached(model, network)
+        optimizer = optimizer_reached(model, network)
+        if optimizer.name != model.solver:
+            raise ValueError(
+                f"partial_fit goes on with solver={optimizer.name!r}, as it has begun. "
+                f"Got solver={model.solver!r}: fit anew to use it."
+            )
+        return optimizer
     dropout = dropout_rates(model, len(network.coefs))
     # Without dropout nothing is drawn: scikit-learn's draws are the only ones then.
     seed = 0 if dropout is None else random_state.randint(2**63 - 1, dtype=np.int64)

@@ -14,7 +14,7 @@ from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._sample_weight import require_total_weight
 from pybackprop._sparse import valid_table
-from pybackprop._targets import ClassLabels
+from pybackprop._targets import ClassLabels, require_labels
 
 
 def _has_probabilities(model):
@@ -112,7 +112,8 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     verbose : bool or int, default=False
         Whether to print a line an epoch.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the present weights.
+        Whether ``fit`` goes on from the present weights, by the parameters as they are
+        then: layer sizes and classes must be the same, activation and loss need not.
     momentum : float, default=0.9
         Between 0 and 1, for 'sgd'.
     nesterovs_momentum : bool, default=True
@@ -445,6 +446,10 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     ):
         """Train for one epoch on the given samples.
 
+        The optimizer goes on as it was made by the first call, or by the last fit:
+        what was set since of its own parameters, such as ``learning_rate_init``, holds
+        from the next fit on.
+
         With a validation set and ``early_stopping=True``, each call counts as an epoch
         of ``fit``: once the score has not improved for more than ``n_iter_no_change``
         calls, the best weights are restored, ``stopped_`` is True, and further calls
@@ -497,7 +502,8 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         -------
         float
         """
-        return super().score(X, valid_table(y, "y"), sample_weight)
+        weights = self._check_scored(y, sample_weight)
+        return super().score(X, valid_table(y, "y"), weights)
 
     @of_one_fit
     def decision_function(self, X):
@@ -594,6 +600,9 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         others = -z if output == "logistic" else 1 - z
         return output, np.concatenate((others, z), axis=1)
 
+    def _require_targets(self, y):
+        require_labels(y)
+
     def _check_targets(self, y, dtype, incremental, classes):
         """The labels as numbers, and the loss to fit them by."""
         if incremental:
@@ -616,6 +625,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     def _start_partial_fit(self, y, classes):
         first_call = getattr(self, "classes_", None) is None
         if classes is not None:
+            require_labels(classes, "classes")
             named = ClassLabels.of(None, classes).classes
             if not first_call and not np.array_equal(self.classes_, named):
                 raise ValueError(

@@ -10,6 +10,8 @@ from pybackprop import _core
 from pybackprop._format import read, written
 from pybackprop._initialization import draw_initial_parameters, generator_of
 from pybackprop._losses import check_loss_parameter
+from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._parameters import layer_sizes as units_of_layers
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows, valid_table
 from pybackprop._targets import check_target_domain
@@ -181,10 +183,11 @@ class Network:
             ("output_activation", output_activation, _OUTPUTS),
             ("loss", loss, _LOSSES),
         ):
-            if value not in allowed and not (name == "loss" and callable(value)):
+            is_name = isinstance(value, str) and value in allowed
+            if not is_name and not (name == "loss" and callable(value)):
                 raise ValueError(f"{name} must be one of {allowed}. Got {value!r}.")
-        sizes = [int(size) for size in layer_sizes]
-        if len(sizes) < 2 or min(sizes) < 1:
+        sizes = units_of_layers(layer_sizes)
+        if sizes is None or len(sizes) < 2:
             raise ValueError(
                 "layer_sizes must be at least two ints >= 1, features first and "
                 f"outputs last. Got {layer_sizes!r}."
@@ -201,7 +204,7 @@ class Network:
                 f"Got {len(given)}."
             )
         alphas = _layer_alphas(alpha, len(sizes) - 1)
-        if not 0 <= l1_ratio <= 1:
+        if not isinstance(l1_ratio, Real) or not 0 <= l1_ratio <= 1:
             raise ValueError(f"l1_ratio must be in [0, 1]. Got {l1_ratio!r}.")
         self.layer_sizes = tuple(sizes)
         self.output_activation = output_activation
@@ -319,7 +322,9 @@ class Network:
         return self.core.views(gradient)
 
     def _objective(self, X, y, sample_weight, gradient=None, layers=None):
-        y = check_array(y, ensure_2d=False, dtype=self.dtype, input_name="y")
+        require_numbers(y, "y")
+        with numbers_only("y"):
+            y = check_array(y, ensure_2d=False, dtype=self.dtype, input_name="y")
         y = y.reshape(-1, 1) if y.ndim == 1 else y
         if y.shape != (X.shape[0], self.layer_sizes[-1]):
             raise ValueError(
@@ -343,12 +348,14 @@ class Network:
         ]
 
     def _check_X(self, X):
-        X = check_array(
-            valid_table(X),
-            accept_sparse=["csr", "csc"],
-            dtype=self.dtype,
-            input_name="X",
-        )
+        require_numbers(X, "X")
+        with numbers_only("X"):
+            X = check_array(
+                valid_table(X),
+                accept_sparse=["csr", "csc"],
+                dtype=self.dtype,
+                input_name="X",
+            )
         if X.shape[1] != self.layer_sizes[0]:
             raise ValueError(
                 f"X must have {self.layer_sizes[0]} features. Got {X.shape[1]}."
@@ -360,7 +367,9 @@ def _layer_alphas(alpha, n_layers):
     """The penalty of each weight layer as a list, or ValueError."""
     if isinstance(alpha, Real) and 0 <= alpha < np.inf:
         return [float(alpha)] * n_layers
-    alphas = np.asarray(alpha, dtype=np.float64)
+    require_numbers(alpha, "alpha")
+    with numbers_only("alpha"):
+        alphas = np.asarray(alpha, dtype=np.float64)
     if alphas.ndim > 0 and alphas.shape != (n_layers,):
         raise ValueError(
             f"alpha must be a float or have one for each of the {n_layers} weight "

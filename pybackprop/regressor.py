@@ -1,6 +1,7 @@
 """MLPRegressor: scikit-learn's regressor of that name, on the C core."""
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
@@ -8,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from pybackprop import _core
 from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._losses import Loss, check_output
+from pybackprop._numbers import require_numbers
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import REGRESSION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
@@ -107,7 +109,8 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
     verbose : bool or int, default=False
         Whether to print a line an epoch.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the present weights.
+        Whether ``fit`` goes on from the present weights, by the parameters as they are
+        then: layer sizes and classes must be the same, activation and loss need not.
     momentum : float, default=0.9
         Between 0 and 1, for 'sgd'.
     nesterovs_momentum : bool, default=True
@@ -427,6 +430,10 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
     ):
         """Train for one epoch on the given samples.
 
+        The optimizer goes on as it was made by the first call, or by the last fit:
+        what was set since of its own parameters, such as ``learning_rate_init``, holds
+        from the next fit on.
+
         With a validation set and ``early_stopping=True``, each call counts as an epoch
         of ``fit``: once the score has not improved for more than ``n_iter_no_change``
         calls, the best weights are restored, ``stopped_`` is True, and further calls
@@ -462,6 +469,31 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
 
     def _n_outputs_fitted(self):
         return vars(self).get("n_outputs_")
+
+    def score(self, X, y, sample_weight=None):
+        """R2, the share of the variance of y that is explained.
+
+        Of several outputs the mean.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``fit``.
+
+        Returns
+        -------
+        float
+            At most 1; 0 is had by predicting the mean.
+        """
+        return super().score(X, y, self._check_scored(y, sample_weight))
+
+    def _require_targets(self, y):
+        require_numbers(y, "y")
+        if scipy.sparse.issparse(y):
+            raise TypeError(
+                "y must be dense in a regression. Got a sparse matrix: pass "
+                "y.toarray()."
+            )
 
     @staticmethod
     def _drop_single_column(y_pred):

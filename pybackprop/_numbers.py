@@ -1,0 +1,91 @@
+"""What may be taken for numbers, and the names of what may not.
+
+NumPy makes floats of more than numbers: of a date the count of its unit, of a string
+what it spells, of a structured value its field, and of a masked value whatever lies
+under the mask. Trained on, all of these would be silent nonsense.
+"""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+# Arrays of complex numbers are refused by scikit-learn, in words of its own.
+_NUMBERS = "biufc"
+_OTHERS = {
+    "M": "dates (datetime64)",
+    "m": "durations (timedelta64)",
+    "U": "strings",
+    "S": "strings",
+    "T": "strings",
+    "V": "structured values",
+    "c": "complex values",
+}
+
+
+def require_numbers(array, name):
+    """Raise ValueError for an array-like of what may not be taken for numbers.
+
+    Whether there are numbers of another kind, such as NaN, is not looked at.
+    """
+    if type(array) is np.ndarray and array.dtype.kind in _NUMBERS:
+        return
+    require_unmasked(array, name)
+    if isinstance(array, (list, tuple)):
+        array = _array_of(array, name)
+    kinds = kinds_of(array)
+    if not kinds <= set(_NUMBERS):
+        # Of what has a kind of its own, such as a data frame, the values tell.
+        values = kinds & set(_OTHERS) or _kinds_of_values(_array_of(array, name))
+        for kind in sorted(values & set(_OTHERS)):
+            raise ValueError(
+                f"{name} must hold numbers. Got {_OTHERS[kind]}: convert them first, "
+                "in the way that is meant."
+            )
+
+
+def require_unmasked(array, name):
+    """Raise ValueError for a masked array in which a value is masked."""
+    if np.ma.is_masked(array):
+        raise ValueError(
+            f"{name} has {np.ma.count_masked(array)} masked values, which are missing "
+            "ones: fill them or leave their rows out first."
+        )
+
+
+def kinds_of(array):
+    """NumPy's letters for the kinds of an array, or of a data frame's columns.
+
+    'O' where there is no such letter.
+    """
+    dtypes = getattr(array, "dtypes", getattr(array, "dtype", None))
+    return {getattr(dtype, "kind", "O") for dtype in np.ravel(dtypes)}
+
+
+def _kinds_of_values(values):
+    """The same of an ndarray, and of each value in one of objects."""
+    kinds = {values.dtype.kind}
+    if kinds == {"O"}:
+        types = set(map(type, values.flat))
+        known = {t for t in types if issubclass(t, (np.generic, str, bytes))}
+        kinds = {np.dtype(t).kind for t in known}
+    return kinds
+
+
+def _array_of(array, name):
+    try:
+        return np.asarray(array)
+    except ValueError as error:  # ragged lists
+        raise ValueError(f"{name} is no table of numbers: {error}") from error
+
+
+@contextmanager
+def numbers_only(name):
+    """Name the argument in the errors that Python raises where no number comes out."""
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"{name} holds a number beyond float64: {error}") from error
+    except TypeError as error:
+        if "argument must be a" not in str(error):
+            raise
+        raise TypeError(f"{name} holds what is no number: {error}") from error
