@@ -175,6 +175,12 @@ cdef cnp.ndarray strided(object array, int type_number, int ndim):
 
 cdef cnp.ndarray contiguous(object array, object dtype=None):
     """A C-contiguous array of aligned elements: `ascontiguousarray` leaves odd addresses."""
+    if (
+        dtype is None
+        and isinstance(array, cnp.ndarray)
+        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
+    ):
+        return array
     return np.require(np.asarray(array), dtype, ["C", "A"])
 
 

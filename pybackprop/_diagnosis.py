@@ -126,6 +126,8 @@ def _moments(X):
 def _problem_of_inputs(X, names):
     """What is wrong with the scale of the inputs, or None."""
     mean, mean_square, deviation = _moments(X)
+    if not np.isfinite(mean_square).all():
+        return f"values of X reach {abs(X).max():.3g}, and their squares overflow"
     varies = deviation > 0
     if not varies.any():
         return None
@@ -159,7 +161,9 @@ def _targets_are_off(y):
     mean, mean_square, deviation = _moments(y)
     far = np.abs(mean) > 3 * deviation
     off = far | (mean_square > 25) | (mean_square < 0.04)
-    return bool(np.any(off & (deviation > 0)))  # a constant needs no learning
+    overflows = ~np.isfinite(mean_square)
+    # A constant needs no learning.
+    return bool(np.any(overflows | (off & (deviation > 0))))
 
 
 def _targets_in_words(y):

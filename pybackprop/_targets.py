@@ -269,6 +269,12 @@ class ClassLabels:
 
     def decode(self, y_pred):
         """Labels from the network's outputs, of shape (n_samples, n_outputs)."""
+        # NaN, or one infinity beside another, would be class 0 in silence.
+        if len(self.classes) > 1 and not _core.all_finite(y_pred):
+            raise ValueError(
+                "The network's outputs for X are not finite, so they decide for no "
+                "class. X may hold values far larger than those of the fit."
+            )
         decided = self.decide(y_pred)
         if self.kind == "multilabel":
             return scipy.sparse.csr_matrix(decided) if self.sparse else decided

@@ -592,7 +592,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         labels = self._labels_as_fitted()
         if len(labels.classes) == 1 and labels.kind == "binary":
             # The only class is certain, whatever the network says.
-            return "softmax", z[:, :1]
+            return "softmax", np.zeros_like(z[:, :1])
         if labels.kind == "multilabel" or output == "softmax":
             return output, z
         if z.shape[1] > 1:

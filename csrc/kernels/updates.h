@@ -44,23 +44,45 @@ static void add_signs(size_t n, const void *coefs, double strength, void *gradie
     }
 }
 
-/* Columns longer than `longest` are scaled down to it: w_ij *= longest / ||w_j||, the norm summed
- * in row order. */
+/* Squares of what is as large as any number, scaled by this, have a sum. */
+#if PB_REAL_IS_DOUBLE
+#    define SCALE_OF_LARGE ((real)0x1p-768)
+#else
+#    define SCALE_OF_LARGE ((real)0x1p-96)
+#endif
+
+/* The norms of some columns of w times `scale`, summed in row order. */
+INLINE vec column_norms(const real *w, size_t n_rows, size_t n_columns, vec scale, size_t left) {
+    vec squares = v_set1(0);
+    for (size_t i = 0; i < n_rows; i++) {
+        const vec w_ij = v_mul(v_load_upto(w + i * n_columns, left), scale);
+        squares = v_add(squares, v_mul(w_ij, w_ij));
+    }
+    return v_sqrt(squares);
+}
+
+/* Columns longer than `longest` are scaled down to it: w_ij *= longest / ||w_j||. */
 static void limit_columns(size_t n_rows, size_t n_columns, double longest, void *coefs) {
     real *w = coefs;
-    const vec limit = v_set1((real)longest), one = v_set1(1);
+    const vec limit = v_set1((real)longest), one = v_set1(1), largest = v_set1(REAL_MAX);
     for (size_t j = 0; j < n_columns; j += VLEN) {
         const size_t left = n_columns - j;
-        vec squares = v_set1(0);
-        for (size_t i = 0; i < n_rows; i++) {
-            const vec w_ij = v_load_upto(w + i * n_columns + j, left);
-            squares = v_add(squares, v_mul(w_ij, w_ij));
+        vec scale = one, norm = column_norms(w + j, n_rows, n_columns, one, left);
+        real norms[VLEN];
+        v_store(norms, norm);
+        for (size_t i = 0; i < VLEN; i++) {
+            if (norms[i] > REAL_MAX) { /* the squares overflow long before the norm does */
+                scale = v_select(v_gt(norm, largest), v_set1(SCALE_OF_LARGE), one);
+                norm = column_norms(w + j, n_rows, n_columns, scale, left);
+                break;
+            }
         }
-        const vec norm = v_sqrt(squares);
-        const vec factor = v_select(v_gt(norm, limit), v_div(limit, norm), one);
+        const mask too_long = v_gt(norm, v_mul(limit, scale));
+        scale = v_select(too_long, scale, one);
+        const vec factor = v_select(too_long, v_div(limit, norm), one);
         for (size_t i = 0; i < n_rows; i++) {
             real *w_i = w + i * n_columns + j;
-            v_store_upto(w_i, v_mul(v_load_upto(w_i, left), factor), left);
+            v_store_upto(w_i, v_mul(v_mul(v_load_upto(w_i, left), scale), factor), left);
         }
     }
 }

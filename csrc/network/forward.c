@@ -81,7 +81,7 @@ static void cut_into_stripes(pb_workspace *w, size_t b) {
     }
 }
 
-void pb_take_rows(const pb_pass *pass, size_t first, size_t count) {
+void pb_take_rows(const pb_pass *pass, size_t first, size_t count, double weight_scale) {
     const pb_batch *batch = pass->batch;
     pb_workspace *w = pass->workspace;
     w->n_blocks = (count + PB_BLOCK_ROWS - 1) / PB_BLOCK_ROWS;
@@ -95,7 +95,7 @@ void pb_take_rows(const pb_pass *pass, size_t first, size_t count) {
             if (weight != 0) {
                 w->rows_space[place] = row;
                 w->positions[place] = position;
-                w->weights_space[place] = weight;
+                w->weights_space[place] = weight * weight_scale;
                 place++;
             }
         }

@@ -7,6 +7,8 @@
  * binary tree over the block's index, neighbours first. A binary counter of partial sums is that
  * tree: after block 2^k i, the newest k pairs of sums have been added up. So the bits depend on
  * the batch alone, and whole subtrees could be computed elsewhere. */
+#include <math.h>
+
 #include "base/pace.h"
 #include "network/propagation.h"
 
@@ -42,7 +44,7 @@ typedef struct summation {
     double penalty;     /* P */
     size_t first_block; /* index of block 0 of those in hand */
     int is_last;        /* the blocks in hand are the batch's last */
-    double total_weight;
+    double total_weight, weight_scale;
     void *gradient;              /* NULL: only a range at a time is kept */
     const pb_receiver *receiver; /* or NULL */
 } summation;
@@ -109,7 +111,8 @@ static void add_levels(const summation *s, const pb_range *range, size_t level, 
 static void finish_range(const summation *s, const pb_range *range, void *sum) {
     const pb_network *network = s->pass.network;
     const pb_kernels *k = network->kernels;
-    const double alpha = range->is_intercepts ? 0 : network->alphas[range->layer - 1];
+    const double alpha =
+        range->is_intercepts ? 0 : network->alphas[range->layer - 1] * s->weight_scale;
     if (alpha == 0) {
         k->finish_gradient(range->count, NULL, 0, s->total_weight, sum);
         return;
@@ -194,12 +197,29 @@ static pb_status sum_ranges(summation *s, double work, pb_pace *pace) {
 /* ---- The whole batch ---------------------------------------------------------------------------
  */
 
+/* A power of two that brings the largest weight near 1, if it is far from it: products of deltas
+ * and weights, and S, then stay in the data type's range. With alpha scaled alike, neither
+ * objective nor gradient changes. */
+static double scale_of_weights(const pb_batch *batch) {
+    double largest = 0;
+    for (size_t i = 0; batch->weights != NULL && i < batch->n_rows; i++) {
+        const double weight = batch->weights[batch->order == NULL ? (int64_t)i : batch->order[i]];
+        largest = weight > largest ? weight : largest;
+    }
+    if (largest == 0 || (largest > 0x1p-32 && largest < 0x1p32)) {
+        return 1;
+    }
+    int exponent;
+    frexp(largest, &exponent);
+    return ldexp(1, exponent < -1000 ? 1000 : -exponent);
+}
+
 static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *sums,
                             pb_pace *pace) {
     const pb_network *network = s->pass.network;
     pb_workspace *w = s->pass.workspace;
     const double work = (double)count * pb_work_of_a_sample(network);
-    pb_take_rows(&s->pass, first, count);
+    pb_take_rows(&s->pass, first, count, s->weight_scale);
     s->wants_penalty = first == 0 && network->is_penalised;
     pb_status status = pb_threads_run(pb_threads_for(w, s->wants_gradient ? 2 * work : work),
                                       w->n_stripes + (size_t)s->wants_penalty, sum_stripe, s, pace);
@@ -236,6 +256,7 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void
         /* A range of a single block needs no other place than a thread's own. */
         .gradient = receiver != NULL && n_rows > PB_BLOCK_ROWS ? w->gradient : gradient,
         .receiver = receiver,
+        .weight_scale = scale_of_weights(pass->batch),
     };
     counter sums = {.depth = 0, .n_blocks = 0};
     pb_cut_ranges(pass->workspace, pass->batch->X.indptr != NULL);
@@ -252,7 +273,7 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void
     if (w->n_threads > 1) {
         pb_crew_done(&w->crew, n_rows, pb_seconds() - started);
     }
-    value->penalty = network->is_penalised ? s.penalty / s.total_weight : 0;
+    value->penalty = network->is_penalised ? s.penalty * s.weight_scale / s.total_weight : 0;
     value->objective = sums.loss[0] / s.total_weight;
     if (network->is_penalised) {
         value->objective += value->penalty;

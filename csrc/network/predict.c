@@ -52,7 +52,7 @@ static pb_status predict(prediction *p, pb_pace *pace) {
     const size_t most = w->capacity < w->max_rows ? w->capacity : w->max_rows;
     for (p->first = 0; p->first < batch->n_rows; p->first += most) {
         const size_t left = batch->n_rows - p->first;
-        pb_take_rows(&p->pass, p->first, left < most ? left : most);
+        pb_take_rows(&p->pass, p->first, left < most ? left : most, 1);
         const pb_status status = pb_threads_run(n_threads, w->n_stripes, predict_stripe, p, pace);
         if (status != PB_OK) {
             return status;

@@ -26,8 +26,9 @@ typedef struct pb_pass {
     const pb_masks *masks; /* or NULL: no dropout */
 } pb_pass;
 
-/* Takes `count` rows of the batch from position `first` on: those of weight zero are left out. */
-void pb_take_rows(const pb_pass *pass, size_t first, size_t count);
+/* Takes `count` rows of the batch from position `first` on, with their weights times
+ * `weight_scale`: rows of weight zero are left out. */
+void pb_take_rows(const pb_pass *pass, size_t first, size_t count, double weight_scale);
 
 /* Z_l = A_(l-1) W_l + b_l, A_l = f_l(Z_l) for l = 1 ... L, on one stripe. */
 pb_status pb_forward(const pb_pass *pass, pb_stripe stripe, size_t thread, pb_watch *watch);

@@ -49,7 +49,14 @@ static void see_gradient(void *context, void *gradient) {
     const size_t n = s->network->n_parameters;
     const double longest = s->optimizer->global_clipnorm;
     s->gradient_norm = sqrt(k->sum_of_squares(n, gradient));
-    if (longest > 0 && s->gradient_norm > longest) {
+    if (longest > 0 && isinf(s->gradient_norm)) {
+        /* The squares overflow long before the norm does. */
+        const double scale = 0x1p600;
+        k->finish_gradient(n, NULL, 0, scale, gradient);
+        const double norm = sqrt(k->sum_of_squares(n, gradient));
+        k->finish_gradient(n, NULL, 0, norm / longest, gradient);
+        s->gradient_norm = norm * scale;
+    } else if (longest > 0 && s->gradient_norm > longest) {
         k->finish_gradient(n, NULL, 0, s->gradient_norm / longest, gradient);
     }
 }
