@@ -89,7 +89,8 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 def _has_hidden_layer(estimator):
     fitted = vars(estimator).get("coefs_")
     if fitted is None:
-        n_hidden = len(layer_sizes(estimator.hidden_layer_sizes) or [None])
+        sizes = layer_sizes(estimator.hidden_layer_sizes)
+        n_hidden = 1 if sizes is None else len(sizes)  # a fit says what is wrong
     else:
         n_hidden = len(fitted) - 1 if isinstance(fitted, (list, tuple)) else 1
     if n_hidden == 0:
