@@ -3,6 +3,7 @@
 The only file that knows a class label.
 """
 
+import sys
 from numbers import Real
 
 import numpy as np
@@ -318,7 +319,7 @@ def _weights_by_label(by_label, labels):
             f"class_weight must be for the labels {labels}. Got a weight for {unknown}."
         )
     for label, weight in by_label.items():
-        if not (isinstance(weight, Real) and 0 <= weight <= np.finfo(float).max):
+        if not (isinstance(weight, Real) and 0 <= weight <= sys.float_info.max):
             raise ValueError(
                 "class_weight must be finite numbers >= 0. "
                 f"Got {weight!r} for {label!r}."

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from pybackprop import _core
 from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._losses import check_output, gives_probabilities
+from pybackprop._numbers import numbers_only
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
@@ -503,7 +504,8 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         float
         """
         weights = self._check_scored(y, sample_weight)
-        return super().score(X, valid_table(y, "y"), weights)
+        with numbers_only("X or y"):
+            return super().score(X, valid_table(y, "y"), weights)
 
     @of_one_fit
     def decision_function(self, X):

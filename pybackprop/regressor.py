@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from pybackprop import _core
 from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._losses import Loss, check_output
-from pybackprop._numbers import require_numbers
+from pybackprop._numbers import numbers_only, require_numbers
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import REGRESSION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
@@ -485,7 +485,9 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         float
             At most 1; 0 is had by predicting the mean.
         """
-        return super().score(X, y, self._check_scored(y, sample_weight))
+        weights = self._check_scored(y, sample_weight)
+        with numbers_only("X or y"):
+            return super().score(X, y, weights)
 
     def _require_targets(self, y):
         require_numbers(y, "y")
