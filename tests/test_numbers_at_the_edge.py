@@ -1,0 +1,575 @@
+"""Numbers at the edge of what float32 and float64 can hold.
+
+The largest and the smallest inputs, targets, weights and parameters; the smallest
+tables and networks. What is computed is held against plain NumPy in long double or
+float64, against the same problem at a tame scale, or against scikit-learn.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import neural_network
+from sklearn.exceptions import UndefinedMetricWarning
+
+from pybackprop import MLPClassifier, MLPRegressor, Network
+from pybackprop.exceptions import ScalingWarning
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore::pybackprop.exceptions.ScalingWarning",
+    "error::RuntimeWarning",
+)
+DTYPES = (np.float32, np.float64)
+SOLVERS = ("sgd", "adam", "adamw", "rmsprop", "nadam", "lbfgs")
+N = 20
+X = np.random.RandomState(0).standard_normal((N, 3))
+LABELS = np.arange(N) % 3
+VALUES = X[:, 0] + 2
+CONTAINERS = {
+    "dense": np.asarray,
+    "column_major": np.asfortranarray,
+    "csr": scipy.sparse.csr_array,
+}
+each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
+each_container = pytest.mark.parametrize("container", CONTAINERS)
+each_solver = pytest.mark.parametrize("solver", SOLVERS)
+
+
+def regressor(**params):
+    params = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0} | params
+    return MLPRegressor(**params)
+
+
+def classifier(**params):
+    params = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0} | params
+    return MLPClassifier(**params)
+
+
+def parameters_of(model):
+    return np.concatenate([a.ravel() for a in (*model.coefs_, *model.intercepts_)])
+
+
+def linear_classifier(dtype, n_classes, coefs):
+    """Of one feature: its logits are the feature times the coefs."""
+    y = np.arange(6) % n_classes
+    model = MLPClassifier((), max_iter=1).fit(np.ones((6, 1), dtype), y)
+    model.coefs_[0][...] = coefs
+    model.intercepts_[0][...] = 0
+    return model
+
+
+# --------------------------------------------------------------------- predictions
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "Where a network's outputs overflow to infinity or NaN, predict of a classifier "
+    "refuses to name a class, and probabilities and numbers come out as they are.",
+)
+@each_container
+@each_dtype
+def test_outputs_that_decide_for_no_class_are_refused(dtype, container):
+    largest = np.finfo(dtype).max
+    model = linear_classifier(dtype, 3, [[2.0, 2.0, 1.0]])
+    rows = CONTAINERS[container](np.array([[1], [largest]], dtype))
+    with pytest.raises(ValueError, match=r"outputs for X are not finite"):
+        model.predict(rows)
+    with pytest.raises(ValueError, match=r"outputs for X are not finite"):
+        model.score(rows, [0, 1])
+    assert np.isnan(model.predict_proba(rows)[1]).all()
+    assert np.isinf(model.decision_function(rows)[1, :2]).all()
+    assert np.isfinite(model.predict_proba(rows)[0]).all()
+
+
+@each_dtype
+def test_one_row_that_decides_for_no_class_is_refused(dtype):
+    model = linear_classifier(dtype, 3, [[2.0, 2.0, 1.0]])
+    row = np.full((1, 1), np.finfo(dtype).max, dtype)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not finite"):
+            model.predict(row)
+    labels = np.eye(3, dtype=int)[np.arange(6) % 3]
+    several = MLPClassifier((), max_iter=1).fit(np.ones((6, 1), dtype), labels)
+    several.coefs_[0][...] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        several.predict(row)
+
+
+@each_dtype
+def test_a_saturated_probability_is_a_decision(dtype):
+    """One logit may overflow: the logistic of infinity is 1, and no doubt about it."""
+    model = linear_classifier(dtype, 2, [[2.0]])
+    largest = np.finfo(dtype).max
+    rows = np.array([[largest], [-largest]], dtype)
+    assert_array_equal(model.predict(rows), [1, 0])
+    assert_array_equal(model.predict_proba(rows), [[0, 1], [1, 0]])
+
+
+@each_dtype
+def test_the_only_class_is_certain_whatever_the_network_says(dtype):
+    model = MLPClassifier((), max_iter=1).fit(np.ones((3, 1), dtype), ["a"] * 3)
+    rows = np.array([[1], [np.finfo(dtype).max]], dtype)
+    for weight in (1.0, 2.0, -2.0, np.nan):
+        model.coefs_[0][...] = weight
+        assert_array_equal(model.predict(rows), ["a", "a"])
+        assert_array_equal(model.predict_proba(rows), [[1], [1]])
+        assert_array_equal(model.predict_log_proba(rows), [[0], [0]])
+        assert_array_equal(model.decision_function(rows), [0, 0])
+
+
+def tame_logits(dtype):
+    info = np.finfo(dtype)
+    return [0.0, info.smallest_subnormal, info.tiny, 1.0, 30.0, 700.0, 1e30]
+
+
+@each_dtype
+def test_losses_and_gradients_of_saturated_outputs(dtype):
+    """Against the formulas in long double: finite, exact, and of the right sign."""
+    for z in tame_logits(dtype):
+        for sign in (1, -1):
+            network = Network.of_parameters(
+                [np.full((1, 1), sign * z, dtype)],
+                [np.zeros(1, dtype)],
+                activation="identity",
+                output_activation="logistic",
+                loss="binary_log_loss",
+            )
+            exact = np.longdouble(dtype(sign * z))
+            for y in (0, 1):
+                # log(1 + exp(-|z|)) + max(z, 0) - y z, and the logistic of z less y
+                e = np.exp(-abs(exact))
+                loss = np.log1p(e) + (max(exact, 0) - y * exact)
+                delta = (1 / (1 + e) if exact >= 0 else e / (1 + e)) - y
+                if y == 1 and exact > 0:
+                    delta = -e / (1 + e)
+                trace = network.backprop(np.ones((1, 1), dtype), [y])
+                rtol = 4 * np.finfo(dtype).eps
+                tiny = np.finfo(dtype).tiny
+                assert_allclose(trace.loss, float(loss), rtol=rtol, atol=tiny)
+                got = trace.intercept_grads[0][0]
+                if not (y == 1 and exact > 0):  # y_pred - y, rounded once
+                    assert_allclose(got, float(delta), rtol=rtol, atol=tiny)
+                else:
+                    assert -np.finfo(dtype).eps < got - float(delta) < 1e-7
+                assert np.isfinite(got)
+
+
+@each_container
+@each_dtype
+def test_subnormal_numbers_are_kept(dtype, container):
+    """Gradual underflow: what NumPy computes in float64, rounded to subnormals."""
+    tiny = np.finfo(dtype).smallest_subnormal
+    inputs = (np.arange(1, 13).reshape(4, 3) * tiny).astype(dtype)
+    model = MLPRegressor(hidden_layer_sizes=(), max_iter=1).fit(
+        np.ones((4, 3), dtype), np.ones(4)
+    )
+    model.coefs_[0][...] = [[1], [2], [0.5]]
+    model.intercepts_[0][...] = 0
+    # The only rounding is the last one, of halves to even.
+    multiples = np.rint(np.arange(1, 13).reshape(4, 3) @ [1.0, 2.0, 0.5])
+    expected = (multiples * tiny).astype(dtype)
+    given = CONTAINERS[container](inputs)
+    assert_array_equal(model.predict(given), expected)
+    assert_array_equal(model.predict(given[:1]), expected[:1])
+
+
+# ------------------------------------------------------------------ rows of weight 0
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "A row of weight 0 adds exactly nothing to loss and gradient, even where its own "
+    "numbers overflow.",
+)
+@pytest.mark.parametrize(
+    ("loss", "output"),
+    [
+        ("squared_error", "identity"),
+        ("log_loss", "softmax"),
+        ("binary_log_loss", "logistic"),
+        ("poisson", "exp"),
+        ("huber", "identity"),
+    ],
+)
+@each_container
+@each_dtype
+def test_a_row_of_weight_zero_is_as_if_it_were_not_there(
+    dtype, container, loss, output
+):
+    largest = np.finfo(dtype).max
+    weights = np.linspace(0.5, 2, N)
+    weights[[0, 5, N - 1]] = 0
+    inputs = X.astype(dtype)
+    inputs[[0, 5, N - 1]] = largest
+    y = np.eye(3)[LABELS].astype(dtype)
+    kept = weights > 0
+    network = Network(
+        (3, 4, 3),
+        loss=loss,
+        output_activation=output,
+        loss_parameter=1.0 if loss == "huber" else None,
+        dtype=dtype,
+        alpha=0.1,
+        random_state=0,
+    )
+    make = CONTAINERS[container]
+    with_them = network.backprop(make(inputs), y, weights)
+    without = network.backprop(make(inputs[kept]), y[kept], weights[kept])
+    assert with_them.loss == without.loss
+    for name in ("coef_grads", "intercept_grads"):
+        for a, b in zip(getattr(with_them, name), getattr(without, name), strict=True):
+            assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@each_dtype
+@each_solver
+def test_a_full_batch_fits_as_if_rows_of_weight_zero_were_not_there(
+    solver, dtype, sparse
+):
+    largest = np.finfo(dtype).max
+    weights = np.linspace(0.5, 2, N)
+    weights[[0, 5, N - 1]] = 0
+    kept = weights > 0
+    inputs, numbers = X.astype(dtype), VALUES.astype(dtype)
+    inputs[~kept] = largest
+    numbers[~kept] = largest
+    make = scipy.sparse.csr_array if sparse else np.asarray
+    params = {"solver": solver, "shuffle": False, "max_iter": 20, "alpha": 0.1}
+    for estimator, y in ((regressor, numbers), (classifier, LABELS)):
+        model = estimator(**params).fit(make(inputs), y, sample_weight=weights)
+        without = estimator(**params).fit(
+            make(inputs[kept]), y[kept], sample_weight=weights[kept]
+        )
+        # Batches of 20 and of 17 rows: the same block of the same sums.
+        assert_array_equal(parameters_of(model), parameters_of(without))
+
+
+@each_dtype
+@pytest.mark.parametrize("solver", SOLVERS[:-1])
+def test_a_batch_of_weight_zero_takes_no_step(solver, dtype):
+    weights = np.r_[np.zeros(10), np.ones(5), np.zeros(5)]
+    params = {"solver": solver, "batch_size": 5, "shuffle": False}
+    inputs = X.astype(dtype)
+    model = regressor(**params).fit(inputs, VALUES, sample_weight=weights)
+    alone = regressor(**params).fit(inputs[10:15], VALUES[10:15])
+    assert_array_equal(parameters_of(model), parameters_of(alone))
+    assert model.loss_curve_ == alone.loss_curve_
+
+
+# -------------------------------------------------------------------- other weights
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "Sample weights of any size, from 1e-300 to 1e300 in float32 too, give the fit of "
+    "the same weights near 1; a penalty counts against them as ever.",
+)
+@pytest.mark.parametrize("exponent", [-1074, -1000, -149, -100, 100, 128, 1000, 1018])
+@each_dtype
+@each_solver
+def test_weights_of_any_size_give_the_same_fit(solver, dtype, exponent):
+    inputs = X.astype(dtype)
+    weights = 1.0 + np.arange(N) % 2
+    params = {"solver": solver, "alpha": 0, "batch_size": 7}
+    for estimator, y in ((regressor, VALUES), (classifier, LABELS)):
+        model = estimator(**params).fit(
+            inputs, y, sample_weight=np.ldexp(weights, exponent)
+        )
+        expected = estimator(**params).fit(inputs, y, sample_weight=weights)
+        assert_array_equal(parameters_of(model), parameters_of(expected))
+        assert model.loss_curve_ == expected.loss_curve_
+
+
+@each_dtype
+def test_a_penalty_counts_against_weights_of_any_size(dtype):
+    """With weights and alpha scaled alike the objective is the same number."""
+    network = Network((3, 4, 1), alpha=0.25, l1_ratio=0.5, dtype=dtype, random_state=0)
+    weights = 1.0 + np.arange(N) % 2
+    inputs = X.astype(dtype)
+    expected = network.backprop(inputs, VALUES, weights)
+    for exponent in (-100, -60, 60, 100):
+        other = Network.of_parameters(
+            network.coefs,
+            network.intercepts,
+            activation="relu",
+            output_activation="identity",
+            alpha=np.ldexp(0.25, exponent),
+            l1_ratio=0.5,
+        )
+        trace = other.backprop(inputs, VALUES, np.ldexp(weights, exponent))
+        assert trace.loss == expected.loss
+        for a, b in zip(trace.coef_grads, expected.coef_grads, strict=True):
+            assert_array_equal(a, b)
+
+
+@each_dtype
+def test_weights_far_apart_leave_the_heavy_rows(dtype):
+    weights = np.full(N, 1e-300)
+    weights[[3, 8]] = 1e300
+    inputs = X.astype(dtype)
+    model = regressor(solver="lbfgs", alpha=0).fit(inputs, VALUES, weights)
+    heavy = regressor(solver="lbfgs", alpha=0).fit(inputs[[3, 8]], VALUES[[3, 8]])
+    assert_allclose(model.predict(inputs), heavy.predict(inputs), rtol=1e-3, atol=1e-3)
+
+
+# --------------------------------------------------------- clipping, largest weights
+@pytest.mark.parametrize("solver", SOLVERS[:-1])
+@each_dtype
+def test_a_gradient_whose_squares_overflow_is_clipped_to_the_norm(dtype, solver):
+    scale = 1e200 if dtype is np.float64 else 1e25
+    params = {"hidden_layer_sizes": (), "solver": solver, "max_iter": 1, "alpha": 0}
+    params |= {"global_clipnorm": 0.5, "shuffle": False, "weight_decay": 0}
+    steps = []
+    for size in (1.0, scale):
+        model = MLPRegressor(**params, coefs_init=[np.zeros((3, 1))])
+        model.set_params(intercepts_init=[np.zeros(1)])
+        # With weights of zero the gradient is the mean of -y x, and -y.
+        model.fit(X.astype(dtype), (VALUES * 4 * size).astype(dtype))
+        steps.append(parameters_of(model))
+    assert (steps[0] != 0).all()
+    assert_allclose(steps[1], steps[0], rtol=1e-5)
+
+
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "Clipping and max_norm keep their word where squares overflow: gradients of 1e200 "
+    "become as long as asked for, not zero.",
+)
+@each_dtype
+def test_weights_whose_squares_overflow_are_as_long_as_max_norm(dtype):
+    large = 1e30 if dtype is np.float32 else 1e200
+    initial = np.array([[3.0, 0, 1], [4.0, 1, 0], [0, 0, 0]]) * [[large, 1, 1]]
+    params = {"coefs_init": [initial, np.zeros((3, 1))], "max_norm": 5.0}
+    params |= {"learning_rate_init": 1e-300, "solver": "sgd", "alpha": 0}
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, **params)
+    model.fit(X.astype(dtype) * dtype(1e-3), np.zeros(N))
+    expected = np.array([[3.0, 0, 1], [4.0, 1, 0], [0, 0, 0]])
+    assert_allclose(model.coefs_[0], expected, rtol=4 * np.finfo(dtype).eps)
+
+
+# --------------------------------------------------------- hyperparameters at the end
+EDGES = [
+    {"alpha": 0},
+    {"alpha": 5e-324},
+    {"learning_rate_init": 5e-324},
+    {"learning_rate_init": 1e-300},
+    {"learning_rate_init": [5e-324, 1e-3]},
+    {"tol": 0},
+    {"tol": 1e300},
+    {"solver": "sgd", "momentum": 0},
+    {"solver": "sgd", "momentum": 1},
+    {"solver": "sgd", "momentum": 5e-324},
+    {"epsilon": 5e-324},
+    {"epsilon": 1e300},
+    {"beta_1": 0},
+    {"beta_2": 0},
+    {"beta_1": 0, "beta_2": 0},
+    {"beta_1": np.nextafter(1, 0), "beta_2": np.nextafter(1, 0)},
+    {"solver": "nadam", "beta_1": 0, "beta_2": 0},
+    {"solver": "rmsprop", "beta_2": 0},
+    {"solver": "sgd", "learning_rate": "invscaling", "power_t": 1e300},
+    {"solver": "sgd", "learning_rate": "invscaling", "power_t": 0},
+    {"solver": "adamw", "weight_decay": 0},
+    {"global_clipnorm": 5e-324},
+    {"global_clipnorm": 1e308},
+    {"max_norm": 5e-324},
+    {"max_norm": 1e308},
+    {"warmup_epochs": 5e-324},
+    {"warmup_epochs": 1e300},
+    {"learning_rate": "exponential", "decay_steps": 5e-324},
+    {"learning_rate": "exponential", "decay_steps": 1e300},
+    {"learning_rate": "exponential", "decay_rate": 5e-324},
+    {"dropout": 5e-324},
+    {"dropout": np.nextafter(1, 0)},
+    {"input_dropout": np.nextafter(1, 0)},
+    {"n_iter_no_change": 10**30},
+    {"solver": "lbfgs", "max_fun": 10**30},
+    {"solver": "lbfgs", "tol": 0},
+    {"solver": "lbfgs", "tol": 1e300},
+    {"n_jobs": -(10**30)},
+    {"max_time": 1e-300},
+    {"max_time": 1e308},
+]
+
+
+@each_dtype
+@pytest.mark.parametrize("params", EDGES, ids=str)
+def test_parameters_at_the_ends_of_their_ranges(params, dtype):
+    for estimator, y in ((regressor, VALUES), (classifier, LABELS)):
+        model = estimator(**params).fit(X.astype(dtype), y)
+        assert np.isfinite(parameters_of(model)).all()
+        assert np.isfinite(model.loss_curve_).all()
+        assert model.coefs_[0].dtype == dtype
+
+
+def test_the_limits_of_small_parameters_are_their_zeros():
+    """No jump at zero: 5e-324 gives what 0 gives, or what nothing gives."""
+    same = (
+        ({"alpha": 5e-324}, {"alpha": 0}),
+        (
+            {"solver": "sgd", "momentum": 5e-324, "nesterovs_momentum": False},
+            {"solver": "sgd", "momentum": 0, "nesterovs_momentum": False},
+        ),
+        ({"beta_1": 5e-324}, {"beta_1": 0}),
+        ({"warmup_epochs": 5e-324}, {"warmup_epochs": 0}),
+    )
+    for tiny, zero in same:
+        a, b = (regressor(**params).fit(X, VALUES) for params in (tiny, zero))
+        assert_allclose(parameters_of(a), parameters_of(b), rtol=1e-14)
+    start = regressor(max_iter=1, learning_rate_init=5e-324).fit(X, VALUES)
+    later = regressor(max_iter=5, learning_rate_init=5e-324).fit(X, VALUES)
+    assert_allclose(parameters_of(start), parameters_of(later), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"learning_rate_init": 1e300},
+        {"learning_rate_init": 1e300, "solver": "sgd"},
+        {"learning_rate_init": [1e-300, 1e300]},
+        {"weight_decay": 1e300, "solver": "adamw"},
+    ],
+    ids=str,
+)
+@each_dtype
+def test_what_is_far_too_large_diverges_in_words(dtype, params):
+    for estimator, y in ((regressor, VALUES), (classifier, LABELS)):
+        model = estimator(**params)
+        with pytest.raises(ValueError, match="non-finite parameter weights"):
+            model.fit(X.astype(dtype), y)
+        assert not hasattr(model, "coefs_")
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, -1e-300])
+def test_an_infinite_or_negative_tolerance_is_refused(value):
+    with pytest.raises(ValueError, match="'tol' parameter"):
+        regressor(tol=value).fit(X, VALUES)
+
+
+# --------------------------------------------------------------- scales without sense
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "Inputs and targets whose squares overflow are warned of by name, or the fit ends "
+    "as diverged; weights that are not finite are never handed out.",
+)
+@pytest.mark.parametrize("sparse", [False, True])
+@each_solver
+def test_inputs_whose_squares_overflow_are_warned_of(solver, sparse):
+    inputs = X * 1e160
+    inputs = scipy.sparse.csr_array(inputs) if sparse else inputs
+    for estimator, y in ((regressor, VALUES), (classifier, LABELS)):
+        model = estimator(solver=solver)
+        with pytest.warns(ScalingWarning, match=r"X reach .*e\+160"):
+            try:
+                model.fit(inputs, y)
+            except ValueError as refusal:
+                assert "non-finite" in str(refusal)
+                assert not hasattr(model, "coefs_")
+            else:
+                assert np.isfinite(parameters_of(model)).all()
+
+
+@each_dtype
+@each_solver
+@pytest.mark.parametrize("size", ["largest", "smallest"])
+def test_inputs_at_the_end_of_the_range(size, solver, dtype):
+    info = np.finfo(dtype)
+    largest = np.where(X > 0, info.max, -info.max)
+    inputs = (largest if size == "largest" else X * info.tiny).astype(dtype)
+    for make in (np.asarray, scipy.sparse.csr_array):
+        model = classifier(solver=solver)
+        try:
+            model.fit(make(inputs), LABELS)
+        except ValueError as refusal:
+            assert "non-finite" in str(refusal)
+            assert size == "largest"
+        else:
+            assert np.isfinite(parameters_of(model)).all()
+
+
+# ------------------------------------------------------------------ the smallest tables
+SMALLEST = {
+    "one_row": (X[:1], VALUES[:1]),
+    "one_feature": (X[:, :1], VALUES),
+    "a_constant_feature": (np.full((N, 1), 3.0), VALUES),
+    "a_feature_of_zeros": (np.zeros((N, 1)), VALUES),
+    "a_constant_target": (X, np.full(N, 3.0)),
+    "more_outputs_than_rows": (X[:2], np.arange(60.0).reshape(2, 30) % 7),
+}
+
+
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "One row, one feature, constant features and targets, more outputs than rows, no "
+    "hidden layer and layers of one unit: each fits as scikit-learn's does.",
+)
+@pytest.mark.parametrize("hidden", [(), (1,), (1, 1, 1), (4,)], ids=str)
+@pytest.mark.parametrize(
+    ("solver", "case"),
+    [
+        (solver, case)
+        for solver in ("sgd", "adam", "lbfgs")
+        for case in SMALLEST
+        # scikit-learn's objective is a mean over outputs there, its gradient a sum.
+        if (solver, case) != ("lbfgs", "more_outputs_than_rows")
+    ],
+)
+def test_the_smallest_problems_fit_as_in_scikit_learn(solver, case, hidden):
+    inputs, y = SMALLEST[case]
+    params = {"hidden_layer_sizes": hidden, "solver": solver, "random_state": 0}
+    params |= {"max_iter": 3, "tol": 0}
+    ours = MLPRegressor(**params).fit(inputs, y)
+    theirs = neural_network.MLPRegressor(**params).fit(inputs, y)
+    assert_allclose(ours.predict(inputs), theirs.predict(inputs), rtol=1e-7, atol=1e-9)
+    if y.ndim == 1:
+        assert_allclose(ours.loss_, theirs.loss_, rtol=1e-7)
+    single = MLPRegressor(**params).fit(inputs.astype(np.float32), y)
+    assert_allclose(single.predict(inputs), ours.predict(inputs), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 19, 20, 21, 10**30])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_batches_of_any_size(solver, batch_size):
+    params = {"solver": solver, "batch_size": batch_size, "random_state": 0}
+    params |= {"max_iter": 3, "hidden_layer_sizes": (4,)}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "batch_size|Got `batch_size`", UserWarning)
+        ours = MLPRegressor(**params).fit(X, VALUES)
+        theirs = neural_network.MLPRegressor(**params).fit(X, VALUES)
+    assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+    assert_allclose(parameters_of(ours), parameters_of(theirs), rtol=1e-7)
+
+
+@each_solver
+def test_every_row_a_class_of_its_own(solver):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        model = classifier(solver=solver).fit(X, np.arange(N))
+    proba = model.predict_proba(X)
+    assert proba.shape == (N, N)
+    assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.01, 0.05, 5e-324, 0.96])
+def test_fractions_that_leave_too_few_rows_are_refused(fraction):
+    model = regressor(early_stopping=True, validation_fraction=fraction)
+    with pytest.raises(ValueError, match="test_size|validation_fraction"):
+        model.fit(X, VALUES)
+    assert not hasattr(model, "coefs_")
+
+
+# ---------------------------------------------------------------------------- scores
+def test_scores_that_are_not_defined_say_so():
+    params = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0}
+    model = MLPRegressor(**params).fit(X, VALUES)
+    with pytest.warns(UndefinedMetricWarning):
+        assert np.isnan(model.score(X[:1], VALUES[:1]))
+    theirs = neural_network.MLPRegressor(**params)
+    theirs.fit(X, VALUES)
+    assert_allclose(model.score(X, np.ones(N)), theirs.score(X, np.ones(N)), rtol=1e-9)
+    exact = regressor(hidden_layer_sizes=(), coefs_init=[np.zeros((3, 1))])
+    exact.set_params(intercepts_init=[np.ones(1)], solver="lbfgs").fit(X, np.ones(N))
+    assert exact.score(X, np.ones(N)) == 1
+    stopping = regressor(early_stopping=True)
+    with pytest.raises(ValueError, match="score.*is NaN on the validation set"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            stopping.fit(X, VALUES, X_val=X[:1], y_val=VALUES[:1])
