@@ -8,6 +8,7 @@ measured on a validation set in _validation.py.
 from copy import copy, deepcopy
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
@@ -46,10 +47,27 @@ FITTED = (
 # Of these, what are objects of this package.
 _PARTS = {"_labels": ClassLabels, "_optimizer": Optimizer, "_pause": Pause}
 
+# Outputs of which only a decision is kept are computed so many at a time: 8 MB.
+_VALUES_OF_A_BLOCK = 2**20
+
 
 def is_stochastic(estimator):
     """Whether the solver goes by mini-batches: partial_fit exists for those alone."""
     return estimator.solver in _core.optimizers()
+
+
+def _joined(blocks, n_rows):
+    """Blocks of rows as one array, or sparse matrix, where each goes as it comes."""
+    first = next(blocks)
+    if scipy.sparse.issparse(first):
+        return scipy.sparse.vstack([first, *blocks], format=first.format)
+    whole = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
+    end = len(first)
+    whole[:end] = first
+    for block in blocks:
+        whole[end : end + len(block)] = block
+        end += len(block)
+    return whole
 
 
 class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
@@ -343,20 +361,33 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         """Checked targets for the core."""
         return _core.Targets(y, dtype)
 
-    def _outputs(self, X, logits=False):
-        """The network's outputs, or logits, for X that is still to be validated."""
+    def _outputs(self, X, logits=False, decide=None):
+        """The network's outputs, or logits, for X that is still to be validated.
+
+        Or what ``decide`` makes of them, row by row: then they are not all kept.
+        """
         kept = vars(self).get("_fitted_network")
         if kept is not None:
             outputs = kept.outputs_of_few(self, X, logits)
             if outputs is not None:
-                return outputs
+                return outputs if decide is None else decide(outputs)
         network, X = self._network_and_rows(X)
-        return network.core.predict(
-            network.parameters,
-            _core.Samples(X, network.dtype),
-            logits,
-            threads_for(self.n_jobs),
-        )
+        n_threads = threads_for(self.n_jobs)
+
+        def outputs_of(rows):
+            return network.core.predict(
+                network.parameters,
+                _core.Samples(rows, network.dtype),
+                logits,
+                n_threads,
+            )
+
+        if decide is None:
+            return outputs_of(X)
+        n_rows = max(1, _VALUES_OF_A_BLOCK // network.layer_sizes[-1])
+        starts = range(0, X.shape[0], n_rows)
+        blocks = (decide(outputs_of(X[i : i + n_rows])) for i in starts)
+        return next(blocks) if len(starts) == 1 else _joined(blocks, X.shape[0])
 
     def _network_and_rows(self, X):
         """The network as ``coefs_`` and ``intercepts_`` now are, and X validated."""

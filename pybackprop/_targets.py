@@ -200,8 +200,11 @@ class ClassLabels:
         """
         if self.kind == "multilabel":
             check_output_columns(y, len(self.classes))
-            dense = y.toarray() if scipy.sparse.issparse(y) else np.asarray(y)
-            return (dense != 0).astype(np.uint8)
+            if scipy.sparse.issparse(y):
+                y = y.copy()
+                y.sum_duplicates()
+                return y.astype(bool).toarray().view(np.uint8)
+            return (np.asarray(y) != 0).view(np.uint8)
         if y.ndim != 1:
             raise ValueError(
                 f"y must have one column of class labels, as when the network was "
@@ -254,7 +257,7 @@ class ClassLabels:
     def decide(self, y_pred):
         """Codes or indicators, as ``encode`` makes them, from the network's outputs."""
         if self.kind == "multilabel":
-            return (y_pred > 0.5).astype(int)
+            return y_pred > 0.5
         if len(self.classes) == 1:
             return np.zeros(len(y_pred), dtype=int)
         if y_pred.shape[1] == 1:
@@ -278,7 +281,8 @@ class ClassLabels:
             )
         decided = self.decide(y_pred)
         if self.kind == "multilabel":
-            return scipy.sparse.csr_matrix(decided) if self.sparse else decided
+            decided = scipy.sparse.csr_matrix(decided) if self.sparse else decided
+            return decided.astype(int)
         return self.classes.take(decided)
 
     @classmethod

@@ -486,7 +486,9 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     @of_one_fit
     def predict(self, X):
         """Predicted labels, of shape (n_samples,) or (n_samples, n_labels)."""
-        y_pred = self._outputs(X)
+        return self._outputs(X, decide=self._decode)
+
+    def _decode(self, y_pred):
         return self._labels_as_fitted().decode(y_pred)
 
     def score(self, X, y, sample_weight=None):
