@@ -355,13 +355,14 @@ pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimiz
 
 /* ---- Single functions ---------------------------------------------------------------------- */
 
-/* a = f(z) for (n_rows, n_columns) row-major arrays; z and a may be the same array. */
+/* a = f(z) for (n_rows, n_columns) row-major arrays; z and a may be the same array. Stopped by
+ * `pace`, a holds the results of some rows. */
 pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                      const void *z, void *a);
+                      const void *z, void *a, pb_pace *pace);
 
 /* log f(z), exact where f(z) underflows, for the activations that have it. */
 pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                          const void *z, void *log_a);
+                          const void *z, void *log_a, pb_pace *pace);
 
 /* Whether all n values are finite. */
 pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite);

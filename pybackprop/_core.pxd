@@ -208,9 +208,10 @@ cdef extern from "pybackprop.h" nogil:
     pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate)
 
     pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows,
-                          size_t n_columns, const void *z, void *a)
+                          size_t n_columns, const void *z, void *a, pb_pace *pace)
     pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
-                              size_t n_columns, const void *z, void *log_a)
+                              size_t n_columns, const void *z, void *log_a,
+                              pb_pace *pace)
     pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite)
 
 

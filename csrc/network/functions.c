@@ -1,14 +1,26 @@
 /* The activations by themselves, for whoever holds numbers and no network. */
+#include "base/pace.h"
 #include "base/threads.h"
 #include "kernels/table.h"
 
-/* The rows of a table as samples of a plane. */
-static void apply(pb_map_kernel *map, size_t n_rows, size_t n_columns, const void *z, void *a) {
-    const pb_plane plane = {n_columns, n_rows, 1, n_columns};
+/* Values between two looks at the clock: some hundred microseconds without vector instructions. */
+#define VALUES_PER_CHECK 16384
+
+/* The rows of a table as samples of a plane, some at a time. */
+static pb_status apply(const pb_kernels *kernels, pb_map_kernel *map, size_t n_rows,
+                       size_t n_columns, const void *z, void *a, pb_pace *pace) {
+    const size_t most = n_columns < VALUES_PER_CHECK ? VALUES_PER_CHECK / n_columns : 1;
+    pb_status status = PB_OK;
     pb_scope scope;
     pb_scope_enter(&scope);
-    map(&plane, z, a);
+    for (size_t first = 0; first < n_rows && status == PB_OK; first += most) {
+        const size_t left = n_rows - first, offset = first * n_columns * kernels->item_size;
+        const pb_plane plane = {n_columns, left < most ? left : most, 1, n_columns};
+        map(&plane, (const char *)z + offset, (char *)a + offset);
+        status = left > most ? pb_pace_check(pace) : PB_OK;
+    }
     pb_scope_leave(&scope);
+    return status;
 }
 
 static pb_status look_up(pb_dtype dtype, const char *name, const pb_kernels **kernels,
@@ -18,18 +30,18 @@ static pb_status look_up(pb_dtype dtype, const char *name, const pb_kernels **ke
 }
 
 pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                      const void *z, void *a) {
+                      const void *z, void *a, pb_pace *pace) {
     const pb_kernels *kernels = NULL;
     pb_activation row;
     const pb_status status = look_up(dtype, activation, &kernels, &row);
-    if (status == PB_OK && n_columns > 0) {
-        apply(kernels->activate[row], n_rows, n_columns, z, a);
+    if (status != PB_OK || n_columns == 0) {
+        return status;
     }
-    return status;
+    return apply(kernels, kernels->activate[row], n_rows, n_columns, z, a, pace);
 }
 
 pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                          const void *z, void *log_a) {
+                          const void *z, void *log_a, pb_pace *pace) {
     const pb_kernels *kernels = NULL;
     pb_activation row;
     const pb_status status = look_up(dtype, activation, &kernels, &row);
@@ -39,10 +51,10 @@ pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
     if (kernels->log_activate[row] == NULL) {
         return PB_BAD_ARGUMENT;
     }
-    if (n_columns > 0) {
-        apply(kernels->log_activate[row], n_rows, n_columns, z, log_a);
+    if (n_columns == 0) {
+        return PB_OK;
     }
-    return PB_OK;
+    return apply(kernels, kernels->log_activate[row], n_rows, n_columns, z, log_a, pace);
 }
 
 pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite) {

@@ -140,10 +140,10 @@ static void compute_functions(work *w) {
     int finite = 0;
     for (size_t i = 0; pb_activation_at(i, &f) == PB_OK; i++) {
         note(w, pb_activate(w->dtype, f.name, N_POINTS / 4, 4, w->points,
-                            result(w, f.name, N_POINTS)));
+                            result(w, f.name, N_POINTS), NULL));
         if (f.has_log) {
             note(w, pb_log_activate(w->dtype, f.name, N_POINTS / 4, 4, w->points,
-                                    result(w, f.name, N_POINTS)));
+                                    result(w, f.name, N_POINTS), NULL));
         }
     }
     for (size_t i = 0; pb_schedule_at(i, &row) == PB_OK; i++) {

@@ -45,7 +45,7 @@ static void expect(pb_status expected, const char *expected_name) {
         CHECK_SAME(pb_isa_chosen(&name), expected, "call %d", again);
         CHECK_SAME(pb_kernels_chosen(PB_FLOAT32, &kernels), expected, "call %d", again);
         CHECK_SAME(pb_network_new(&spec, &network), expected, "call %d", again);
-        CHECK_SAME(pb_activate(PB_FLOAT64, "exp", 1, 1, &z, &z), expected, "call %d", again);
+        CHECK_SAME(pb_activate(PB_FLOAT64, "exp", 1, 1, &z, &z, NULL), expected, "call %d", again);
         CHECK_SAME(pb_all_finite(PB_FLOAT32, 2, values, &finite), expected, "call %d", again);
         pb_network_free(network);
         if (expected != PB_OK) {

@@ -123,6 +123,38 @@ static void test_stopped_objective(const pb_batch *rows) {
     CHECK_BITS(dtype_now, N_PARAMETERS, r.parameters, before.parameters, "stopped");
 }
 
+/* A function of many values is asked about between some of its rows, and not after the last. */
+static void test_stopped_functions(pb_dtype dtype) {
+    enum { N_VALUES = 60000 };
+    void *z = reals(dtype, N_VALUES), *a = reals(dtype, N_VALUES), *whole = reals(dtype, N_VALUES);
+    fill(dtype, z, N_VALUES, 1);
+    for (size_t width = 1; width <= N_VALUES; width *= N_VALUES / 2) {
+        const size_t n_rows = N_VALUES / width;
+        CHECK_SAME(pb_activate(dtype, "softmax", n_rows, width, z, whole, NULL), PB_OK, "at once");
+        int left = 0, questions = 0;
+        for (pb_status status = PB_INTERRUPTED; status != PB_OK && questions < 100;) {
+            left = questions++;
+            pb_pace pace = {ask, &left, 0, 0};
+            memset(a, 0, N_VALUES * item_size(dtype));
+            status = pb_activate(dtype, "softmax", n_rows, width, z, a, &pace);
+            CHECK(status == PB_OK || status == PB_INTERRUPTED, "%d", (int)status);
+            CHECK_SAME((memcmp(a, whole, N_VALUES * item_size(dtype)) == 0), status == PB_OK,
+                       "%d questions", left);
+        }
+        CHECK(questions > (width == 1 ? 3 : 1), "%d questions", questions);
+        CHECK_BITS(dtype, N_VALUES, a, whole, "asked about");
+        left = 0;
+        pb_pace pace = {ask, &left, 0, 0};
+        CHECK_SAME(pb_log_activate(dtype, "softmax", n_rows, width, z, a, &pace), PB_INTERRUPTED,
+                   "logarithms");
+        pb_pace never = {NULL, NULL, 0, 0};
+        CHECK_SAME(pb_activate(dtype, "tanh", 1, N_VALUES, z, a, &never), PB_OK, "a single row");
+    }
+    free(z);
+    free(a);
+    free(whole);
+}
+
 static void test_refusals(const pb_batch *rows) {
     run r;
     pb_epoch epoch;
@@ -171,6 +203,7 @@ int main(void) {
         make_workspace();
         test_stopped_objective(&rows);
         test_refusals(&rows);
+        test_stopped_functions(dtype);
         pb_workspace_free(workspace);
         pb_network_free(network);
         free(X);

@@ -62,8 +62,8 @@ static void test_activations(void) {
                    info.output ? PB_OK : PB_BAD_PLACE, "%s at the output", info.name);
 
         double z[2] = {0.5, 0.25}, a[2]; /* positive, for the logarithm of the identity */
-        CHECK_SAME(pb_activate(PB_FLOAT64, info.name, 1, 2, z, a), PB_OK, "%s", info.name);
-        CHECK_SAME(pb_log_activate(PB_FLOAT64, info.name, 1, 2, z, z),
+        CHECK_SAME(pb_activate(PB_FLOAT64, info.name, 1, 2, z, a, NULL), PB_OK, "%s", info.name);
+        CHECK_SAME(pb_log_activate(PB_FLOAT64, info.name, 1, 2, z, z, NULL),
                    info.has_log ? PB_OK : PB_BAD_ARGUMENT, "log of %s", info.name);
         for (size_t k = 0; k < 2 && info.has_log; k++) {
             CHECK_CLOSE(z[k], log(a[k]), 1e-15, "log of %s", info.name);
@@ -186,8 +186,9 @@ static void test_unknown_names(void) {
         CHECK_SAME(try_network(name, "identity", "squared_error"), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(try_network("tanh", name, "squared_error"), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(try_network("tanh", "identity", name), PB_UNKNOWN_NAME, "%s", shown);
-        CHECK_SAME(pb_activate(PB_FLOAT64, name, 1, 1, &z, &z), PB_UNKNOWN_NAME, "%s", shown);
-        CHECK_SAME(pb_log_activate(PB_FLOAT64, name, 1, 1, &z, &z), PB_UNKNOWN_NAME, "%s", shown);
+        CHECK_SAME(pb_activate(PB_FLOAT64, name, 1, 1, &z, &z, NULL), PB_UNKNOWN_NAME, "%s", shown);
+        CHECK_SAME(pb_log_activate(PB_FLOAT64, name, 1, 1, &z, &z, NULL), PB_UNKNOWN_NAME, "%s",
+                   shown);
         CHECK_SAME(pb_schedule_after_epoch(&schedule, 1, &rate), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(pb_schedule_on_plateau(&schedule, &rate), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(pb_schedule_rate(&schedule, 0, 1, &rate), PB_UNKNOWN_NAME, "%s", shown);

@@ -112,7 +112,8 @@ static void check_network(pb_dtype dtype, const pb_kernels *kernels, size_t n_la
     }
     /* In place, as pb_activate allows. */
     memcpy(again, logits, N_ROWS * n_outputs * size);
-    CHECK_SAME(pb_activate(dtype, output, N_ROWS, n_outputs, again, again), PB_OK, "%s", output);
+    CHECK_SAME(pb_activate(dtype, output, N_ROWS, n_outputs, again, again, NULL), PB_OK, "%s",
+               output);
     CHECK_BITS(dtype, N_ROWS * n_outputs, again, outputs, "outputs are f(logits)");
     free(again);
     pb_network_free(network);
@@ -216,8 +217,9 @@ static void test_single_functions(void) {
         CHECK_SAME(finite, 1, "before the NaN");
         /* Nothing is read, as a sanitizer can tell. */
         void *none = reals(dtype, 0);
-        CHECK_SAME(pb_activate(dtype, "softmax", 5, 0, none, none), PB_OK, "rows of nothing");
-        CHECK_SAME(pb_log_activate(dtype, "softmax", 5, 0, none, none), PB_OK, "rows of nothing");
+        CHECK_SAME(pb_activate(dtype, "softmax", 5, 0, none, none, NULL), PB_OK, "rows of nothing");
+        CHECK_SAME(pb_log_activate(dtype, "softmax", 5, 0, none, none, NULL), PB_OK,
+                   "rows of nothing");
         CHECK_SAME(pb_all_finite(dtype, 0, none, &finite), PB_OK, "nothing");
         CHECK_SAME(finite, 1, "nothing");
         free(none);

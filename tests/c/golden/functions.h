@@ -49,20 +49,20 @@ static size_t put_points(pb_dtype dtype, void *z) {
 /* ---- Activations --------------------------------------------------------------------------- */
 
 typedef pb_status function(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                           const void *z, void *a);
+                           const void *z, void *a, pb_pace *pace);
 
 /* The same elements in one row, in one column, one past an aligned address, in place, in short
  * runs of every length, and alone. */
 static void check_elementwise(function *f, pb_dtype dtype, const char *name, size_t n,
                               const void *z, const void *expected) {
     void *moved = reals(dtype, n + 1), *a = reals(dtype, n + 3);
-    require(f(dtype, name, n, 1, z, a), name);
+    require(f(dtype, name, n, 1, z, a, NULL), name);
     if (!same_bits(dtype, n, a, expected)) {
         fail("%s %s: a column is not the row", name, dtype_name(dtype));
     }
     memcpy(at(dtype, moved, 1), z, n * item_size(dtype));
-    require(f(dtype, name, 1, n, at(dtype, moved, 1), at(dtype, a, 3)), name);
-    require(f(dtype, name, 1, n, at(dtype, moved, 1), at(dtype, moved, 1)), name);
+    require(f(dtype, name, 1, n, at(dtype, moved, 1), at(dtype, a, 3), NULL), name);
+    require(f(dtype, name, 1, n, at(dtype, moved, 1), at(dtype, moved, 1), NULL), name);
     if (!same_bits(dtype, n, at(dtype, a, 3), expected) ||
         !same_bits(dtype, n, at(dtype, moved, 1), expected)) {
         fail("%s %s: misaligned or in place, it has other bits", name, dtype_name(dtype));
@@ -70,8 +70,9 @@ static void check_elementwise(function *f, pb_dtype dtype, const char *name, siz
     memset(a, 0xff, (n + 3) * item_size(dtype));
     for (size_t i = 0, length = 1; i < n; i += length, length = length % 40 + 1) {
         length = length < n - i ? length : n - i;
-        require(f(dtype, name, 1, length, at(dtype, z, (ptrdiff_t)i), at(dtype, a, (ptrdiff_t)i)),
-                name);
+        require(
+            f(dtype, name, 1, length, at(dtype, z, (ptrdiff_t)i), at(dtype, a, (ptrdiff_t)i), NULL),
+            name);
     }
     if (!same_bits(dtype, n, a, expected)) {
         fail("%s %s: in short runs, it has other bits", name, dtype_name(dtype));
@@ -85,7 +86,7 @@ static void elementwise(function *f, const char *line, const char *name, pb_dtyp
     const size_t n = put_points(dtype, z);
     sha256 s;
     sha256_start(&s);
-    require(f(dtype, name, 1, n, z, a), name);
+    require(f(dtype, name, 1, n, z, a, NULL), name);
     hash_reals(&s, dtype, n, a);
     check_elementwise(f, dtype, name, n, z, a);
     emit(line, dtype, &s);
@@ -109,11 +110,11 @@ static void rowwise(function *f, const char *line, const char *name, pb_dtype dt
         const uint64_t special = dtype == PB_FLOAT64 ? UINT64_C(0x7ff0000000000000) : 0x7f800000u;
         set_bits(dtype, start, 8 * width + width / 3, special + (width % 3 == 0));
         put(dtype, start, 7 * width + width / 2, -0.0);
-        require(f(dtype, name, N_ROWS, width, start, a), name);
+        require(f(dtype, name, N_ROWS, width, start, a, NULL), name);
         hash_reals(&s, dtype, N_ROWS * width, a);
         for (size_t r = 0; r < N_ROWS; r++) {
             const ptrdiff_t row = (ptrdiff_t)(r * width);
-            require(f(dtype, name, 1, width, at(dtype, start, row), alone), name);
+            require(f(dtype, name, 1, width, at(dtype, start, row), alone, NULL), name);
             if (!same_bits(dtype, width, alone, at(dtype, a, row))) {
                 fail("%s %s: alone, a row of %zu has other bits", name, dtype_name(dtype), width);
             }
