@@ -313,7 +313,9 @@ cdef class Targets:
         self.buffers = kept(values)
 
     cdef int require(self, Py_ssize_t n_rows, Py_ssize_t n_outputs) except -1:
-        if self.n_rows != n_rows or self.n_outputs not in (None, n_outputs):
+        if self.n_rows != n_rows or (
+            self.c.kind != PB_TARGET_CLASS and self.n_outputs != n_outputs
+        ):
             raise TypeError(f"expected targets of {n_rows} rows and {n_outputs} outputs, got "
                             f"{self.n_rows} and {self.n_outputs}")
         # A single output has the codes 0 and 1.

@@ -6,6 +6,8 @@ its indices are in order.  So its arrays are read once, checked, and put into a 
 of SciPy's own that nobody else has.
 """
 
+from itertools import chain
+
 import numpy as np
 import scipy.sparse
 
@@ -98,11 +100,29 @@ def _compressed(X):
 
 
 def _rows_of(X):
-    """A CSR table of X in another format, or what is wrong with it."""
-    # Python takes a table of any format apart; building one anew checks its indices.
-    entries = X.tocoo()
-    kind = scipy.sparse.coo_array
-    if isinstance(X, scipy.sparse.spmatrix):
-        kind = scipy.sparse.coo_matrix
-    rows = kind((entries.data, (entries.row, entries.col)), shape=X.shape).tocsr()
+    """A CSR table of X in another format, or what is wrong with it.
+
+    Python takes the table apart; a COO table that is built anew checks its indices.
+    """
+    entries = _taken_apart(X)
+    if isinstance(entries, str):
+        return entries
+    kind = "matrix" if isinstance(X, scipy.sparse.spmatrix) else "array"
+    rows = getattr(scipy.sparse, f"coo_{kind}")(entries, shape=X.shape).tocsr()
     return _compressed(rows)
+
+
+def _taken_apart(X):
+    """Values, and their rows and columns; or what is wrong with X."""
+    if X.format == "lil":  # which SciPy takes apart by compiled code
+        columns, values = list(X.rows), list(X.data)
+        lengths = [len(row) for row in columns]
+        if lengths != [len(row) for row in values]:
+            return "it must have an index for each value."
+        columns = np.array([*chain.from_iterable(columns)], dtype=np.int64)
+        values = np.array([*chain.from_iterable(values)], dtype=X.dtype)
+        return values, (np.repeat(np.arange(len(lengths)), lengths), columns)
+    if X.format == "dia":  # whose constructor counts its diagonals
+        X = scipy.sparse.dia_array((X.data, X.offsets), shape=X.shape)
+    entries = X.tocoo()
+    return entries.data, (entries.row, entries.col)
