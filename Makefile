@@ -239,3 +239,37 @@ $(C_PROGRAMS) $(C_GOLDEN): $(C_OUT)/%: $(C_OUT)/%.o $(C_LIBRARY)
 	@$(CC) $(C_FLAGS) $^ -o $@ -lm -lpthread $(C_LINK)
 
 -include $(C_OBJECTS:.o=.d) $(C_PROGRAMS:=.d) $(C_GOLDEN).d
+
+# --- fuzzing -------------------------------------------------------------------
+
+# Inputs that reach more of the core gather in build/fuzz/; tests/fuzz/corpus_core/ has the
+# few of them that make check-c replays with any compiler (tests/c/test_fuzz_corpus.c).
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+FUZZ_CORPUS := tests/fuzz/corpus_core
+FUZZ_SANITIZERS := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all
+FUZZ_CORE := build/fuzz/core/tests/fuzz/fuzz_core
+FUZZ_HERE = build/fuzz/corpus_core
+
+.PHONY: fuzz fuzz-corpus fuzz-core
+
+fuzz: fuzz-core ## Look for inputs that break the core, FUZZ_SECONDS=60 long
+	@mkdir -p $(FUZZ_HERE)
+	$(FUZZ_CORE) -max_total_time=$(FUZZ_SECONDS) -max_len=160 -timeout=60 -rss_limit_mb=2048 \
+	    -artifact_prefix=build/fuzz/ -print_final_stats=1 $(FUZZ_HERE) $(FUZZ_CORPUS)
+
+fuzz-core:
+	@echo 'int LLVMFuzzerTestOneInput(const char *d, long n); \
+	    int LLVMFuzzerTestOneInput(const char *d, long n) { return d == 0 && n; }' | \
+	    $(FUZZ_CC) -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null || \
+	    { echo "make fuzz needs a clang with libFuzzer; choose one: FUZZ_CC=clang-14"; exit 1; }
+	@$(MAKE) --no-print-directory c-fuzz CC=$(FUZZ_CC) C_OUT=build/fuzz/core C_OPTIMIZE=-O1 \
+	    C_EXTRA="-g -fsanitize=fuzzer-no-link $(FUZZ_SANITIZERS)"
+
+.PHONY: c-fuzz
+c-fuzz: $(C_OUT)/tests/fuzz/fuzz_core
+
+$(C_OUT)/tests/fuzz/fuzz_core: %: %.o $(C_LIBRARY)
+	@$(CC) $(C_FLAGS) -fsanitize=fuzzer $^ -o $@ -lm -lpthread
+
+-include $(C_OUT)/tests/fuzz/fuzz_core.d

@@ -167,7 +167,8 @@ typedef struct pb_samples {
 typedef enum pb_target_kind {
     PB_TARGET_REAL,      /* values of the network's data type, strided as samples are       */
     PB_TARGET_INDICATOR, /* uint8 zeros and ones, strided likewise                         */
-    PB_TARGET_CLASS      /* one int32 class code a row: one-hot, or the 0/1 of one output   */
+    PB_TARGET_CLASS      /* one int32 class code a row, trusted to be one of the outputs:   */
+                         /* one-hot, or the 0/1 of one output                               */
 } pb_target_kind;
 
 /* `smoothing` s in [0, 1) makes a zero s / K and a one 1 - s + s / K, of K classes: as many as

@@ -68,6 +68,9 @@ static pb_status decide(int *choice) {
 
 pb_status pb_kernels_chosen(pb_dtype dtype, const pb_kernels **kernels) {
     int choice = UNDECIDED;
+    if (dtype != PB_FLOAT32 && dtype != PB_FLOAT64) {
+        return PB_BAD_ARGUMENT;
+    }
     const pb_status status = decide(&choice);
     if (status == PB_OK) {
         *kernels = pb_kernels_of((pb_isa)choice, dtype);

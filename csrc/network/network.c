@@ -130,8 +130,7 @@ static pb_status lay_out(pb_network *network) {
 }
 
 static pb_status check_numbers(const pb_network_spec *spec) {
-    if (spec->n_layers < 1 || !(spec->l1_ratio >= 0 && spec->l1_ratio <= 1) ||
-        (spec->dtype != PB_FLOAT32 && spec->dtype != PB_FLOAT64)) {
+    if (spec->n_layers < 1 || !(spec->l1_ratio >= 0 && spec->l1_ratio <= 1)) {
         return PB_BAD_ARGUMENT;
     }
     for (size_t l = 0; l <= spec->n_layers; l++) {

@@ -64,6 +64,9 @@ static pb_status predict(prediction *p, pb_pace *pace) {
 pb_status pb_predict(const pb_network *network, const void *parameters, const pb_samples *X,
                      size_t n_rows, pb_prediction what, pb_workspace *workspace, pb_pace *pace,
                      void *out) {
+    if ((unsigned)what > PB_PREDICT_LOGITS) {
+        return PB_BAD_ARGUMENT;
+    }
     const pb_batch batch = {.X = *X, .n_rows = n_rows};
     prediction p = {
         .pass = {network, parameters, &batch, workspace, NULL, NULL},
