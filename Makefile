@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SOURCES := setup.py pyproject.toml \
     $(shell find csrc pybackprop -not -path '*/__pycache__*')
 C_FILES := $(sort $(shell find csrc -name '*.c'))
-C_HEADERS := $(shell find csrc tests/c -name '*.h')
+C_HEADERS := $(shell find csrc tests/c tests/fuzz -name '*.h')
 C_TESTS := $(sort $(wildcard tests/c/test_*.c))
 GOLDEN_BITS := tests/golden_bits.txt
 
@@ -134,12 +134,12 @@ lint: $(VENV)/tools ## Check style and spelling, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/cython-lint pybackprop
 	$(BIN)/codespell
-	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) tests/c/*.c benchmarks/peak.c
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) tests/c/*.c tests/fuzz/*.c benchmarks/peak.c
 
 format: $(VENV)/tools ## Rewrite Python and C files in the project's layout
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c benchmarks/peak.c
+	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c tests/fuzz/*.c benchmarks/peak.c
 
 features: ## Put the features that tests show into README.md
 	$(PYTHON) tests/feature_table.py README.md

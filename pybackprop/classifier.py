@@ -613,7 +613,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             self._start_partial_fit(y, classes)
         if not hasattr(self, "classes_"):
             self._labels = ClassLabels.of(y)
-            self.classes_ = self._labels.classes
+            self.classes_ = self._labels.classes.copy()
         else:
             self._labels_as_fitted().require(y, all_of_them=self.warm_start)
         output = self._labels.output_activation(self.output_activation, self.loss)
@@ -640,7 +640,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if first_call:
             self._labels = ClassLabels.of(y, classes)
-            self.classes_ = self._labels.classes
+            self.classes_ = self._labels.classes.copy()
 
     def _check_validation_targets(self, y, dtype):
         self._labels.require(y, all_of_them=False)
