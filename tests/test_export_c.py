@@ -296,6 +296,10 @@ def test_edits_are_taken_over(tmp_path):
     assert y.tobytes() == model.predict(X).tobytes()
 
 
+@pytest.mark.promise(
+    "Security",
+    "An exported C file compiles alone, with any compiler of C99 or later and math.h.",
+)
 @needs_compiler
 def test_it_is_a_program_of_its_own_in_newer_c_too(tmp_path):
     model, X = classifier(SPECIES)

@@ -582,8 +582,9 @@ def status(field):
 options, refit = eval(sys.argv[1]), int(sys.argv[2])
 X = np.random.RandomState(0).random_sample((400, 1000))
 y = X[:, 0]
-MLPRegressor((3,), max_iter=1, **options).fit(X, y)
-model = MLPRegressor((2000, 1000), max_iter=2, random_state=0, n_jobs=1, **options)
+MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, **options).fit(X, y)
+wide = {"hidden_layer_sizes": (2000, 1000), "max_iter": 2, "n_jobs": 1}
+model = MLPRegressor(random_state=0, **wide, **options)
 if refit:
     model.fit(X, y)
 Path("/proc/self/clear_refs").write_text("5")

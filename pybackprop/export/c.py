@@ -234,7 +234,7 @@ def to_c(estimator, name="network"):
     numbered = list(enumerate(layers, 1))
     return write(
         _FILE,
-        what=type(estimator).__name__,
+        what=_for_a_comment(type(estimator).__name__),
         sizes=" -> ".join(map(str, sizes)),
         usage="\n".join(
             f" * {line}".rstrip() for line in _usage(estimator, sizes, name)

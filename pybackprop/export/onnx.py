@@ -210,12 +210,17 @@ def _classes_of(estimator):
     kind = classes.dtype.kind
     if kind in "biu" or kind == "f" and (classes == np.floor(classes)).all():
         return classes.astype(np.int64)
-    if all(isinstance(label, str) for label in classes):
+    if all(isinstance(label, str) and _is_utf8(label) for label in classes):
         return classes.astype(object)
     raise ValueError(
-        "classes_ must be strings, integers or bools to become the labels of an ONNX "
-        f"model. Got {classes!r}."
+        "classes_ must be strings, integers or bools, and the strings UTF-8, to become "
+        f"the labels of an ONNX model. Got {classes!r}."
     )
+
+
+def _is_utf8(text):
+    """Whether a string has no half of a surrogate pair."""
+    return text.encode(errors="ignore").decode() == text
 
 
 # ---- Types ---------------------------------------------------------------------------
