@@ -250,8 +250,18 @@ def _loss_above_that_of_zero(model, network, table, rows):
     if callable(network.loss_name):
         return  # and may not be asked about other predictions than those of training
     y, weights = take_rows(table.targets, rows), table.sample_weight
-    of_zero = network.core.objective(
-        np.zeros_like(network.parameters),
+    # With or without hidden layers z is 0, but without there are few parameters.
+    linear = _core.Network(
+        (network.layer_sizes[0], network.layer_sizes[-1]),
+        (),
+        network.output_activation,
+        network.loss_name,
+        [0.0],
+        network.dtype,
+        loss_parameter=network.loss_parameter or 0.0,
+    )
+    of_zero = linear.objective(
+        np.zeros(linear.n_parameters, network.dtype),
         _core.Samples(take_rows(table.X, rows), network.dtype),
         model._core_targets(y, network.dtype),
         None if weights is None else take_rows(weights, rows),
