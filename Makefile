@@ -273,3 +273,10 @@ $(C_OUT)/tests/fuzz/fuzz_core: %: %.o $(C_LIBRARY)
 	@$(CC) $(C_FLAGS) -fsanitize=fuzzer $^ -o $@ -lm -lpthread
 
 -include $(C_OUT)/tests/fuzz/fuzz_core.d
+
+.PHONY: fuzz-python
+fuzz-python: $(VENV)/installed ## The same for the estimators; needs pip install atheris
+	@mkdir -p build/fuzz/corpus_estimators
+	cd tests && PYTHONPATH=. $(abspath $(BIN))/python fuzz/fuzz_estimators.py \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=200 -len_control=0 \
+	    -artifact_prefix=../build/fuzz/ ../build/fuzz/corpus_estimators
