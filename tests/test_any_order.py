@@ -87,22 +87,20 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(kinds) in (0, 2) and kinds[:1] == kinds[1:]
 
     # ------------------------------------------------------------ what both get
-    @rule(
-        i=st.integers(0, 1),
-        validates=st.booleans(),
-        weighted=st.booleans(),
-        resume=st.booleans(),
-    )
-    def fit(self, i, validates, weighted, resume):
+    @rule(i=st.integers(0, 1), validates=st.booleans(), weighted=st.booleans())
+    def fit(self, i, validates, weighted):
         X, y, n = TABLES[i]
-        weights = np.arange(n) % 4 / 2 if weighted else None
         held_out = HELD_OUT if validates else {}
-        self.both(lambda m: m.fit(X, y, weights, resume=resume, **held_out))
+        self.fitted_to = (X, y, np.arange(n) % 4 / 2 if weighted else None), held_out
+        self.both(lambda m: m.fit(*self.fitted_to[0], **held_out))
 
-    @rule(max_iter=st.sampled_from([5, 7]))
-    def go_on(self, max_iter):
-        X, y, _ = TABLES[0]
-        self.both(lambda m: m.set_params(max_iter=max_iter).fit(X, y, resume=True))
+    @precondition(lambda self: hasattr(self, "fitted_to"))
+    @rule(epochs=st.integers(1, 3))
+    def go_on(self, epochs):
+        max_iter = getattr(self.twin, "n_iter_", 0) + epochs
+        table, held_out = self.fitted_to
+        self.both(lambda m: m.set_params(max_iter=max_iter))
+        self.both(lambda m: m.fit(*table, resume=True, **held_out))
 
     @rule(i=st.integers(0, 1), validates=st.booleans())
     def partial_fit(self, i, validates):

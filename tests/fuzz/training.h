@@ -167,7 +167,7 @@ static void require_whole_steps(problem *p, const pb_network *network, const voi
         return;
     }
     int64_t reached = 0;
-    for (size_t k = t->batch_size; reached < n_steps; k += t->batch_size) {
+    for (size_t k = (size_t)n_steps * t->batch_size; reached < n_steps; k += t->batch_size) {
         REQUIRE(k <= batch->n_rows, "%zu rows for %lld steps", k, (long long)n_steps);
         trained whole = train(p, network, parameters, t, batch, k, 1, SIZE_MAX);
         if (whole.status == PB_OK) { /* else no batch so far weighs anything */
