@@ -113,7 +113,6 @@ def with_activations(pair, dtype):
     model, X = two_outputs(dtype)
     model = copy.deepcopy(model)
     model.activation, model.out_activation_ = pair
-    model._fitted_activation = model.activation
     return model, X[:40]
 
 
