@@ -485,7 +485,10 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
 
     @of_one_fit
     def predict(self, X):
-        """Predicted labels, of shape (n_samples,) or (n_samples, n_labels)."""
+        """Predicted labels, of shape (n_samples,) or (n_samples, n_labels).
+
+        ValueError where outputs of the network have overflowed to infinity or NaN.
+        """
         return self._outputs(X, decide=self._decode)
 
     def _decode(self, y_pred):

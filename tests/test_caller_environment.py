@@ -77,6 +77,11 @@ def test_a_network_in_another_rounding_mode(mode, dtype):
     assert bits == expected
 
 
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "Another rounding mode of the calling thread changes no bit of what the core "
+    "computes, and is as it was afterwards.",
+)
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("mode", ["upward", "downward", "toward zero"])
 def test_training_goes_on_in_another_rounding_mode(mode, solver):

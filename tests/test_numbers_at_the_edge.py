@@ -123,6 +123,10 @@ def tame_logits(dtype):
     return [0.0, info.smallest_subnormal, info.tiny, 1.0, 30.0, 700.0, 1e30]
 
 
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "A saturated output has its exact loss, finite, and a gradient of the right sign.",
+)
 @each_dtype
 def test_losses_and_gradients_of_saturated_outputs(dtype):
     """Against the formulas in long double: finite, exact, and of the right sign."""
@@ -155,6 +159,10 @@ def test_losses_and_gradients_of_saturated_outputs(dtype):
                 assert np.isfinite(got)
 
 
+@pytest.mark.promise(
+    "Numbers at the edge",
+    "Subnormal numbers are kept, in what is computed and in the rest of the process.",
+)
 @each_container
 @each_dtype
 def test_subnormal_numbers_are_kept(dtype, container):
@@ -172,6 +180,7 @@ def test_subnormal_numbers_are_kept(dtype, container):
     given = CONTAINERS[container](inputs)
     assert_array_equal(model.predict(given), expected)
     assert_array_equal(model.predict(given[:1]), expected[:1])
+    assert inputs[0, 1] / 2 == tiny  # NumPy, and so this thread, still has them
 
 
 # ------------------------------------------------------------------ rows of weight 0
