@@ -96,8 +96,8 @@ def network_of(model):
     """A network of a model's coefficients, on their own memory where that can be.
 
     Raises ValueError where they do not fit the model's features and outputs, and where
-    ``activation`` is another than that of the fit, as it is between ``set_params`` and
-    the next fit: the fitted network has no answer by it.
+    ``set_params`` has put another ``activation`` there for the next fit: the fitted
+    network has no answer by it. Edits by hand are taken as they are.
     """
     network = Network.of_parameters(
         model.coefs_,
@@ -123,15 +123,15 @@ def _require_fitting(network, model):
             f"outputs of the fit with out_activation_={model.out_activation_!r}. Got "
             f"{network.layer_sizes[-1]}."
         )
-    # Models of other makers do not say by what they were fitted.
-    fitted = vars(model).get("_fitted_activation", network.hidden_activations)
-    if isinstance(fitted, str):
-        fitted = (fitted,) * len(network.hidden_activations)
-    if fitted != network.hidden_activations:
-        raise ValueError(
-            f"activation={model.activation!r} is not that of the fit, "
-            f"{model._fitted_activation!r}. Fit again to use it, or set it back."
-        )
+    before = vars(model).get("_activation_of_fit")
+    if before is not None:
+        n_hidden = len(network.hidden_activations)
+        of_fit = (before,) * n_hidden if isinstance(before, str) else before
+        if of_fit != network.hidden_activations:
+            raise ValueError(
+                f"activation={model.activation!r} is not that of the fit, {before!r}. "
+                "Fit again to use it, or set it back."
+            )
 
 
 def _has_functions(network, model):

@@ -41,7 +41,7 @@ FITTED = (
     "loss_curve_ validation_loss_curve_ _history best_loss_ validation_scores_ "
     "best_validation_score_ stopping_reason_ stopped_ n_features_in_ feature_names_in_ "
     "_labels _class_weights _optimizer _no_improvement_count _best_parameters _pause "
-    "_partial_fit_is_over _fitted_activation _fitted_network"
+    "_partial_fit_is_over _activation_of_fit _fitted_network"
 ).split()
 
 # Of these, what are objects of this package.
@@ -79,12 +79,15 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         return columns_of(self._history)
 
     def set_params(self, **params):
-        """Set parameters: all of them or, where a name is unknown, none.
+        """Set parameters for the next fit: all or, where a name is unknown, none.
+
+        Predictions are those of the fitted network, until another ``activation`` is
+        set: by that it was not trained, and they are refused until the next fit.
 
         Parameters
         ----------
         **params : dict
-            Values by name.
+            As in the constructor.
 
         Returns
         -------
@@ -92,6 +95,11 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             The estimator itself.
         """
         super(MultilayerPerceptron, self._draft()).set_params(**params)
+        fitted = vars(self)
+        if "activation" in params and "coefs_" in fitted:
+            before = self.activation
+            before = tuple(before) if isinstance(before, list) else before
+            fitted.setdefault("_activation_of_fit", before)
         return super().set_params(**params)
 
     def _draft(self):
@@ -192,7 +200,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         # Views: at any time the draft predicts by the weights reached so far.
         self.coefs_ = network.coefs
         self.intercepts_ = network.intercepts
-        self._fitted_activation = network.activation
+        vars(self).pop("_activation_of_fit", None)
         self._fitted_network = FittedNetwork(network)
         n_threads = threads_for(self.n_jobs)
         warned = starts_anew and warn_of_inputs(self, table)
