@@ -31,8 +31,9 @@ def use(model):
     raised = []
     for method in METHODS:
         arguments = [X, CODES] if method in ("score", "fit", "partial_fit") else [X]
+        arguments = [] if method == "get_feature_names_out" else arguments
         try:
-            getattr(model, method)(*arguments[: method != "get_feature_names_out"])
+            getattr(model, method)(*arguments)
         except SystemError:
             raise
         except Exception as error:
