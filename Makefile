@@ -18,7 +18,7 @@ GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check-c check-bits-arm check-bits-ofast golden-bits sanitize \
-    sanitize-threads lint format features sdist wheel check-all clean \
+    sanitize-threads mutants lint format features sdist wheel check-all clean \
     benchmark benchmark-full benchmark-sweep benchmark-report
 
 help: ## Print this list
@@ -109,6 +109,10 @@ sanitize-threads: ## Run the C tests that use threads under the thread sanitizer
 	done; \
 	if [ -z "$$found" ]; then echo "none of these compilers has this sanitizer: $(CCS)"; exit 1; fi; \
 	$(C_SUMMARY)
+
+mutants: $(VENV)/installed ## Plant each bug of tests/mutants/ in turn: the tests must catch it
+	$(BIN)/pip install --disable-pip-version-check --quiet cython
+	nice $(BIN)/python tests/mutants/run.py $(MUTANTS)
 
 # What each form measures is said in benchmarks/run.py.  Name some peers and nothing is
 # installed for them: make benchmark PEERS="scikit-learn jax".

@@ -4,6 +4,10 @@
 
 #define UNTOUCHED ((size_t)12345)
 
+/* Or the address sanitizer stops where calloc is to return NULL. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
+
 static void check_mul(size_t a, size_t b, int fits) {
     size_t product = UNTOUCHED;
     const pb_status status = pb_checked_mul(a, b, &product);
@@ -67,6 +71,14 @@ static void test_absurd_sizes(void) {
     }
 }
 
+/* More than any machine has, but not more than a size can say: calloc itself refuses. */
+static void test_no_memory(void) {
+    void *block = NULL;
+    const size_t most = (size_t)PTRDIFF_MAX - 2 * PB_ALIGNMENT;
+    CHECK_SAME(pb_aligned_new(most, 1, &block), PB_NO_MEMORY, "%zu bytes", most);
+    CHECK(block == NULL, "a failure left a block");
+}
+
 static void test_blocks(void) {
     enum { N_BLOCKS = 300 };
     unsigned char *blocks[N_BLOCKS];
@@ -104,6 +116,7 @@ static void test_blocks(void) {
 int main(void) {
     test_checked_arithmetic();
     test_absurd_sizes();
+    test_no_memory();
     test_blocks();
     return check_summary();
 }
