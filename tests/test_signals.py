@@ -1,0 +1,284 @@
+"""Signals are handled during long work, and whatever a handler raises comes out."""
+
+import copy
+import os
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from pybackprop import MLPClassifier, MLPRegressor, Network, _core
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="this system has no timers that signal"
+)
+rng = np.random.RandomState(0)
+X = rng.normal(size=(400, 6))
+y = np.arange(400) % 3
+# A minute's work for a network of WIDE layers, in memory of a single row.
+MANY = np.broadcast_to(X[:1], (1_000_000, 6))
+WIDE = (600, 600)
+
+
+class Pressed(Exception):
+    """What a handler raises."""
+
+
+@pytest.fixture
+def press():
+    """Sends SIGALRM soon, which raises Pressed; puts back what was there before."""
+
+    def handler(number, frame):
+        raise Pressed
+
+    before = signal.signal(signal.SIGALRM, handler)
+    yield lambda: signal.setitimer(signal.ITIMER_REAL, 0.2)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def without_end(estimator=MLPClassifier, **params):
+    params = {"max_iter": 10**8, "random_state": 0, "max_fun": 10**8} | params
+    return estimator(tol=0, n_iter_no_change=10**8, **params)
+
+
+def state_of(model):
+    """All of a model: the objects, and the bits of its arrays."""
+    arrays = [*model.coefs_, *model.intercepts_]
+    return dict(vars(model)), [array.tobytes() for array in arrays]
+
+
+# -------------------------------------------------------------------------- stopping
+FITS = {
+    "adam": {},
+    "sgd": {"solver": "sgd"},
+    "early stopping": {"early_stopping": True},
+    "one batch": {"batch_size": 400, "hidden_layer_sizes": (1500, 1500)},
+    "dropout": {"dropout": 0.3, "input_dropout": 0.1},
+    "one thread": {"n_jobs": 1},
+    "two threads": {"n_jobs": 2, "hidden_layer_sizes": (300,)},
+    "lbfgs": {"solver": "lbfgs"},
+    "wide lbfgs": {"solver": "lbfgs", "hidden_layer_sizes": (900, 900)},
+}
+
+
+@pytest.mark.promise(
+    "Ctrl-C and signals",
+    "Ctrl-C stops a fit in the middle of an epoch, by any solver, and leaves the model "
+    "as it was before the fit.",
+)
+@pytest.mark.parametrize("fit", FITS)
+def test_a_fit_can_be_interrupted(press, fit):
+    model = MLPClassifier(max_iter=1, random_state=0).fit(X, y)
+    model.set_params(**without_end(**FITS[fit]).get_params())
+    before = state_of(model)
+    press()
+    with pytest.raises(Pressed):
+        while True:  # L-BFGS may find its minimum before
+            copy.deepcopy(model).fit(X, y) if "lbfgs" in fit else model.fit(X, y)
+    assert state_of(model) == before
+
+
+def test_partial_fit_of_many_rows_can_be_interrupted(press):
+    model = MLPRegressor(hidden_layer_sizes=WIDE)
+    model.partial_fit(X, X[:, 0])
+    before = state_of(model)
+    press()
+    with pytest.raises(Pressed):
+        model.partial_fit(MANY, MANY[:, 0])
+    assert state_of(model) == before
+
+
+@pytest.mark.promise(
+    "Ctrl-C and signals",
+    "Ctrl-C stops a prediction for a large table.",
+)
+@pytest.mark.parametrize("kind", ["dense", "sparse", "float32"])
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "score", "transform"])
+def test_a_large_prediction_can_be_interrupted(press, method, kind):
+    """The checks of the table, which NumPy makes, are over within the timer's time."""
+    dtype = np.float32 if kind == "float32" else np.float64
+    model = MLPClassifier((*WIDE, 1), max_iter=1).fit(X.astype(dtype), y)
+    table = np.broadcast_to(X[:1].astype(dtype), MANY.shape)
+    if kind == "sparse":
+        table = scipy.sparse.csr_matrix(table[:300_000])
+    before = state_of(model)
+    press()
+    with pytest.raises(Pressed):
+        if method == "score":
+            model.score(table, np.zeros(table.shape[0], dtype=int))
+        else:
+            getattr(model, method)(table)
+    assert state_of(model) == before
+
+
+@pytest.mark.parametrize("method", ["backprop", "gradients", "loss", "forward"])
+def test_large_work_of_a_network_can_be_interrupted(press, method):
+    network = Network([6, *WIDE, 1])
+    table = MANY[:50_000]
+    arguments = (table,) if method == "forward" else (table, table[:, :1])
+    before = network.parameters.tobytes()
+    press()
+    with pytest.raises(Pressed):
+        while True:
+            getattr(network, method)(*arguments)
+    assert network.parameters.tobytes() == before
+
+
+def test_a_function_of_many_values_can_be_interrupted(press):
+    logits = np.zeros((2_000_000, 10))
+    press()
+    with pytest.raises(Pressed):
+        while True:
+            _core.activate("softmax", logits, overwrite=True)
+
+
+def test_control_c_is_a_keyboard_interrupt():
+    model = MLPClassifier(max_iter=1, random_state=0).fit(X, y)
+    model.set_params(**without_end().get_params())
+    before, handler = state_of(model), signal.getsignal(signal.SIGINT)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    timer.join()
+    assert state_of(model) == before
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+# ------------------------------------------------- the last steps of a fit, line by line
+@pytest.mark.slow
+@pytest.mark.promise(
+    "Ctrl-C and signals",
+    "At whatever line of a fit an interruption comes, the model is the old one or the "
+    "new one, whole.",
+)
+def test_an_interruption_at_any_line_leaves_a_whole_model():
+    old = MLPClassifier((3,), max_iter=1, random_state=0).fit(X[:30], y[:30])
+    new = copy.deepcopy(old).fit(X[:30], y[:30] == 0)
+    expected = [m.predict_proba(X).tobytes() for m in (old, new)]
+    seen, number, was_stopped = set(), 0, True
+    while was_stopped:
+        model, left = copy.deepcopy(old), [number]
+
+        def trace(frame, event, _, left=left):
+            if not frame.f_code.co_filename.endswith("_perceptron.py"):
+                return None
+            if event in ("line", "return"):
+                left[0] -= 1
+                if left[0] == -1:
+                    raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            model.fit(X[:30], y[:30] == 0)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        was_stopped = left[0] < 0
+        outcome = expected.index(model.predict_proba(X).tobytes())
+        assert len(model.classes_) == (3, 2)[outcome]
+        assert model.loss_curve_ == (old, new)[outcome].loss_curve_
+        if was_stopped:
+            seen.add(outcome)
+        number += 1
+    assert seen == {0, 1}
+
+
+# ------------------------------------------------------------------- handlers go first
+class Beats:
+    """A handler that counts, and does something each time; raises after enough."""
+
+    def __init__(self, enough, work=lambda: None):
+        self.n, self.enough, self.work = 0, enough, work
+
+    def __call__(self, number, frame):
+        self.n += 1
+        self.work()
+        if self.n == self.enough:
+            raise Pressed(self.n)
+
+
+@pytest.mark.promise(
+    "Ctrl-C and signals",
+    "Handlers of other signals run during a fit and a prediction, as often as they "
+    "come; they may predict and fit themselves, and what they raise comes out unchanged.",
+)
+@pytest.mark.parametrize("work", ["nothing", "predict", "fit"])
+@pytest.mark.parametrize("long", ["fit", "predict"])
+def test_handlers_run_during_long_work(long, work):
+    model = MLPRegressor(hidden_layer_sizes=WIDE, max_iter=1).fit(X, X[:, 0])
+    expected = model.predict(X)
+    works = {
+        "nothing": lambda: None,
+        "predict": lambda: np.testing.assert_array_equal(model.predict(X), expected),
+        "fit": lambda: MLPRegressor(hidden_layer_sizes=(3,), max_iter=1).fit(
+            X, X[:, 0]
+        ),
+    }
+    model.set_params(max_iter=10**8, tol=0, n_iter_no_change=10**8)
+    beats = Beats(4, works[work])
+    before = signal.signal(signal.SIGALRM, beats)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.1)
+    try:
+        with pytest.raises(Pressed) as raised:
+            model.fit(X, X[:, 0]) if long == "fit" else model.predict(MANY)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        handler = signal.signal(signal.SIGALRM, before)
+    assert raised.value.args == (4,)
+    assert handler is beats
+    np.testing.assert_array_equal(model.predict(X), expected)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_signals_that_only_interrupt_the_system_change_no_bit(n_jobs):
+    """As a sampling profiler sends them, a thousand a second."""
+    model = MLPRegressor(
+        hidden_layer_sizes=(200,), max_iter=30, random_state=0, n_jobs=n_jobs
+    )
+    expected = model.fit(X, X[:, 0]).loss_curve_
+    beats = Beats(-1)
+    before = signal.signal(signal.SIGPROF, beats)
+    signal.setitimer(signal.ITIMER_PROF, 1e-3, 1e-3)
+    try:
+        assert model.fit(X, X[:, 0]).loss_curve_ == expected
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+    assert beats.n > 0
+
+
+def test_a_fit_in_another_thread_leaves_signals_to_the_main_one(press):
+    over = threading.Event()
+
+    def has_ended(y, y_pred):
+        if over.is_set():
+            raise StopIteration
+        return (y_pred - y)[:, 0] ** 2 / 2, y_pred - y
+
+    raised = []
+
+    def fit():
+        try:
+            without_end(MLPRegressor, loss=has_ended).fit(X, X[:, 0])
+        except BaseException as exception:
+            raised.append(type(exception))
+
+    thread = threading.Thread(target=fit)
+    thread.start()
+    press()
+    try:
+        with pytest.raises(Pressed):
+            threading.Event().wait(60)
+        assert thread.is_alive()
+    finally:
+        over.set()
+        thread.join()
+    assert raised == [StopIteration]
