@@ -1,6 +1,7 @@
 /* Training that is stopped, or refused: the parameters, the optimizer's states and its count are
  * those of the last complete step. Steps are taken as the gradients come or, where that is long
  * work, after the last of them: the table of kernels says what is long. */
+#include "base/pace.h"
 #include "check.h"
 #include "network/network.h"
 
@@ -155,6 +156,23 @@ static void test_stopped_functions(pb_dtype dtype) {
     free(whole);
 }
 
+/* Once an interval by the clock; and at once after the clock was set back, not in an hour. */
+static void test_clock(void) {
+    const double hour = 3600;
+    int n_left = 100;
+    pb_pace pace = {ask, &n_left, hour, 0};
+    CHECK_SAME(pb_pace_check(&pace), PB_OK, "the first question");
+    CHECK_SAME(n_left, 99, "the first question");
+    CHECK_SAME(pb_pace_check(&pace), PB_OK, "at once after it");
+    CHECK_SAME(n_left, 99, "at once after it");
+    pace.last -= 2 * hour;
+    CHECK_SAME(pb_pace_check(&pace), PB_OK, "two hours later");
+    CHECK_SAME(n_left, 98, "two hours later");
+    pace.last += 2 * hour;
+    CHECK_SAME(pb_pace_check(&pace), PB_OK, "the clock was set back");
+    CHECK_SAME(n_left, 97, "the clock was set back");
+}
+
 static void test_refusals(const pb_batch *rows) {
     run r;
     pb_epoch epoch;
@@ -182,6 +200,7 @@ static void test_refusals(const pb_batch *rows) {
 }
 
 int main(void) {
+    test_clock();
     static const size_t sizes[] = {N_FEATURES, 4, 2, 1};
     FOR_DTYPES(dtype) {
         const pb_network_spec spec = {dtype,

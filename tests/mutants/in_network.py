@@ -43,8 +43,8 @@ MUTANTS = (
     Mutant(
         "the last rows of a block are in no stripe",
         _FORWARD,
-        "const size_t units = (w->block_rows[b] + PB_STRIPE_UNIT - 1) / PB_STRIPE_UNIT;",
-        "const size_t units = (w->block_rows[b] + PB_STRIPE_UNIT / 2) / PB_STRIPE_UNIT;",
+        "units = (w->block_rows[b] + PB_STRIPE_UNIT - 1) / PB_STRIPE_UNIT;",
+        "units = (w->block_rows[b] + PB_STRIPE_UNIT / 2) / PB_STRIPE_UNIT;",
         "up to seven rows of a batch are computed from old values",
         "tests/c/test_stripes.c",
     ),

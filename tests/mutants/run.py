@@ -91,18 +91,19 @@ class Tree:
         """Build the extension module on the library that the tests of C use."""
         import numpy
 
-        source, binding = "pybackprop/_core.pyx", f"{OUT}/_core.o"
+        source, generated = "pybackprop/_core.pyx", f"{OUT}/_core.c"
+        binding = f"{OUT}/_core.o"
+        self.make("libpybackprop.a")
         if _is_newer(self.root / source, self.root / binding):
             self.require(
                 sys.executable, "-m", "cython", "-3", source, "-o", f"{OUT}/_core.c"
             )
             self.require(
-                *("gcc", "-O0", "-fPIC", "-w", "-Icsrc", "-c", f"{OUT}/_core.c"),
+                *("gcc", "-O0", "-fPIC", "-w", "-Icsrc", "-c", generated),
                 *("-o", binding, f"-I{numpy.get_include()}"),
                 f"-I{sysconfig.get_path('include')}",
                 "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION",
             )
-        self.make("libpybackprop.a")
         module = f"pybackprop/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
         self.require(
             *("gcc", "-shared", "-pthread", binding, f"{OUT}/libpybackprop.a"),
