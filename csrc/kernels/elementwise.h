@@ -68,12 +68,16 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
     }
 #include "lists/activations.h"
 
-/* log f(z), for the rows that have it. NO_LOG gives the empty kernel NULL_log_activate. */
-#define LOG(expression) expression
-#define NO_LOG          z
+/* log f(z), for the rows that have it: the others have a constant of that name, and no kernel. */
+#define LOG(expression) LOG_KERNEL, expression
+#define NO_LOG          NO_KERNEL, 0
 #define ROWWISE_ACTIVATION(name, range, init, places)
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places)              \
-    INLINE vec name##_log_value(vec z) { return log; }                                    \
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) DEFINE_LOG(name, log)
+#define DEFINE_LOG(name, ...)                   DEFINE_LOG_AS(name, __VA_ARGS__)
+#define DEFINE_LOG_AS(name, kernel, expression) kernel(name, expression)
+#define NO_KERNEL(name, expression)             enum { name##_log_activate = expression };
+#define LOG_KERNEL(name, expression)                                                      \
+    INLINE vec name##_log_value(vec z) { return expression; }                             \
     static void name##_log_activate(const pb_plane *plane, const void *z_, void *a_) {    \
         const real *z = z_;                                                               \
         real *a = a_;                                                                     \
