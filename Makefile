@@ -134,7 +134,7 @@ sanitize-python: $(VENV)/tools ## Run the fast part of the suite on an extension
 	cd tests && PYTHONPATH=../build/c/sanitize-gcc/python LD_PRELOAD="$(PRELOADED)" \
 	    $(abspath $(BIN))/pytest $(PYTEST_ARGUMENTS) --deselect \
 	    test_bad_input.py::test_absurd_sizes_are_refused_and_never_crash
-	@! grep -H -E 'csrc/|_core\.pyx|ERROR: AddressSanitizer|runtime error' $(REPORTS).*
+	@! grep -H -E 'csrc/|_core\.c:|ERROR: AddressSanitizer|runtime error' $(REPORTS).*
 
 # A processor without AVX-512, as memcheck shows it; what is still reachable at the end is the
 # pool of threads, which nobody waits for.
@@ -149,8 +149,9 @@ valgrind: ## Run the C tests under valgrind's memcheck
 	@$(C_SUMMARY)
 
 # Functions are compiled as they are written, none inside another, so that each condition is
-# counted once. Threads count together.
-COVERAGE := --coverage -fprofile-update=atomic -Dalways_inline=unused
+# counted once. Threads count together. A child that a test forks leaves by the exit that writes
+# its counts.
+COVERAGE := --coverage -fprofile-update=atomic -Dalways_inline=unused -D_exit=exit
 
 coverage: $(VENV)/tools ## Count which lines and branches of the core the tests run
 	@rm -rf build/c/results; mkdir -p build/c/coverage; find build/c/coverage -name '*.gcda' -delete
@@ -278,7 +279,7 @@ c-golden: $(C_GOLDEN)
 	    echo "$$verdict $(C_GOLDEN) $$0, threads: $$1" | tee -a build/c/results'
 
 # The package around an extension that is made of the objects above, for tools that look into
-# it. Reports name lines of _core.pyx. What the generator wrote is not held to our warnings.
+# it. What the generator wrote is not held to our warnings.
 c-extension: $(C_OUT)/python/pybackprop/_core.so
 	@cd pybackprop && for file in $$(find . -name '*.py'); do \
 	    mkdir -p $(abspath $(C_OUT))/python/pybackprop/$$(dirname $$file) && \
@@ -286,7 +287,7 @@ c-extension: $(C_OUT)/python/pybackprop/_core.so
 
 $(C_OUT)/_core.c: pybackprop/_core.pyx pybackprop/_core.pxd
 	@mkdir -p $(@D)
-	@$(BIN)/cython -3 --line-directives $< -o $@
+	@$(BIN)/cython -3 $< -o $@
 
 $(C_OUT)/python/pybackprop/_core.so: $(C_OUT)/_core.c $(C_LIBRARY)
 	@mkdir -p $(@D)

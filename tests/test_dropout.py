@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import scale
@@ -163,6 +164,17 @@ def test_neither_threads_nor_sparsity_change_a_bit(dtype):
     same_bits(
         model, MLPRegressor(**settings, n_jobs=2).fit(scipy.sparse.csr_matrix(X), y)
     )
+
+
+def test_a_long_row_of_a_sparse_table_has_the_masks_of_a_dense_one():
+    # Masks are drawn sixteen at a time: rows with fewer values than that, and with more.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 50)) * (
+        rng.uniform(size=(60, 50)) < np.linspace(0, 1, 60)[:, None]
+    )
+    y = X[:, 0] - X[:, 40]
+    model = MLPRegressor(input_dropout=0.4, max_iter=3, random_state=0).fit(X, y)
+    same_bits(model, clone(model).fit(scipy.sparse.csr_matrix(X), y))
 
 
 def test_the_share_left_out_and_the_expected_sum():

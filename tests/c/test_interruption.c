@@ -193,6 +193,17 @@ static void test_refusals(const pb_batch *rows) {
     CHECK_SAME(EPOCH(rows, 0, workspace), PB_BAD_ARGUMENT, "empty batches");
     CHECK_SAME(EPOCH(rows, BATCH + 1, workspace), PB_BAD_ARGUMENT, "more than the scratch");
     CHECK_SAME(EPOCH(rows, BATCH, too_little), PB_BAD_ARGUMENT, "scratch for less");
+    const double rates[][3] = {{0.5, 0, 0}, {0, 1, 0}, {0, 0, -0.1}, {NAN, 0, 0}};
+    pb_workspace *for_dropout = NULL;
+    CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_DROPOUT, 1, &for_dropout), PB_OK, "scratch");
+    r.optimizer.dropout.rates = rates[0];
+    CHECK_SAME(EPOCH(rows, BATCH, workspace), PB_BAD_ARGUMENT, "scratch without masks");
+    for (size_t i = 1; i < sizeof rates / sizeof rates[0]; i++) {
+        r.optimizer.dropout.rates = rates[i];
+        CHECK_SAME(EPOCH(rows, BATCH, for_dropout), PB_BAD_ARGUMENT, "rates %zu", i);
+    }
+    r.optimizer.dropout.rates = NULL;
+    pb_workspace_free(for_dropout);
     r.optimizer.name = "adam ";
     CHECK_SAME(EPOCH(rows, BATCH, workspace), PB_UNKNOWN_NAME, "no such rule");
     check_same_run(&r, &before, "refused");

@@ -103,6 +103,9 @@ static void test_bad_batches(void) {
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
     CHECK_SAME(pb_network_new(&spec, &other), PB_OK, "network");
     CHECK_SAME(pb_workspace_new(network, 0, PB_FOR_OBJECTIVE, 1, &w), PB_BAD_ARGUMENT, "no rows");
+    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_OBJECTIVE, 0, &w), PB_BAD_ARGUMENT, "no thread");
+    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_OBJECTIVE, PB_MAX_THREADS + 1, &w),
+               PB_BAD_ARGUMENT, "too many threads");
     CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_OBJECTIVE, 1, &w), PB_OK, "workspace");
     CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_PREDICTION, 1, &for_prediction), PB_OK,
                "workspace");
