@@ -167,11 +167,10 @@ def test_neither_threads_nor_sparsity_change_a_bit(dtype):
 
 
 def test_a_long_row_of_a_sparse_table_has_the_masks_of_a_dense_one():
-    # Masks are drawn sixteen at a time: rows with fewer values than that, and with more.
+    # Masks are drawn sixteen at a time: here are rows of fewer values, and of more.
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 50)) * (
-        rng.uniform(size=(60, 50)) < np.linspace(0, 1, 60)[:, None]
-    )
+    density = np.linspace(0, 1, 60)[:, None]
+    X = rng.normal(size=(60, 50)) * (rng.uniform(size=(60, 50)) < density)
     y = X[:, 0] - X[:, 40]
     model = MLPRegressor(input_dropout=0.4, max_iter=3, random_state=0).fit(X, y)
     same_bits(model, clone(model).fit(scipy.sparse.csr_matrix(X), y))
