@@ -229,8 +229,13 @@ static inline void processor_claim(size_t processor, const processors *before) {
 
 #endif
 
+/* With glibc a library's variables of a thread are allocated when the thread first touches them,
+ * and the process is ended if there is no memory for that. In the initial-exec model they are part
+ * of the thread itself; glibc keeps some bytes free for libraries that are loaded later. */
 #if defined(_MSC_VER)
 #    define PER_THREAD __declspec(thread)
+#elif defined(__GLIBC__)
+#    define PER_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
 #else
 #    define PER_THREAD _Thread_local
 #endif
