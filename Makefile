@@ -195,6 +195,9 @@ format: $(VENV)/tools ## Rewrite Python and C files in the project's layout
 features: ## Put the features that tests show into README.md
 	$(PYTHON) tests/feature_table.py README.md
 
+promises: ## Put the promises that tests show into docs/what_you_can_rely_on.md
+	$(PYTHON) tests/promises.py docs/what_you_can_rely_on.md
+
 sdist: $(VENV)/tools ## Make the source distribution in dist/
 	$(BIN)/pyproject-build --sdist
 

@@ -8,33 +8,18 @@ called, how it is written, and the issue of scikit-learn in which it was asked f
 Rows stand in the order of the files and of the tests in them.
 """
 
-import ast
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).parent
+from marks import marks
+
 START, END = "<!-- features -->\n", "<!-- end of features -->\n"
 ISSUES = "https://github.com/scikit-learn/scikit-learn/issues/"
 
 
 def features():
     """Pairs of a test's file and what a marker in it says, in order."""
-    for path in sorted(TESTS.glob("test_*.py")):
-        calls = (
-            node
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
-            if isinstance(node, ast.Call)
-            and ast.unparse(node.func) == "pytest.mark.feature"
-        )
-        for call in sorted(calls, key=lambda call: call.lineno):
-            yield path, _arguments(call)
-
-
-def _arguments(call):
-    names = ("name", "use", "requested")
-    values = dict(zip(names, map(ast.literal_eval, call.args), strict=False))
-    values |= {k.arg: ast.literal_eval(k.value) for k in call.keywords}
-    return values
+    return marks("feature", ("name", "use", "requested"))
 
 
 def _link(requested):

@@ -13,7 +13,6 @@ import scipy.sparse
 from pybackprop import _core
 from pybackprop._optimizer import Optimizer
 
-SECTION = "No input kills the interpreter"
 SIZES = (3, 4, 2)
 X = np.random.RandomState(0).normal(size=(6, 3))
 Y = np.zeros((6, 2))
@@ -252,7 +251,7 @@ def test_layers_of_a_trace_are_arrays_and_are_held():
 
 
 @pytest.mark.promise(
-    SECTION,
+    "No input kills the interpreter",
     "While pybackprop looks at an array, NumPy refuses to resize it, even if told not "
     "to check.",
 )

@@ -9,7 +9,6 @@ import scipy.sparse
 
 from pybackprop import MLPClassifier, MLPRegressor, Network
 
-SECTION = "No input kills the interpreter"
 N_ROWS, N_FEATURES = 24, 7
 DENSE = np.random.RandomState(0).normal(size=(N_ROWS, N_FEATURES))
 DENSE[np.random.RandomState(1).uniform(size=DENSE.shape) < 0.4] = 0
@@ -158,7 +157,7 @@ def refuse_everywhere(model):
 
 
 @pytest.mark.promise(
-    SECTION,
+    "No input kills the interpreter",
     "A sparse table whose arrays do not fit together is refused with a ValueError "
     "before SciPy or the core follows its indices, in any format and in every method.",
 )
@@ -191,7 +190,8 @@ def test_a_corrupted_table_leaves_the_model_as_it_was(make, fitted):
 
 
 @pytest.mark.promise(
-    SECTION, "A corrupted sparse y of several labels is refused like a corrupted X."
+    "No input kills the interpreter",
+    "A corrupted sparse y of several labels is refused like a corrupted X.",
 )
 @pytest.mark.parametrize("make", CONTAINERS, ids=lambda make: make.__name__)
 def test_corrupted_labels_are_refused(make, fitted):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import feature_table
+import promises
 import pytest
 
 import pybackprop
@@ -14,6 +15,7 @@ from pybackprop.export import c as export_c
 from pybackprop.export import sklearn as export_sklearn
 
 README = Path(__file__).parents[1] / "README.md"
+PROMISES = README.parent / "docs" / "what_you_can_rely_on.md"
 
 
 @pytest.mark.parametrize("module", [classifier, regressor, export_c, export_sklearn])
@@ -62,3 +64,19 @@ def test_every_feature_is_named_once_and_written_as_python():
     for row in rows:
         compile(row["use"], row["name"], "exec")
         assert re.fullmatch(r"(#\d+(, )?)*", row.get("requested", ""))
+
+
+def test_the_page_of_promises_is_that_of_the_tests():
+    if not PROMISES.exists():
+        pytest.skip("needs the source tree")
+    page = PROMISES.read_text("utf-8")
+    assert promises.replaced(page) == page, "run: make promises"
+
+
+def test_every_promise_is_made_once_and_every_section_has_some():
+    if not PROMISES.exists():
+        pytest.skip("needs the source tree")
+    made = [promise for _, promise in promises.promises()]
+    assert len({promise["sentence"] for promise in made}) == len(made)
+    sections = promises.sections(PROMISES.read_text("utf-8"))
+    assert {promise["section"] for promise in made} == set(sections)

@@ -13,7 +13,6 @@ from sklearn.base import clone
 from pybackprop import MLPClassifier, MLPRegressor
 from pybackprop.export import to_c, to_sklearn
 
-SECTION = "No input kills the interpreter"
 X = np.random.RandomState(0).normal(size=(30, 4))
 CODES = np.arange(30) % 3
 SETTINGS = {"hidden_layer_sizes": (5, 6), "max_iter": 3, "random_state": 0}
@@ -260,7 +259,7 @@ def use_with_anything(seed):
 
 
 @pytest.mark.promise(
-    SECTION,
+    "No input kills the interpreter",
     "Any fitted attribute may be deleted or replaced by anything: what follows is an "
     "answer, or a ValueError or AttributeError.",
 )

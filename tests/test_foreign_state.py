@@ -11,7 +11,6 @@ from sklearn import neural_network
 
 from pybackprop import MLPClassifier, MLPRegressor
 
-SECTION = "No input kills the interpreter"
 X = np.random.RandomState(0).normal(size=(30, 4))
 CODES = np.arange(30) % 3
 SETTINGS = {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0}
@@ -71,7 +70,7 @@ def damage(seed, n_files):
 
 
 @pytest.mark.promise(
-    SECTION,
+    "No input kills the interpreter",
     "A damaged pickle raises an ordinary exception when it is loaded or used, or it "
     "predicts.",
 )
@@ -143,7 +142,7 @@ def test_what_is_no_state_is_refused(state, kind):
 
 
 @pytest.mark.promise(
-    SECTION,
+    "No input kills the interpreter",
     "An estimator that was made without its __init__ raises what is missing, in every "
     "method.",
 )

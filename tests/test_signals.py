@@ -149,7 +149,7 @@ def test_control_c_is_a_keyboard_interrupt():
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-# ------------------------------------------------- the last steps of a fit, line by line
+# ------------------------------------------------ the last steps of a fit, line by line
 @pytest.mark.slow
 @pytest.mark.promise(
     "Ctrl-C and signals",
@@ -208,7 +208,8 @@ class Beats:
 @pytest.mark.promise(
     "Ctrl-C and signals",
     "Handlers of other signals run during a fit and a prediction, as often as they "
-    "come; they may predict and fit themselves, and what they raise comes out unchanged.",
+    "come; they may predict and fit themselves, and what they raise comes out as it "
+    "was.",
 )
 @pytest.mark.parametrize("work", ["nothing", "predict", "fit"])
 @pytest.mark.parametrize("long", ["fit", "predict"])

@@ -8,14 +8,13 @@ import pytest
 
 from pybackprop import MLPClassifier, MLPRegressor, Network
 
-SECTION = "No input kills the interpreter"
 X = np.random.RandomState(0).normal(size=(40, 3))
 CODES = np.arange(40) % 2
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.mark.promise(
-    SECTION,
+    "No input kills the interpreter",
     "Layer sizes whose weights no memory could hold are refused by name, or raise "
     "MemoryError; no product of sizes wraps around.",
 )
@@ -101,7 +100,7 @@ print(short)
 
 
 @pytest.mark.promise(
-    SECTION,
+    "No input kills the interpreter",
     "Where memory is short, a fit or a prediction raises MemoryError, and the fitted "
     "model stays as it was.",
 )
