@@ -379,6 +379,9 @@ cdef class Pace:
     cdef int finish(self, pb_status status) except -1:
         if status == PB_INTERRUPTED:
             exception, self.exception = self.exception, None
+            if exception is None:  # nobody was asked
+                raise RuntimeError("the process was forked while it computed: here, in the child, "
+                                   "the threads that helped are gone")
             raise exception
         return check(status)
 

@@ -30,6 +30,9 @@ def generator_of(random_state):
     return generator
 
 
+_DRAWN_AT_ONCE = 2**18
+
+
 def draw_initial_parameters(network, random_state):
     """Fill a network's parameters as scikit-learn does, draw for draw.
 
@@ -50,9 +53,13 @@ def draw_initial_parameters(network, random_state):
     for name, coefs, intercepts in layers:
         bound = bound_of_draws(name, *coefs.shape)
         for array in (coefs, intercepts):
-            # Two rounded operations: `uniform` itself may be fused on some builds.
-            draws = random_state.random_sample(array.shape)
-            array[...] = -bound + (bound - -bound) * draws
+            flat = array.reshape(-1)  # a view
+            # By parts: Ctrl-C comes through between them, and copies stay small.
+            for start in range(0, flat.size, _DRAWN_AT_ONCE):
+                part = flat[start : start + _DRAWN_AT_ONCE]
+                # Two rounded operations: `uniform` itself may be fused on some builds.
+                draws = random_state.random_sample(part.size)
+                part[...] = -bound + (bound - -bound) * draws
 
 
 def activations_of_draws(network):

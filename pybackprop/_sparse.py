@@ -38,14 +38,10 @@ def valid_table(X, name="X"):
     """
     if not scipy.sparse.issparse(X):
         return X
-    words = f"{name} is a corrupted {X.format.upper()} matrix: "
     try:
-        valid = _compressed(X) if X.format in _COMPRESSED else _rows_of(X)
+        return _compressed(X) if X.format in _COMPRESSED else _rows_of(X)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
-        raise ValueError(f"{words}{e}") from e
-    if not isinstance(valid, str):
-        return valid
-    raise ValueError(words + valid)
+        raise ValueError(f"{name} is a corrupted {X.format.upper()} matrix: {e}") from e
 
 
 def canonical_rows(X):
@@ -70,27 +66,31 @@ def canonical_rows(X):
 
 
 def _compressed(X):
-    """A CSR or CSC table of X's arrays, or what is wrong with them."""
+    """A CSR or CSC table of X's arrays, or ValueError with what is wrong with them."""
     shape = X.shape
     if len(shape) != 2 or min(shape) < 0:
-        return f"it must have rows and columns. Got the shape {shape}."
+        raise ValueError(f"it must have rows and columns. Got the shape {shape}.")
     major, minor = shape if X.format == "csr" else shape[::-1]
     data, indices, indptr = (np.asarray(a) for a in (X.data, X.indices, X.indptr))
     if indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu":
-        return f"indices must be ints. Got {indices.dtype}, and indptr {indptr.dtype}."
+        raise ValueError(
+            f"indices must be ints. Got {indices.dtype}, and indptr {indptr.dtype}."
+        )
     if data.ndim != 1 or indices.ndim != 1:
-        return f"data and indices must be vectors. Got {data.ndim} and {indices.ndim}."
+        raise ValueError(
+            f"data and indices must be vectors. Got {data.ndim} and {indices.ndim}."
+        )
     if (
         indptr.shape != (major + 1,)
         or indptr[0] != 0
         or (indptr[1:] < indptr[:-1]).any()
         or indptr[-1] > min(len(indices), len(data))
     ):
-        return "indptr must rise from 0 to at most the number of values."
+        raise ValueError("indptr must rise from 0 to at most the number of values.")
     used = slice(int(indptr[-1]))
     indices = indices[used]
     if indices.size and (indices.min() < 0 or indices.max() >= minor):
-        return (
+        raise ValueError(
             f"indices must be from 0 to {minor - 1}. "
             f"Got {indices.min()} to {indices.max()}."
         )
@@ -100,25 +100,23 @@ def _compressed(X):
 
 
 def _rows_of(X):
-    """A CSR table of X in another format, or what is wrong with it.
+    """A CSR table of X in another format.
 
     Python takes the table apart; a COO table that is built anew checks its indices.
     """
     entries = _taken_apart(X)
-    if isinstance(entries, str):
-        return entries
     kind = "matrix" if isinstance(X, scipy.sparse.spmatrix) else "array"
     rows = getattr(scipy.sparse, f"coo_{kind}")(entries, shape=X.shape).tocsr()
     return _compressed(rows)
 
 
 def _taken_apart(X):
-    """Values, and their rows and columns; or what is wrong with X."""
+    """Values, and their rows and columns."""
     if X.format == "lil":  # which SciPy takes apart by compiled code
         columns, values = list(X.rows), list(X.data)
         lengths = [len(row) for row in columns]
         if lengths != [len(row) for row in values]:
-            return "it must have an index for each value."
+            raise ValueError("it must have an index for each value.")
         columns = np.array([*chain.from_iterable(columns)], dtype=np.int64)
         values = np.array([*chain.from_iterable(values)], dtype=X.dtype)
         return values, (np.repeat(np.arange(len(lengths)), lengths), columns)

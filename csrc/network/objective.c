@@ -247,7 +247,8 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void
     pb_workspace *w = pass->workspace;
     const size_t n_rows = pass->batch->n_rows;
     if (w->network != network || w->purpose < PB_FOR_OBJECTIVE || n_rows < 1 ||
-        n_rows > w->max_rows || (unsigned)pass->batch->y.kind > PB_TARGET_CLASS) {
+        n_rows > w->max_rows || (unsigned)pass->batch->y.kind > PB_TARGET_CLASS ||
+        !(pass->batch->y.smoothing >= 0 && pass->batch->y.smoothing < 1)) {
         return PB_BAD_ARGUMENT;
     }
     summation s = {

@@ -196,9 +196,9 @@ static pb_status train(const call *c) {
 static pb_status single_functions(const call *c) {
     (void)c;
     int finite = 0;
-    pb_status status = pb_activate(PB_FLOAT64, "softmax", N_ROWS, N_OUTPUTS, y_values, now.a);
+    pb_status status = pb_activate(PB_FLOAT64, "softmax", N_ROWS, N_OUTPUTS, y_values, now.a, NULL);
     if (status == PB_OK) {
-        status = pb_log_activate(PB_FLOAT64, "softmax", N_ROWS, N_OUTPUTS, y_values, now.z);
+        status = pb_log_activate(PB_FLOAT64, "softmax", N_ROWS, N_OUTPUTS, y_values, now.z, NULL);
     }
     if (status == PB_OK) {
         status = pb_all_finite(PB_FLOAT64, N_ROWS * N_OUTPUTS, now.z, &finite);

@@ -190,6 +190,13 @@ static void test_refusals(const pb_batch *rows) {
     none = *rows;
     none.weights = zeros;
     CHECK_SAME(EPOCH(&none, BATCH, workspace), PB_BAD_ARGUMENT, "no weight");
+    static const double no_smoothings[] = {-0.1, 1, NAN};
+    for (size_t i = 0; i < sizeof no_smoothings / sizeof no_smoothings[0]; i++) {
+        none = *rows;
+        none.y.smoothing = no_smoothings[i];
+        CHECK_SAME(EPOCH(&none, BATCH, workspace), PB_BAD_ARGUMENT, "smoothing %g",
+                   no_smoothings[i]);
+    }
     CHECK_SAME(EPOCH(rows, 0, workspace), PB_BAD_ARGUMENT, "empty batches");
     CHECK_SAME(EPOCH(rows, BATCH + 1, workspace), PB_BAD_ARGUMENT, "more than the scratch");
     CHECK_SAME(EPOCH(rows, BATCH, too_little), PB_BAD_ARGUMENT, "scratch for less");

@@ -150,7 +150,7 @@ static inline void choose_targets(bytes *b, const problem *p, size_t n_rows, tar
             const int32_t code = kind == PB_TARGET_CLASS ? ((int32_t *)y->values)[at] : 0;
             put(dtype, y->dense, i * n_outputs + j,
                 kind == PB_TARGET_REAL        ? get(dtype, y->values, at)
-                : kind == PB_TARGET_INDICATOR ? ((uint8_t *)y->values)[at]
+                : kind == PB_TARGET_INDICATOR ? ((uint8_t *)y->values)[at] != 0
                 : n_outputs == 1              ? code
                                               : code == (int32_t)j);
         }

@@ -176,7 +176,8 @@ static void *try_predictions(bytes *b, const problem *p, const pb_network *netwo
     REQUIRE_BITS(p, n, parts, whole, "predictions in two parts");
     predict(p, network, parameters, &d->X.view, 0, n_rows, most, n_threads, PB_PREDICT_LOGITS,
             parts);
-    REQUIRE(pb_activate(dtype, p->spec.output_activation, n_rows, n_outputs, parts, parts) == PB_OK,
+    REQUIRE(pb_activate(dtype, p->spec.output_activation, n_rows, n_outputs, parts, parts, NULL) ==
+                PB_OK,
             "in place");
     REQUIRE_BITS(p, n, parts, whole, "activated logits");
     free(parts);
