@@ -133,19 +133,22 @@ sanitize-python: $(VENV)/tools ## Run the fast part of the suite on an extension
 	@rm -f $(REPORTS).*
 	cd tests && PYTHONPATH=../build/c/sanitize-gcc/python LD_PRELOAD="$(PRELOADED)" \
 	    $(abspath $(BIN))/pytest $(PYTEST_ARGUMENTS) --deselect \
-	    test_bad_input.py::test_absurd_sizes_are_refused_and_never_crash
+	    tests/test_bad_input.py::test_absurd_sizes_are_refused_and_never_crash
 	@! grep -H -E 'csrc/|_core\.c:|ERROR: AddressSanitizer|runtime error' $(REPORTS).*
 
-# A processor without AVX-512, as memcheck shows it; what is still reachable at the end is the
-# pool of threads, which nobody waits for.
-MEMCHECK := valgrind --quiet --error-exitcode=99 --leak-check=full \
-    --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect
+# Valgrind runs a processor of its own, without AVX-512, whose long double has 53 bits and whose
+# fused operation loses signs of zero. So checks of numbers fail there (status 1), and only what
+# memcheck says counts (99), or a crash. What is still reachable at the end is the pool of
+# threads, which nobody waits for.
+MEMCHECK = sh -c 'valgrind --quiet --error-exitcode=99 --leak-check=full \
+    --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+    "$$0" >$(C_OUT)/report 2>&1; status=$$?; grep "^==" $(C_OUT)/report; [ $$status -le 1 ]'
 
 valgrind: ## Run the C tests under valgrind's memcheck
 	@command -v valgrind >/dev/null || { echo "valgrind is not installed"; exit 1; }
 	@rm -rf build/c/results; mkdir -p build/c
 	@$(MAKE) --no-print-directory c-tests CC=gcc C_OUT=build/c/valgrind C_EXTRA=-g \
-	    RUN="$(MEMCHECK)"
+	    RUN='$$(MEMCHECK)'
 	@$(C_SUMMARY)
 
 # Functions are compiled as they are written, none inside another, so that each condition is
@@ -204,7 +207,7 @@ sdist: $(VENV)/tools ## Make the source distribution in dist/
 wheel: $(VENV)/tools ## Make the source distribution and, from it, a wheel in dist/
 	$(BIN)/pyproject-build
 
-check-all: check-c sanitize sanitize-threads test lint ## Everything that must be green before a change goes in
+check-all: check-c sanitize sanitize-threads sanitize-python test lint ## Everything that must be green before a change goes in
 
 clean: ## Remove whatever the other targets made, .venv included
 	rm -rf build dist *.egg-info $(VENV) .pytest_cache .ruff_cache tests/.hypothesis
