@@ -79,6 +79,14 @@ def test_the_layout_of_a_table_does_not_change_a_bit(net, data, layout):
     )
 
 
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if "CS" not in name])
+def test_the_layout_of_targets_does_not_change_a_bit(net, data, layout):
+    X, y = data
+    np.testing.assert_array_equal(
+        bits(net, X, LAYOUTS[layout](y.copy())), bits(net, X, y)
+    )
+
+
 def test_targets_and_weights_at_odd_addresses(net, data):
     X, y = data
     weights = np.arange(1.0, len(X) + 1)

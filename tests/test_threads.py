@@ -293,7 +293,8 @@ MLPRegressor(max_iter=1, n_jobs=2, batch_size=2000).fit(X, X[:, 0])
 network = Network([50, 400, 400, 1])
 optimizer = Optimizer(
     "sgd", len(network.parameters), network.dtype, schedule="constant", power_t=0,
-    learning_rate_init=0, momentum=0, nesterov=False, beta_1=0, beta_2=0, epsilon=1)
+    learning_rate_init=1e-300, momentum=0, nesterov=False, beta_1=0, beta_2=0,
+    epsilon=1)
 order = np.zeros(1_000_000, dtype=np.int64)  # half a minute's work
 def interrupt(number, frame):
     raise KeyboardInterrupt

@@ -11,6 +11,10 @@ static pb_status new_status(const pb_network_spec *spec) {
     return status;
 }
 
+/* Or the address sanitizer stops where calloc is to return NULL. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
+
 static void test_bad_specs(void) {
     size_t sizes[] = {3, 4, 2};
     const pb_network_spec good = {PB_FLOAT64,
@@ -90,6 +94,25 @@ static void test_too_large(void) {
     }
     CHECK(workspace == NULL, "a failure left a workspace");
     pb_network_free(network);
+}
+
+/* Layers so wide that the bytes of one plane or another wrap around to next to nothing, whatever
+ * a place in it takes. */
+static void test_planes_that_wrap_around(void) {
+    for (size_t bytes = 64; bytes <= 512; bytes += 64) {
+        const size_t sizes[] = {1, 1, SIZE_MAX / bytes + 1, 1};
+        const pb_network_spec spec = {
+            PB_FLOAT64, 3, sizes, EVERY_LAYER("relu"), "identity", "squared_error", .alphas = NULL};
+        pb_network *network = NULL;
+        pb_workspace *workspace = NULL;
+        if (pb_network_new(&spec, &network) != PB_OK) {
+            continue;
+        }
+        CHECK(pb_workspace_new(network, 1, PB_FOR_PREDICTION, 1, &workspace) != PB_OK,
+              "scratch for %zu units", sizes[2]);
+        CHECK(workspace == NULL, "a failure left a workspace");
+        pb_network_free(network);
+    }
 }
 
 static void test_bad_batches(void) {
@@ -184,6 +207,7 @@ static void test_trace_places(void) {
 int main(void) {
     test_bad_specs();
     test_too_large();
+    test_planes_that_wrap_around();
     test_bad_batches();
     test_trace_places();
     return check_summary();

@@ -28,7 +28,7 @@ MUTANTS = (
         "? NULL : pb_at_const(network, product->bias, i);",
         "? NULL : pb_at_const(network, product->bias, 0);",
         "wide layers, whose products are cut, have wrong outputs",
-        "tests/c/test_predict.c",
+        "tests/c/test_steps.c",
     ),
     Mutant(
         "a long product never asks",
@@ -38,7 +38,7 @@ MUTANTS = (
         "            network->kernels->product(&part);\n"
         "            const pb_status status = watch == NULL ? PB_INTERRUPTED : PB_OK;",
         "Ctrl-C waits for a whole layer",
-        "tests/c/test_predict.c",
+        "tests/c/test_interruption.c",
     ),
     Mutant(
         "the last rows of a block are in no stripe",
@@ -54,7 +54,7 @@ MUTANTS = (
         "w->positions[s] * width), width);",
         "(w->first + s) * width), width);",
         "behind a row of weight zero every row has another's trace",
-        "tests/c/test_rows.c",
+        "tests/c/test_network.c",
     ),
     Mutant(
         "weights go by position, not by row",
@@ -99,8 +99,8 @@ MUTANTS = (
     Mutant(
         "one row gets probabilities for logits",
         _PREDICT,
-        "transpose(1, n_outputs, p->layer[network->n_layers], n_outputs, p->out,",
-        "transpose(1, n_outputs, w->a[network->n_layers], n_outputs, p->out,",
+        "transpose(1, n_outputs, p->layer[network->n_layers],",
+        "transpose(1, n_outputs, p->pass.workspace->a[network->n_layers],",
         "decision_function of one row is that of no other",
         "tests/c/test_predict.c",
     ),
@@ -144,7 +144,7 @@ MUTANTS = (
         "network->output_activation : network->activations[l - 1];",
         "network->output_activation : network->activations[0];",
         "a list of activations is read half",
-        "tests/c/test_predict.c",
+        "tests/test_activation_by_layer.py",
     ),
     Mutant(
         "the parameter of a loss is ignored",
@@ -299,7 +299,7 @@ MUTANTS = (
         "        if (!has_weight(&batch)) {",
         "        if (batch.n_rows == 0) {",
         "an error for weights that are allowed",
-        "tests/c/test_rows.c",
+        "tests/c/test_fit.c",
     ),
     Mutant(
         "steps are not counted",
@@ -339,7 +339,7 @@ MUTANTS = (
         "limit_columns(network->layer_sizes[l], network->layer_sizes[l + 1],",
         "limit_columns(network->layer_sizes[l + 1], network->layer_sizes[l],",
         "what a unit takes in may be longer than max_norm",
-        "tests/test_penalties.py",
+        "tests/test_limits.py",
     ),
     Mutant(
         "a rate of 0 takes a step",

@@ -15,7 +15,7 @@ MUTANTS = (
         "        raise OverflowError(message)\n    raise ValueError(message)",
         "        raise OverflowError(message)\n    return 0",
         "what the core refuses counts as done",
-        "tests/test_network.py",
+        "tests/test_same_bits.py",
     ),
     Mutant(
         "rows are as far apart as they are long",
@@ -33,7 +33,7 @@ MUTANTS = (
         "            self.n_outputs",
         "self.c.column_stride = 1\n            self.n_outputs",
         "a transposed y is another problem",
-        "tests/test_outputs.py",
+        "tests/test_network.py",
     ),
     Mutant(
         "signals are never asked for",
@@ -52,11 +52,11 @@ MUTANTS = (
         "tests/test_single_row.py",
     ),
     Mutant(
-        "few rows use a workspace that is one row too small",
+        "few rows are taken as contiguous",
         _CORE,
-        "            self.workspace_rows = shape[0]",
-        "            self.workspace_rows = shape[0] + 1",
-        "scratch of a smaller table for a larger one",
+        "        rows = cnp.PyArray_GETCONTIGUOUS(rows)\n",
+        "",
+        "a slice of a table predicts other rows",
         "tests/test_single_row.py",
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
     python tests/mutants/run.py                   all of them
     python tests/mutants/run.py "dropout" ...     those with such a word in name or file
-    python tests/mutants/run.py --c-only          the tests of C alone
+    python tests/mutants/run.py --own             each by its own test alone
     python tests/mutants/run.py --markdown        prints the list, as a table
 
 The copy is built once, then what each bug touches.  Its own test has the first turn,
@@ -33,7 +33,7 @@ LEFT_OUT = shutil.ignore_patterns(".git", "build", "dist", "__pycache__", ".*", 
 # Tests of the recorded bits, those that look at the sources, and those of this list.
 NOT_IN_SUITE = ("golden_bits", "architecture", "benchmarks", "documentation", "mutants")
 # Seconds that a program or the suite may take before it counts as hanging.
-LIMIT_OF_PROGRAM, LIMIT_OF_SUITE = 300, 3000
+LIMIT_OF_PROGRAM, LIMIT_OF_SUITE = 120, 3000
 
 
 class Broken(Exception):
@@ -120,8 +120,8 @@ class Tree:
     def pytest(self, *files):
         self.make_extension()
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-        did = self.run([*command, "-m", "not slow", *files], LIMIT_OF_SUITE)
-        return did and (_first_failure(self.said) or files[0], did)
+        did = self.run([*command, "-m", "not slow", *map(str, files)], LIMIT_OF_SUITE)
+        return did and (_first_failure(self.said) or str(files[0]), did)
 
     def golden(self):
         self.make("tests/c/golden_bits")
@@ -131,19 +131,16 @@ class Tree:
             return self.pytest("tests/test_golden_bits.py")
         return "golden bits", did
 
-    def catch(self, mutant, c_only=False):
+    def catch(self, mutant, own_only=False):
         """The first test that sees it, and what the test did."""
-        own = mutant.test
-        if own.endswith(".c"):
-            caught = self.program(Path(own).stem)
-        else:
-            caught = None if c_only else self.pytest(own)
-        others = [name for name in self.programs if name != Path(own).stem]
-        for name in others if mutant.is_c else ():
-            caught = caught or self.program(name)
-        if not (caught or c_only):
-            caught = self.pytest(*self.suite) or self.golden()
-        return caught
+        own = Path(mutant.test)
+        caught = self.program(own.stem) if own.suffix == ".c" else self.pytest(own)
+        if caught or own_only:
+            return caught
+        for name in self.programs if mutant.is_c else ():
+            if name != own.stem:
+                caught = caught or self.program(name)
+        return caught or self.pytest(*self.suite) or self.golden()
 
 
 def _is_newer(path, other):
@@ -164,7 +161,7 @@ def markdown(mutants):
     return "\n".join(lines)
 
 
-def run_all(tree, mutants, c_only):
+def run_all(tree, mutants, own_only):
     """Print a row a bug; the names of those that nothing catches."""
     survivors, only_bits = [], []
     for number, mutant in enumerate(mutants, 1):
@@ -172,7 +169,7 @@ def run_all(tree, mutants, c_only):
         path = tree.root / mutant.file
         healthy = mutant.plant(tree.root)
         try:
-            test, did = tree.catch(mutant, c_only) or ("", "SURVIVES")
+            test, did = tree.catch(mutant, own_only) or ("", "SURVIVES")
         except Broken as problem:
             test, did = str(problem), "BROKEN"
         finally:
@@ -194,7 +191,7 @@ def run_all(tree, mutants, c_only):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*", help="of names or files; all without one")
-    parser.add_argument("--c-only", action="store_true")
+    parser.add_argument("--own", action="store_true")
     parser.add_argument("--markdown", action="store_true")
     arguments = parser.parse_args()
     words = arguments.words or [""]
@@ -209,14 +206,11 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         tree = Tree(Path(folder) / "tree")
         # A test that fails without a bug catches nothing.
-        for test in sorted({m.test for m in mutants if m.test.endswith(".c")}):
-            if tree.program(Path(test).stem):
+        for test in sorted({m.test for m in mutants}):
+            name = Path(test).stem
+            if tree.program(name) if test.endswith(".c") else tree.pytest(test):
                 raise Broken(f"{test} fails in a healthy tree:\n{tree.said[-2000:]}")
-        if not arguments.c_only:
-            tests = sorted({m.test for m in mutants if m.test.endswith(".py")})
-            if tests and tree.pytest(*tests):
-                raise Broken(f"the suite fails in a healthy tree:\n{tree.said[-2000:]}")
-        return bool(run_all(tree, mutants, arguments.c_only))
+        return bool(run_all(tree, mutants, arguments.own))
 
 
 if __name__ == "__main__":
