@@ -38,6 +38,7 @@ CASES = {
     "binary": (X, CODES > 0, {False: 5, True: 1}),
     "sparse": (scipy.sparse.csr_matrix(X), CODES, "balanced"),
     "multilabel_balanced": (X_ML, Y_ML, "balanced"),
+    "multilabel_without_0s": (X_ML, Y_ML | [[1, 0, 0]], "balanced"),
     "multilabel_dicts": (X_ML, Y_ML, [{0: 1, 1: 4}, {1: 0.5}, {}]),
 }
 

@@ -87,8 +87,10 @@ def test_the_learning_rate_is_that_of_the_epoch(schedule):
     assert_allclose(rates, expected)
 
 
-def test_lbfgs_knows_penalty_and_gradient():
-    model = fit(solver="lbfgs", alpha=2.0)
+@pytest.mark.parametrize("weight", [None, 0.25])
+def test_lbfgs_knows_penalty_and_gradient(weight):
+    weights = None if weight is None else np.full(150, weight)
+    model = MLPClassifier(solver="lbfgs", alpha=2.0, **FAST).fit(X, Y, weights)
     network = Network.of_parameters(
         model.coefs_,
         model.intercepts_,
@@ -97,11 +99,12 @@ def test_lbfgs_knows_penalty_and_gradient():
         loss="log_loss",
         alpha=2.0,
     )
-    gradients = network.gradients(X, np.eye(3)[Y])
+    gradients = network.gradients(X, np.eye(3)[Y], weights)
     norm = np.sqrt(sum((g**2).sum() for part in gradients for g in part))
     squares = sum((coef**2).sum() for coef in model.coefs_)
     assert model.history_["gradient_norm"][-1] == pytest.approx(norm, rel=1e-9)
-    assert model.history_["penalty"][-1] == pytest.approx(2 * squares / 300, rel=1e-9)
+    penalty = 2 * squares / 2 / (150 * (weight or 1))
+    assert model.history_["penalty"][-1] == pytest.approx(penalty, rel=1e-9)
     assert model.history_["loss"][-1] == pytest.approx(model.loss_, rel=1e-12)
 
 

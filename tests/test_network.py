@@ -104,6 +104,21 @@ def test_unsorted_and_duplicate_column_indices_are_put_right_in_a_copy(net):
     np.testing.assert_array_equal(X.indices, before)
 
 
+def test_columns_out_of_order_learn_as_those_in_order():
+    """Of so many features that they are cut into ranges, which look for their own."""
+    rng = np.random.RandomState(2)
+    X = scipy.sparse.csr_matrix(rng.rand(20, 700) * (rng.rand(20, 700) < 0.1))
+    y = rng.rand(20, 1)
+    net = Network([700, 3, 1], random_state=0)
+    expected = bits(net, X.copy(), y)
+    for row in range(20):
+        of_row = slice(*X.indptr[row : row + 2])
+        shuffled = of_row.start + rng.permutation(of_row.stop - of_row.start)
+        X.indices[of_row], X.data[of_row] = X.indices[shuffled], X.data[shuffled]
+    X.has_sorted_indices = False
+    np.testing.assert_array_equal(bits(net, X, y), expected)
+
+
 def test_a_row_has_the_bits_alone_that_it_has_in_a_table(net, data):
     X, _ = data
     table = net.predict(X)
@@ -219,8 +234,9 @@ def test_a_corrupted_sparse_matrix_is_refused_before_it_is_read(net):
         ("indptr", [0, 2, 1]),
         ("indptr", [0, 1, 9]),
         ("indptr", [1, 1, 2]),
+        ("data", [1.0]),
     ]:
         X = scipy.sparse.csr_matrix(np.eye(5)[:2])
-        setattr(X, name, np.array(values, dtype=np.int32))
+        setattr(X, name, np.array(values, dtype=getattr(X, name).dtype))
         with pytest.raises(ValueError, match="X is a corrupted CSR matrix"):
             net.predict(X)

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.sparse
+import sklearn.neural_network
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_multilabel_classification
@@ -42,6 +43,20 @@ def test_decision_function_is_the_pre_activation_of_the_output(activation):
     assert z.shape == (150, 3)
     assert_allclose(z, forward(model, X)[-1], rtol=1e-12, atol=1e-12)
     assert_array_equal(model.classes_[z.argmax(axis=1)], model.predict(X))
+
+
+@pytest.mark.parametrize("labels", [Y, Y > 0, np.eye(3, dtype=int)[Y]])
+def test_a_tie_is_decided_as_scikit_learn_decides_it(labels):
+    """For the first class, as argmax has it, and against a label."""
+    predictions = []
+    for Classifier in (MLPClassifier, sklearn.neural_network.MLPClassifier):
+        model = Classifier(**FAST).fit(X, labels)
+        for array in model.coefs_ + model.intercepts_:
+            array[:] = 0
+        proba = model.predict_proba(X)
+        assert_array_equal(proba, proba[0, 0])
+        predictions.append(model.predict(X))
+    assert_array_equal(*predictions)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -204,6 +204,34 @@ static void test_pace(void) {
     pb_network_free(other);
 }
 
+/* How often a prediction of 16 rows asks. */
+static int n_questions(pb_network *network, const pb_kernels *kernels) {
+    static float X[16 * 64], theta[2 * 64 * 64 + 2 * 64], out[16 * 64];
+    const pb_samples samples = {X, 64, 1, NULL, NULL};
+    pb_workspace *workspace = NULL;
+    int left = 1000000;
+    pb_pace pace = {ask, &left, 0, 0};
+    network->kernels = kernels;
+    CHECK_SAME(pb_workspace_new(network, 16, PB_FOR_PREDICTION, 1, &workspace), PB_OK, "16 rows");
+    CHECK_SAME(pb_predict(network, theta, &samples, 16, PB_PREDICT_OUTPUT, workspace, &pace, out),
+               PB_OK, "never told to stop");
+    pb_workspace_free(workspace);
+    return 1000000 - left;
+}
+
+/* A product asks whenever so much work is done: one of 64 x 16 x 64, if that is what 8 of its
+ * rows take, eight times. */
+static void test_long_products(void) {
+    static const size_t sizes[] = {64, 64, 64};
+    pb_network *network = new_network(PB_FLOAT32, 2, sizes, "tanh", "identity", NULL);
+    pb_kernels in_pieces = *network->kernels;
+    const int whole = n_questions(network, network->kernels);
+    in_pieces.work_per_check = 8 * 16 * 64;
+    const int n = n_questions(network, &in_pieces);
+    CHECK(n >= whole + 2 * 7, "%d questions in pieces, %d in one", n, whole);
+    pb_network_free(network);
+}
+
 static void test_single_functions(void) {
     FOR_DTYPES(dtype) {
         double x[3] = {0};
@@ -229,6 +257,7 @@ static void test_single_functions(void) {
 int main(void) {
     FOR_DTYPES(dtype) { test_networks(dtype); }
     test_pace();
+    test_long_products();
     test_single_functions();
     return check_summary();
 }

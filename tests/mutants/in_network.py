@@ -38,7 +38,7 @@ MUTANTS = (
         "            network->kernels->product(&part);\n"
         "            const pb_status status = watch == NULL ? PB_INTERRUPTED : PB_OK;",
         "Ctrl-C waits for a whole layer",
-        "tests/c/test_interruption.c",
+        "tests/c/test_predict.c",
     ),
     Mutant(
         "the last rows of a block are in no stripe",

@@ -157,7 +157,7 @@ MUTANTS = (
         "        other.states = self.states.copy()\n",
         "",
         "a partial_fit that raises leaves its momentum behind",
-        "tests/test_partial_fit.py",
+        "tests/test_bad_input.py",
     ),
     Mutant(
         "a draft is the estimator itself",
@@ -165,7 +165,7 @@ MUTANTS = (
         "        draft.__dict__.update(self.__dict__)",
         "        draft.__dict__ = self.__dict__",
         "a fit that raises leaves an estimator half fitted",
-        "tests/test_estimator_behaviour.py",
+        "tests/test_bad_input.py",
     ),
     Mutant(
         "initial weights go by the wrong fan",
@@ -197,7 +197,7 @@ MUTANTS = (
         _TARGETS,
         "totals.sum() / (occurs.sum() * totals[occurs]",
         "totals.sum() / (n_values * totals[occurs]",
-        "the weights of partial_fit do not sum to those of the samples",
+        "the penalty weighs more where one class does not occur",
         "tests/test_class_weight.py",
     ),
     Mutant(
@@ -239,7 +239,7 @@ MUTANTS = (
         "indptr[-1] > min(len(indices), len(X.data))",
         "indptr[-1] > len(indices)",
         "the core reads beyond the values",
-        "tests/test_bad_input.py",
+        "tests/test_network.py",
     ),
     Mutant(
         "n_jobs=-1 leaves a processor idle",
