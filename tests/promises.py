@@ -10,6 +10,7 @@ by hand.
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from marks import marks
@@ -17,9 +18,10 @@ from marks import marks
 START, END = "<!-- promises -->\n", "<!-- end of promises -->\n"
 
 
+@cache
 def promises():
     """Pairs of a test's file and its promise, a dict of section and sentence."""
-    return marks("promise", ("section", "sentence"))
+    return tuple(marks("promise", ("section", "sentence")))
 
 
 def sections(page):

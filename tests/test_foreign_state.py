@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn import neural_network
+from sklearn.exceptions import NotFittedError
 
 from pybackprop import MLPClassifier, MLPRegressor
 
@@ -149,14 +150,23 @@ def test_what_is_no_state_is_refused(state, kind):
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_an_estimator_without_init_says_what_is_missing(kind):
     model = object.__new__(kind)
-    for copied in (model, copy.copy(model), pickle.loads(pickle.dumps(model))):
-        errors = use(copied)
-        assert len(errors) == len(METHODS)
-        for error in errors:
-            assert isinstance(error, (ValueError, AttributeError)), error
-            assert str(error)
-        with pytest.raises(AttributeError):
-            repr(copied)
+    errors = use(model)
+    assert len(errors) == len(METHODS)
+    for error in errors:
+        assert isinstance(error, (ValueError, AttributeError)), error
+        assert str(error)
+    with pytest.raises(AttributeError):
+        repr(model)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_a_copy_without_parameters_has_the_defaults(kind):
+    """As a file has that was saved before a parameter was added."""
+    model = object.__new__(kind)
+    for copied in (copy.copy(model), pickle.loads(pickle.dumps(model))):
+        assert copied.get_params() == kind().get_params()
+        with pytest.raises(NotFittedError):
+            copied.predict(X)
 
 
 def test_a_regressor_takes_the_weights_of_scikit_learns():
