@@ -297,17 +297,25 @@ MUTANTS = (
     Mutant(
         "class codes are off by one",
         _PLANES,
-        "out[(size_t)code * out_stride + r] = 1;",
-        "out[(size_t)(code > 0 ? code - 1 : 0) * out_stride + r] = 1;",
+        "out[(size_t)code * out_stride + r] = value.one;",
+        "out[(size_t)(code > 0 ? code - 1 : 0) * out_stride + r] = value.one;",
         "each class is learned as the one before it",
         "tests/c/test_transpose.c",
     ),
     Mutant(
         "indicators are read as contiguous",
         _PLANES,
-        "(real)row[(ptrdiff_t)j * y->column_stride];",
-        "(real)row[j];",
+        "row[(ptrdiff_t)j * y->column_stride] ? value.one",
+        "row[j] ? value.one",
         "a transposed multilabel y is another problem",
+        "tests/c/test_transpose.c",
+    ),
+    Mutant(
+        "label smoothing of two classes has one",
+        _PLANES,
+        "n_outputs == 1 ? 2 : n_outputs",
+        "n_outputs",
+        "targets of the second class are 1, of the first label_smoothing",
         "tests/c/test_transpose.c",
     ),
     Mutant(
@@ -330,7 +338,7 @@ MUTANTS = (
     Mutant(
         "max_norm lengthens what is short",
         _UPDATES,
-        "v_select(v_gt(norm, limit), v_div(limit, norm), one);",
+        "v_select(too_long, v_div(limit, norm), one);",
         "v_div(limit, norm);",
         "all incoming weights have the norm max_norm",
         "tests/c/test_updates.c",

@@ -166,8 +166,8 @@ MUTANTS = (
     Mutant(
         "alpha is not divided by S in the loss",
         _OBJECTIVE,
-        "network->is_penalised ? s.penalty / s.total_weight : 0;",
-        "network->is_penalised ? s.penalty : 0;",
+        "s.penalty * s.weight_scale / s.total_weight : 0;",
+        "s.penalty : 0;",
         "loss_ is not the objective that is minimized",
         "tests/c/test_gradient.c",
     ),
@@ -182,8 +182,8 @@ MUTANTS = (
     Mutant(
         "intercepts are penalised",
         _OBJECTIVE,
-        "range->is_intercepts ? 0 : network->alphas[range->layer - 1];",
-        "network->alphas[range->layer - 1];",
+        "range->is_intercepts ? 0 : network->alphas[range->layer - 1] * s->weight_scale;",
+        "network->alphas[range->layer - 1] * s->weight_scale;",
         "intercepts shrink, which the objective does not ask for",
         "tests/c/test_gradient.c",
     ),
