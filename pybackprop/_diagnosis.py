@@ -236,13 +236,20 @@ def _flat_units(network, X, units):
 
 
 def _is_flat(activation, z):
-    """Where |f'(z)| is tiny: by a central difference, so for any activation."""
+    """Where |f'(z)| is tiny: by a central difference, so for any activation.
+
+    z is overwritten: beside a wide network, copies of it would count.
+    """
     with np.errstate(all="ignore"):
-        step = np.maximum(np.abs(z), 1) * z.dtype.type(1e-3)
-        rise = _core.activate(activation, z + step) - _core.activate(
-            activation, z - step
-        )
-        return np.abs(rise) < 2 * step * _FLAT
+        step = np.abs(z)
+        np.maximum(step, 1, out=step)
+        step *= 1e-3
+        rise = _core.activate(activation, z + step, overwrite=True)
+        z -= step
+        rise -= _core.activate(activation, z, overwrite=True)
+        np.abs(rise, out=rise)
+        step *= 2 * _FLAT
+        return rise < step
 
 
 def _loss_above_that_of_zero(model, network, table, rows):

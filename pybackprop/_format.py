@@ -26,14 +26,14 @@ def written(state, parts=()):
     ----------
     state : dict
         Not changed.
-    parts : iterable of str
-        Attributes that are objects of this package.
+    parts : dict
+        Class of each attribute that is an object of this package.
     """
     from pybackprop import __version__
 
     state = {**state, _FORMAT_KEY: FORMAT, _VERSION_KEY: __version__}
-    for name in parts:
-        if state.get(name) is not None:
+    for name, of_class in dict(parts).items():
+        if isinstance(state.get(name), of_class):
             state[name] = dict(vars(state[name]))
     return state
 
@@ -71,7 +71,7 @@ def read(kind, state, parts=()):
     for earlier in range(found, FORMAT):
         state = _CONVERSIONS[earlier](state)
     for name, of_class in dict(parts).items():
-        if state.get(name) is not None:
+        if isinstance(state.get(name), dict):
             part = object.__new__(of_class)
             part.__dict__.update(state[name])
             state[name] = part

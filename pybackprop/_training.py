@@ -119,6 +119,7 @@ def fit_stochastic(
             break
     else:
         stop = out_of_epochs(model, incremental)
+    del training, validation  # whose scratch need not wait for what follows
     _end(model, network, table, stop, incremental, pause)
     model._optimizer = optimizer
     model._pause = pause

@@ -411,7 +411,7 @@ def test_training_follows_the_published_rules(n_examples):
             nesterovs_momentum=bool(seed % 2),
             beta_1=beta_1,
             beta_2=beta_2,
-            epsilon=1e-3,
+            epsilon=0.1,  # a gradient near 0 must not be magnified, roundings and all
             global_clipnorm=clips[0],
             max_norm=clips[1],
             random_state=seed,
