@@ -134,7 +134,7 @@ sanitize-python: $(VENV)/tools ## Run the fast part of the suite on an extension
 	cd tests && PYTHONPATH=../build/c/sanitize-gcc/python LD_PRELOAD="$(PRELOADED)" \
 	    $(abspath $(BIN))/pytest $(PYTEST_ARGUMENTS) --deselect \
 	    tests/test_bad_input.py::test_absurd_sizes_are_refused_and_never_crash
-	@! grep -H -E 'csrc/|_core\.c:|ERROR: AddressSanitizer|runtime error' $(REPORTS).*
+	@! grep -s -H -E 'csrc/|_core\.c:|ERROR: AddressSanitizer|runtime error' $(REPORTS).*
 
 # Valgrind runs a processor of its own, without AVX-512, whose long double has 53 bits and whose
 # fused operation loses signs of zero. So checks of numbers fail there (status 1), and only what
