@@ -414,7 +414,7 @@ MUTANTS = (
         "STOP : rate / 5))",
         "STOP : rate / 2))",
         "another learning rate than scikit-learn's",
-        "tests/test_schedules.py",
+        "tests/test_history.py",
     ),
     Mutant(
         "one_cycle never comes down to its end",

@@ -53,9 +53,9 @@ class Tree:
             if not any(word in p.name for word in NOT_IN_SUITE)
         ]
 
-    def run(self, command, limit, **environment):
+    def run(self, command, limit):
         """None if a command succeeds, else in a word what it did."""
-        environment = {**os.environ, "PYTHONPATH": str(self.root), **environment}
+        environment = os.environ | {"PYTHONPATH": str(self.root)}
         with subprocess.Popen(
             command,
             cwd=self.root,
@@ -156,8 +156,9 @@ def _first_failure(said):
 
 def markdown(mutants):
     """The list as a table."""
-    lines = ["| planted bug | file | what would go wrong |", "| --- | --- | --- |"]
-    lines += [f"| {m.name} | `{m.file}` | {m.wrong} |" for m in mutants]
+    lines = ["| planted bug | file | what would go wrong | caught by |"]
+    lines += ["| --- | --- | --- | --- |"]
+    lines += [f"| {m.name} | `{m.file}` | {m.wrong} | `{m.test}` |" for m in mutants]
     return "\n".join(lines)
 
 
