@@ -70,7 +70,7 @@ def damage(seed, n_files):
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "A damaged pickle raises an exception when it is loaded, or it gives an object that "
+    "A damaged pickle raises an exception when it is loaded, or gives an object that "
     "predicts or says what is wrong.",
 )
 @pytest.mark.slow

@@ -597,7 +597,7 @@ print((status("VmHWM") - before) / (8 * (1000 * 2000 + 2000 * 1000 + 1000)))
 @pytest.mark.slow
 @pytest.mark.promise(
     "Memory",
-    "A fit needs, beside its data, two vectors of parameters and those of the optimizer "
+    "A fit needs, beside its data, two vectors of parameters, those of the optimizer "
     "(sgd 1, adam 2), one more where the best are kept, the model of before until the "
     "new one is ready, and the layers of one batch; with L-BFGS what SciPy takes, some "
     "25 vectors.",

@@ -182,8 +182,8 @@ MUTANTS = (
     Mutant(
         "intercepts are penalised",
         _OBJECTIVE,
-        "range->is_intercepts ? 0 : network->alphas[range->layer - 1] * s->weight_scale;",
-        "network->alphas[range->layer - 1] * s->weight_scale;",
+        "range->is_intercepts ? 0 : network->alphas[range->layer - 1]",
+        "network->alphas[range->layer - 1]",
         "intercepts shrink, which the objective does not ask for",
         "tests/c/test_gradient.c",
     ),

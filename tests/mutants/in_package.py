@@ -20,9 +20,9 @@ MUTANTS = (
     Mutant(
         "rows are as far apart as they are long",
         _CORE,
-        "self.c.row_stride = cnp.PyArray_STRIDE(values, 0) // cnp.PyArray_ITEMSIZE(values)"
-        "\n            self.c.column_stride",
-        "self.c.row_stride = cnp.PyArray_DIM(values, 1)\n            self.c.column_stride",
+        "cnp.PyArray_STRIDE(values, 0) // cnp.PyArray_ITEMSIZE(values)\n"
+        "            self.c.column_stride",
+        "cnp.PyArray_DIM(values, 1)\n            self.c.column_stride",
         "slices of a table predict other rows",
         "tests/test_network.py",
     ),
