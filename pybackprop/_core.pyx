@@ -809,7 +809,8 @@ cdef class FewRows:
         """As ``Network.predict`` for an array of samples, or None.
 
         None unless X is exactly an ndarray of one to few rows, of the network's data type and
-        width, with finite values, and ``coefs`` and ``intercepts`` are the vector's views.
+        width, with finite values, ``coefs`` and ``intercepts`` are the vector's views, and what is
+        predicted is finite.
         """
         cdef Network network = self.network
         cdef pb_prediction what = PB_PREDICT_LOGITS if logits else PB_PREDICT_OUTPUT
@@ -853,7 +854,8 @@ cdef class FewRows:
         samples.indices = NULL
         check(pb_predict(network.c, cnp.PyArray_DATA(self.theta), &samples, shape[0], what,
                          self.workspace.c, NULL, cnp.PyArray_DATA(out)))
-        return out
+        check(pb_all_finite(network.c_dtype, cnp.PyArray_SIZE(out), cnp.PyArray_DATA(out), &finite))
+        return out if finite else None
 
 
 cdef class Trace:

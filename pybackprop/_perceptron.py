@@ -372,13 +372,14 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
     def _outputs(self, X, logits=False, decide=None):
         """The network's outputs, or logits, for X that is still to be validated.
 
-        Or what ``decide`` makes of them, row by row: then they are not all kept.
+        Or what ``decide`` makes of them, row by row: then they are not all kept. Its
+        second argument says whether they are known to be finite.
         """
         kept = vars(self).get("_fitted_network")
         if kept is not None:
             outputs = kept.outputs_of_few(self, X, logits)
             if outputs is not None:
-                return outputs if decide is None else decide(outputs)
+                return outputs if decide is None else decide(outputs, True)
         network, X = self._network_and_rows(X)
         n_threads = threads_for(self.n_jobs)
 
@@ -394,7 +395,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             return outputs_of(X)
         n_rows = max(1, _VALUES_OF_A_BLOCK // network.layer_sizes[-1])
         starts = range(0, X.shape[0], n_rows)
-        blocks = (decide(outputs_of(X[i : i + n_rows])) for i in starts)
+        blocks = (decide(outputs_of(X[i : i + n_rows]), False) for i in starts)
         return next(blocks) if len(starts) == 1 else _joined(blocks, X.shape[0])
 
     def _network_and_rows(self, X):

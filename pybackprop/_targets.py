@@ -271,10 +271,13 @@ class ClassLabels:
             right = right.all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
-    def decode(self, y_pred):
-        """Labels from the network's outputs, of shape (n_samples, n_outputs)."""
+    def decode(self, y_pred, is_finite=False):
+        """Labels from the network's outputs, of shape (n_samples, n_outputs).
+
+        ValueError where they are not finite, which ``is_finite`` says is known.
+        """
         # NaN, or one infinity beside another, would be class 0 in silence.
-        if len(self.classes) > 1 and not _core.all_finite(y_pred):
+        if not (is_finite or len(self.classes) == 1 or _core.all_finite(y_pred)):
             raise ValueError(
                 "The network's outputs for X are not finite, so they decide for no "
                 "class. X may hold values far larger than those of the fit."

@@ -491,8 +491,8 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         """
         return self._outputs(X, decide=self._decode)
 
-    def _decode(self, y_pred):
-        return self._labels_as_fitted().decode(y_pred)
+    def _decode(self, y_pred, is_finite):
+        return self._labels_as_fitted().decode(y_pred, is_finite)
 
     def score(self, X, y, sample_weight=None):
         """Accuracy: the share of the samples, by weight, that are predicted as y says.
@@ -563,11 +563,9 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
 
     def _labels_as_fitted(self):
         """The class labels; ValueError where ``classes_`` is not theirs any more."""
-        labels = self._labels
-        classes = vars(self).get("classes_", labels.classes)
-        if classes is not labels.classes and not np.array_equal(
-            classes, labels.classes
-        ):
+        labels, classes = self._labels, self.classes_
+        is_same = classes is labels.classes or np.array_equal(classes, labels.classes)
+        if not is_same:
             raise ValueError(
                 f"classes_ must be those of the fit, {labels.classes}. Got {classes!r}."
             )
@@ -616,7 +614,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             self._start_partial_fit(y, classes)
         if not hasattr(self, "classes_"):
             self._labels = ClassLabels.of(y)
-            self.classes_ = self._labels.classes.copy()
+            self.classes_ = self._labels.classes
         else:
             self._labels_as_fitted().require(y, all_of_them=self.warm_start)
         output = self._labels.output_activation(self.output_activation, self.loss)
@@ -643,7 +641,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if first_call:
             self._labels = ClassLabels.of(y, classes)
-            self.classes_ = self._labels.classes.copy()
+            self.classes_ = self._labels.classes
 
     def _check_validation_targets(self, y, dtype):
         self._labels.require(y, all_of_them=False)
