@@ -76,15 +76,15 @@ static void gather(const pb_samples *x, const int64_t *rows, size_t first, size_
     }
 }
 
-/* What smoothing makes of a zero and of a one, each in two roundings at most. */
+/* What smoothing makes of 0 and of 1, each in two roundings at most. They are looked up, since a
+ * branch on a label is guessed wrong every other time. */
 typedef struct smoothed {
-    real zero;
-    real one;
+    real of[2];
 } smoothed;
 
 static smoothed smooth(double smoothing, size_t n_classes) {
     const real zero = (real)(smoothing / (double)n_classes);
-    return (smoothed){zero, (real)(1 - smoothing) + zero};
+    return (smoothed){{zero, (real)(1 - smoothing) + zero}};
 }
 
 /* Class codes become one-hot, or the 0 / 1 of a single output. */
@@ -95,18 +95,18 @@ static void gather_classes(const pb_targets *y, const int64_t *rows, size_t firs
     if (n_outputs == 1) {
         for (size_t r = 0; r < n_rows; r++) {
             const int32_t code = codes[(ptrdiff_t)row_at(rows, first, r) * y->row_stride];
-            out[r] = code ? value.one : value.zero;
+            out[r] = value.of[code != 0];
         }
         return;
     }
     for (size_t j = 0; j < n_outputs; j++) {
         for (size_t r = 0; r < n_rows; r++) {
-            out[j * out_stride + r] = value.zero;
+            out[j * out_stride + r] = value.of[0];
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
         const int32_t code = codes[(ptrdiff_t)row_at(rows, first, r) * y->row_stride];
-        out[(size_t)code * out_stride + r] = value.one;
+        out[(size_t)code * out_stride + r] = value.of[1];
     }
 }
 
@@ -129,7 +129,7 @@ static void gather_targets(const pb_targets *y, const int64_t *rows, size_t firs
         const uint8_t *row =
             (const uint8_t *)y->values + (ptrdiff_t)row_at(rows, first, r) * y->row_stride;
         for (size_t j = 0; j < n_outputs; j++) {
-            out[j * out_stride + r] = row[(ptrdiff_t)j * y->column_stride] ? value.one : value.zero;
+            out[j * out_stride + r] = value.of[row[(ptrdiff_t)j * y->column_stride] != 0];
         }
     }
 }
