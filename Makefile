@@ -97,7 +97,7 @@ golden-bits: $(VENV)/installed ## Record the bits in tests/golden_bits.txt, when
 # written in a list that could be forgotten.
 THREAD_SANITIZER := -fsanitize=thread -fno-omit-frame-pointer -g
 
-sanitize-threads: export TSAN_OPTIONS := die_after_fork=0 atexit_sleep_ms=0
+sanitize-threads: export TSAN_OPTIONS := die_after_fork=0 atexit_sleep_ms=0 allocator_may_return_null=1
 sanitize-threads: ## Run the C tests, and the golden bits, under the thread sanitizer
 	@rm -rf build/c/results; mkdir -p build/c; found=; \
 	for cc in $(CCS); do \
