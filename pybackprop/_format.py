@@ -52,9 +52,16 @@ def read(kind, state, parts=()):
 
     Raises
     ------
+    TypeError
+        For what is no dict.
     ValueError
         For a format that is not known yet.
     """
+    if not isinstance(state, dict):
+        raise TypeError(
+            f"The state of a {kind} must be a dict, as __getstate__ gives it. "
+            f"Got {state!r}."
+        )
     state = dict(state)
     version = state.pop(_VERSION_KEY, "unknown")
     if _FORMAT_KEY not in state:

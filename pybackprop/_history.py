@@ -57,6 +57,8 @@ def history_elsewhere(model):
 
 def columns_of(rows):
     """A dict of lists, one a column, of the rows of a Record."""
+    if not isinstance(rows, list):
+        raise ValueError(f"_history must be the list that a fit leaves. Got {rows!r}.")
     columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
     history = {"epoch": list(range(1, len(rows) + 1))}
     for name, column in zip(COLUMNS, columns, strict=True):

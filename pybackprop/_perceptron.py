@@ -165,7 +165,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
     def _take_over(self, draft, at_start):
         """Become the draft, in one assignment, with what was set since the start.
 
-        That are parameters, which other threads or a signal's handler may set.
+        Those are parameters, which other threads or a signal's handler may set.
         """
         set_since = {
             name: value

@@ -188,6 +188,13 @@ def test_classes_edited_in_place_stay_in_order():
         model.partial_fit(X, np.where(CODES == 0, 99, CODES + 10))
 
 
+def test_a_history_that_is_none_is_named():
+    model = MLPClassifier(**SETTINGS).fit(X, CODES)
+    model._history = 7
+    with pytest.raises(ValueError, match="_history must be the list"):
+        _ = model.history_
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_a_state_that_no_training_leaves_is_named(early_stopping):
     for name, value in [
