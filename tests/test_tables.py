@@ -1,0 +1,41 @@
+"""Results print as tables that a person can read, in a terminal and in a notebook."""
+
+import numpy as np
+
+from pybackprop._tables import Tabular, as_html, as_text
+
+
+class Result(Tabular):
+    def _tables(self):
+        yield "First <one>", ["layer", "norm"], [("W1", 0.123456), ("W2", None)]
+        yield "Second", ["ok", "rows"], [(np.True_, 12), (False, 1200)]
+
+
+def test_the_text_lines_up():
+    assert repr(Result()) == (
+        "First <one>\n"
+        "layer    norm\n"
+        "-----  ------\n"
+        "W1     0.1235\n"
+        "W2          -\n"
+        "\n"
+        "Second\n"
+        "ok   rows\n"
+        "---  ----\n"
+        "yes    12\n"
+        "no   1200"
+    )
+
+
+def test_a_notebook_shows_the_same_cells_and_no_markup_of_ours():
+    html = Result()._repr_html_()
+    assert html.count("<table>") == html.count("</table>") == 2
+    assert html.count("<tr>") == html.count("</tr>") == 6
+    assert "First &lt;one&gt;" in html
+    for cell in ("W1", "0.1235", "yes", "1200"):
+        assert f">{cell}</td>" in html
+
+
+def test_a_table_without_rows():
+    assert as_text("Nothing", ["a", "b"], []) == "Nothing\na  b\n-  -"
+    assert "<tbody>\n</tbody>" in as_html("Nothing", ["a", "b"], [])
