@@ -255,6 +255,9 @@ typedef struct pb_trace {
     void *const *z;     /* pre-activations                                                */
     void *const *a;     /* activations                                                    */
     void *const *delta; /* gradients of the sample's loss at z; not without a gradient    */
+    /* Gradients of the sample's loss at a, from which the activation's Jacobian makes delta; not
+     * without a gradient. At the output it may overflow where delta does not. */
+    void *const *dloss_da;
 } pb_trace;
 
 /* The forward half of a trace: z and a of n_rows samples. */
@@ -364,6 +367,12 @@ pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, siz
 /* log f(z), exact where f(z) underflows, for the activations that have it. */
 pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
                           const void *z, void *log_a, pb_pace *pace);
+
+/* vector <- J(z)^T vector, row by row, with the Jacobian J of a = f(z): f'(z) times the vector,
+ * except where an activation couples a row. This is the way from dl/da to dl/dz = delta. The three
+ * arrays are as above; they do not overlap. */
+pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
+                            const void *z, const void *a, void *vector, pb_pace *pace);
 
 /* Whether all n values are finite. */
 pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite);

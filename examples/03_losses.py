@@ -80,13 +80,13 @@ for name, loss, params in (
     ("huber", "huber", {"huber_delta": 0.2}),
     ("log cosh, a callable", log_cosh, {}),
 ):
-    errors = [
+    off_by = [
         mean_absolute_error(
             y_test, scaled(loss, **params).fit(X_train, targets).predict(X_test)
         )
         for targets in (y_train, mistyped)
     ]
-    print(f"{name:<21} clean {errors[0]:5.1f}   mistyped {errors[1]:5.1f}")
+    print(f"{name:<21} clean {off_by[0]:5.1f}   mistyped {off_by[1]:5.1f}")
 
 # --- A deviance: positive numbers whose spread grows with their mean ------------------
 

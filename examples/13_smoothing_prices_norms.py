@@ -31,9 +31,9 @@ for smoothing in (0, 0.1):
 
 
 def linex(y, y_pred):
-    """exp(a e) - a e - 1 of the error e: to say too much costs more (Varian 1975)."""
-    error = 2 * (y_pred - y)
-    return (np.exp(error) - error - 1).sum(axis=1), 2 * (np.exp(error) - 1)
+    """exp(2 r) - 2 r - 1 with r = y_pred - y: too much costs more (Varian 1975)."""
+    x = 2 * (y_pred - y)
+    return (np.exp(x) - x - 1).sum(axis=1), 2 * (np.exp(x) - 1)
 
 
 X, y = load_diabetes(return_X_y=True)

@@ -149,6 +149,7 @@ cdef extern from "pybackprop.h" nogil:
         void **z
         void **a
         void **delta
+        void **dloss_da
 
     pb_status pb_trace_forward(const pb_network *network, const void *parameters,
                                const pb_samples *X, size_t n_rows, pb_workspace *workspace,
@@ -212,6 +213,9 @@ cdef extern from "pybackprop.h" nogil:
     pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
                               size_t n_columns, const void *z, void *log_a,
                               pb_pace *pace)
+    pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_rows,
+                                size_t n_columns, const void *z, const void *a, void *vector,
+                                pb_pace *pace)
     pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite)
 
 

@@ -95,7 +95,7 @@ class Trace:
         self,
         network: Network,
         n_rows: int,
-        arrays: dict[Literal["z", "a", "delta"], list[NDArray[Any] | None]],
+        arrays: dict[Literal["z", "a", "delta", "dloss_da"], list[NDArray[Any] | None]],
     ) -> None: ...
 
 class Network:
@@ -146,7 +146,7 @@ class Network:
         weights: NDArray[np.float64] | None = None,
         gradient: NDArray[Any] | None = None,
         trace: Trace
-        | dict[Literal["z", "a", "delta"], list[NDArray[Any] | None]]
+        | dict[Literal["z", "a", "delta", "dloss_da"], list[NDArray[Any] | None]]
         | None = None,
         n_threads: int = 1,
         workspace: Workspace | None = None,
@@ -186,4 +186,7 @@ def schedule_after_epoch(optimizer: OptimizerState, n_samples: int) -> float: ..
 def schedule_on_plateau(optimizer: OptimizerState) -> float: ...
 def activate(name: str, z: NDArray[Any], overwrite: bool = False) -> NDArray[Any]: ...
 def log_activate(name: str, z: NDArray[Any]) -> NDArray[Any]: ...
+def activation_vjp(
+    name: str, z: NDArray[Any], a: NDArray[Any], vector: NDArray[Any]
+) -> NDArray[Any]: ...
 def all_finite(values: NDArray[Any]) -> bool: ...

@@ -599,8 +599,8 @@ cdef class Network:
         """The objective of all rows.
 
         Its gradient goes into the vector ``gradient``, if given.  ``trace`` is a dict with any of
-        ``z``, ``a`` and ``delta``: lists of (n, d_l) arrays to be filled, None for a layer that is
-        not wanted; or a ``Trace`` of such a dict.
+        ``z``, ``a``, ``delta`` and ``dloss_da``: lists of (n, d_l) arrays to be filled, None for a
+        layer that is not wanted; or a ``Trace`` of such a dict.
         """
         cdef pb_batch batch = self.batch(X, y, weights)
         cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
@@ -873,6 +873,7 @@ cdef class Trace:
         self.c.z = self.pointers(network, arrays.get("z"))
         self.c.a = self.pointers(network, arrays.get("a"))
         self.c.delta = self.pointers(network, arrays.get("delta"))
+        self.c.dloss_da = self.pointers(network, arrays.get("dloss_da"))
 
     cdef int require(self, Network network, Py_ssize_t n_rows) except -1:
         if self.network is not network or self.n_rows != n_rows:
@@ -994,6 +995,30 @@ def activate(name, z, overwrite=False):
 def log_activate(name, z):
     """log f(z) of an (n, m) array, row by row, finite wherever log f(z) is."""
     return apply(pb_log_activate, name, z)
+
+
+def activation_vjp(name, z, a, vector):
+    """J(z)^T vector of (n, m) arrays, row by row, with the Jacobian J of a = f(z)."""
+    cdef cnp.ndarray source = table(z)
+    cdef cnp.ndarray activated = table(a)
+    cdef cnp.ndarray result = table(vector).copy()
+    cdef pb_dtype dtype = dtype_in(source)
+    cdef const char *c_name = PyUnicode_AsUTF8(name)
+    cdef size_t n_rows = cnp.PyArray_DIM(source, 0)
+    cdef size_t n_columns = cnp.PyArray_DIM(source, 1)
+    cdef const void *source_data = cnp.PyArray_DATA(source)
+    cdef const void *activated_data = cnp.PyArray_DATA(activated)
+    cdef void *result_data = cnp.PyArray_DATA(result)
+    cdef Pace pace = Pace()
+    cdef pb_status status
+    for other in (activated, result):
+        if other.dtype != source.dtype or not cnp.PyArray_SAMESHAPE(other, source):
+            raise TypeError(f"expected arrays of the shape and type of z, {z.shape} of {z.dtype}")
+    with nogil:
+        status = pb_activation_vjp(dtype, c_name, n_rows, n_columns, source_data, activated_data,
+                                   result_data, &pace.c)
+    pace.finish(status)
+    return result
 
 
 def all_finite(values):

@@ -184,12 +184,12 @@ def _gain_of_rescaling(y, y_pred, weights):
 
     y, y_pred = y.astype(np.float64), y_pred.astype(np.float64)
     with np.errstate(all="ignore"):
-        error = average((y - y_pred) ** 2)
+        before = average((y - y_pred) ** 2)
         y, y_pred = y - average(y), y_pred - average(y_pred)
         slope = average(y * y_pred) / np.maximum(
             average(y_pred**2), np.finfo(y.dtype).tiny
         )
-        return 1 - average((y - slope * y_pred) ** 2).sum() / error.sum()
+        return 1 - average((y - slope * y_pred) ** 2).sum() / before.sum()
 
 
 # ----------------------------------------------------------------- no convergence

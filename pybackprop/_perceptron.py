@@ -21,6 +21,7 @@ from pybackprop._format import read, written
 from pybackprop._hidden_layers import HiddenLayersMixin
 from pybackprop._history import columns_of
 from pybackprop._initialization import check_given_layers, generator_of
+from pybackprop._layers import check_layers
 from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._numbers import numbers_only, require_numbers
 from pybackprop._optimizer import Optimizer
@@ -33,7 +34,7 @@ from pybackprop._targets import ClassLabels
 from pybackprop._threads import threads_for
 from pybackprop._training import fit_stochastic
 from pybackprop._validation import Table, check_given, is_scorer, require_complete
-from pybackprop.network import Network, check_layers
+from pybackprop.network import Network
 
 # What a fit writes.  A fit that starts anew starts without any of them.
 FITTED = (

@@ -1,6 +1,5 @@
 """Network: the multi-layer perceptron itself, with every number visible."""
 
-from dataclasses import dataclass, field
 from numbers import Real
 
 import numpy as np
@@ -9,43 +8,22 @@ from sklearn.utils import check_array
 from pybackprop import _core
 from pybackprop._format import read, written
 from pybackprop._initialization import draw_initial_parameters, generator_of
+from pybackprop._layers import check_layers, listed, vector_behind
 from pybackprop._losses import check_loss_parameter
 from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._optimizer import Optimizer
+from pybackprop._parameters import RULES, one_of
 from pybackprop._parameters import layer_sizes as units_of_layers
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows, valid_table
 from pybackprop._targets import check_target_domain
 from pybackprop._threads import granted
+from pybackprop.trace import Trace
 
 _HIDDEN = [name for name, record in _core.activations().items() if record["hidden"]]
 _OUTPUTS = [name for name, record in _core.activations().items() if record["output"]]
 _LOSSES = list(_core.losses())
-
-
-@dataclass
-class Trace:
-    """Every number of one pass through a network, layer by layer.
-
-    Attributes
-    ----------
-    z : list of ndarray of shape (n_samples, d_l)
-        Pre-activations of layers l = 1 ... L.
-    a : list of ndarray
-        Activations: ``a[0]`` is X, ``a[l]`` of shape (n_samples, d_l).
-    delta : list of ndarray of shape (n_samples, d_l)
-        Gradients of each sample's own loss at z, unweighted.
-    coef_grads, intercept_grads : list of ndarray
-        Gradients of the objective, with sample weights, 1/S and alpha.
-    loss : float
-        The objective.
-    """
-
-    z: list
-    a: list
-    delta: list = field(default=None)
-    coef_grads: list = field(default=None)
-    intercept_grads: list = field(default=None)
-    loss: float = field(default=None)
+_SOLVER = one_of(*_core.optimizers())
 
 
 class Network:
@@ -138,7 +116,7 @@ class Network:
         They are copied into one vector, unless they already are the views of
         one; ``copy`` copies then too.
         """
-        coefs, intercepts = _listed("coefs_", coefs), _listed("intercepts_", intercepts)
+        coefs, intercepts = listed("coefs_", coefs), listed("intercepts_", intercepts)
         layer_sizes, dtype = check_layers(coefs, intercepts)
         network = cls.__new__(cls)
         network._describe(
@@ -151,7 +129,7 @@ class Network:
             dtype,
             loss_parameter,
         )
-        vector = _vector_behind(coefs[0], network.core.n_parameters, network.dtype)
+        vector = vector_behind(coefs[0], network.core.n_parameters, network.dtype)
         if (
             vector is not None
             and not copy
@@ -233,6 +211,7 @@ class Network:
 
     def _hold(self, parameters):
         self.parameters = parameters
+        self._optimizers = {}
         # Views outlive a vector that is resized: nobody can, while this is held.
         self._memory = _core.kept(parameters)
         self.coefs, self.intercepts = self.core.views(parameters)
@@ -274,13 +253,14 @@ class Network:
         Returns
         -------
         Trace
-            Without deltas, gradients and loss: those need targets.
+            Asked for deltas, gradients or loss, which need targets, it raises
+            AttributeError.
         """
         X = self._check_X(X)
         z, a = self._layers(X.shape[0]), self._layers(X.shape[0])
         samples = _core.Samples(X, self.dtype)
         self.core.forward(self.parameters, samples, {"z": z, "a": a}, granted())
-        return Trace(z, [X, *a])
+        return Trace(self._activations(), z, [X, *a])
 
     def backprop(self, X, y, sample_weight=None):
         """One forward and one backward pass, with every number on the way.
@@ -299,29 +279,162 @@ class Network:
         """
         X = self._check_X(X)
         gradient = np.empty_like(self.parameters)
-        layers = {name: self._layers(X.shape[0]) for name in ("z", "a", "delta")}
-        loss = self._objective(X, y, sample_weight, gradient, layers)
+        names = ("z", "a", "delta", "dloss_da")
+        layers = {name: self._layers(X.shape[0]) for name in names}
+        table = self._checked(X, y, sample_weight)
+        loss = self._objective(*table, gradient, layers)
+        weights = table[-1]
         coef_grads, intercept_grads = self.core.views(gradient)
         return Trace(
+            self._activations(),
             layers["z"],
             [X, *layers["a"]],
-            layers["delta"],
-            coef_grads,
-            intercept_grads,
-            loss,
+            None if weights is None else weights != 0,
+            delta=layers["delta"],
+            dloss_da=layers["dloss_da"],
+            coef_grads=coef_grads,
+            intercept_grads=intercept_grads,
+            loss=loss,
         )
 
     def loss(self, X, y, sample_weight=None):
         """The objective: mean weighted loss and penalty."""
-        return self._objective(self._check_X(X), y, sample_weight)
+        return self._objective(*self._checked(self._check_X(X), y, sample_weight))
 
     def gradients(self, X, y, sample_weight=None):
         """Gradients of the objective: (coef_grads, intercept_grads)."""
         gradient = np.empty_like(self.parameters)
-        self._objective(self._check_X(X), y, sample_weight, gradient)
+        self._objective(*self._checked(self._check_X(X), y, sample_weight), gradient)
         return self.core.views(gradient)
 
-    def _objective(self, X, y, sample_weight, gradient=None, layers=None):
+    def optimizer(
+        self,
+        solver="sgd",
+        *,
+        learning_rate_init=0.001,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        weight_decay=0.01,
+        global_clipnorm=None,
+        max_norm=None,
+    ):
+        """An update rule for ``step``, before its first step.
+
+        Parameters
+        ----------
+        solver : {'sgd', 'adam', 'adamw', 'nadam', 'rmsprop'}, default='sgd'
+            With ``momentum=0``, 'sgd' is plain gradient descent.
+        learning_rate_init, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, \
+weight_decay, global_clipnorm, max_norm
+            As in ``MLPClassifier``, with the same defaults. Each rule reads those that
+            concern it.
+
+        Returns
+        -------
+        Optimizer
+            Of this network: ``learning_rate`` may be set between steps, ``n_steps``
+            counts them.
+        """
+        given = {name: value for name, value in locals().items() if name != "self"}
+        for name, value in given.items():
+            rule = _SOLVER if name == "solver" else RULES[name]
+            if not rule.holds(value):
+                raise ValueError(f"{name} must be {rule.words}. Got {value!r}.")
+        if np.size(learning_rate_init) not in (1, len(self.coefs)):
+            raise ValueError(
+                "learning_rate_init must be a float or have one for each of the "
+                f"{len(self.coefs)} weight layers. Got {learning_rate_init!r}."
+            )
+        return Optimizer(
+            given.pop("solver"),
+            len(self.parameters),
+            self.dtype,
+            schedule="constant",
+            power_t=0.5,
+            nesterov=bool(given.pop("nesterovs_momentum")),
+            **given,
+        )
+
+    def step(self, X, y, optimizer="sgd", sample_weight=None):
+        """One step of an optimizer down the objective of the given rows.
+
+        It is the step that a training takes for a batch of these rows, bit for bit.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``backprop``.
+        optimizer : str or Optimizer, default='sgd'
+            What ``self.optimizer(...)`` has made. A name stands for
+            ``self.optimizer(name)``, which is kept for the next steps by this name.
+
+        Returns
+        -------
+        float
+            The objective before the step.
+
+        Raises
+        ------
+        ValueError
+            If parameters would no longer be finite; they stay as they were.
+        """
+        X = self._check_X(X)
+        samples, targets, weights = self._checked(X, y, sample_weight)
+        optimizer = self._optimizer_for(optimizer)
+        before = self.parameters.copy(), optimizer.copy()
+        training = _core.Training(
+            self.core,
+            self.parameters,
+            optimizer,
+            samples,
+            targets,
+            weights,
+            X.shape[0],
+            granted(),
+        )
+        loss, finite, _, _ = training.epoch(None)
+        if not finite:
+            self.parameters[:] = before[0]
+            vars(optimizer).update(vars(before[1]))
+            raise ValueError(
+                "Parameters would not be finite after the step: it is too long, with "
+                f"learning_rate={optimizer.learning_rate}, or the loss, {loss}, has no "
+                "gradient here."
+            )
+        return loss
+
+    def _optimizer_for(self, optimizer):
+        if isinstance(optimizer, str):
+            if optimizer not in self._optimizers:
+                self._optimizers[optimizer] = self.optimizer(optimizer)
+            return self._optimizers[optimizer]
+        if not isinstance(optimizer, Optimizer):
+            raise ValueError(
+                f"optimizer must be the name of one among {list(_core.optimizers())}, "
+                f"or one that network.optimizer(...) has made. Got {optimizer!r}."
+            )
+        states, parameters = optimizer.states, self.parameters
+        if states.shape[1] != len(parameters) or states.dtype != parameters.dtype:
+            raise ValueError(
+                "optimizer must have been made by this network, for its "
+                f"{len(parameters)} parameters of {parameters.dtype}. Got one for "
+                f"{states.shape[1]} of {states.dtype}."
+            )
+        return optimizer
+
+    def _activations(self):
+        return (*self.hidden_activations, self.output_activation)
+
+    def _objective(self, samples, targets, weights, gradient=None, layers=None):
+        return self.core.objective(
+            self.parameters, samples, targets, weights, gradient, layers, granted()
+        )
+
+    def _checked(self, X, y, sample_weight):
+        """What the core takes for a checked X, and y and weights that are checked."""
         require_numbers(y, "y")
         with numbers_only("y"):
             y = check_array(y, ensure_2d=False, dtype=self.dtype, input_name="y")
@@ -332,14 +445,10 @@ class Network:
                 f"Got {y.shape}."
             )
         check_target_domain(self.loss_name, y)
-        return self.core.objective(
-            self.parameters,
+        return (
             _core.Samples(X, self.dtype),
             _core.Targets(y, self.dtype),
             check_sample_weight(sample_weight, X.shape[0]),
-            gradient,
-            layers,
-            granted(),
         )
 
     def _layers(self, n_samples):
@@ -378,67 +487,3 @@ def _layer_alphas(alpha, n_layers):
     if not np.all((alphas >= 0) & (alphas < np.inf)):
         raise ValueError(f"alpha must be a finite number >= 0. Got {alpha!r}.")
     return np.broadcast_to(alphas, n_layers).tolist()
-
-
-def check_layers(coefs, intercepts):
-    """Layer sizes and data type of coefficients that fit together, or ValueError."""
-    coefs, intercepts = _listed("coefs_", coefs), _listed("intercepts_", intercepts)
-    if not coefs or len(coefs) != len(intercepts):
-        raise ValueError(
-            "coefs_ and intercepts_ must have one array a layer. "
-            f"Got {len(coefs)} and {len(intercepts)}."
-        )
-    dtype = np.result_type(*_real_dtypes("coefs_", coefs))
-    _real_dtypes("intercepts_", intercepts)
-    if dtype not in (np.float32, np.float64):
-        dtype = np.dtype(np.float64)
-    sizes = [np.shape(coefs[0])[0]] if np.ndim(coefs[0]) == 2 else [None]
-    for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
-        if np.ndim(W) != 2 or np.shape(W)[0] != sizes[-1]:
-            raise ValueError(
-                f"coefs_[{layer}] must have {sizes[-1]} rows, the size of the layer "
-                f"before. Got the shape {np.shape(W)}."
-            )
-        sizes.append(np.shape(W)[1])
-        if np.shape(b) != (sizes[-1],):
-            raise ValueError(
-                f"intercepts_[{layer}] must have the shape ({sizes[-1]},), the columns "
-                f"of coefs_[{layer}]. Got {np.shape(b)}."
-            )
-    return sizes, dtype
-
-
-def _listed(name, arrays):
-    try:
-        return list(arrays)
-    except TypeError:
-        raise ValueError(f"{name} must be a list of arrays. Got {arrays!r}.") from None
-
-
-def _real_dtypes(name, arrays):
-    """The data types of arrays of real numbers, or ValueError."""
-    dtypes = []
-    for layer, array in enumerate(arrays):
-        try:
-            dtypes.append(np.asarray(array).dtype)
-        except ValueError:  # ragged lists
-            dtypes.append(np.dtype(object))
-        if dtypes[-1].kind not in "fiub":
-            raise ValueError(
-                f"{name}[{layer}] must be an array of real numbers. Got {dtypes[-1]}."
-            )
-    return dtypes
-
-
-def _vector_behind(array, n_parameters, dtype):
-    """The parameter vector that an array is the first view of, if there is one."""
-    vector = getattr(array, "base", None)
-    if (
-        isinstance(vector, np.ndarray)
-        and vector.shape == (n_parameters,)
-        and vector.dtype == dtype
-        and vector.flags.c_contiguous
-        and vector.flags.aligned
-    ):
-        return vector
-    return None

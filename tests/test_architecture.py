@@ -257,9 +257,16 @@ WORDS = (
     r"|\b(deltas?|δ|Δ\w*) ?(\(|, )(an |the )?errors?\b"
     r"|\berrors? ?(\(|, )(called )?(deltas?|δ|Δ)"
     r"|\b(error_deltas?|delta_errors?)\b"
-    r"|\bback-?propagat\w+ (of )?(the |its |their )?errors?\b"
-    r"|\berrors? (is|are) (back-?)?propagated\b"
+    r"|\b(back-?)?(propagat|distribut)\w+ (back )?(of )?"
+    r"(an |the |its |their )?errors?\b"
+    r"|\berrors?,? ((is|are|being|gets?|was|were) )?"
+    r"(back-?)?(propagat|distribut|(sent|passed|carried|flow\w*) back)\w*\b"
+    r"|\berr\w*(\[[^]]*\])? [-+*]?= "  # an array, or what is computed of it
 )
+
+# What somebody else said is quoted as it was said, and marked as a quotation on its
+# line or, in a comment, on the line before.
+QUOTATION = re.compile(r".*\bquotation\b.*(\n.*)?", re.IGNORECASE)
 
 
 def a_gradient_is_never_called_an_error(root):
@@ -268,7 +275,8 @@ def a_gradient_is_never_called_an_error(root):
     texts += [(path, path.name) for path in root.glob("*.md")]
     for path, name in texts:
         # A phrase may go over the end of a line, and of a comment's line.
-        text = re.sub(r"\s*\n[\s*#/]*", " ", path.read_text("utf-8"))
+        text = QUOTATION.sub("", path.read_text("utf-8"))
+        text = re.sub(r"\s*\n[\s*#/]*", " ", text)
         for match in re.finditer(WORDS, text, flags=re.IGNORECASE):
             found.append(
                 f"{name}: ...{text[max(0, match.start() - 30) : match.end() + 30]}..."
@@ -355,6 +363,11 @@ RULES = {
         ("pybackprop/network.py", "# delta is the error of a hidden unit\n"),
         ("docs/theory.md", "Then the errors are propagated back.\n"),
         ("csrc/network/backward.c", "double error_term;\n"),
+        ("docs/theory.md", "It distributes the errors to the layer before.\n"),
+        ("docs/theory.md", "An error that is not one: errors flow\nback.\n"),
+        ("examples/99.py", "err = y_pred - y\n"),
+        ("csrc/network/backward.c", "    double error[3] = {0};\n"),
+        ("pybackprop/network.py", "# as a quotation\n\n\n# the error signal\n"),
     ],
 }
 

@@ -67,14 +67,16 @@ static void output_delta(const pb_pass *pass, pb_stripe stripe) {
     const void *z = pb_at(network, w->z[last], stripe.first);
     const void *a = pb_at(network, w->a[last], stripe.first);
     void *delta = pb_at(network, w->delta[last % 2], stripe.first);
+    void *const *traced = pass->trace == NULL ? NULL : pass->trace->dloss_da;
+    if (network->loss_function == NULL && (!network->is_default || traced != NULL)) {
+        k->loss_slope[network->loss](&plane, y, z, a, network->loss_parameter, delta);
+    } /* a loss_function has left its slopes there already */
+    pb_record(pass, stripe, last, w->delta[last % 2], traced);
     if (network->is_default) {
         k->loss_delta_in_z[network->loss](&plane, y, z, a, network->loss_parameter, delta);
-        return;
+    } else {
+        k->vjp[network->output_activation](&plane, z, a, delta);
     }
-    if (network->loss_function == NULL) { /* else the slopes lie there already */
-        k->loss_slope[network->loss](&plane, y, z, a, network->loss_parameter, delta);
-    }
-    k->vjp[network->output_activation](&plane, z, a, delta);
 }
 
 /* Delta_(l-1) = (Delta_l W_l^T) * f'(Z_(l-1)): no shortcut here, for any loss. */
@@ -99,6 +101,9 @@ static pb_status propagate_delta(const pb_pass *pass, pb_stripe stripe, size_t l
     };
     const pb_status status = pb_watched_product(network, &product, watch);
     if (status == PB_OK) {
+        if (pass->trace != NULL) {
+            pb_record(pass, stripe, l - 1, w->delta[(l - 1) % 2], pass->trace->dloss_da);
+        }
         network->kernels->vjp[pb_activation_of_layer(network, l - 1)](
             &before, pb_at(network, w->z[l - 1], stripe.first),
             pb_at(network, w->a[l - 1], stripe.first), delta_before);

@@ -1,4 +1,4 @@
-/* The activations by themselves, for whoever holds numbers and no network. */
+/* The activations and their Jacobians by themselves, for whoever holds numbers and no network. */
 #include "base/pace.h"
 #include "base/threads.h"
 #include "kernels/table.h"
@@ -6,17 +6,31 @@
 /* Values between two looks at the clock: some hundred microseconds without vector instructions. */
 #define VALUES_PER_CHECK 16384
 
-/* The rows of a table as samples of a plane, some at a time. */
-static pb_status apply(const pb_kernels *kernels, pb_map_kernel *map, size_t n_rows,
-                       size_t n_columns, const void *z, void *a, pb_pace *pace) {
+/* What is done to the rows of a table: a map, or a vector's product with a Jacobian. */
+typedef struct work {
+    const pb_kernels *kernels;
+    pb_map_kernel *map; /* NULL: vjp */
+    pb_vjp_kernel *vjp;
+    const void *z;
+    void *a; /* of vjp only read */
+    void *vector;
+} work;
+
+/* The rows as samples of a plane, some at a time. */
+static pb_status apply(const work *of, size_t n_rows, size_t n_columns, pb_pace *pace) {
     const size_t most = n_columns < VALUES_PER_CHECK ? VALUES_PER_CHECK / n_columns : 1;
     pb_status status = PB_OK;
     pb_scope scope;
     pb_scope_enter(&scope);
     for (size_t first = 0; first < n_rows && status == PB_OK; first += most) {
-        const size_t left = n_rows - first, offset = first * n_columns * kernels->item_size;
+        const size_t left = n_rows - first, offset = first * n_columns * of->kernels->item_size;
         const pb_plane plane = {n_columns, left < most ? left : most, 1, n_columns};
-        map(&plane, (const char *)z + offset, (char *)a + offset);
+        if (of->map != NULL) {
+            of->map(&plane, (const char *)of->z + offset, (char *)of->a + offset);
+        } else {
+            of->vjp(&plane, (const char *)of->z + offset, (char *)of->a + offset,
+                    (char *)of->vector + offset);
+        }
         status = left > most ? pb_pace_check(pace) : PB_OK;
     }
     pb_scope_leave(&scope);
@@ -37,7 +51,8 @@ pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, siz
     if (status != PB_OK || n_columns == 0) {
         return status;
     }
-    return apply(kernels, kernels->activate[row], n_rows, n_columns, z, a, pace);
+    const work of = {kernels, .map = kernels->activate[row], .z = z, .a = a};
+    return apply(&of, n_rows, n_columns, pace);
 }
 
 pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
@@ -54,7 +69,20 @@ pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
     if (n_columns == 0) {
         return PB_OK;
     }
-    return apply(kernels, kernels->log_activate[row], n_rows, n_columns, z, log_a, pace);
+    const work of = {kernels, .map = kernels->log_activate[row], .z = z, .a = log_a};
+    return apply(&of, n_rows, n_columns, pace);
+}
+
+pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
+                            const void *z, const void *a, void *vector, pb_pace *pace) {
+    const pb_kernels *kernels = NULL;
+    pb_activation row;
+    const pb_status status = look_up(dtype, activation, &kernels, &row);
+    if (status != PB_OK || n_columns == 0) {
+        return status;
+    }
+    const work of = {kernels, .vjp = kernels->vjp[row], .z = z, .a = (void *)a, .vector = vector};
+    return apply(&of, n_rows, n_columns, pace);
 }
 
 pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite) {

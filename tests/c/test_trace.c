@@ -62,6 +62,7 @@ static int plain_activation(const char *name, size_t n, const double *z, const d
 typedef struct run {
     double X[N_UNITS], y[N_UNITS], parameters[100];
     double z[N_LAYERS][N_UNITS], a[N_LAYERS][N_UNITS], delta[N_LAYERS][N_UNITS];
+    double dloss_da[N_LAYERS][N_UNITS];
     double objective, gradient[100];
     size_t coefs[N_LAYERS], intercepts[N_LAYERS];
 } run;
@@ -109,10 +110,12 @@ static void compute(run *r, const char *hidden, const char *output, const char *
     memset(r->z, 0xff, sizeof r->z);
     memset(r->a, 0xff, sizeof r->a);
     memset(r->delta, 0xff, sizeof r->delta);
+    memset(r->dloss_da, 0xff, sizeof r->dloss_da);
     void *const z[N_LAYERS] = {r->z[0], r->z[1], r->z[2]};
     void *const a[N_LAYERS] = {r->a[0], r->a[1], r->a[2]};
     void *const delta[N_LAYERS] = {r->delta[0], r->delta[1], r->delta[2]};
-    const pb_trace trace = {z, a, delta};
+    void *const dloss_da[N_LAYERS] = {r->dloss_da[0], r->dloss_da[1], r->dloss_da[2]};
+    const pb_trace trace = {z, a, delta, dloss_da};
     const pb_batch batch = {
         {r->X, 4, 1, NULL, NULL}, {r->y, PB_TARGET_REAL, 3, 1}, NULL, NULL, N_ROWS};
     CHECK_SAME(pb_objective(network, r->parameters, &batch, workspace, NULL, &r->objective,
@@ -158,6 +161,48 @@ static void check_forward(const run *r, const char *hidden, const char *output) 
                                 1e-15 * (1 + fabs(expected[j])), "A%zu: %s", l + 1, name);
                 }
             }
+        }
+    }
+}
+
+/* dl/dA: of the output the loss's slope; of a hidden layer Delta W^T, one chain over k to the bit.
+ * What the activation's Jacobian makes of it is Delta: to the bit, unless the loss's row has a
+ * form of its own for the pair, which spares a saturated output the way through dl/dA. */
+static void check_dloss_da(const run *r, const char *hidden, const char *output,
+                           const pb_loss_info *loss) {
+    for (size_t l = 0; l < N_LAYERS; l++) {
+        const int is_output = l + 1 == N_LAYERS;
+        const size_t width = sizes[l + 1], n = N_ROWS * width;
+        for (size_t i = 0; i < n; i++) {
+            const double v = r->dloss_da[l][i];
+            if (is_output) {
+                long double value = 0, slope = 0, scale = 0;
+                if (plain_loss(loss->name, usual_parameter(loss->name), r->y[i], r->a[l][i], &value,
+                               &slope, &scale)) {
+                    CHECK_CLOSE(v, (double)slope, 1e-14 * (1 + fabs(v)), "dl/dA: %s", loss->name);
+                }
+                continue;
+            }
+            double sum = 0;
+            for (size_t j = 0; j < sizes[l + 2]; j++) {
+                const size_t weight = i % width * sizes[l + 2] + j;
+                sum = fma(r->parameters[r->coefs[l + 1] + weight],
+                          r->delta[l + 1][i / width * sizes[l + 2] + j], sum);
+            }
+            CHECK(same_bits(v, sum), "dl/dA%zu(%zu) = %a, not %a", l + 1, i, v, sum);
+        }
+        double delta[N_UNITS];
+        memcpy(delta, r->dloss_da[l], sizeof delta);
+        CHECK_SAME(pb_activation_vjp(PB_FLOAT64, is_output ? output : hidden, N_ROWS, width,
+                                     r->z[l], r->a[l], delta, NULL),
+                   PB_OK, "%s", output);
+        if (is_output && strcmp(loss->default_output, output) == 0) {
+            for (size_t i = 0; i < n; i++) {
+                CHECK_CLOSE(delta[i], r->delta[l][i], 1e-14 * (1 + fabs(delta[i])), "J^T dl/dA: %s",
+                            loss->name);
+            }
+        } else {
+            CHECK_BITS(PB_FLOAT64, n, delta, r->delta[l], is_output ? output : hidden);
         }
     }
 }
@@ -236,6 +281,7 @@ int main(void) {
                     }
                     check_forward(&r, hidden.name, output.name);
                     check_backward(&r, hidden.name, output.name, &loss);
+                    check_dloss_da(&r, hidden.name, output.name, &loss);
                 }
             }
         }

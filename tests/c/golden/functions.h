@@ -126,6 +126,24 @@ static void rowwise(function *f, const char *line, const char *name, pb_dtype dt
     free(alone);
 }
 
+/* J^T v: f'(z) with v = 1; small integers for softmax, whose Jacobian makes 0 of ones. */
+static pb_status vjp_of(pb_dtype dtype, const char *name, size_t n_rows, size_t n_columns,
+                        const void *z, void *out, pb_pace *pace) {
+    const size_t n = n_rows * n_columns;
+    void *a = reals(dtype, n), *vector = reals(dtype, n);
+    pb_status status = pb_activate(dtype, name, n_rows, n_columns, z, a, pace);
+    for (size_t i = 0; i < n; i++) {
+        put(dtype, vector, i, strcmp(name, "softmax") == 0 ? (double)(i % n_columns % 5) : 1);
+    }
+    if (status == PB_OK) {
+        status = pb_activation_vjp(dtype, name, n_rows, n_columns, z, a, vector, pace);
+    }
+    memcpy(out, vector, n * item_size(dtype));
+    free(a);
+    free(vector);
+    return status;
+}
+
 static void activations(pb_dtype dtype) {
     pb_activation_info info;
     for (size_t i = 0; pb_activation_at(i, &info) == PB_OK; i++) {
@@ -136,6 +154,8 @@ static void activations(pb_dtype dtype) {
             snprintf(line, sizeof line, "log_activate/%s", info.name);
             (info.rowwise ? rowwise : elementwise)(pb_log_activate, line, info.name, dtype);
         }
+        snprintf(line, sizeof line, "activation_vjp/%s", info.name);
+        (info.rowwise ? rowwise : elementwise)(vjp_of, line, info.name, dtype);
     }
 }
 

@@ -1,0 +1,68 @@
+"""Coefficients and intercepts that were given: whether they make a network."""
+
+import numpy as np
+
+
+def check_layers(coefs, intercepts):
+    """Layer sizes and data type of coefficients that fit together, or ValueError."""
+    coefs, intercepts = listed("coefs_", coefs), listed("intercepts_", intercepts)
+    if not coefs or len(coefs) != len(intercepts):
+        raise ValueError(
+            "coefs_ and intercepts_ must have one array a layer. "
+            f"Got {len(coefs)} and {len(intercepts)}."
+        )
+    dtype = np.result_type(*_real_dtypes("coefs_", coefs))
+    _real_dtypes("intercepts_", intercepts)
+    if dtype not in (np.float32, np.float64):
+        dtype = np.dtype(np.float64)
+    sizes = [np.shape(coefs[0])[0]] if np.ndim(coefs[0]) == 2 else [None]
+    for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
+        if np.ndim(W) != 2 or np.shape(W)[0] != sizes[-1]:
+            raise ValueError(
+                f"coefs_[{layer}] must have {sizes[-1]} rows, the size of the layer "
+                f"before. Got the shape {np.shape(W)}."
+            )
+        sizes.append(np.shape(W)[1])
+        if np.shape(b) != (sizes[-1],):
+            raise ValueError(
+                f"intercepts_[{layer}] must have the shape ({sizes[-1]},), the columns "
+                f"of coefs_[{layer}]. Got {np.shape(b)}."
+            )
+    return sizes, dtype
+
+
+def listed(name, arrays):
+    """A list of what is given, or ValueError where that is nothing to iterate over."""
+    try:
+        return list(arrays)
+    except TypeError:
+        raise ValueError(f"{name} must be a list of arrays. Got {arrays!r}.") from None
+
+
+def _real_dtypes(name, arrays):
+    """The data types of arrays of real numbers, or ValueError."""
+    dtypes = []
+    for layer, array in enumerate(arrays):
+        try:
+            dtypes.append(np.asarray(array).dtype)
+        except ValueError:  # ragged lists
+            dtypes.append(np.dtype(object))
+        if dtypes[-1].kind not in "fiub":
+            raise ValueError(
+                f"{name}[{layer}] must be an array of real numbers. Got {dtypes[-1]}."
+            )
+    return dtypes
+
+
+def vector_behind(array, n_parameters, dtype):
+    """The parameter vector that an array is the first view of, if there is one."""
+    vector = getattr(array, "base", None)
+    if (
+        isinstance(vector, np.ndarray)
+        and vector.shape == (n_parameters,)
+        and vector.dtype == dtype
+        and vector.flags.c_contiguous
+        and vector.flags.aligned
+    ):
+        return vector
+    return None

@@ -1,0 +1,136 @@
+"""Trace: every number of one pass through a network."""
+
+import numpy as np
+
+from pybackprop import _core
+from pybackprop._tables import Tabular
+
+
+class Trace(Tabular):
+    """Every number of one pass through a network, layer by layer.
+
+    ``Network.backprop`` makes one, ``Network.forward`` one of the forward half: asking
+    that for a gradient raises AttributeError. Layers are l = 1 ... L, as in
+    ``pybackprop.backprop_by_hand``; in the lists layer l has the index l - 1, except in
+    ``a``, which begins with X. All are of the network's data type. Rows of weight 0
+    take no part: theirs are zeros.
+
+    Attributes
+    ----------
+    z : list of ndarray of shape (n_samples, d_l)
+        Pre-activations.
+    a : list of ndarray of shape (n_samples, d_l)
+        Activations: ``a[0]`` is X, dense or sparse, ``a[-1]`` is y_pred.
+    f_prime : list of ndarray of shape (n_samples, d_l)
+        Derivatives of the activations at z. Of a softmax output, whose units depend on
+        one another, the Jacobians: (n_samples, d_L, d_L), symmetric.
+    dloss_da : list of ndarray of shape (n_samples, d_l)
+        Gradients of each sample's own loss at a, unweighted; at the output the loss's
+        slope, which may be infinite where an output has saturated.
+    delta : list of ndarray of shape (n_samples, d_l)
+        Gradients of each sample's own loss at z, unweighted:
+        ``dloss_da[l] * f_prime[l]`` to the bit, and for softmax the product with the
+        Jacobian. Where the output activation is the default of the loss, delta of the
+        output is computed from z directly, so that it is finite where the slope is not,
+        and equals the product to rounding.
+    coef_grads : list of ndarray of shape (d_(l-1), d_l)
+        Gradients of the objective at ``coefs``, with sample weights, 1/S and alpha.
+    intercept_grads : list of ndarray of shape (d_l,)
+        Those at ``intercepts``.
+    loss : float
+        The objective.
+    activations : tuple of str
+        Names of the activations of layers 1 ... L.
+    """
+
+    def __init__(self, activations, z, a, rows=None, **of_backprop):
+        self.activations = activations
+        self.z = z
+        self.a = a
+        self._rows = rows
+        self._f_prime = None
+        vars(self).update(of_backprop)
+
+    def __getattr__(self, name):
+        if name in ("dloss_da", "delta", "coef_grads", "intercept_grads", "loss"):
+            raise AttributeError(
+                f"{name} is not known after a forward pass, which has no targets. Ask "
+                "for backprop(X, y)."
+            )
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    @property
+    def f_prime(self):
+        """Computed by the training's kernels, when it is first asked for."""
+        if self._f_prime is None:
+            layers = zip(self.activations, self.z, self.a[1:], strict=True)
+            self._f_prime = [self._derivative(*layer) for layer in layers]
+        return self._f_prime
+
+    def _derivative(self, activation, z, a):
+        n_units = z.shape[1]
+        if _core.activations()[activation]["rowwise"]:
+            # Row i of the Jacobian is its product with the i-th unit vector.
+            units = np.eye(n_units, dtype=z.dtype)
+            vectors = [np.broadcast_to(unit, z.shape) for unit in units]
+            rows = [_core.activation_vjp(activation, z, a, v) for v in vectors]
+            derivative = np.stack(rows, axis=1)
+        else:
+            derivative = _core.activation_vjp(activation, z, a, np.ones_like(z))
+        if self._rows is not None:
+            derivative[~self._rows] = 0
+        return derivative
+
+    def to_frame(self):
+        """The numbers of all units as one table, a row a sample and unit.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``sample`` (from 0), ``layer`` (from 1), ``unit`` (from 0), ``z``,
+            ``a``, ``f_prime`` and, after ``backprop``, ``dloss_da`` and ``delta``. The
+            derivative of a softmax, which is no single number a unit, is NaN.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        """
+        import pandas
+
+        columns = {"z": self.z, "a": self.a[1:], "f_prime": self.f_prime}
+        if hasattr(self, "delta"):
+            columns |= {"dloss_da": self.dloss_da, "delta": self.delta}
+        frames = []
+        for layer, z in enumerate(self.z):
+            sample, unit = np.indices(z.shape)
+            frame = {"sample": sample.ravel(), "layer": layer + 1, "unit": unit.ravel()}
+            for name, arrays in columns.items():
+                values = arrays[layer]
+                is_matrix = values.ndim > z.ndim
+                frame[name] = np.full(z.size, np.nan) if is_matrix else values.ravel()
+            frames.append(pandas.DataFrame(frame))
+        return pandas.concat(frames, ignore_index=True)
+
+    def _tables(self):
+        n_samples = self.z[0].shape[0]
+        has_gradients = hasattr(self, "delta")
+        title = f"Forward pass of {n_samples} samples"
+        columns = ["layer", "units", "activation", "z", "a", "f'(z)"]
+        if has_gradients:
+            title = f"Backpropagation of {n_samples} samples, objective {self.loss:.6g}"
+            columns += ["dloss/da", "delta", "dF/dW", "dF/db"]
+        yield (
+            f"{title}; root mean squares of each layer",
+            columns,
+            [self._row(layer, has_gradients) for layer in range(len(self.z))],
+        )
+
+    def _row(self, layer, has_gradients):
+        arrays = [self.z[layer], self.a[layer + 1], self.f_prime[layer]]
+        if has_gradients:
+            arrays += [self.dloss_da[layer], self.delta[layer]]
+            arrays += [self.coef_grads[layer], self.intercept_grads[layer]]
+        n_units = self.z[layer].shape[1]
+        sizes = [float(np.sqrt(np.mean(np.square(array)))) for array in arrays]
+        return [layer + 1, n_units, self.activations[layer], *sizes]
