@@ -255,6 +255,12 @@ def list_operations_of_networks():
     operation("Network.forward", network, lambda n: n.forward(X))
     operation("Network.forward sparse", network, lambda n: n.forward(SPARSE))
     operation("Network.predict", network, lambda n: n.predict(X))
+    operation("Network.step", network, lambda n: n.step(X, NUMBERS, "adam", WEIGHTS))
+    operation(
+        "Trace.f_prime",
+        network,
+        lambda n: n.backprop(X, NUMBERS).f_prime,
+    )
 
 
 # --- One after the other --------------------------------------------------------------

@@ -139,8 +139,10 @@ static void compute_functions(work *w) {
     pb_schedule_info row;
     int finite = 0;
     for (size_t i = 0; pb_activation_at(i, &f) == PB_OK; i++) {
-        note(w, pb_activate(w->dtype, f.name, N_POINTS / 4, 4, w->points,
-                            result(w, f.name, N_POINTS), NULL));
+        void *a = result(w, f.name, N_POINTS), *vector = result(w, f.name, N_POINTS);
+        note(w, pb_activate(w->dtype, f.name, N_POINTS / 4, 4, w->points, a, NULL));
+        memcpy(vector, w->points, N_POINTS * item_size(w->dtype));
+        note(w, pb_activation_vjp(w->dtype, f.name, N_POINTS / 4, 4, w->points, a, vector, NULL));
         if (f.has_log) {
             note(w, pb_log_activate(w->dtype, f.name, N_POINTS / 4, 4, w->points,
                                     result(w, f.name, N_POINTS), NULL));

@@ -201,6 +201,10 @@ static pb_status single_functions(const call *c) {
         status = pb_log_activate(PB_FLOAT64, "softmax", N_ROWS, N_OUTPUTS, y_values, now.z, NULL);
     }
     if (status == PB_OK) {
+        status = pb_activation_vjp(PB_FLOAT64, "softmax", N_ROWS, N_OUTPUTS, y_values, now.a, now.z,
+                                   NULL);
+    }
+    if (status == PB_OK) {
         status = pb_all_finite(PB_FLOAT64, N_ROWS * N_OUTPUTS, now.z, &finite);
         now.objective = finite;
     }

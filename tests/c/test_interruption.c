@@ -148,6 +148,9 @@ static void test_stopped_functions(pb_dtype dtype) {
         pb_pace pace = {ask, &left, 0, 0};
         CHECK_SAME(pb_log_activate(dtype, "softmax", n_rows, width, z, a, &pace), PB_INTERRUPTED,
                    "logarithms");
+        left = 0;
+        CHECK_SAME(pb_activation_vjp(dtype, "softmax", n_rows, width, z, whole, a, &pace),
+                   PB_INTERRUPTED, "a vector and the Jacobian");
         pb_pace never = {NULL, NULL, 0, 0};
         CHECK_SAME(pb_activate(dtype, "tanh", 1, N_VALUES, z, a, &never), PB_OK, "a single row");
     }

@@ -189,6 +189,8 @@ static void test_unknown_names(void) {
         CHECK_SAME(pb_activate(PB_FLOAT64, name, 1, 1, &z, &z, NULL), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(pb_log_activate(PB_FLOAT64, name, 1, 1, &z, &z, NULL), PB_UNKNOWN_NAME, "%s",
                    shown);
+        CHECK_SAME(pb_activation_vjp(PB_FLOAT64, name, 1, 1, &z, &z, &rate, NULL), PB_UNKNOWN_NAME,
+                   "%s", shown);
         CHECK_SAME(pb_schedule_after_epoch(&schedule, 1, &rate), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(pb_schedule_on_plateau(&schedule, &rate), PB_UNKNOWN_NAME, "%s", shown);
         CHECK_SAME(pb_schedule_rate(&schedule, 0, 1, &rate), PB_UNKNOWN_NAME, "%s", shown);

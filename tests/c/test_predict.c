@@ -248,6 +248,8 @@ static void test_single_functions(void) {
         CHECK_SAME(pb_activate(dtype, "softmax", 5, 0, none, none, NULL), PB_OK, "rows of nothing");
         CHECK_SAME(pb_log_activate(dtype, "softmax", 5, 0, none, none, NULL), PB_OK,
                    "rows of nothing");
+        CHECK_SAME(pb_activation_vjp(dtype, "softmax", 5, 0, none, none, none, NULL), PB_OK,
+                   "rows of nothing");
         CHECK_SAME(pb_all_finite(dtype, 0, none, &finite), PB_OK, "nothing");
         CHECK_SAME(finite, 1, "nothing");
         free(none);

@@ -33,7 +33,7 @@ typedef struct result {
     pb_status status;
     double objective;
     void *gradient;
-    void *z[MOST_LAYERS], *a[MOST_LAYERS], *delta[MOST_LAYERS];
+    void *z[MOST_LAYERS], *a[MOST_LAYERS], *delta[MOST_LAYERS], *dloss_da[MOST_LAYERS];
 } result;
 
 static void free_result(const problem *p, result *r) {
@@ -42,6 +42,7 @@ static void free_result(const problem *p, result *r) {
         free(r->z[l]);
         free(r->a[l]);
         free(r->delta[l]);
+        free(r->dloss_da[l]);
     }
 }
 
@@ -54,9 +55,10 @@ static result compute(problem *p, const pb_network *network, const void *paramet
         r.z[l] = reals(dtype, n);
         r.a[l] = reals(dtype, n);
         r.delta[l] = reals(dtype, n);
+        r.dloss_da[l] = reals(dtype, n);
     }
     r.gradient = is_full ? reals(dtype, pb_network_n_parameters(network)) : NULL;
-    const pb_trace trace = {r.z, r.a, is_full ? r.delta : NULL};
+    const pb_trace trace = {r.z, r.a, is_full ? r.delta : NULL, is_full ? r.dloss_da : NULL};
     const size_t calls_left = p->own.calls_left;
     pb_workspace *w = NULL;
     REQUIRE(pb_workspace_new(network, batch->n_rows, PB_FOR_OBJECTIVE, n_threads, &w) == PB_OK,
@@ -87,6 +89,7 @@ static void require_same(const problem *p, const pb_network *network, size_t n_r
         REQUIRE_BITS(p, n, actual->a[l], expected->a[l], what);
         if (actual->gradient != NULL && expected->gradient != NULL) {
             REQUIRE_BITS(p, n, actual->delta[l], expected->delta[l], what);
+            REQUIRE_BITS(p, n, actual->dloss_da[l], expected->dloss_da[l], what);
         }
     }
 }

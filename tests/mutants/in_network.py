@@ -114,6 +114,34 @@ MUTANTS = (
         "tests/c/test_gradient.c",
     ),
     Mutant(
+        "dl/da of a hidden layer is recorded after f' was multiplied",
+        _BACKWARD,
+        "        if (pass->trace != NULL) {\n"
+        "            pb_record(pass, stripe, l - 1, w->delta[(l - 1) % 2], "
+        "pass->trace->dloss_da);\n"
+        "        }\n"
+        "        network->kernels->vjp[pb_activation_of_layer(network, l - 1)](\n"
+        "            &before, pb_at(network, w->z[l - 1], stripe.first),\n"
+        "            pb_at(network, w->a[l - 1], stripe.first), delta_before);\n",
+        "        network->kernels->vjp[pb_activation_of_layer(network, l - 1)](\n"
+        "            &before, pb_at(network, w->z[l - 1], stripe.first),\n"
+        "            pb_at(network, w->a[l - 1], stripe.first), delta_before);\n"
+        "        if (pass->trace != NULL) {\n"
+        "            pb_record(pass, stripe, l - 1, w->delta[(l - 1) % 2], "
+        "pass->trace->dloss_da);\n"
+        "        }\n",
+        "a trace shows delta twice",
+        "tests/c/test_trace.c",
+    ),
+    Mutant(
+        "at the default output a trace has delta in the place of dl/da",
+        _BACKWARD,
+        "(!network->is_default || traced != NULL)",
+        "!network->is_default",
+        "the slope of a canonical loss is what lay in the scratch",
+        "tests/c/test_trace.c",
+    ),
+    Mutant(
         "the shortcut for every pair of loss and output",
         _NETWORK,
         "network->is_default = strcmp(loss.default_output, output) == 0;",

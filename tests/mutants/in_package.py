@@ -226,6 +226,24 @@ MUTANTS = (
         "tests/test_network.py",
     ),
     Mutant(
+        "a step that fails keeps the parameters it has reached",
+        "pybackprop/network.py",
+        "            self.parameters[:] = before[0]\n",
+        "",
+        "NaN in a network after an exception",
+        "tests/test_network_step.py",
+    ),
+    Mutant(
+        "a name makes a new optimizer at each step",
+        "pybackprop/network.py",
+        "                self._optimizers[optimizer] = self.optimizer(optimizer)\n"
+        "            return self._optimizers[optimizer]",
+        "                return self.optimizer(optimizer)\n"
+        "            return self._optimizers[optimizer]",
+        "adam forgets its moments",
+        "tests/test_network_step.py",
+    ),
+    Mutant(
         "a column one past the last is taken for one",
         "pybackprop/_sparse.py",
         "indices.max() >= minor",
