@@ -1,0 +1,443 @@
+"""The two courses' recipes for backpropagation on a network of one's own, side by side.
+
+With them a third: what comes out if y_pred - y, the gradient at the output's z of a
+canonical pair, is taken for a rule.
+"""
+
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+import numpy as np
+
+from pybackprop import _core
+from pybackprop._sample_weight import check_sample_weight
+from pybackprop._tables import Tabular
+from pybackprop.activations_by_hand import OUTPUTS
+from pybackprop.inspection._in_float64 import InFloat64, require_formulas
+from pybackprop.inspection._recipes import hinton, ng
+from pybackprop.network import Network
+
+# Beyond what finite differences lose, where their function has no kink.
+_ROUNDING = 1e-6
+
+
+def formulations(network, X, y, *, sample_weight=None, n_differences=200):
+    """Two recipes for the gradients of a network, side by side, and a mistaken one.
+
+    Andrew Ng's *Machine Learning* takes delta from layer to layer; Geoffrey Hinton's
+    *Neural Networks for Machine Learning* the derivatives at the units' outputs.  Both
+    are carried out as written, in plain NumPy and float64, whatever the network's data
+    type, from one forward pass.  ``pybackprop/inspection/_recipes.py`` is to be read.
+
+    Parameters
+    ----------
+    network : Network
+        It is not changed.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        A sparse table is made dense.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        As in ``Network.backprop``.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Rows of weight 0 are left out: their rows are zero.
+    n_differences : int, default=200
+        Largest number of entries of each tensor, evenly spaced, at which a finite
+        difference is taken; the others are NaN in ``numeric``.  A difference at a
+        parameter costs two passes over all rows.
+
+    Returns
+    -------
+    Formulations
+
+    Raises
+    ------
+    TypeError
+        If ``network`` is none.
+    ValueError
+        For data that ``Network.backprop`` refuses; for a loss or an activation without
+        a formula in ``losses_by_hand`` or ``activations_by_hand``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pybackprop import Network
+    >>> from pybackprop.inspection import formulations
+    >>> network = Network([2, 3, 1], output_activation="logistic", random_state=0)
+    >>> both = formulations(network, [[0.2, 0.4], [0.1, 0.9]], [0, 1])
+    >>> both.is_canonical
+    False
+    >>> bool(both.max_difference < 1e-15)
+    True
+    """
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be a Network. Got {network!r}.")
+    _require_int("n_differences", n_differences, 1)
+    require_formulas(network)
+    trace = network.backprop(X, y, sample_weight)
+    weights = check_sample_weight(sample_weight, len(trace.z[0]))
+    weights = np.ones(len(trace.z[0])) if weights is None else weights
+    subject = InFloat64.of(network, trace.a[0], y, weights)
+    given = subject.forward_pass(subject.network)
+    with np.errstate(all="ignore"):  # a saturated output: 0 times infinity
+        slope = subject.slope(given.a[-1])
+        difference = given.a[-1] - given.y
+        # At a canonical pair he writes what has cancelled on paper.
+        is_canonical = _is_canonical(network)
+        start = difference if is_canonical else _vjp(network, given.z[-1], slope)
+        recipes = {
+            "ng": ng(given, start),
+            "hinton": hinton(given, slope),
+            "mistaken": ng(given, difference),
+        }
+    recipes["numeric"] = subject.numeric(given, int(n_differences))
+    found = {
+        name: {k: _spread(v, weights > 0) for k, v in of_samples.items()}
+        | of_parameters
+        for name, (of_samples, of_parameters) in recipes.items()
+    }
+    for layer in range(1, given.n_layers + 1):
+        found["hinton"][f"delta{layer}"] = found["hinton"][f"dE_dz{layer}"]
+    return Formulations(
+        **found,
+        core=_of_the_core(trace),
+        is_canonical=is_canonical,
+        loss=network.loss_name,
+        output_activation=network.output_activation,
+        _subject=subject,
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the recipes say of one quantity.
+
+    Attributes
+    ----------
+    name : str
+        Key of the quantity in ``Formulations.core``.
+    in_ng, in_hinton : str or None
+        What it is called there; None where the recipe does without.
+    shape : tuple of int
+    largest : float
+        Largest absolute entry: the core's, or Hinton's where the core has none.
+    ng_hinton, ng_core : float or None
+        Largest absolute differences.
+    ng_numeric, mistaken_numeric : float or None
+        Largest differences, divided by the largest entry of ``numeric``.
+    """
+
+    name: str
+    in_ng: object
+    in_hinton: str
+    shape: tuple
+    largest: float
+    ng_hinton: object
+    ng_core: object
+    ng_numeric: object
+    mistaken_numeric: object
+
+
+@dataclass(repr=False, eq=False)
+class Formulations(Tabular):
+    """Every quantity of two recipes for one network, and of a mistaken one.
+
+    All are dicts of float64 arrays. Gradients of parameters are those of the objective
+    F, with sample weights, 1/S and the penalty.
+
+    Attributes
+    ----------
+    ng : dict of ndarray
+        'delta1' ... 'deltaL', (n_samples, d_l): gradient of a sample's loss at z_l.
+        'dW1' ... 'dWL', (d_(l-1), d_l), and 'db1' ... 'dbL', (d_l,): gradients of F.
+        'distributed1' ... up to L - 1, (n_samples, d_l): delta_(l+1) W_(l+1)^T, which
+        is Hinton's dE_dy.
+        'Delta1' ... 'DeltaL', (1 + d_(l-1), d_l): weighted sums over the samples,
+        before the division by S, with the bias unit's row first.
+        Delta at the output is y_pred - y for a canonical pair, where that is the
+        gradient, and J^T dloss/dy_pred for any other.
+    hinton : dict of ndarray
+        'dE_dy1' ... 'dE_dyL', (n_samples, d_l): gradient of a sample's loss at the
+        layer's activations. 'dE_dz1' ... 'dE_dzL', which are also 'delta1' ...
+        'deltaL': gradient at z. 'dW1' ..., 'db1' ... as above.
+        The product dy/dz dE/dy is carried out in floating point. Where the output is
+        saturated it may be 0 times infinity, and is NaN then: two steps cannot say what
+        their product is. ``Network.backprop`` speaks in z and can.
+    mistaken : dict of ndarray
+        Ng's recipe, begun with y_pred - y whatever the loss. For a canonical pair that
+        is the gradient. For any other the mistake is silent: it follows the gradient of
+        another loss, if of any. Squared error with a logistic output, say, turns
+        into the log-loss.
+    numeric : dict of ndarray
+        'dW1' ..., 'db1' ...: central differences of the compiled objective, in float64;
+        'delta1' ...: those of a sample's loss at z. NaN where none was taken.
+        At a kink, such as relu's, a difference is between the slopes at both sides.
+    core : dict of ndarray
+        The same keys, from ``Network.backprop``, in the network's data type.
+    is_canonical : bool
+        Whether the core's list names the output activation as the loss's canonical one.
+    loss : str or callable
+    output_activation : str
+    """
+
+    ng: dict
+    hinton: dict
+    mistaken: dict
+    numeric: dict
+    core: dict
+    is_canonical: bool
+    loss: object
+    output_activation: str
+    _subject: object = field(default=None)
+
+    @property
+    def rows(self):
+        """A ``Comparison`` a quantity, from the output to the first layer."""
+        n_layers = sum(name.startswith("dW") for name in self.core)
+        return [
+            row
+            for layer in range(n_layers, 0, -1)
+            for row in self._rows_of_layer(layer)
+        ]
+
+    def _rows_of_layer(self, layer):
+        distributed = f"distributed{layer}"
+        yield self._compared(
+            f"dE_dy{layer}",
+            distributed if distributed in self.ng else None,
+            f"dE_dy{layer}",
+        )
+        yield self._compared(f"delta{layer}", f"delta{layer}", f"dE_dz{layer}")
+        for name in (f"dW{layer}", f"db{layer}"):
+            yield self._compared(name, name, name)
+
+    def _compared(self, name, in_ng, in_hinton):
+        of_ng, of_hinton = self.ng.get(in_ng), self.hinton[in_hinton]
+        return Comparison(
+            name,
+            in_ng,
+            in_hinton,
+            of_hinton.shape,
+            _largest(self.core.get(name, of_hinton)),
+            _difference(of_ng, of_hinton),
+            _difference(of_ng, self.core.get(name)),
+            _relative(of_ng, self.numeric.get(name)),
+            _relative(self.mistaken.get(name), self.numeric.get(name)),
+        )
+
+    @property
+    def names(self):
+        """The keys that all recipes share, from the output to the first layer."""
+        return [row.name for row in self.rows if row.name in self.numeric]
+
+    @property
+    def max_difference(self):
+        """Largest difference of the two recipes, over all that both have."""
+        return _largest(np.array([_difference(*pair) for pair in self._pairs()]))
+
+    def _pairs(self):
+        for row in self.rows:
+            if row.in_ng is not None:
+                yield self.ng[row.in_ng], self.hinton[row.in_hinton]
+
+    @property
+    def mistake(self):
+        """Largest difference of the mistaken reading from ``numeric``, as a multiple of
+        the tensor's largest entry; over the tensors of parameters."""
+        rows = [row for row in self.rows if _of_parameters(row.name)]
+        return float(np.max([row.mistaken_numeric for row in rows]))
+
+    @property
+    def cosine(self):
+        """Of the angle between the mistaken and the true gradient at all parameters.
+
+        The true one is ``core``. NaN where one of the two is zero.
+        """
+        names = [name for name in self.names if _of_parameters(name)]
+        mistaken, true = (
+            np.concatenate([of[name].ravel() for name in names])
+            for of in (self.mistaken, self.core)
+        )
+        return _cosine(mistaken, true)
+
+    def training(self, n_steps=50, *, learning_rate=0.1):
+        """Gradient descent by the true gradient, and by the mistaken one.
+
+        Both begin with the parameters that the network had, in float64; the network
+        stays as it is.
+
+        Parameters
+        ----------
+        n_steps : int, default=50
+            Steps over all rows, each minus ``learning_rate`` times the gradient.
+        learning_rate : float, default=0.1
+
+        Returns
+        -------
+        dict of list of float
+            'true' and 'mistaken': the objective before the first step, and after each,
+            n_steps + 1 numbers. A training that diverges may end in NaN or infinity.
+        """
+        _require_int("n_steps", n_steps, 0)
+        if not isinstance(learning_rate, Real) or not 0 < learning_rate < np.inf:
+            raise ValueError(
+                f"learning_rate must be a finite number > 0. Got {learning_rate!r}."
+            )
+        return {
+            name: self._subject.descend(of, n_steps, float(learning_rate))
+            for name, of in (
+                ("true", InFloat64.true_gradient),
+                ("mistaken", InFloat64.mistaken_gradient),
+            )
+        }
+
+    def _tables(self):
+        columns = [
+            "Ng",
+            "Hinton",
+            "shape",
+            "largest",
+            "|Ng - Hinton|",
+            "|Ng - core|",
+            "Ng vs. numeric",
+            "mistaken vs. numeric",
+        ]
+        rows = [
+            (
+                row.in_ng,
+                row.in_hinton,
+                " x ".join(map(str, row.shape)),
+                row.largest,
+                row.ng_hinton,
+                row.ng_core,
+                row.ng_numeric,
+                row.mistaken_numeric,
+            )
+            for row in self.rows
+        ]
+        yield "\n".join(self._sentences()), columns, rows
+
+    def _sentences(self):
+        loss = self.loss if isinstance(self.loss, str) else _name_of(self.loss)
+        pair = f"{loss} with {self.output_activation}"
+        if self.is_canonical:
+            yield (
+                f"{pair} is a canonical pair: the gradient at the output's z is "
+                "y_pred - y."
+            )
+        else:
+            yield (
+                f"{pair} is not a canonical pair: the gradient at the output's z is "
+                "dy/dz times dE/dy, and y_pred - y is no rule for it."
+            )
+        yield from self._of_both_recipes()
+        yield self._of_the_mistaken_reading()
+
+    def _of_both_recipes(self):
+        if not np.isnan(self.max_difference):
+            yield (
+                "Both recipes give the same numbers: they differ by at most "
+                f"{self.max_difference:.1e}."
+            )
+            return
+        output = f"delta{sum(name.startswith('dW') for name in self.core)}"
+        n_rows = int(np.isnan(self.hinton[output]).any(axis=1).sum())
+        whose = "Hinton's product" if self.is_canonical else "The product"
+        yield (
+            f"{whose} dy/dz times dE/dy is 0 times infinity in {n_rows} of "
+            f"{len(self.hinton[output])} rows, and NaN from there on: the output is "
+            "saturated."
+        )
+        if np.isfinite(self.core[output]).all():
+            yield "The core takes the gradient at z in one step, and has it."
+
+    def _of_the_mistaken_reading(self):
+        if self.is_canonical:
+            return "To begin with y_pred - y is no mistake here."
+        if np.isnan(self.mistake):
+            return "The mistaken reading cannot be measured: not all is finite."
+        if self.mistake < _ROUNDING:
+            return (
+                "To begin with y_pred - y happens to give the gradient at these rows."
+            )
+        return (
+            "The mistaken reading, which begins with y_pred - y all the same, is off "
+            f"by up to {self.mistake:.2g} times a tensor's largest entry; the cosine "
+            f"of its angle with the gradient is {self.cosine:.2f}."
+        )
+
+
+def _require_int(name, value, low):
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an int >= {low}. Got {value!r}.")
+    if value < low:
+        raise ValueError(f"{name} must be an int >= {low}. Got {value!r}.")
+
+
+def _is_canonical(network):
+    loss = network.loss_name
+    if callable(loss):
+        return False
+    return _core.losses()[loss]["canonical_output"] == network.output_activation
+
+
+def _vjp(network, z, slope):
+    _, vjp = OUTPUTS[network.output_activation]
+    return vjp(z, slope)
+
+
+def _of_the_core(trace):
+    layers = range(1, len(trace.z) + 1)
+    core = {}
+    for name, arrays in (
+        ("dE_dy", getattr(trace, "dloss_da", None) or []),
+        ("delta", trace.delta),
+        ("dW", trace.coef_grads),
+        ("db", trace.intercept_grads),
+    ):
+        core |= {
+            f"{name}{layer}": array
+            for layer, array in zip(layers, arrays, strict=False)
+        }
+    return core
+
+
+def _of_parameters(name):
+    return name.startswith(("dW", "db"))
+
+
+def _spread(array, takes_part):
+    """Rows of those samples that take part, among rows of zeros."""
+    spread = np.zeros((len(takes_part), array.shape[1]))
+    spread[takes_part] = array
+    return spread
+
+
+def _largest(array):
+    return float(np.abs(array).max())
+
+
+def _difference(one, other):
+    return None if one is None or other is None else _largest(one - other)
+
+
+def _relative(array, numeric):
+    """Largest difference over the largest entry, where ``numeric`` has numbers."""
+    if array is None or numeric is None:
+        return None
+    taken = ~np.isnan(numeric)
+    if not taken.any():
+        return np.nan
+    difference = _largest(array[taken] - numeric[taken])
+    largest = _largest(numeric[taken])
+    if largest == 0:
+        return np.inf if difference > np.finfo(np.float64).eps else 0.0
+    return difference / largest
+
+
+def _cosine(u, v):
+    with np.errstate(all="ignore"):
+        u, v = (x.astype(np.float64) / np.linalg.norm(x) for x in (u, v))
+        return float(np.clip(u @ v, -1, 1))
+
+
+def _name_of(function):
+    return getattr(function, "__name__", type(function).__name__)

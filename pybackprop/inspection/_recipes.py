@@ -1,0 +1,148 @@
+"""The recipes of two courses for the gradients of a network, as their teachers write
+them, side by side in plain NumPy.
+
+Andrew Ng, *Machine Learning*, fifth week, and Geoffrey Hinton, *Neural Networks for
+Machine Learning*, third lecture.  Both are given the same forward pass.  In both, l
+counts the weight layers from 1 to L, samples are rows, and E is the loss of a sample.
+Ng has a bias unit in every layer, whose value is always 1, and so one matrix Theta a
+layer; Hinton has a bias for every unit.
+
+    Ng                                      Hinton
+    delta_L                                 dE/dy_L, dE/dz_L = dy/dz dE/dy_L
+    distributed_l = delta_(l+1) W_(l+1)^T   dE/dy_i = sum_j w_ij dE/dz_j
+    delta_l = distributed_l * f'(z_l)       dE/dz_l = dy/dz dE/dy_l
+    Delta_l = sum over samples a^T delta    dE/dw_ij = y_i dE/dz_j, summed over samples
+    D_l = Delta_l / S + penalty             the same
+
+delta_l is dE/dz_l, and distributed_l is dE/dy_l: one algorithm, in two notations.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pybackprop import _core
+from pybackprop.activations_by_hand import ACTIVATIONS, OUTPUTS
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """What both recipes begin with.
+
+    Attributes
+    ----------
+    z, a : list of ndarray
+        Of L and L + 1 layers; ``a[0]`` is X.
+    y : ndarray of shape (n_samples, n_outputs)
+    weights : ndarray of shape (n_samples,)
+        All > 0.
+    coefs, intercepts : list of ndarray
+    penalties : list of ndarray
+        Gradient of the penalty at each of ``coefs``, without 1/S.
+    hidden_activations : sequence of str
+    output_activation : str
+    """
+
+    z: list
+    a: list
+    y: np.ndarray
+    weights: np.ndarray
+    coefs: list
+    intercepts: list
+    penalties: list
+    hidden_activations: tuple
+    output_activation: str
+
+    @property
+    def n_layers(self):
+        return len(self.coefs)
+
+    def f_prime(self, layer):
+        """f'(z) of a hidden layer, shape (n_samples, d_l)."""
+        _, f_prime = ACTIVATIONS[self.hidden_activations[layer - 1]]
+        return f_prime(self.z[layer - 1])
+
+
+def dy_dz(output_activation, z):
+    """Derivatives of the outputs y at their own z.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, d), g'(z), or where each output depends on every z, as
+    with softmax, (n_samples, d, d): [n, i, j] is dy_i / dz_j.
+    """
+    _, vjp = OUTPUTS[output_activation]
+    if not _core.activations()[output_activation]["rowwise"]:
+        return vjp(z, np.ones_like(z))
+    units = np.eye(z.shape[1])
+    return np.stack([vjp(z, np.broadcast_to(u, z.shape)) for u in units], axis=1)
+
+
+def through(jacobian, dE_dy):
+    """dE/dz_j = sum_i dy_i/dz_j dE/dy_i, of which one term is left without coupling."""
+    if jacobian.ndim == 2:
+        return jacobian * dE_dy
+    return np.einsum("nij,ni->nj", jacobian, dE_dy)
+
+
+def ng(given, delta):
+    """Ng's recipe, from the delta of the output layer on.
+
+    Returns
+    -------
+    (dict, dict)
+        Arrays with a row a sample: 'delta1' ... 'deltaL', 'distributed1' ... up to
+        L - 1.  Arrays of parameters: 'Delta1' ... 'DeltaL' of shape (1 + d_(l-1), d_l),
+        the bias unit's row first, 'dW1' ..., 'db1' ...
+    """
+    of_samples, of_parameters = {}, {}
+    S = given.weights.sum()
+    for layer in range(given.n_layers, 0, -1):
+        of_samples[f"delta{layer}"] = delta
+        a = _with_bias_unit(given.a[layer - 1])
+        Delta = a.T @ (given.weights[:, None] * delta)
+        D = Delta / S
+        D[1:] += given.penalties[layer - 1] / S
+        of_parameters[f"Delta{layer}"] = Delta
+        of_parameters[f"dW{layer}"], of_parameters[f"db{layer}"] = D[1:], D[0]
+        if layer > 1:
+            Theta = np.vstack([given.intercepts[layer - 1], given.coefs[layer - 1]])
+            # The bias unit gets a share like any other, which nobody needs.
+            distributed = (delta @ Theta.T)[:, 1:]
+            delta = distributed * given.f_prime(layer - 1)
+            of_samples[f"distributed{layer - 1}"] = distributed
+    return of_samples, of_parameters
+
+
+def _with_bias_unit(a):
+    return np.hstack([np.ones((len(a), 1)), a])
+
+
+def hinton(given, dE_dy):
+    """Hinton's recipe, from the derivatives at the output units on.
+
+    Returns
+    -------
+    (dict, dict)
+        Arrays with a row a sample: 'dE_dy1' ... 'dE_dyL', 'dE_dz1' ... 'dE_dzL'.
+        Arrays of parameters: 'dW1' ..., 'db1' ...
+    """
+    of_samples, of_parameters = {}, {}
+    share = given.weights[:, None] / given.weights.sum()
+    for layer in range(given.n_layers, 0, -1):
+        at_output = layer == given.n_layers
+        slope = (
+            dy_dz(given.output_activation, given.z[-1])
+            if at_output
+            else given.f_prime(layer)
+        )
+        dE_dz = through(slope, dE_dy)
+        of_samples[f"dE_dy{layer}"], of_samples[f"dE_dz{layer}"] = dE_dy, dE_dz
+        y_below = given.a[layer - 1]
+        mean = y_below.T @ (share * dE_dz)
+        of_parameters[f"dW{layer}"] = (
+            mean + given.penalties[layer - 1] / given.weights.sum()
+        )
+        of_parameters[f"db{layer}"] = (share * dE_dz).sum(axis=0)
+        dE_dy = dE_dz @ given.coefs[layer - 1].T
+    return of_samples, of_parameters
