@@ -2,3 +2,7 @@
 
 matplotlib is imported when something is drawn, and not before.
 """
+
+from pybackprop.plotting.loss_curve import LossCurveDisplay
+
+__all__ = ["LossCurveDisplay"]

@@ -1,0 +1,30 @@
+"""The fitted perceptron that a picture is of, alone or at the end of a pipeline."""
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+
+def fitted_last_step(estimator, attribute):
+    """The estimator itself, or a pipeline's last step: fitted, with an attribute.
+
+    Raises
+    ------
+    TypeError
+        Where it has no such attribute even though it is fitted.
+    NotFittedError
+    """
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        raise TypeError(
+            "estimator must be a fitted MLPClassifier or MLPRegressor, or a Pipeline "
+            f"that ends in one. Got {estimator!r}."
+        )
+    model = estimator
+    while isinstance(model, Pipeline):
+        model = model.steps[-1][1]
+    check_is_fitted(model)
+    if getattr(model, attribute, None) is None:
+        raise TypeError(
+            "estimator must be a fitted MLPClassifier or MLPRegressor, or a Pipeline "
+            f"that ends in one. Got {model!r}, which has no {attribute}."
+        )
+    return model
