@@ -18,7 +18,7 @@ GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check-c check-bits-arm check-bits-ofast golden-bits sanitize \
-    sanitize-threads sanitize-python valgrind coverage mutants lint format features promises \
+    sanitize-threads sanitize-python valgrind coverage mutants lint format features promises docs \
     sdist wheel check-all clean \
     benchmark benchmark-full benchmark-sweep benchmark-report
 
@@ -201,6 +201,10 @@ features: ## Put the features that tests show into README.md
 promises: ## Put the promises that tests show into docs/what_you_can_rely_on.md
 	$(PYTHON) tests/promises.py docs/what_you_can_rely_on.md
 
+docs: $(VENV)/docs build/docs/package ## Build the documentation into build/docs/html, every script of it run
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going \
+	    -d build/docs/doctrees docs build/docs/html
+
 sdist: $(VENV)/tools ## Make the source distribution in dist/
 	$(BIN)/pyproject-build --sdist
 
@@ -210,7 +214,7 @@ wheel: $(VENV)/tools ## Make the source distribution and, from it, a wheel in di
 check-all: check-c sanitize sanitize-threads sanitize-python test lint ## Everything that must be green before a change goes in
 
 clean: ## Remove whatever the other targets made, .venv included
-	rm -rf build dist *.egg-info $(VENV) .pytest_cache .ruff_cache tests/.hypothesis
+	rm -rf build dist $(DOCS_MADE) *.egg-info $(VENV) .pytest_cache .ruff_cache tests/.hypothesis
 	find pybackprop tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- the environment ---------------------------------------------------------
@@ -229,6 +233,16 @@ $(VENV)/installed: $(SOURCES) | $(BIN)/python
 $(VENV)/tools: pyproject.toml | $(VENV)/installed
 	$(BIN)/pip install --disable-pip-version-check --quiet '.[dev]'
 	@touch $@
+
+$(VENV)/docs: pyproject.toml | $(VENV)/installed
+	$(BIN)/pip install --disable-pip-version-check --quiet '.[docs]'
+	@touch $@
+
+# A gallery runs what has changed of its scripts; after a change of the package, all of them.
+DOCS_MADE := docs/generated docs/auto_examples docs/auto_tutorial docs/auto_guide
+build/docs/package: $(VENV)/installed
+	rm -rf build/docs $(DOCS_MADE)
+	@mkdir -p $(@D); touch $@
 
 # PyTorch's own choice for Linux comes with gigabytes for GPUs; a build for CPUs that is
 # in .venv already is left as it is.

@@ -1,4 +1,6 @@
-"""The main job: two scikit-learn tables, from scaling to a searched model.
+"""
+The main job: two scikit-learn tables, from scaling to a searched model
+=======================================================================
 
 Prints a table of scores, the same fits by scikit-learn beside them (how far the
 loss curves differ, how long each took), and the seed of the project: where the

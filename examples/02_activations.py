@@ -1,4 +1,6 @@
-"""Activations: one deep, narrow network on the digits, one activation after another.
+"""
+Activations: one deep, narrow network on the digits, one activation after another
+=================================================================================
 
 Prints the test accuracy after a few epochs, the mean over some initial weights.  Eight
 hidden layers are more than the digits need; they show which activations still pass a

@@ -1,4 +1,6 @@
-"""Losses on real data: what a quantile, a robust loss and a deviance change.
+"""
+Losses on real data: what a quantile, a robust loss and a deviance change
+=========================================================================
 
 Two tables that ship with scikit-learn.  Quantiles turn a prediction into an interval
 whose coverage can be counted; a Huber loss, and the same as a callable, shrug off

@@ -1,4 +1,6 @@
-"""Learning rate schedules, AdamW and clipping, each where it changes the result.
+"""
+Learning rate schedules, AdamW and clipping, each where it changes the result
+=============================================================================
 
 SGD on digits at a rate that is good to begin with and too high to end with; digits
 again with weights that decay apart from the objective; diabetes with its targets as

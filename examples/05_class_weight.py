@@ -1,4 +1,6 @@
-"""One digit against the rest: a rare class that weighs as much as the common one.
+"""
+One digit against the rest: a rare class that weighs as much as the common one
+==============================================================================
 
 The eights of scikit-learn's digits, of which only every eighth is kept, are two images
 in a hundred. Whoever says "no eight" is right 98 times of 100, and a network that is

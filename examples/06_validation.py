@@ -1,4 +1,6 @@
-"""What is set aside decides when training stops, and what the score then promises.
+"""
+What is set aside decides when training stops, and what the score then promises
+===============================================================================
 
 The digits were written by thirteen people, mostly one after the other, so that rows
 which are neighbours are of the same hand. Rows set aside at random are therefore easier

@@ -1,4 +1,6 @@
-"""A hidden layer as features: what a network has learned serves another model.
+"""
+A hidden layer as features: what a network has learned serves another model
+===========================================================================
 
 Naive Bayes on the digits takes features for independent: on the pixels, and on the 16
 numbers that a last hidden layer makes of them; and how well a linear model of few

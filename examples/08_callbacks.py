@@ -1,4 +1,6 @@
-"""Callbacks of scikit-learn 1.9 on a network: scores of each epoch, and an early end.
+"""
+Callbacks of scikit-learn 1.9 on a network: scores of each epoch, and an early end
+==================================================================================
 
 Prints how accuracy and log-loss change from epoch to epoch, the same for each fit of a
 grid search with two workers, and how a callback of one's own ends a fit as soon as

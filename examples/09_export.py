@@ -1,4 +1,6 @@
-"""One trained model, predicting in scikit-learn, in onnxruntime and in plain C.
+"""
+One trained model, predicting in scikit-learn, in onnxruntime and in plain C
+============================================================================
 
 It tells benign from malignant tumours (Wisconsin, 569 samples of 30 measurements).
 Each export is asked for the same probabilities on samples that training has not seen.

@@ -1,4 +1,6 @@
-"""Dropout against over-fitting: 442 patients are few for a hundred hidden units.
+"""
+Dropout against over-fitting: 442 patients are few for a hundred hidden units
+=============================================================================
 
 While it trains, the network has to do without half of its hidden units and a fifth of
 its features, other ones in each step (Srivastava et al. 2014).  What it then predicts

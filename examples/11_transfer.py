@@ -1,4 +1,6 @@
-"""What a network has learned of one task, taken to another with few examples.
+"""
+What a network has learned of one task, taken to another with few examples
+==========================================================================
 
 A network learns to tell the digits 0 to 4.  Its hidden layers then begin a second one,
 for the digits 5 to 9, of which only fifty are known: ``coefs_init`` and

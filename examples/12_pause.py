@@ -1,4 +1,6 @@
-"""A fit that is stopped, put away, and gone on with; and one that is fed bit by bit.
+"""
+A fit that is stopped, put away, and gone on with; and one that is fed bit by bit
+=================================================================================
 
 ``max_time`` ends a fit after some seconds.  What it leaves can be pickled and go on in
 another process, ``fit(resume=True)``, to the same bits as if it had never stopped;

@@ -1,4 +1,6 @@
-"""A classifier less sure of itself, errors at their own price, small weights.
+"""
+A classifier less sure of itself, errors at their own price, small weights
+==========================================================================
 
 With label smoothing a classifier is less sure where it errs, and where it is right too:
 the log-loss says what that costs.  A loss of one's own says that one kind of error is

@@ -1,0 +1,95 @@
+"""How `make docs` builds these pages: offline, with every script of them run.
+
+Three folders of scripts become galleries: examples/, tutorial/ and guide/.  What they
+print and draw is computed by the build, from the package that is installed.
+"""
+
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import pybackprop
+
+HERE = Path(__file__).parent
+
+# --- What is built ------------------------------------------------------------
+
+project = "pybackprop"
+author = "The pybackprop developers"
+copyright = author
+version = release = pybackprop.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
+]
+# The sources of the galleries are read by the gallery, which writes auto_*/.
+exclude_patterns = ["tutorial", "guide", "**/GALLERY_HEADER.rst", "_templates"]
+templates_path = ["_templates"]
+nitpicky = True
+
+# --- Prose ----------------------------------------------------------------------
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# --- The API, from docstrings ---------------------------------------------------
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_class_members_toctree = False
+numpydoc_show_class_members = False
+add_module_names = False
+
+# --- Galleries ------------------------------------------------------------------
+
+# To run a single script while it is being written:
+# sphinx-build -D sphinx_gallery_conf.filename_pattern=examples/03 docs build/docs/html
+sphinx_gallery_conf = {
+    "examples_dirs": ["../examples", "tutorial", "guide"],
+    "gallery_dirs": ["auto_examples", "auto_tutorial", "auto_guide"],
+    "filename_pattern": "",
+    "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "generated/examples_of",
+    "doc_module": ("pybackprop",),
+    "abort_on_example_error": True,
+    "reset_modules": ("matplotlib",),
+    "parallel": 2,
+    "show_signature": False,
+    "show_memory": False,
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+}
+warnings.filterwarnings("ignore", message=".*FigureCanvasAgg is non-interactive")
+
+# --- HTML, all of it from this folder: nothing is loaded from the web -----------
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"pybackprop {release}"
+html_static_path = ["_static"]
+html_css_files = ["pybackprop.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+
+def mathjax():
+    """The one file of MathJax that shows every formula, fonts in it."""
+    carrier = find_spec("sphinx-mathjax-offline")
+    return Path(carrier.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
+
+
+html_static_path.append(str(mathjax()))
+mathjax_path = mathjax().name
