@@ -1,17 +1,16 @@
 """
-Losses on real data: what a quantile, a robust loss and a deviance change
-=========================================================================
+Losses: quantiles, robust losses, deviances
+===========================================
 
-Two tables that ship with scikit-learn.  Quantiles turn a prediction into an interval
-whose coverage can be counted; a Huber loss, and the same as a callable, shrug off
-targets that were mistyped; a gamma deviance fits positive numbers whose spread grows
-with their mean; and a logistic output keeps a share between 0 and 1.  Takes seconds:
-
-    python examples/03_losses.py
+What another loss changes, on two tables that ship with scikit-learn.  Quantiles turn a
+prediction into an interval whose coverage can be counted; a Huber loss, and the same as
+a callable, shrug off targets that were mistyped; a gamma deviance fits positive numbers
+whose spread grows with their mean; and a logistic output keeps a share between 0 and 1.
 """
 
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
@@ -35,10 +34,6 @@ SETTINGS = {
 }
 
 
-def title(text):
-    print(f"\n{text}\n{'-' * len(text)}")
-
-
 def model(loss, **params):
     """A regressor behind a scaler of its inputs."""
     regressor = MLPRegressor(loss, **(SETTINGS | params))
@@ -52,17 +47,37 @@ def scaled(loss, **params):
     )
 
 
-# --- Quantiles: an interval of the progression of diabetes ----------------------------
+# %%
+# Quantiles: an interval of the progression of diabetes
+# -----------------------------------------------------
+# How many patients lie below the predicted quantile, cross-validated.
 
 X, y = load_diabetes(return_X_y=True)
-title("Diabetes: how many patients lie below the predicted quantile (cross-validated)")
-for quantile in (0.1, 0.5, 0.9):
-    predicted = cross_val_predict(scaled("quantile", quantile=quantile), X, y, cv=5)
+quantiles = {
+    quantile: cross_val_predict(scaled("quantile", quantile=quantile), X, y, cv=5)
+    for quantile in (0.1, 0.5, 0.9)
+}
+for quantile, predicted in quantiles.items():
     print(f"quantile {quantile}: {np.mean(y <= predicted):.3f}")
 predicted = cross_val_predict(scaled("squared_error"), X, y, cv=5)
 print(f"squared error, a mean: {np.mean(y <= predicted):.3f}")
 
-# --- Robust losses: one target in twenty was mistyped ---------------------------------
+# %%
+order = np.argsort(quantiles[0.5])
+rank = np.arange(len(y))
+figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+low, high = quantiles[0.1][order], quantiles[0.9][order]
+axes.fill_between(rank, low, high, color="#56b4e9", alpha=0.5, label="0.1 to 0.9")
+axes.plot(rank, quantiles[0.5][order], color="#0072b2", label="0.5, the median")
+axes.plot(rank, y[order], ".", color="0.3", markersize=4, label="patient")
+axes.set(xlabel="patients, by their predicted median", ylabel="progression")
+axes.legend(title="predicted quantile")
+plt.show()
+
+# %%
+# Robust losses: one target in twenty was mistyped
+# ------------------------------------------------
+# A zero too many in training; the mean absolute error is that on the test set.
 
 
 def log_cosh(y, y_pred):
@@ -75,24 +90,25 @@ def log_cosh(y, y_pred):
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 mistyped = y_train.copy()
 mistyped[::20] *= 10  # a digit too many
-title("Diabetes, one training target in 20 with a zero too many: error on the test set")
 for name, loss, params in (
     ("squared_error", "squared_error", {}),
     ("absolute_error", "absolute_error", {}),
     ("huber", "huber", {"huber_delta": 0.2}),
     ("log cosh, a callable", log_cosh, {}),
 ):
-    off_by = [
+    clean, spoilt = (
         mean_absolute_error(
             y_test, scaled(loss, **params).fit(X_train, targets).predict(X_test)
         )
         for targets in (y_train, mistyped)
-    ]
-    print(f"{name:<21} clean {off_by[0]:5.1f}   mistyped {off_by[1]:5.1f}")
+    )
+    print(f"{name:<21} clean {clean:5.1f}   mistyped {spoilt:5.1f}")
 
-# --- A deviance: positive numbers whose spread grows with their mean ------------------
+# %%
+# A deviance: positive numbers whose spread grows with their mean
+# ---------------------------------------------------------------
+# Relative differences, as half the gamma deviance, cross-validated.
 
-title("Diabetes: relative errors, as half the gamma deviance (cross-validated)")
 for name, fitted in (
     ("squared_error", scaled("squared_error", solver="lbfgs")),
     ("poisson", model("poisson", solver="lbfgs")),
@@ -103,18 +119,21 @@ for name, fitted in (
     deviance = mean_gamma_deviance(y, predicted.clip(1)) / 2
     print(f"{name:<19} {deviance:.4f}   smallest prediction {predicted.min():6.1f}")
 
-# --- Outputs: a share that stays a share, classes that are asked one by one -----------
+# %%
+# Outputs: a share that stays a share, classes that are asked one by one
+# ----------------------------------------------------------------------
+# The share of a petal's width in its length, for flowers ten times as large.
 
 X, y = load_iris(return_X_y=True)
-share = X[:, 3] / X[:, 2]  # of a petal's width in its length, between 0 and 1
-wide = X[:, :2]
-title("Iris: a share between 0 and 1, predicted for flowers ten times as large")
+share = X[:, 3] / X[:, 2]
 for output in ("auto", "logistic"):
-    fitted = model("squared_error", output_activation=output).fit(wide, share)
-    predicted = fitted.predict(10 * wide)
+    fitted = model("squared_error", output_activation=output).fit(X[:, :2], share)
+    predicted = fitted.predict(10 * X[:, :2])
     print(f"{output:<9} from {predicted.min():6.3f} to {predicted.max():.3f}")
 
-title("Iris: how sure of a class, by output activation and label smoothing")
+# %%
+# How sure of a class, by output activation and label smoothing:
+
 for params in ({}, {"output_activation": "logistic"}, {"label_smoothing": 0.1}):
     classifier = MLPClassifier(**(SETTINGS | {"alpha": 0.0} | params))
     proba = cross_val_predict(

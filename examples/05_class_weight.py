@@ -1,17 +1,16 @@
 """
-One digit against the rest: a rare class that weighs as much as the common one
-==============================================================================
+A rare class: class weights
+===========================
 
 The eights of scikit-learn's digits, of which only every eighth is kept, are two images
 in a hundred. Whoever says "no eight" is right 98 times of 100, and a network that is
 trained for few epochs learns little else. With ``class_weight="balanced"`` both classes
-weigh the same in the loss. Prints how many eights are found, at which price:
-
-    python examples/05_class_weight.py
+weigh the same in the loss: how many eights are found, at which price?
 """
 
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -38,8 +37,15 @@ X_train, X_test, y_train, y_test = train_test_split(
 X_test = np.concatenate((X_test, X[~kept] / 16))
 y_test = np.concatenate((y_test, is_eight[~kept]))
 print(f"{y_train.sum()} of {len(y_train)} training images are eights")
-print(f"{y_test.sum()} of {len(y_test)} test images are eights\n")
+print(f"{y_test.sum()} of {len(y_test)} test images are eights")
 
+# %%
+# The price of finding them
+# -------------------------
+# ``recall`` is the share of the eights that are found, ``precision`` the share of
+# eights among what is called one.
+
+scores = {}
 print(
     f"{'class_weight':<24} {'recall':>7} {'precision':>10} {'balanced':>9} "
     f"{'accuracy':>9}"
@@ -47,6 +53,7 @@ print(
 for class_weight in (None, {True: 20}, "balanced"):
     model = MLPClassifier((30,), class_weight=class_weight, max_iter=30, random_state=0)
     y_pred = model.fit(X_train, y_train).predict(X_test)
+    scores[str(class_weight)] = model.predict_proba(X_test)[:, 1]
     print(
         f"{class_weight!s:<24} {recall_score(y_test, y_pred):>7.3f} "
         f"{precision_score(y_test, y_pred, zero_division=0):>10.3f} "
@@ -54,9 +61,27 @@ for class_weight in (None, {True: 20}, "balanced"):
         f"{accuracy_score(y_test, y_pred):>9.3f}"
     )
 
-# A weight a class is a weight a sample, written shorter.
+# %%
+# How much of an eight the network sees in each test image: with the weights, the eights
+# cross the line at one half.
+figure, panels = plt.subplots(
+    1, 2, figsize=(9, 3.5), sharex=True, sharey=True, layout="constrained"
+)
+bins = np.linspace(0, 1, 26)
+for axes, class_weight in zip(panels, ("None", "balanced"), strict=True):
+    for is_it, color, label in ((False, "0.6", "other"), (True, "#d55e00", "eight")):
+        seen = scores[class_weight][y_test == is_it]
+        axes.hist(seen, bins, color=color, alpha=0.7, label=label)
+    axes.axvline(0.5, color="black", linestyle=":")
+    axes.set(title=f"class_weight={class_weight}", xlabel="probability of an eight")
+panels[0].set(yscale="log", ylabel="test images")
+panels[0].legend()
+plt.show()
+
+# %%
+# A weight a class is a weight a sample, written shorter:
 weights = len(y_train) / (2 * np.bincount(y_train))
 by_hand = MLPClassifier((30,), max_iter=30, random_state=0)
 by_hand.fit(X_train, y_train, sample_weight=weights[y_train.astype(int)])
 same = np.array_equal(by_hand.coefs_[0], model.coefs_[0])
-print(f"\nThe same bits by sample_weight: {'yes' if same else 'NO'}")
+print(f"The same bits by sample_weight: {'yes' if same else 'NO'}")

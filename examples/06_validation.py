@@ -1,20 +1,17 @@
 """
-What is set aside decides when training stops, and what the score then promises
-===============================================================================
+Early stopping, and what a validation set promises
+==================================================
 
 The digits were written by thirteen people, mostly one after the other, so that rows
 which are neighbours are of the same hand. Rows set aside at random are therefore easier
-than the digits of people who did not write for the training. Prints what early stopping
-thinks of a model and what later rows show, for rows at random, for blocks of rows as
-groups, and for the newest rows; then the same fit stopped by other scores, and its
-history; then a fit that is stopped, pickled and gone on with. Seconds to run:
-
-    python examples/06_validation.py
+than the digits of people who did not write for the training. What does early stopping
+think of a model, and what do later rows show: for rows at random, for blocks of rows as
+groups, and for the newest rows?
 """
 
-import pickle
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -32,7 +29,11 @@ X = X / 16
 X_train, y_train, X_new, y_new = X[:1197], y[:1197], X[1197:], y[1197:]
 blocks = np.arange(len(y_train)) // 138
 
-print("Early stopping by accuracy: what was promised, what new writers show")
+# %%
+# What was promised, and what new writers show
+# --------------------------------------------
+# Early stopping by accuracy, on three kinds of rows set aside.
+
 for name, validation_fraction, groups in (
     ("rows at random", 0.2, None),
     ("blocks of writers", GroupShuffleSplit(1, test_size=0.2, random_state=0), blocks),
@@ -46,11 +47,14 @@ for name, validation_fraction, groups in (
         random_state=0,
     ).fit(X_train, y_train, groups=groups)
     print(
-        f"  {name:<18} promised {model.best_validation_score_:.3f}   "
+        f"{name:<18} promised {model.best_validation_score_:.3f}   "
         f"shown {model.score(X_new, y_new):.3f}   after {model.n_iter_} epochs"
     )
 
-print("\nA validation set of one's own, and the score that decides")
+# %%
+# A validation set of one's own, and the score that decides
+# ---------------------------------------------------------
+
 models = {}
 for scoring in (None, "loss", "top_k_accuracy"):
     model = MLPClassifier(
@@ -66,25 +70,28 @@ for scoring in (None, "loss", "top_k_accuracy"):
     models[scoring] = model
     loss = log_loss(y_new, model.predict_proba(X_new))
     print(
-        f"  scoring={scoring!s:<15} {model.n_iter_:>4} epochs   new writers: accuracy "
+        f"scoring={scoring!s:<15} {model.n_iter_:>4} epochs   new writers: accuracy "
         f"{model.score(X_new, y_new):.3f}, loss {loss:.3f}"
     )
-history = models["loss"].history_
-print(f"  {models['loss'].stopping_reason_}")
-print("\n  epoch   loss  validation_loss  validation_score")
-for row in range(0, len(history["epoch"]), max(1, len(history["epoch"]) // 6)):
-    print(
-        f"  {history['epoch'][row]:>5}  {history['loss'][row]:.3f}  "
-        f"{history['validation_loss'][row]:>15.3f}  "
-        f"{history['validation_score'][row]:>16.3f}"
-    )
+print(models["loss"].stopping_reason_)
 
-print("\nStopped after 7 epochs, pickled, and gone on with")
-params = {"early_stopping": True, "random_state": 0}
-through = MLPClassifier(max_iter=40, **params).fit(X_train, y_train)
-paused = MLPClassifier(max_iter=7, **params).fit(X_train, y_train)
-print(f"  {paused.stopping_reason_}")
-elsewhere = pickle.loads(pickle.dumps(paused)).set_params(max_iter=40)
-elsewhere.fit(X_train, y_train, resume=True)
-same = all(map(np.array_equal, elsewhere.coefs_, through.coefs_))
-print(f"  The bits of a fit that ran through: {'yes' if same else 'NO'}")
+# %%
+# The history of that fit: the network begins to know its rows better than those set
+# aside, long before the validation loss stops to fall.
+history = models["loss"].history_
+figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+axes.semilogy(history["epoch"], history["loss"], color="#0072b2", label="training")
+axes.semilogy(
+    history["epoch"],
+    history["validation_loss"],
+    color="#d55e00",
+    linestyle="--",
+    label="validation",
+)
+best = int(np.argmax(history["validation_score"]))
+axes.plot(
+    history["epoch"][best], history["validation_loss"][best], "ko", label="restored"
+)
+axes.set(xlabel="epoch", ylabel="loss", title='early_stopping=True, scoring="loss"')
+axes.legend()
+plt.show()

@@ -1,17 +1,17 @@
 """
-A hidden layer as features: what a network has learned serves another model
-===========================================================================
+A hidden layer as features
+==========================
 
-Naive Bayes on the digits takes features for independent: on the pixels, and on the 16
-numbers that a last hidden layer makes of them; and how well a linear model of few
-rows reads the classes off each layer.  Takes seconds:
-
-    python examples/07_transform.py
+What a network has learned serves another model.  Naive Bayes takes features for
+independent: on the pixels of the digits, and on the 16 numbers that a last hidden layer
+makes of them.
 """
 
 import warnings
 
+import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -34,17 +34,39 @@ print("Naive Bayes, accuracy on digits not seen in training")
 for name, model in (("64 pixels", pixels), ("16 hidden units", features)):
     print(f"  on {name:<16} {model.fit(X_train, y_train).score(X_test, y_test):.3f}")
 
+# %%
+# Seen from the direction in which each varies most, test digits in the pixels and in
+# the hidden layer: the classes have come apart.
+figure, panels = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
+for axes, model, title in (
+    (panels[0], pixels, "64 pixels"),
+    (panels[1], features, "16 hidden units"),
+):
+    plane = PCA(2).fit_transform(model[:-1].transform(X_test)).T
+    points = axes.scatter(*plane, c=y_test, cmap="tab10", s=12)
+    axes.set(title=title, xlabel="first component", ylabel="second component")
+figure.colorbar(points, label="digit")
+plt.show()
+
+# %%
+# What each layer knows
+# ---------------------
+# A linear model, fitted on 50 rows that the network knew, reads the classes off each
+# layer.
+
 scaler, fitted, _ = (step for _, step in features.steps)
 layers = zip(
     fitted.activations(scaler.transform(X_train)),
     fitted.activations(scaler.transform(X_test)),
     strict=True,
 )
-print("A linear model on each layer, fitted on 50 rows that the network knew")
 for layer, (a_train, a_test) in enumerate(layers):
     linear = LogisticRegression(max_iter=1000).fit(a_train[:50], y_train[:50])
     score = linear.score(a_test, y_test)
-    print(f"  a[{layer}], {a_train.shape[1]:>3} units: {score:.3f}")
+    print(f"a[{layer}], {a_train.shape[1]:>3} units: {score:.3f}")
+
+# %%
+# The features have names:
 
 named = features[:-1].get_feature_names_out()
-print(f"The features have names: {named[0]} ... {named[-1]}")
+print(f"{named[0]} ... {named[-1]}")

@@ -1,16 +1,15 @@
 """
-Callbacks of scikit-learn 1.9 on a network: scores of each epoch, and an early end
-==================================================================================
+Callbacks: scores of each epoch, and an early end
+=================================================
 
-Prints how accuracy and log-loss change from epoch to epoch, the same for each fit of a
-grid search with two workers, and how a callback of one's own ends a fit as soon as
-unseen samples are predicted well enough.  Takes a few seconds:
-
-    python examples/08_callbacks.py
+Callbacks came with scikit-learn 1.9.  How accuracy and log-loss change from epoch to
+epoch, the same for each fit of a grid search with two workers, and how a callback of
+one's own ends a fit as soon as unseen samples are predicted well enough.
 """
 
 import warnings
 
+import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -83,6 +82,7 @@ def searched(X, y):
         if row["task_name"] == "epoch":
             fits.setdefault(row["parent_task_id_path"], []).append(row["accuracy"])
     print("\nfit of the search           accuracy after epoch 1   after epoch 10")
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     for path, accuracies in sorted(fits.items()):
         # Below the search are all its fits, a rate's folds in turn, and the refit.
         if path[1] == 0:
@@ -90,6 +90,11 @@ def searched(X, y):
         else:
             name = "refit with the best"
         print(f"{name:<27} {accuracies[0]:>22.3f} {accuracies[-1]:>16.3f}")
+        line = "-" if path[1] else "--" if path[2] < 2 else ":"
+        axes.plot(range(1, len(accuracies) + 1), accuracies, line, label=name)
+    axes.set(xlabel="epoch", ylabel="accuracy on the fold's training samples")
+    axes.legend(title="fit of the search")
+    plt.show()
 
 
 def stopped(X, y):

@@ -1,27 +1,31 @@
 """
-One trained model, predicting in scikit-learn, in onnxruntime and in plain C
-============================================================================
+Export to scikit-learn, ONNX and C
+==================================
 
-It tells benign from malignant tumours (Wisconsin, 569 samples of 30 measurements).
-Each export is asked for the same probabilities on samples that training has not seen.
-onnxruntime and a C compiler are left out where they are not installed.
-
-    python examples/09_export.py
+One trained model, predicting in scikit-learn, in onnxruntime and in plain C.  It tells
+benign from malignant tumours (Wisconsin, 569 samples of 30 measurements).  Each export
+is asked for the same probabilities on samples that training has not seen.  onnxruntime
+and a C compiler are left out where they are not installed.
 """
 
 import ctypes
 import shutil
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import scale
 
 from pybackprop import MLPClassifier
 from pybackprop.export import to_c, to_onnx, to_sklearn
+
+# 300 epochs are enough for what is shown.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
 def in_sklearn(model, X):
@@ -83,9 +87,8 @@ def main():
             print(f"    accuracy {right:.3f}, largest difference {largest:.1e}\n")
 
     print("What a target cannot hold is refused by name:")
-    model.set_params(activation="gelu")
     try:
-        to_sklearn(model)
+        to_sklearn(model.set_params(activation="gelu").fit(X_train, y_train))
     except ValueError as refusal:
         print(f"  {refusal}")
 

@@ -1,6 +1,6 @@
 """
-A fit that is stopped, put away, and gone on with; and one that is fed bit by bit
-=================================================================================
+A fit that is stopped, put away and gone on with
+================================================
 
 ``max_time`` ends a fit after some seconds.  What it leaves can be pickled and go on in
 another process, ``fit(resume=True)``, to the same bits as if it had never stopped;
@@ -11,6 +11,7 @@ itself.
 import pickle
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -25,6 +26,7 @@ X, X_val, y, y_val = train_test_split(X / 16, y, random_state=0, stratify=y)
 model = MLPClassifier(max_iter=60, max_time=0.02, random_state=0).fit(X, y)
 print("first:", model.stopping_reason_)
 put_away = pickle.dumps(model)
+pause = model.n_iter_
 
 model = pickle.loads(put_away).set_params(max_time=None).fit(X, y, resume=True)
 print("then: ", model.stopping_reason_)
@@ -33,15 +35,26 @@ same = all(map(np.array_equal, model.coefs_, at_once.coefs_))
 print("the weights of a fit that was never stopped, bit for bit:", same)
 assert same
 
-history = model.history_
-print("epoch  loss   penalty  norm of the gradient")
-for k in (0, 9, 59):
-    print(
-        f"{history['epoch'][k]:5}  {history['loss'][k]:.3f}  "
-        f"{history['penalty'][k]:.4f}  {history['gradient_norm'][k]:11.3f}"
-    )
+# %%
+# The history of both fits
+# ------------------------
+figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+for fitted, name, color, width in (
+    (at_once, "never stopped", "0.75", 6),
+    (model, "gone on with", "#0072b2", 1.5),
+):
+    history = fitted.history_
+    axes.plot(history["epoch"], history["loss"], color=color, lw=width, label=name)
+axes.axvline(pause, color="#d55e00", linestyle=":", label="put away")
+axes.set(xlabel="epoch", ylabel="loss")
+axes.legend()
+plt.show()
 
+# %%
+# Fed bit by bit
+# --------------
 # A tenth of the rows at a time, as if they did not fit into memory.
+
 model = MLPClassifier(early_stopping=True, n_iter_no_change=10, random_state=0)
 n_calls = 0
 while n_calls < 2000 and not (n_calls and model.stopped_):
@@ -49,7 +62,7 @@ while n_calls < 2000 and not (n_calls and model.stopped_):
     held_out = {"X_val": X_val, "y_val": y_val}
     model.partial_fit(X[rows], y[rows], classes=range(10), **held_out)
     n_calls += 1
-print(f"partial_fit: after {n_calls} calls, {model.stopping_reason_}")
+print(f"after {n_calls} calls, {model.stopping_reason_}")
 best = max(model.validation_scores_)
 print(f"best score {best:.3f}, and it is restored: {model.score(X_val, y_val):.3f}")
 assert model.score(X_val, y_val) == best

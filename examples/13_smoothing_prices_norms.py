@@ -1,14 +1,15 @@
 """
-A classifier less sure of itself, errors at their own price, small weights
-==========================================================================
+Label smoothing, prices of mistakes, small weights
+==================================================
 
-With label smoothing a classifier is less sure where it errs, and where it is right too:
-the log-loss says what that costs.  A loss of one's own says that one kind of error is
-worse than another.  L1 and max-norm keep weights small.
+With label smoothing a classifier is less sure where it is wrong, and where it is right
+too: the log-loss says what that costs.  A loss of one's own says that one kind of
+mistake is worse than another.  L1 and max-norm keep weights small.
 """
 
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -20,42 +21,59 @@ from pybackprop import MLPClassifier, MLPRegressor
 
 warnings.simplefilter("ignore", ConvergenceWarning)
 
+# %%
+# Label smoothing
+# ---------------
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X / 16, y, train_size=300, random_state=0)
-print("label_smoothing  surest of its errors  log-loss of 1497 other digits")
+print("label_smoothing  surest of its mistakes  log-loss of 1497 other digits")
 for smoothing in (0, 0.1):
     model = MLPClassifier(label_smoothing=smoothing, max_iter=300, random_state=0)
     proba = model.fit(X, y).predict_proba(X_test)
     wrong = proba.argmax(axis=1) != y_test
     print(
-        f"{smoothing:15}  {proba[wrong].max():20.2f}  {log_loss(y_test, proba):29.3f}"
+        f"{smoothing:15}  {proba[wrong].max():22.2f}  {log_loss(y_test, proba):29.3f}"
     )
+
+# %%
+# A loss of one's own
+# -------------------
+# Linex (Varian 1975): to say too much costs more than to say too little.
 
 
 def linex(y, y_pred):
-    """exp(2 r) - 2 r - 1 with r = y_pred - y: too much costs more (Varian 1975)."""
+    """exp(x) - x - 1 with x = 2 (y_pred - y), and its derivative."""
     x = 2 * (y_pred - y)
     return (np.exp(x) - x - 1).sum(axis=1), 2 * (np.exp(x) - 1)
 
 
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), scale(y)
-print("\nloss of the regressor  share of patients for whom it says too much")
+print("loss of the regressor  share of patients for whom it says too much")
 for name, loss in [("squared_error", "squared_error"), ("one's own, linex", linex)]:
     model = MLPRegressor(loss=loss, alpha=1, max_iter=100, random_state=0)
     y_pred = cross_val_predict(model, X, y)
     print(f"{name:21}  {np.mean(y_pred > y):41.2f}")
 
+# %%
+# Small weights
+# -------------
 X, y = load_breast_cancer(return_X_y=True)
 X = scale(X)
-print("\npenalty                 features that matter  longest weight vector  score")
-for name, parameters in [
-    ("alpha=0.0001", {}),
-    ("alpha=1, l1_ratio=1", {"alpha": 1, "l1_ratio": 1}),
-    ("max_norm=0.5", {"max_norm": 0.5}),
-]:
+penalties = {
+    "alpha=0.0001": {},
+    "alpha=1, l1_ratio=1": {"alpha": 1, "l1_ratio": 1},
+    "max_norm=0.5": {"max_norm": 0.5},
+}
+figure, panels = plt.subplots(1, 3, figsize=(10, 5), layout="constrained")
+print("penalty                 features that matter  longest weight vector  score")
+for axes, (name, parameters) in zip(panels, penalties.items(), strict=True):
     model = MLPClassifier((20,), max_iter=300, random_state=0, **parameters).fit(X, y)
     W = model.coefs_[0]
     matter = np.sum(np.abs(W).max(axis=1) > 0.05)
     longest = np.linalg.norm(W, axis=0).max()
     print(f"{name:22}  {matter:20}  {longest:21.2f}  {model.score(X, y):.3f}")
+    image = axes.imshow(W, cmap="RdBu_r", vmin=-1, vmax=1)
+    axes.set(title=name, xlabel="hidden unit", ylabel="feature")
+figure.colorbar(image, ax=panels, label="weight")
+plt.show()
