@@ -11,8 +11,9 @@ if find_spec("pybackprop._core") is None:
     )
 
 from pybackprop.classifier import MLPClassifier
-from pybackprop.network import Network, Trace
+from pybackprop.network import Network
 from pybackprop.regressor import MLPRegressor
+from pybackprop.trace import Trace
 
 try:
     __version__ = version("pybackprop")
