@@ -92,8 +92,10 @@ class FittedNetwork:
         )
 
 
-def network_of(model):
+def network_of(model, **objective):
     """A network of a model's coefficients, on their own memory where that can be.
+
+    ``objective`` has its loss and penalty, which no prediction depends on.
 
     Raises ValueError where they do not fit the model's features and outputs, and where
     ``set_params`` has put another ``activation`` there for the next fit: the fitted
@@ -104,6 +106,7 @@ def network_of(model):
         model.intercepts_,
         activation=model.activation,
         output_activation=model.out_activation_,
+        **objective,
     )
     _require_fitting(network, model)
     return network

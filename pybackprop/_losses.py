@@ -67,6 +67,14 @@ class Loss:
         return {"loss": self.row, "loss_parameter": self.parameter}
 
 
+def parameters_for(row, parameter):
+    """The parameters of an estimator that name a row of the list, as a dict."""
+    record = _record(row)
+    if record is None or record["parameter"] is None:
+        return {"loss": row}
+    return {"loss": row, record["parameter"]: parameter}
+
+
 def _record(row):
     return None if callable(row) else _core.losses()[row]
 

@@ -10,10 +10,11 @@ from copy import copy, deepcopy
 import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
 from pybackprop import _core
+from pybackprop._as_fitted import as_fitted, network_as_fitted, objective_of_fit
 from pybackprop._callbacks import FitTasks, outside_of_fits, with_callbacks
 from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
@@ -23,6 +24,7 @@ from pybackprop._history import columns_of
 from pybackprop._initialization import check_given_layers, generator_of
 from pybackprop._layers import check_layers
 from pybackprop._lbfgs import fit_lbfgs
+from pybackprop._losses import check_output
 from pybackprop._numbers import numbers_only, require_numbers
 from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
@@ -42,7 +44,7 @@ FITTED = (
     "loss_curve_ validation_loss_curve_ _history best_loss_ validation_scores_ "
     "best_validation_score_ stopping_reason_ stopped_ n_features_in_ feature_names_in_ "
     "_labels _class_weights _optimizer _no_improvement_count _best_parameters _pause "
-    "_partial_fit_is_over _activation_of_fit _fitted_network"
+    "_partial_fit_is_over _activation_of_fit _objective_of_fit _fitted_network"
 ).split()
 
 # Of these, what are objects of this package.
@@ -78,6 +80,49 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
     def history_(self):
         """A row an epoch, or an iteration, as a dict of columns."""
         return columns_of(self._history)
+
+    @property
+    def network_(self):
+        """The network of the fit, on the memory of ``coefs_`` and ``intercepts_``."""
+        return network_as_fitted(self)
+
+    def network_targets(self, y):
+        """y as the numbers that ``network_`` was trained to give.
+
+        ``network_.backprop(X, model.network_targets(y))`` is what a step of the fit
+        computes on these samples.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            As in ``fit``; of a classifier, labels that it knows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            In the data type of the network. Labels are 0 and 1: one-hot, a column of
+            them, or indicators; with the ``label_smoothing`` of the fit.
+
+        Raises
+        ------
+        ValueError
+            For a y that the fit would have refused, or for a label that is new.
+        """
+        fitted = as_fitted(self)
+        _, dtype = check_layers(fitted.coefs_, fitted.intercepts_)
+        fitted._require_targets(y)
+        with numbers_only("y"):
+            y = check_array(
+                valid_table(y, "y"),
+                accept_sparse="csr",
+                ensure_2d=False,
+                dtype=None,
+                input_name="y",
+            )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        targets = fitted._check_validation_targets(y, dtype)
+        return fitted._numbers(targets, dtype)
 
     def set_params(self, **params):
         """Set parameters for the next fit: all or, where a name is unknown, none.
@@ -202,6 +247,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         self.coefs_ = network.coefs
         self.intercepts_ = network.intercepts
         vars(self).pop("_activation_of_fit", None)
+        self._objective_of_fit = objective_of_fit(self)
         self._fitted_network = FittedNetwork(network)
         n_threads = threads_for(self.n_jobs)
         warned = starts_anew and warn_of_inputs(self, table)
@@ -258,8 +304,9 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             "intercepts_": copied.intercepts,
             "_fitted_network": FittedNetwork(copied),
         }
-        # An optimizer that is an attribute is never changed, only put in its place.
-        names = vars(self).keys() & set(FITTED) - {*of_network, "_optimizer"}
+        # These two, once they are attributes, are never changed, only replaced.
+        kept = {"_optimizer", "_objective_of_fit"}
+        names = vars(self).keys() & set(FITTED) - {*of_network, *kept}
         return of_network | deepcopy({name: vars(self)[name] for name in names})
 
     def _has_stopped(self, incremental, resume):
@@ -320,9 +367,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         functions = {
             "activation": self.activation,
             "output_activation": self.out_activation_,
-            **loss,
-            "alpha": self.alpha,
-            "l1_ratio": self.l1_ratio,
+            **self._objective(loss),
         }
         if not starts_anew:
             reached, _ = check_layers(self.coefs_, self.intercepts_)
@@ -355,6 +400,18 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
                 view[...] = array
         return network
 
+    def _choose_output(self, dtype):
+        """Set the output activation, and return the Loss, that are asked for."""
+        output = self._output_asked_for(dtype)
+        loss = self._loss_with(output, dtype)
+        check_output(loss.row, output, loss.words)
+        self.out_activation_ = output
+        return loss
+
+    def _objective(self, loss):
+        """What the network minimizes, as keyword arguments of ``Network``."""
+        return {**loss.functions, "alpha": self.alpha, "l1_ratio": self.l1_ratio}
+
     def _initial_layers(self, sizes, dtype):
         """coefs_init and intercepts_init, checked; None where they are to be drawn."""
         of_coefs = list(zip(sizes[:-1], sizes[1:], strict=True))
@@ -369,6 +426,10 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
     def _core_targets(self, y, dtype):
         """Checked targets for the core."""
         return _core.Targets(y, dtype)
+
+    def _numbers(self, targets, dtype):
+        """Checked targets as the numbers that the core makes of them."""
+        return targets
 
     def _outputs(self, X, logits=False, decide=None):
         """The network's outputs, or logits, for X that is still to be validated.

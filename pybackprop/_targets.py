@@ -147,6 +147,35 @@ class ClassLabels:
             check_classification_targets(y)  # warns of labels that look like numbers
         return cls(classes, "binary" if len(classes) <= 2 else "multiclass")
 
+    @classmethod
+    def of_outputs(cls, n_outputs, output_activation, classes=None):
+        """Of the outputs of a network, which ``classes`` may name in their order.
+
+        Without names, several outputs that are not a softmax are a multilabel problem.
+        """
+        if classes is None:
+            if n_outputs > 1 and not _is_rowwise(output_activation):
+                return cls(np.arange(n_outputs), "multilabel")
+            classes = np.arange(max(n_outputs, 2))
+        require_labels(classes, "classes")
+        if np.ndim(classes) != 1 or len(classes) == 0:
+            raise ValueError(f"classes must be a list of labels. Got {classes!r}.")
+        labels = cls.of(None, classes)
+        if not np.array_equal(labels.classes, classes):
+            raise ValueError(
+                "classes must be sorted and without repetition, since they name the "
+                "network's outputs in their order: sort the columns of its last layer "
+                f"with them. Got {classes!r}."
+            )
+        expected = labels.n_outputs(output_activation)
+        if expected != n_outputs:
+            raise ValueError(
+                f"The classes {labels.classes} make {expected} output(s) with the "
+                f"output activation {output_activation!r}. Got a network with "
+                f"{n_outputs}."
+            )
+        return labels
+
     def output_activation(self, asked_for, loss):
         """Name of the output activation, which 'auto' leaves to the loss."""
         if asked_for == "auto" and loss == "squared_error":
@@ -171,6 +200,11 @@ class ClassLabels:
         if loss != "log_loss" or _is_rowwise(output_activation):
             return loss
         return "binary_log_loss"
+
+    @staticmethod
+    def loss_of_core(row):
+        """The other way: the loss of a classifier that may be a row of the core's."""
+        return "log_loss" if row == "binary_log_loss" else row
 
     def require(self, y, all_of_them):
         """Raise ValueError for a label that is no class.
@@ -212,6 +246,21 @@ class ClassLabels:
             )
         codes = np.searchsorted(self.classes, y)
         return codes.astype(np.int32)
+
+    def numbers(self, y, output_activation, dtype, smoothing=0.0):
+        """What the core makes of an encoded y: an array (n_samples, n_outputs)."""
+        n_outputs = self.n_outputs(output_activation)
+        n_values = 2
+        if self.kind == "multilabel":
+            is_one = y.astype(bool)
+        elif n_outputs == 1:
+            is_one = (y != 0).reshape(-1, 1)
+        else:
+            is_one = y.reshape(-1, 1) == np.arange(n_outputs)
+            n_values = n_outputs
+        real = np.dtype(dtype).type
+        zero = real(smoothing / n_values)
+        return np.where(is_one, real(1 - smoothing) + zero, zero)
 
     def class_weights(self, class_weight, y, sample_weight):
         """The weights that ``class_weight`` gives to the values in each column of y.

@@ -8,7 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
 from pybackprop._callbacks import CallbackSupportMixin
-from pybackprop._losses import check_output, gives_probabilities
+from pybackprop._from_network import estimator_of, require_network
+from pybackprop._losses import Loss, gives_probabilities
 from pybackprop._numbers import numbers_only
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import CLASSIFICATION_LOSS
@@ -247,6 +248,12 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if X had names for its features.
+    network_ : Network
+        The network of the last fit, with its loss and penalty, whatever ``set_params``
+        has set since; ``network_targets`` has its y. Made when asked for, on the memory
+        of ``coefs_`` and ``intercepts_``: an edit in place there is one here, and the
+        other way round. Arrays of the user's own in their place are copied. Class
+        weights are no part of it: pass them to ``backprop`` as sample weights.
 
     See Also
     --------
@@ -372,6 +379,60 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.max_time = max_time
+
+    @classmethod
+    def from_network(cls, network, *, classes=None, **params):
+        """A fitted classifier that predicts by a network.
+
+        It gets a copy of the parameters: training leaves the network as it is.
+        ``partial_fit``, and ``fit`` with ``warm_start=True``, go on from them, with a
+        new optimizer; any other ``fit`` starts anew.
+
+        Parameters
+        ----------
+        network : Network
+            Its loss is 'log_loss' with a softmax, 'binary_log_loss' with another output
+            of probabilities, 'squared_error' or a callable.
+        classes : array-like of shape (n_classes,), default=None
+            Labels in the order of the outputs, sorted; one output has two, or one. None
+            stands for 0, 1, ... of a softmax, for 0 and 1 of a single output, and for a
+            multilabel problem where there are several outputs without a softmax; with
+            ``classes`` these are three classes or more, of which the largest output
+            decides.
+        **params
+            Parameters of the classifier, for more training. Layer sizes, activations,
+            loss and penalty are the network's; they need not be given, and must not
+            contradict it.
+
+        Returns
+        -------
+        MLPClassifier
+            ``loss_`` is NaN and ``n_iter_`` 0: nothing is known of a training.
+
+        Raises
+        ------
+        TypeError
+            For what is no Network.
+        ValueError
+            For a network that no fit of a classifier makes, classes that are not those
+            of its outputs, or a parameter that contradicts it.
+
+        Examples
+        --------
+        >>> from pybackprop import MLPClassifier, Network
+        >>> network = Network(
+        ...     [2, 3, 1], output_activation="logistic", loss="binary_log_loss"
+        ... )
+        >>> model = MLPClassifier.from_network(network, classes=["no", "yes"])
+        >>> print(model.predict_proba([[0.5, 1.0]]).shape)
+        (1, 2)
+        """
+        require_network(network)
+        labels = ClassLabels.of_outputs(
+            network.layer_sizes[-1], network.output_activation, classes
+        )
+        loss = {"loss": labels.loss_of_core(network.loss_name)}
+        return estimator_of(cls, network, loss, params, labels)
 
     def fit(
         self,
@@ -617,15 +678,24 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             self.classes_ = self._labels.classes
         else:
             self._labels_as_fitted().require(y, all_of_them=self.warm_start)
-        output = self._labels.output_activation(self.output_activation, self.loss)
+        loss = self._choose_output(dtype)
+        self.n_outputs_ = self._labels.n_outputs(self.out_activation_)
+        return self._labels.encode(y), loss
+
+    def _output_asked_for(self, dtype):
+        return self._labels.output_activation(self.output_activation, self.loss)
+
+    def _loss_with(self, output, dtype):
         row = self._labels.core_loss(self.loss, output)
-        check_output(row, output, repr(self.loss))
-        self.n_outputs_ = self._labels.n_outputs(output)
-        self.out_activation_ = output
-        return self._labels.encode(y), {"loss": row}
+        return Loss(row, None, repr(self.loss))
 
     def _core_targets(self, y, dtype):
         return _core.Targets(y, dtype, self.label_smoothing)
+
+    def _numbers(self, targets, dtype):
+        return self._labels.numbers(
+            targets, self.out_activation_, dtype, self.label_smoothing
+        )
 
     def _start_partial_fit(self, y, classes):
         first_call = getattr(self, "classes_", None) is None
@@ -644,7 +714,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             self.classes_ = self._labels.classes
 
     def _check_validation_targets(self, y, dtype):
-        self._labels.require(y, all_of_them=False)
+        self._labels_as_fitted().require(y, all_of_them=False)
         return self._labels.encode(y)
 
     def _start_class_weights(self, targets, sample_weight, incremental):

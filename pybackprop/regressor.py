@@ -8,7 +8,8 @@ from sklearn.utils.metaestimators import available_if
 
 from pybackprop import _core
 from pybackprop._callbacks import CallbackSupportMixin
-from pybackprop._losses import Loss, check_output
+from pybackprop._from_network import estimator_of, require_network
+from pybackprop._losses import Loss, parameters_for
 from pybackprop._numbers import numbers_only, require_numbers
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import REGRESSION_LOSS
@@ -232,6 +233,11 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if X had names for its features.
+    network_ : Network
+        The network of the last fit, with its loss and penalty, whatever ``set_params``
+        has set since; ``network_targets`` has its y. Made when asked for, on the memory
+        of ``coefs_`` and ``intercepts_``: an edit in place there is one here, and the
+        other way round. Arrays of the user's own in their place are copied.
 
     See Also
     --------
@@ -356,6 +362,49 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.max_time = max_time
+
+    @classmethod
+    def from_network(cls, network, **params):
+        """A fitted regressor that predicts by a network.
+
+        It gets a copy of the parameters: training leaves the network as it is.
+        ``partial_fit``, and ``fit`` with ``warm_start=True``, go on from them, with a
+        new optimizer; any other ``fit`` starts anew.
+
+        Parameters
+        ----------
+        network : Network
+            With any loss but 'log_loss' and 'binary_log_loss', and an output activation
+            that gives what the loss takes.
+        **params
+            Parameters of the regressor, for more training. Layer sizes, activations,
+            loss and penalty are the network's; they need not be given, and must not
+            contradict it.
+
+        Returns
+        -------
+        MLPRegressor
+            ``loss_`` is NaN and ``n_iter_`` 0: nothing is known of a training.
+
+        Raises
+        ------
+        TypeError
+            For what is no Network.
+        ValueError
+            For a network that no fit of a regressor makes, or a parameter that
+            contradicts it.
+
+        Examples
+        --------
+        >>> from pybackprop import MLPRegressor, Network
+        >>> network = Network([2, 3, 1], loss="huber", loss_parameter=2.0)
+        >>> model = MLPRegressor.from_network(network, solver="sgd")
+        >>> print(model.huber_delta)
+        2.0
+        """
+        require_network(network)
+        loss = parameters_for(network.loss_name, network.loss_parameter)
+        return estimator_of(cls, network, loss, params)
 
     def fit(
         self,
@@ -503,15 +552,19 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
 
     def _check_targets(self, y, dtype, incremental, classes):
         """The targets as the core reads them, and the loss to fit them by."""
-        loss = Loss.of(self, dtype)
-        self.out_activation_ = self.output_activation
-        if self.output_activation == "auto":
-            self.out_activation_ = loss.default_output
-        check_output(loss.row, self.out_activation_, loss.words)
+        loss = self._choose_output(dtype)
         if hasattr(self, "coefs_"):
             check_output_columns(y, self.n_outputs_)
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
-        return self._check_validation_targets(y, dtype), loss.functions
+        return self._check_validation_targets(y, dtype), loss
+
+    def _output_asked_for(self, dtype):
+        if self.output_activation != "auto":
+            return self.output_activation
+        return Loss.of(self, dtype).default_output
+
+    def _loss_with(self, output, dtype):
+        return Loss.of(self, dtype)
 
     def _check_validation_targets(self, y, dtype):
         """Targets, of the training or a validation set, as the core reads them."""

@@ -10,7 +10,8 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
-from pybackprop._fitted_network import FittedNetwork, network_of
+from pybackprop._fitted_network import network_of
+from pybackprop._from_network import take_network
 from pybackprop._history import history_elsewhere
 from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import check_parameters
@@ -18,6 +19,7 @@ from pybackprop._reached import best_parameters_reached
 from pybackprop._targets import ClassLabels
 from pybackprop.classifier import MLPClassifier
 from pybackprop.export._layers import check_estimator, fitted_network
+from pybackprop.network import Network
 from pybackprop.regressor import MLPRegressor
 
 # Fitted attributes that mean the same in both, where a solver has them.
@@ -161,18 +163,21 @@ def from_sklearn(estimator):
     check_is_fitted(estimator, "coefs_")
     other = our_class(**_parameters(estimator, our_class))
     check_parameters(other)
-    _copy_shared(estimator, other)
+    labels = None
     if is_classifier(estimator):
         _refuse_single_class(estimator)
-        other._labels = ClassLabels.of_binarizer(estimator._label_binarizer)
-    other.stopping_reason_ = "it was trained by scikit-learn"
-    other.stopped_, other._pause, other._partial_fit_is_over = False, None, False
+        labels = ClassLabels.of_binarizer(estimator._label_binarizer)
+    network = Network.of_parameters(
+        estimator.coefs_,
+        estimator.intercepts_,
+        activation=other.activation,
+        output_activation=estimator.out_activation_,
+        copy=True,
+    )
+    take_network(other, network, labels, "it was trained by scikit-learn")
+    _copy_shared(estimator, other)
     _complete_history(other)
-    other.coefs_ = copy.deepcopy(estimator.coefs_)
-    other.intercepts_ = copy.deepcopy(estimator.intercepts_)
-    network = network_of(other)
-    other.coefs_, other.intercepts_ = network.coefs, network.intercepts
-    other._fitted_network = FittedNetwork(network)
+    network_of(other)  # raises where it does not fit what scikit-learn says of it
     if other.early_stopping:
         best = (estimator._best_coefs, estimator._best_intercepts)
         other._best_parameters = _vector(network, *best)

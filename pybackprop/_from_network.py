@@ -1,0 +1,146 @@
+"""A fitted estimator made of a network that was trained elsewhere, or not at all."""
+
+import numpy as np
+
+from pybackprop._as_fitted import objective_of_fit
+from pybackprop._fitted_network import FittedNetwork
+from pybackprop._history import history_elsewhere
+from pybackprop._losses import check_output
+from pybackprop._parameters import check_parameters, layer_sizes, rules_of
+from pybackprop.network import Network
+
+
+def require_network(network):
+    """Raise TypeError for what is no Network."""
+    if not isinstance(network, Network):
+        hint = " Take its network_." if hasattr(network, "coefs_") else ""
+        raise TypeError(f"network must be a pybackprop.Network. Got {network!r}.{hint}")
+
+
+def estimator_of(estimator_class, network, loss, params, labels=None):
+    """A fitted estimator that predicts by a copy of a network.
+
+    Parameters
+    ----------
+    estimator_class : type
+    network : Network
+    loss : dict
+        The estimator's parameters that stand for the network's loss.
+    params : dict
+        Further ones, as the user gives them.
+    labels : ClassLabels, default=None
+        Of a classifier.
+
+    Raises ValueError for a network that no fit of such an estimator makes, and for a
+    parameter that contradicts the network.
+    """
+    network = _copied(network)
+    if not estimator_class._loss_rule.holds(loss["loss"]):
+        raise ValueError(
+            f"loss of the network must be {estimator_class._loss_rule.words}, to be "
+            f"that of an {estimator_class.__name__}. Got {network.loss_name!r}."
+        )
+    of_network = {
+        "hidden_layer_sizes": network.layer_sizes[1:-1],
+        "activation": network.activation,
+        "alpha": network.alpha,
+        "l1_ratio": network.l1_ratio,
+        **loss,
+    }
+    model = estimator_class(**(of_network | params))
+    take_network(model, network, labels, "it was made of a network")
+    _require_agreement(model, network, loss, params)
+    return model
+
+
+def take_network(model, network, labels, reason):
+    """Write all that a fit writes: the network becomes the model's own.
+
+    Nothing is known of a training; ``reason`` is the model's ``stopping_reason_``.
+    """
+    if labels is not None:
+        model._labels, model.classes_ = labels, labels.classes
+    model.coefs_, model.intercepts_ = network.coefs, network.intercepts
+    model._objective_of_fit = objective_of_fit(model)
+    model._fitted_network = FittedNetwork(network)
+    model.n_features_in_ = network.layer_sizes[0]
+    model.n_outputs_ = network.layer_sizes[-1]
+    model.n_layers_ = len(network.layer_sizes)
+    model.out_activation_ = network.output_activation
+    model.n_iter_ = model.t_ = 0
+    model.loss_, model.loss_curve_ = float("nan"), []
+    model.best_loss_ = model.best_validation_score_ = model.validation_scores_ = None
+    history_elsewhere(model)
+    model.stopping_reason_, model.stopped_ = reason, False
+    model._pause, model._partial_fit_is_over = None, False
+
+
+def _copied(network):
+    coefs, intercepts = network.core.views(network.parameters)
+    return Network.of_parameters(
+        coefs,
+        intercepts,
+        activation=network.activation,
+        output_activation=network.output_activation,
+        loss=network.loss_name,
+        loss_parameter=network.loss_parameter,
+        alpha=network.alpha,
+        l1_ratio=network.l1_ratio,
+        copy=True,
+    )
+
+
+def _require_agreement(model, network, of_loss, given):
+    """Raise ValueError unless a fit by the model's parameters makes such a network.
+
+    ``of_loss`` are those that stand for the loss, ``given`` those of the user. The
+    output activation becomes one where 'auto' is another than the network's.
+    """
+    rule = rules_of(type(model))["hidden_layer_sizes"]
+    if rule.holds(model.hidden_layer_sizes):
+        sizes, of_network = model.hidden_layer_sizes, network.layer_sizes[1:-1]
+        is_same = layer_sizes(sizes) == list(of_network)
+        _agree(model, "hidden_layer_sizes", is_same, of_network)
+    check_parameters(model)
+    names, of_network = model.activation, network.hidden_activations
+    names = (names,) * len(of_network) if isinstance(names, str) else names
+    _agree(model, "activation", tuple(names) == of_network, network.activation)
+    is_same = np.all(np.equal(model.alpha, network.alpha))
+    _agree(model, "alpha", is_same, network.alpha)
+    is_same = model.l1_ratio == network.l1_ratio
+    _agree(model, "l1_ratio", is_same, network.l1_ratio)
+    _require_same_loss(model, network, of_loss)
+    output = model.output_activation
+    if output == "auto":
+        output = model._output_asked_for(network.dtype)
+    if "output_activation" in given:
+        is_same = output == network.output_activation
+        _agree(model, "output_activation", is_same, network.output_activation)
+    elif output != network.output_activation:
+        model.output_activation = network.output_activation
+
+
+def _agree(model, name, is_same, of_network):
+    if not is_same:
+        raise ValueError(
+            f"{name}={getattr(model, name)!r} contradicts the network, which has "
+            f"{of_network!r}. Leave {name} out: the network decides it."
+        )
+
+
+def _require_same_loss(model, network, of_loss):
+    kind, output = type(model).__name__, network.output_activation
+    loss = model._loss_with(output, network.dtype)
+    if loss.row != network.loss_name and model.loss == of_loss["loss"]:
+        raise ValueError(
+            f"loss of the network must be {loss.row!r}, to be that of an {kind} with "
+            f"the output activation {output!r}. Got {network.loss_name!r}."
+        )
+    _agree(model, "loss", loss.row == network.loss_name, network.loss_name)
+    for name in of_loss.keys() - {"loss"}:
+        is_same = loss.parameter == network.loss_parameter
+        _agree(model, name, is_same, network.loss_parameter)
+    try:
+        check_output(loss.row, output, loss.words)
+    except ValueError as error:
+        raise ValueError(f"The network cannot be that of an {kind}: {error}") from None

@@ -1,0 +1,52 @@
+"""What an inspection looks at: a network, or the one of a fitted estimator."""
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_consistent_length
+
+from pybackprop._as_fitted import as_fitted
+from pybackprop._perceptron import MultilayerPerceptron
+from pybackprop.network import Network
+
+
+def network_and_targets(network, X, y):
+    """A network with samples and numeric targets, whatever of both was given.
+
+    Parameters
+    ----------
+    network : Network or fitted MLPClassifier or MLPRegressor
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        For an estimator as in its ``fit``.
+
+    Returns
+    -------
+    network : Network
+        The one given, or ``estimator.network_``.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        As given with a Network; with an estimator checked as for ``predict``.
+    y : array-like
+        As given with a Network; with an estimator ``estimator.network_targets(y)``.
+
+    Raises
+    ------
+    TypeError
+        For anything but these.
+    sklearn.exceptions.NotFittedError
+        For an estimator that is not fitted.
+    ValueError
+        For X or y that the estimator refuses.
+    """
+    if isinstance(network, Network):
+        return network, X, y
+    if not isinstance(network, MultilayerPerceptron):
+        hint = ""
+        if isinstance(network, Pipeline):
+            hint = "; take its last step, model[-1], and transform X with model[:-1]"
+        raise TypeError(
+            "network must be a Network or a fitted MLPClassifier or MLPRegressor. "
+            f"Got {type(network).__name__}{hint}."
+        )
+    model = as_fitted(network)
+    check_consistent_length(X, y)
+    _, X = model._network_and_rows(X)
+    return model.network_, X, model.network_targets(y)
