@@ -8,9 +8,8 @@ another process too.
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from pybackprop._fitted_network import network_of
+from pybackprop._fitted_network import FittedNetwork
 from pybackprop._parameters import RULES, InvalidParameterError
-from pybackprop.network import check_layers
 
 
 class NoNetworkError(ValueError, AttributeError):
@@ -37,7 +36,7 @@ def objective_of_fit(model):
     """What a fit is to remember: its parameters of the objective, by name."""
     parameters = vars(model)
     kept = {name: parameters[name] for name in _OF_THE_OBJECTIVE if name in parameters}
-    if np.ndim(kept["alpha"]) == 1:
+    if np.ndim(kept.get("alpha")) == 1:
         kept["alpha"] = list(kept["alpha"])  # which nobody else changes
     return kept
 
@@ -45,16 +44,16 @@ def objective_of_fit(model):
 def as_fitted(model):
     """The estimator with the parameters by which its network was trained.
 
-    All other attributes are shared.  Where nothing was kept, as in files of earlier
-    versions, and of the activation that somebody has set by hand, parameters are taken
-    as they are.
+    All other attributes are shared.  Where nothing was kept, as in a file of an earlier
+    version, parameters are taken as they are.
 
     Raises NotFittedError, or ValueError for a kept parameter that no fit leaves.
     """
     fitted = model._draft()
     check_is_fitted(fitted)
     attributes = vars(fitted)
-    kept = attributes.get("_objective_of_fit", {})
+    kept = attributes.get("_objective_of_fit")
+    kept = objective_of_fit(fitted) if kept is None else kept
     if not isinstance(kept, dict):
         raise ValueError(
             f"_objective_of_fit must be the dict that a fit leaves. Got {kept!r}."
@@ -77,9 +76,10 @@ def network_as_fitted(model):
     """A network on a model's own parameters, with the objective of its fit."""
     try:
         fitted = as_fitted(model)
-        _, dtype = check_layers(fitted.coefs_, fitted.intercepts_)
-        loss = fitted._loss_with(fitted.out_activation_, dtype)
-        return network_of(fitted, **fitted._objective(loss))
+        kept = vars(fitted).get("_fitted_network") or FittedNetwork()
+        network = kept.network_of(fitted)
+        loss = fitted._loss_with(network.output_activation, network.dtype)
+        return kept.trainable(fitted, fitted._objective(loss))
     except AttributeError:
         raise
     except ValueError as error:

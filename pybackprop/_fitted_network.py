@@ -21,10 +21,11 @@ class FittedNetwork:
         As trained; an estimator's ``coefs_`` and ``intercepts_`` are its views.
     """
 
-    __slots__ = ("_ready",)
+    __slots__ = ("_ready", "_trainable")
 
     def __init__(self, network=None):
         self._keep(network)
+        self._trainable = None
 
     def __reduce__(self):
         # A copy, pickled or deep, would be of memory that no estimator has.
@@ -68,6 +69,26 @@ class FittedNetwork:
         network = network_of(model)
         # A copy would not see the next edit.
         self._keep(network if _is_made_of(network, model) else None)
+        return network
+
+    def trainable(self, model, objective):
+        """The same with a loss and a penalty, keyword arguments of ``Network``.
+
+        Once ``network_of`` has found that there is one. It is one object for as long as
+        nothing changes, since the optimizers of its steps stay with it.
+        """
+        kept = self._trainable
+        if kept is not None:
+            network, its_objective = kept
+            if (
+                its_objective == objective
+                and _has_functions(network, model)
+                and _is_made_of(network, model)
+            ):
+                return network
+        network = network_of(model, **objective)
+        is_its_own = _is_made_of(network, model)
+        self._trainable = (network, objective) if is_its_own else None
         return network
 
     def outputs_of_few(self, model, X, logits):

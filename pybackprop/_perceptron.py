@@ -109,7 +109,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             For a y that the fit would have refused, or for a label that is new.
         """
         fitted = as_fitted(self)
-        _, dtype = check_layers(fitted.coefs_, fitted.intercepts_)
+        dtype = fitted.network_.dtype
         fitted._require_targets(y)
         with numbers_only("y"):
             y = check_array(

@@ -39,14 +39,19 @@ def network_and_targets(network, X, y):
     if isinstance(network, Network):
         return network, X, y
     if not isinstance(network, MultilayerPerceptron):
-        hint = ""
-        if isinstance(network, Pipeline):
-            hint = "; take its last step, model[-1], and transform X with model[:-1]"
         raise TypeError(
             "network must be a Network or a fitted MLPClassifier or MLPRegressor. "
-            f"Got {type(network).__name__}{hint}."
+            f"Got {type(network).__name__}{_hint(network)}."
         )
     model = as_fitted(network)
     check_consistent_length(X, y)
     _, X = model._network_and_rows(X)
     return model.network_, X, model.network_targets(y)
+
+
+def _hint(other):
+    if isinstance(other, Pipeline):
+        return "; take its last step, model[-1], and transform X with model[:-1]"
+    if type(other).__module__.startswith("sklearn.neural_network"):
+        return " of scikit-learn; convert it with pybackprop.export.from_sklearn"
+    return ""
