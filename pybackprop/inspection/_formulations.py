@@ -385,19 +385,17 @@ def _vjp(network, z, slope):
 
 
 def _of_the_core(trace):
-    layers = range(1, len(trace.z) + 1)
-    core = {}
-    for name, arrays in (
-        ("dE_dy", getattr(trace, "dloss_da", None) or []),
-        ("delta", trace.delta),
-        ("dW", trace.coef_grads),
-        ("db", trace.intercept_grads),
-    ):
-        core |= {
-            f"{name}{layer}": array
-            for layer, array in zip(layers, arrays, strict=False)
-        }
-    return core
+    quantities = {
+        "dE_dy": trace.dloss_da,
+        "delta": trace.delta,
+        "dW": trace.coef_grads,
+        "db": trace.intercept_grads,
+    }
+    return {
+        f"{name}{layer}": array
+        for name, arrays in quantities.items()
+        for layer, array in enumerate(arrays, 1)
+    }
 
 
 def _of_parameters(name):

@@ -1,0 +1,313 @@
+"""Delta at the output, taken apart: the loss's slope, the Jacobian, their product."""
+
+from dataclasses import dataclass
+from textwrap import fill
+
+import numpy as np
+
+from pybackprop import _core
+from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._tables import Tabular
+from pybackprop.inspection._delta_formulas import formulas, is_canonical, reason
+from pybackprop.inspection._recipes import through
+from pybackprop.network import Network
+
+_SHAPES = "(n_outputs,) or (n_samples, n_outputs)"
+
+
+def explain_delta(loss, output_activation, *, z=None, y=None, loss_parameter=None):
+    """Why delta at the output is y_pred - y, or why it is not, at a point.
+
+    The numbers are those of the compiled core, of a network that does nothing but
+    apply the output activation to z.
+
+    Parameters
+    ----------
+    loss : str or callable
+        As in ``Network``.
+    output_activation : str
+    z : array-like of shape (n_outputs,) or (n_samples, n_outputs), default=None
+        Pre-activations of the output. By default some of both signs, or if the loss
+        does not take all predictions, of about 0.2, 0.5 and 0.8; in the shape of y.
+    y : array-like of the shape of z, default=None
+        Targets in the loss's domain; by default some that suit it.
+    loss_parameter : float, default=None
+        As in ``Network``; by default 1 for 'huber', and for the others the middle of
+        the range.
+
+    Returns
+    -------
+    DeltaExplanation
+
+    Raises
+    ------
+    ValueError
+        For a name that is unknown, for z and y that are no finite numbers of one shape,
+        and for y outside the loss's domain.
+
+    Examples
+    --------
+    >>> from pybackprop.inspection import explain_delta
+    >>> of = explain_delta("squared_error", "logistic", z=[0.0], y=[1.0])
+    >>> of.delta, of.y_minus
+    (array([-0.125]), array([-0.5]))
+    """
+    if loss_parameter is None:
+        loss_parameter = usual_parameter(loss)
+    # Checks the names, before records are looked up.
+    Network(
+        [1, 1],
+        loss=loss,
+        output_activation=output_activation,
+        loss_parameter=loss_parameter,
+    )
+    z, y = _point(loss, output_activation, z, y)
+    trace = output_trace(
+        loss, output_activation, np.atleast_2d(z), np.atleast_2d(y), loss_parameter
+    )
+    one_row = z.ndim == 1
+
+    def shaped(array):
+        return array[0] if one_row else array
+
+    return DeltaExplanation(
+        loss=loss,
+        output_activation=output_activation,
+        z=z,
+        y=y,
+        y_pred=shaped(trace.a[-1]),
+        dloss_dy=shaped(trace.dloss_da[0]),
+        jacobian=shaped(_full_jacobian(trace.f_prime[0])),
+        product=shaped(product_of(trace)),
+        delta=shaped(trace.delta[0]),
+        y_minus=shaped(trace.a[-1]) - y,
+        is_canonical=is_canonical(loss, output_activation),
+        reason=reason(loss, output_activation),
+        formulas=formulas(loss, output_activation),
+    )
+
+
+def usual_parameter(loss):
+    """The middle of the range of a loss's parameter, 1 if it is endless, or None."""
+    record = _core.losses().get(loss) if isinstance(loss, str) else None
+    if record is None or record["parameter"] is None:
+        return None
+    low, high = record["parameter_low"], record["parameter_high"]
+    return (low + high) / 2 if np.isfinite(high) else 1.0
+
+
+def output_trace(loss, output_activation, z, y, loss_parameter):
+    """The backpropagation of a network whose pre-activations are z."""
+    n_units = z.shape[1]
+    network = Network.of_parameters(
+        [np.eye(n_units)],
+        [np.zeros(n_units)],
+        activation=(),
+        output_activation=output_activation,
+        loss=loss,
+        loss_parameter=loss_parameter,
+    )
+    return network.backprop(z, y)
+
+
+def product_of(trace):
+    """J^T dloss/dy of the only layer; NaN where it is 0 times infinity."""
+    with np.errstate(invalid="ignore"):
+        return through(trace.f_prime[0], trace.dloss_da[0])
+
+
+def _full_jacobian(f_prime):
+    """(n, k, k): [n, i, j] is dy_i / dz_j, of one with f'(z) on its diagonal too."""
+    if f_prime.ndim == 3:
+        return f_prime
+    return f_prime[:, :, None] * np.eye(f_prime.shape[1])
+
+
+def _point(loss, output_activation, z, y):
+    """z and y as float64 arrays of one shape, given or chosen."""
+    z, y = (
+        None if array is None else _numbers(name, array)
+        for name, array in (("z", z), ("y", y))
+    )
+    if z is None:
+        z = _suitable_z(loss, output_activation, (3,) if y is None else y.shape)
+    if y is None:
+        y = _suitable_y(loss, z.shape)
+    if z.shape != y.shape:
+        raise ValueError(
+            f"y must have the shape of z, {z.shape}. Got the shape {y.shape}."
+        )
+    return z, y
+
+
+def _numbers(name, array):
+    require_numbers(array, name)
+    with numbers_only(name):
+        array = np.array(array, dtype=np.float64)
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise ValueError(
+            f"{name} must have the shape {_SHAPES}. Got the shape {array.shape}."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite. Got NaN or infinity.")
+    return array
+
+
+def _suitable_z(loss, output_activation, shape):
+    """z of both signs, or where the loss takes the predictions: 0.2, 0.5 and 0.8."""
+    takes_all = takes(loss, np.array([-np.inf, np.inf])).all()
+    if takes_all or _core.activations()[output_activation]["rowwise"]:
+        return np.resize([-1.5, 0.4, 1.5], shape)
+    grid = np.linspace(-3, 3, 121).reshape(-1, 1)
+    image = _core.activate(output_activation, grid)
+    nearest = np.abs(image - [0.2, 0.5, 0.8]).argmin(axis=0)
+    return np.resize(grid[nearest, 0].round(2), shape)
+
+
+def _suitable_y(loss, shape):
+    """Targets of a loss: its ends, if it has two, or some around 0.2, 0.5 and 0.8."""
+    record = _core.losses()[loss] if isinstance(loss, str) else None
+    if record is not None and record["rows_sum_to_one"]:
+        rows = np.zeros(shape).reshape(-1, shape[-1])
+        rows[np.arange(len(rows)), np.arange(len(rows)) % shape[-1]] = 1
+        return rows.reshape(shape)
+    if record is not None and np.isfinite(record["target_high"]):
+        low, high = record["target_low"], record["target_high"]
+        return np.resize([high, low, high], shape)
+    return np.resize([1.5, 0.3, 0.7], shape)
+
+
+@dataclass(repr=False, eq=False)
+class DeltaExplanation(Tabular):
+    """The gradient at the output's pre-activation, taken apart.
+
+    Arrays have the shape of z, (n_outputs,) or (n_samples, n_outputs).
+
+    Attributes
+    ----------
+    loss : str or callable
+    output_activation : str
+    z, y, y_pred : ndarray
+        The point, and the predictions there.
+    dloss_dy : ndarray
+        Slope of a sample's loss at y_pred. Infinite where a saturated output overflows.
+    jacobian : ndarray of shape (n_outputs, n_outputs) or (n_samples, ...)
+        [..., i, j] is dy_i / dz_j: diagonal, but for an activation such as softmax.
+    product : ndarray
+        jacobian^T dloss_dy, in floating point: NaN where it is 0 times infinity.
+    delta : ndarray
+        Gradient of a sample's loss at z, as the core takes it; where the output
+        activation is the default one of the loss, in one step from z, which has no
+        such trouble.
+    y_minus : ndarray
+        y_pred - y.
+    is_canonical : bool
+        Whether delta is y_pred - y at every point, by the core's list.
+    reason : str
+        Why, in sentences.
+    formulas : dict of str or None
+        Of 'dloss_dy', 'jacobian' (g'(z), if it is diagonal) and 'delta', in Python.
+        None where this package has none: for a loss of your own, say.
+    """
+
+    loss: object
+    output_activation: str
+    z: np.ndarray
+    y: np.ndarray
+    y_pred: np.ndarray
+    dloss_dy: np.ndarray
+    jacobian: np.ndarray
+    product: np.ndarray
+    delta: np.ndarray
+    y_minus: np.ndarray
+    is_canonical: bool
+    reason: str
+    formulas: dict
+
+    @property
+    def max_difference(self):
+        """Largest |delta - (y_pred - y)| at this point; NaN where there is no delta."""
+        return float(np.abs(self.delta - self.y_minus).max())
+
+    def _tables(self):
+        yield self._title(), *self._of_units()
+        if _core.activations()[self.output_activation]["rowwise"]:
+            yield self._of_jacobian()
+
+    def _title(self):
+        loss, formula = self.loss, self.formulas
+        is_it = "is" if self.is_canonical else "is not"
+        if not isinstance(loss, str):
+            loss, is_it = "a loss of your own", f"{is_it} known to be"
+        lines = [
+            f"delta of {loss} with {self.output_activation} {is_it} y_pred - y.",
+            fill(self.reason, 88, break_long_words=False),
+        ]
+        for name, words in (
+            ("dloss_dy", "dloss/dy"),
+            ("jacobian", "dy/dz   "),
+            ("delta", "delta   "),
+        ):
+            if formula[name] is not None:
+                lines.append(f"    {words} = {formula[name]}")
+        return "\n".join([*lines, *self._remarks()])
+
+    def _remarks(self):
+        if not self.is_canonical and self.max_difference < 1e-12:
+            yield "At this point it happens to be y_pred - y all the same."
+        if np.isnan(self.product).any() and not np.isnan(self.delta).any():
+            yield (
+                "The output is saturated: the product of Jacobian and slope is 0 times "
+                "infinity,\nso it is taken in one step from z."
+            )
+        if not takes(self.loss, self.y_pred).all():
+            record = _core.losses()[self.loss]
+            low, high = record["prediction_low"], record["prediction_high"]
+            yield (
+                f"Not every prediction here lies between {low:g} and {high:g}: there "
+                f"{self.loss} is not defined,\nand its numbers mean nothing."
+            )
+
+    def _of_units(self):
+        rowwise = _core.activations()[self.output_activation]["rowwise"]
+        columns = ["unit", "z", "y", "y_pred", "dloss/dy"]
+        columns += ([] if rowwise else ["dy/dz"]) + ["delta", "y_pred - y"]
+        arrays = [self.z, self.y, self.y_pred, self.dloss_dy]
+        arrays += [] if rowwise else [self.jacobian.diagonal(axis1=-2, axis2=-1)]
+        arrays += [self.delta, self.y_minus]
+        table = np.stack([np.atleast_2d(array) for array in arrays], axis=2)
+        table += 0.0  # -0 is 0
+        rows = [
+            [sample, unit + 1, *map(float, numbers)]
+            for sample, of_sample in enumerate(table)
+            for unit, numbers in enumerate(of_sample)
+        ]
+        if self.z.ndim == 1:
+            return columns, [row[1:] for row in rows]
+        return ["sample", *columns], rows
+
+    def _of_jacobian(self):
+        n_units = self.z.shape[-1]
+        columns = ["dy/dz", *(f"z_{j + 1}" for j in range(n_units))]
+        jacobians = self.jacobian.reshape(-1, n_units, n_units) + 0.0  # -0 is 0
+        rows = [
+            [sample, f"y_{i + 1}", *map(float, row)]
+            for sample, of_sample in enumerate(jacobians)
+            for i, row in enumerate(of_sample)
+        ]
+        title = "The Jacobian: every output depends on every z."
+        if self.z.ndim == 1:
+            return title, columns, [row[1:] for row in rows]
+        return title, ["sample", *columns], rows
+
+
+def takes(loss, y_pred):
+    """Which predictions a loss is defined for."""
+    if not isinstance(loss, str):
+        return np.full(y_pred.shape, True)
+    record = _core.losses()[loss]
+    low, high = record["prediction_low"], record["prediction_high"]
+    inside = (y_pred > low) & (y_pred < high)
+    if record["prediction_ends_belong"]:
+        inside |= (y_pred == low) | (y_pred == high)
+    return inside
