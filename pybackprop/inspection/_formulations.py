@@ -339,12 +339,12 @@ class Formulations(Tabular):
             )
             return
         output = f"delta{sum(name.startswith('dW') for name in self.core)}"
-        n_rows = int(np.isnan(self.hinton[output]).any(axis=1).sum())
+        n_rows = int((~np.isfinite(self.hinton[output])).any(axis=1).sum())
         whose = "Hinton's product" if self.is_canonical else "The product"
         yield (
-            f"{whose} dy/dz times dE/dy is 0 times infinity in {n_rows} of "
-            f"{len(self.hinton[output])} rows, and NaN from there on: the output is "
-            "saturated."
+            f"{whose} dy/dz times dE/dy is 0 times infinity, or infinite, in {n_rows} "
+            f"of {len(self.hinton[output])} rows: the output is saturated, and from "
+            "there on there are no numbers."
         )
         if np.isfinite(self.core[output]).all():
             yield "The core takes the gradient at z in one step, and has it."
@@ -414,7 +414,10 @@ def _largest(array):
 
 
 def _difference(one, other):
-    return None if one is None or other is None else _largest(one - other)
+    if one is None or other is None:
+        return None
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        return _largest(one - other)
 
 
 def _relative(array, numeric):
@@ -424,10 +427,10 @@ def _relative(array, numeric):
     taken = ~np.isnan(numeric)
     if not taken.any():
         return np.nan
-    difference = _largest(array[taken] - numeric[taken])
+    difference = _difference(array[taken], numeric[taken])
     largest = _largest(numeric[taken])
-    if largest == 0:
-        return np.inf if difference > np.finfo(np.float64).eps else 0.0
+    if largest == 0:  # then rounding alone is no difference
+        return 0.0 if difference < np.finfo(np.float64).eps else difference * np.inf
     return difference / largest
 
 
