@@ -1,6 +1,7 @@
 """Looking at backpropagation: two recipes side by side, deltas explained, gradients
 checked, trainings examined."""
 
+from pybackprop.inspection._check_gradients import GradientCheck, check_gradients
 from pybackprop.inspection._delta_table import DeltaRow, DeltaTable, delta_table
 from pybackprop.inspection._explain_delta import DeltaExplanation, explain_delta
 from pybackprop.inspection._formulations import Comparison, Formulations, formulations
@@ -11,6 +12,8 @@ __all__ = [
     "DeltaRow",
     "DeltaTable",
     "Formulations",
+    "GradientCheck",
+    "check_gradients",
     "delta_table",
     "explain_delta",
     "formulations",

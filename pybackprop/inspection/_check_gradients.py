@@ -1,0 +1,221 @@
+"""check_gradients: backpropagation against differences of the loss."""
+
+from collections import Counter
+from numbers import Real
+
+import numpy as np
+
+from pybackprop._tables import Tabular
+from pybackprop.inspection._comparison import ALLOWED
+from pybackprop.inspection._data_gradient import (
+    Data,
+    check_data_gradient,
+    nothing_to_compare,
+)
+from pybackprop.inspection._own_loss import check_own_loss
+from pybackprop.inspection._penalty_gradient import BOTH, check_penalty_gradient
+from pybackprop.inspection._twins import like
+from pybackprop.network import Network
+
+
+def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
+    """Compare the gradients of backpropagation with differences of the loss.
+
+    Each derivative dF/dw is held against (F(w + h) - F(w - h)) / 2h, extrapolated from
+    two steps, in double. What such a check is known to stumble over is handled, and
+    named in the result:
+
+    - A *kink* (relu, the hard activations, the absolute error, |w| under an L1
+      penalty): where the step crosses one there is no derivative to compare. Smaller
+      steps are tried; what remains is skipped, counted and explained. Only values of
+      the loss and of pre-activations decide, so a wrong gradient cannot be skipped
+      for being wrong.
+    - The *step* is the length that moves the pre-activation by about eps**(1/5), in
+      whatever units the inputs are, and goes down where the difference is uncertain.
+    - *float32* has too few digits for differences: they are taken in a copy in double,
+      and the float32 gradients held against them with a wider tolerance.
+    - A large *penalty* would drown the gradient of the data. Both are compared, each
+      alone, in rows of their own; and that the whole is their sum.
+    - *Dropout* plays no part: the objective is the one that is reported.
+
+    At most 500 rows of positive weight, evenly spaced, and 100 elements of a tensor,
+    spread over it, take part. A larger tensor is also compared along a direction of all
+    its elements at once.
+
+    Parameters
+    ----------
+    network : Network
+        It is not changed.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        As for ``Network.backprop``.
+    sample_weight : array-like of shape (n_samples,), default=None
+    loss : callable, default=None
+        A loss of your own, to take the place of the network's:
+        ``loss(y, y_pred) -> (values (n,), dloss_dy_pred (n, k))``. It is first checked
+        alone, in the row 'dloss_dy_pred': slopes against values, at each prediction.
+    step : float, default=None
+        Step h > 0 of every parameter, in the parameter's own units, instead of those
+        that are chosen: to see what a step too large or too small does.
+
+    Returns
+    -------
+    GradientCheck
+
+    Raises
+    ------
+    ValueError
+        For an argument that the network does not take, or a loss that returns other
+        shapes.
+
+    Notes
+    -----
+    Steps and extrapolation are those of [1]_ and [2]_. A relative difference of 1e-6
+    is allowed in double, 1e-3 in float32.
+
+    References
+    ----------
+    .. [1] J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., 2006, section 8.1.
+    .. [2] W. H. Press et al., Numerical Recipes, 3rd ed., 2007, section 5.7.
+    """
+    network = _subject(network)
+    _check_options(loss, step)
+    if loss is not None:
+        network = like(network, loss=loss)
+    value = network.loss(X, y, sample_weight)  # says what is wrong with them
+    data = Data(network, X, y, sample_weight)
+    rows = []
+    if not np.isfinite(value):
+        rows.extend(nothing_to_compare(network))
+        return GradientCheck(rows, network.dtype.name, data.n_rows, len(data.y), step)
+    if callable(network.loss_name):
+        y_pred = data.twin.predict(data.X)
+        rows.append(
+            check_own_loss(network.loss_name, data.y, y_pred, network.output_activation)
+        )
+    rows.extend(check_data_gradient(network, data, step))
+    if np.any(network.alpha):
+        rows.extend(check_penalty_gradient(network, data))
+    return GradientCheck(rows, network.dtype.name, data.n_rows, len(data.y), step)
+
+
+def _subject(network):
+    if not isinstance(network, Network):
+        raise TypeError(
+            f"network must be a Network. Got an object of {type(network).__name__}."
+        )
+    return network
+
+
+def _check_options(loss, step):
+    if loss is not None and not callable(loss):
+        raise ValueError(
+            "loss must be a callable, loss(y, y_pred) -> (values, dloss_dy_pred), or "
+            f"None for the network's own. Got {loss!r}."
+        )
+    is_number = isinstance(step, Real) and not isinstance(step, bool)
+    if step is not None and not (is_number and 0 < step < np.inf):
+        raise ValueError(f"step must be a finite number > 0, or None. Got {step!r}.")
+
+
+class GradientCheck(Tabular):
+    """What `check_gradients` found.
+
+    Attributes
+    ----------
+    rows : list of TensorCheck
+        'dloss_dy_pred' if the loss is one's own; a row a tensor for the loss of the
+        data; with a penalty, a row for each penalized tensor and one for both parts.
+    ok : bool or None
+        False if a gradient is wrong. None if none is, but in some row not a single
+        element could be compared. True if all that was compared agrees.
+    skipped : dict of str to int
+        Elements without a valid difference, by reason.
+    """
+
+    def __init__(self, rows, dtype, n_rows, n_used, step):
+        self.rows = rows
+        self._dtype = dtype
+        self._n_rows = n_rows
+        self._n_used = n_used
+        self._step = step
+
+    @property
+    def ok(self):
+        verdicts = [row.ok for row in self.rows]
+        if False in verdicts:
+            return False
+        return None if None in verdicts else True
+
+    @property
+    def skipped(self):
+        total = Counter()
+        for row in self.rows:
+            total.update(row.skipped)
+        return dict(total)
+
+    def _sentences(self):
+        yield self._verdict()
+        # That two parts add up is no comparison with differences.
+        n_compared = sum(row.n_compared for row in self.rows if row.name != BOTH)
+        n_skipped = sum(self.skipped.values())
+        share = n_skipped / max(n_compared + n_skipped, 1)
+        yield (
+            f"{n_compared} elements are compared and {n_skipped} skipped "
+            f"({share:.1%}), on {self._n_used} of {self._n_rows} rows."
+        )
+        if self._dtype == "float32":
+            yield (
+                "The network is float32: differences are those of its copy in float64, "
+                f"and the relative difference may be {ALLOWED['float32']:g}."
+            )
+        if self._step is not None:
+            yield f"The step of every parameter is {self._step:g}, as given."
+
+    def _verdict(self):
+        wrong = [row for row in self.rows if row.ok is False]
+        if wrong:
+            return "\n".join(f"WRONG, {row.name}: {row.mistake}." for row in wrong)
+        unseen = [row.name for row in self.rows if row.ok is None]
+        if unseen:
+            return (
+                f"UNDECIDED: in {', '.join(unseen)} there was nothing to compare, for "
+                "the reasons below."
+            )
+        largest = max(row.relative_error for row in self.rows)
+        return (
+            "The gradients are the derivatives of the loss, as far as differences can "
+            f"tell: they differ by {largest:.1e} of their size at most."
+        )
+
+    def _tables(self):
+        columns = [
+            *("gradient of", "backprop", "differences", "relative", "worst element"),
+            *("backprop there", "difference there", "compared", "skipped", "ok"),
+        ]
+        rows = [
+            (
+                row.name,
+                row.analytic,
+                row.numeric,
+                row.relative_error,
+                "-" if row.worst is None else str(row.worst),
+                row.worst_analytic,
+                row.worst_numeric,
+                f"{row.n_compared} of {row.n_elements}",
+                sum(row.skipped.values()),
+                row.ok,
+            )
+            for row in self.rows
+        ]
+        yield "\n".join(self._sentences()), columns, rows
+        if self.skipped:
+            yield (
+                "Elements without a valid difference.",
+                ["gradient of", "why", "elements"],
+                [
+                    (row.name, reason, n)
+                    for row in self.rows
+                    for reason, n in row.skipped.items()
+                ],
+            )
