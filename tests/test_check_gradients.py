@@ -175,9 +175,9 @@ def test_a_wrong_float32_gradient_is_found():
 
 
 def test_lost_digits_of_float32_are_told_from_a_mistake():
-    # Of 1 - a**2 at z = 7 float32 has one digit or two.
+    # Of 1 - a**2 at z = 8 float32 has one digit or two.
     net, X, y = small(dtype="float32")
-    net.intercepts[0][:] = 7
+    net.intercepts[0][:] = 8
     check = check_gradients(net, X, y)
     assert "a copy in float64 is right" in wrong(check)["intercepts_[0]"]
     net, X, y = small(planted(times(1.01, 0)), dtype="float32")
