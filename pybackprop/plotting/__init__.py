@@ -3,6 +3,7 @@
 matplotlib is imported when something is drawn, and not before.
 """
 
+from pybackprop.plotting.first_layer import FirstLayerDisplay
 from pybackprop.plotting.loss_curve import LossCurveDisplay
 
-__all__ = ["LossCurveDisplay"]
+__all__ = ["FirstLayerDisplay", "LossCurveDisplay"]

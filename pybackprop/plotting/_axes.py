@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from pybackprop.plotting._colours import register_maps
+
 
 def check_matplotlib_support(caller):
-    """ImportError, in words, where ``caller`` needs matplotlib and there is none."""
+    """Make matplotlib ready; ImportError, in words, where there is none."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -12,6 +14,7 @@ def check_matplotlib_support(caller):
             f"{caller} requires matplotlib. You can install matplotlib with "
             "`pip install matplotlib`"
         ) from error
+    register_maps()
 
 
 def axes_to_draw_on(
@@ -29,7 +32,8 @@ def axes_to_draw_on(
     what : str
         What each of the axes shows, for the message where there are too few or many.
     n_columns : int, default=None
-        Of the grid of axes in a new figure; None makes it about as high as wide.
+        Of the grid of axes in a new figure. None puts up to three side by side, and
+        makes of more a grid about as high as wide.
     figsize : (float, float), default=None
         Inches of a new figure.
     **subplots : dict
@@ -44,7 +48,7 @@ def axes_to_draw_on(
         return _given(ax, n_axes, what)
     import matplotlib.pyplot as plt
 
-    n_columns = n_columns or int(np.ceil(np.sqrt(n_axes)))
+    n_columns = n_columns or max(min(n_axes, 3), int(np.ceil(np.sqrt(n_axes))))
     n_rows = -(-n_axes // n_columns)
     _, axes = plt.subplots(
         n_rows,

@@ -22,11 +22,22 @@ CATEGORIES = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 # In both, lightness grows all the way, so that greyscale keeps the order of values.
+# The usual diverging maps have two dark ends, which greyscale makes equal.
 SEQUENTIAL = "viridis"
-# For values with a sign, on a scale that is symmetric about 0: negative is dark blue,
-# 0 grey, positive bright yellow.  The usual diverging maps have two dark ends, which
-# greyscale makes equal.
-DIVERGING = "cividis"
+# For values with a sign, on a scale that is symmetric about 0: the more negative the
+# darker, in blue; 0 is grey; the more positive the brighter, in orange.
+DIVERGING = "pybackprop.diverging"
+_ANCHORS = ("#08103a", "#0058a8", "#868686", "#f5a800", "#fff4b0")
+
+
+def register_maps():
+    """Make ``DIVERGING`` known to matplotlib, by its name."""
+    import matplotlib
+    from matplotlib.colors import LinearSegmentedColormap
+
+    if DIVERGING not in matplotlib.colormaps:
+        made = LinearSegmentedColormap.from_list(DIVERGING, _ANCHORS)
+        matplotlib.colormaps.register(made)
 
 
 def categories(n):

@@ -28,3 +28,18 @@ def fitted_last_step(estimator, attribute):
             f"that ends in one. Got {model!r}, which has no {attribute}."
         )
     return model
+
+
+def names_of_inputs(estimator):
+    """Names of the features that the network itself sees; None where there are none.
+
+    Made-up names, such as a pipeline's 'x0', count as none.
+    """
+    if not hasattr(estimator, "feature_names_in_"):
+        return None
+    if not isinstance(estimator, Pipeline):
+        return estimator.feature_names_in_
+    try:
+        return estimator[:-1].get_feature_names_out()
+    except (AttributeError, ValueError):  # a step that does not say
+        return None

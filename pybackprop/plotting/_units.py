@@ -1,0 +1,39 @@
+"""Which units of a layer a picture shows."""
+
+from numbers import Integral
+
+import numpy as np
+
+
+def chosen_units(units, n_units, most):
+    """Indices of units to show, or ValueError.
+
+    Parameters
+    ----------
+    units : sequence of int or None
+        None is the first ``most``, or all where there are fewer.
+    n_units, most : int
+
+    Returns
+    -------
+    ndarray of int
+    """
+    if units is None:
+        return np.arange(min(n_units, most))
+    units = [units] if isinstance(units, Integral) else list(units)
+    if not units or not all(
+        isinstance(unit, Integral) and 0 <= unit < n_units for unit in units
+    ):
+        raise ValueError(
+            f"units must be indices of units, from 0 to {n_units - 1}. Got {units!r}."
+        )
+    return np.array(units, dtype=int)
+
+
+def share_shown(units, n_units):
+    """Such as 'units 0 to 15 of 100', for a title."""
+    if len(units) == n_units:
+        return f"all {n_units} units"
+    if len(units) > 1 and np.array_equal(units, np.arange(len(units))):
+        return f"units 0 to {len(units) - 1} of {n_units}"
+    return f"{len(units)} of {n_units} units"
