@@ -48,7 +48,7 @@ def axes_to_draw_on(
         return _given(ax, n_axes, what)
     import matplotlib.pyplot as plt
 
-    n_columns = n_columns or max(min(n_axes, 3), int(np.ceil(np.sqrt(n_axes))))
+    n_columns = n_columns or (n_axes if n_axes < 4 else int(np.ceil(np.sqrt(n_axes))))
     n_rows = -(-n_axes // n_columns)
     _, axes = plt.subplots(
         n_rows,

@@ -43,3 +43,11 @@ def names_of_inputs(estimator):
         return estimator[:-1].get_feature_names_out()
     except (AttributeError, ValueError):  # a step that does not say
         return None
+
+
+def inputs_of_last_step(estimator, X):
+    """What the steps of a pipeline before its last make of X."""
+    while isinstance(estimator, Pipeline):
+        X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+        estimator = estimator.steps[-1][1]
+    return X

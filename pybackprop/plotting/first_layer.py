@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from pybackprop.network import Network
-from pybackprop.plotting._axes import axes_to_draw_on
+from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import DIVERGING
 from pybackprop.plotting._fitted import fitted_last_step, names_of_inputs
 from pybackprop.plotting._units import chosen_units, share_shown
@@ -112,6 +112,7 @@ class FirstLayerDisplay:
             For an estimator that has no ``coefs_``.
         ValueError
         """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
         model = fitted_last_step(estimator, "coefs_")
         return cls._of(
             model.coefs_[0],
@@ -152,6 +153,7 @@ class FirstLayerDisplay:
         ------
         TypeError, ValueError
         """
+        check_matplotlib_support(f"{cls.__name__}.from_network")
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network. Got {network!r}.")
         return cls._of(network.coefs[0], units, order, image_shape, feature_names).plot(
@@ -206,6 +208,8 @@ class FirstLayerDisplay:
         as_images = self.image_shape is not None
         if as_images:
             _check_image_shape(self.image_shape, len(coefs))
+        else:
+            _check_names(self.feature_names, len(coefs))
         n_units = coefs.shape[1]
         most = _MOST_IMAGES if as_images else n_units
         units = chosen_units(self.units, n_units, most)
@@ -249,13 +253,8 @@ class FirstLayerDisplay:
         _label(ax.xaxis, units, "unit", _MOST_COLUMNS_LABELLED)
         if names is None:
             _label(ax.yaxis, range(len(coefs)), "feature", _MOST_ROWS_LABELLED)
-            return
-        if len(names) != len(coefs):
-            raise ValueError(
-                f"feature_names must have a name for each of the {len(coefs)} "
-                f"features. Got {len(names)}."
-            )
-        _label(ax.yaxis, names, "", _MOST_ROWS_LABELLED)
+        else:
+            _label(ax.yaxis, names, "", _MOST_ROWS_LABELLED)
 
 
 def _label(axis, labels, what, most):
@@ -272,6 +271,14 @@ def _square(n_features):
     side = isqrt(n_features)
     is_image = n_features >= _FEWEST_PIXELS and side * side == n_features
     return (side, side) if is_image else None
+
+
+def _check_names(names, n_features):
+    if names is not None and len(names) != n_features:
+        raise ValueError(
+            f"feature_names must have a name for each of the {n_features} features. "
+            f"Got {len(names)}."
+        )
 
 
 def _check_image_shape(shape, n_features):

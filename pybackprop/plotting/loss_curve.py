@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pybackprop.plotting._axes import axes_to_draw_on
+from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import CATEGORIES, MARKERS
 from pybackprop.plotting._fitted import fitted_last_step
 
@@ -124,6 +124,7 @@ class LossCurveDisplay:
             For an estimator without ``loss_curve_``.
         ValueError
         """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
         model = fitted_last_step(estimator, "loss_curve_")
         history = _history_of(model)
         display = cls(
@@ -167,6 +168,7 @@ class LossCurveDisplay:
         ValueError
             For a history without ``loss``, or with columns of different lengths.
         """
+        check_matplotlib_support(f"{cls.__name__}.from_history")
         display = cls(
             history,
             best_epoch=best_epoch,

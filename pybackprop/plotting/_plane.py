@@ -1,0 +1,97 @@
+"""A plane through the space of features: two vary, and the others are held."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_array
+
+# Share of the data's range that the plane goes beyond them, on each side.
+_MARGIN = 0.08
+
+
+@dataclass
+class Plane:
+    """A grid on a plane, and the samples seen from it.
+
+    Attributes
+    ----------
+    x0, x1 : ndarray of shape (grid_resolution,)
+        Values of the two features, in increasing order.
+    rows : ndarray or DataFrame of shape (grid_resolution ** 2, n_features)
+        All points of the grid, x0 varying fastest; of the kind of X.
+    points : ndarray of shape (n_samples, 2)
+        The two features of each row of X.
+    feature_names : tuple of two str
+    n_features : int
+    """
+
+    x0: np.ndarray
+    x1: np.ndarray
+    rows: object
+    points: np.ndarray
+    feature_names: tuple
+    n_features: int
+
+    @classmethod
+    def of(cls, X, features, fixed, grid_resolution):
+        """The plane in which two features of X vary; ValueError for what is none."""
+        if not isinstance(grid_resolution, Integral) or grid_resolution < 2:
+            raise ValueError(
+                f"grid_resolution must be an int >= 2. Got {grid_resolution!r}."
+            )
+        names = list(getattr(X, "columns", ()))
+        table = check_array(X, dtype=np.float64, ensure_min_features=2, input_name="X")
+        n_features = table.shape[1]
+        pair = _pair(features, names, n_features)
+        points = table[:, pair]
+        x0, x1 = (_range(column, grid_resolution) for column in points.T)
+        rows = np.tile(_held(fixed, table), (grid_resolution**2, 1))
+        rows[:, pair[0]] = np.tile(x0, grid_resolution)
+        rows[:, pair[1]] = np.repeat(x1, grid_resolution)
+        if names:  # pandas and polars alike
+            rows = type(X)({name: rows[:, i] for i, name in enumerate(names)})
+        shown = tuple(str(names[i]) if names else f"feature {i}" for i in pair)
+        return cls(x0, x1, rows, points, shown, n_features)
+
+    def on_grid(self, values):
+        """Values at ``rows`` as an array of shape (n_values of x1, of x0)."""
+        return np.asarray(values, dtype=np.float64).reshape(len(self.x1), len(self.x0))
+
+
+def _pair(features, names, n_features):
+    """Two features as a list of two indices, or ValueError."""
+    given = [features] if isinstance(features, (str, Integral)) else list(features)
+    indices = [names.index(f) if f in names else f for f in given]
+    if (
+        len(indices) != 2
+        or not all(isinstance(i, Integral) and 0 <= i < n_features for i in indices)
+        or indices[0] == indices[1]
+    ):
+        raise ValueError(
+            f"features must be two features of X, by their indices from 0 to "
+            f"{n_features - 1}{' or by name' * bool(names)}. Got {features!r}."
+        )
+    return indices
+
+
+def _range(column, n):
+    low, high = column.min(), column.max()
+    beyond = _MARGIN * (high - low) or 0.5
+    return np.linspace(low - beyond, high + beyond, n)
+
+
+def _held(fixed, table):
+    """What each feature is where it does not vary, or ValueError."""
+    if isinstance(fixed, str) and fixed in ("mean", "median"):
+        return getattr(np, fixed)(table, axis=0)
+    try:
+        values = np.asarray(fixed, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape != table.shape[1:] or not np.all(np.isfinite(values)):
+        raise ValueError(
+            "fixed must be 'mean', 'median' or a finite number for each of the "
+            f"{table.shape[1]} features. Got {fixed!r}."
+        )
+    return values

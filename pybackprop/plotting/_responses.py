@@ -1,0 +1,168 @@
+"""What a network answers on a table: classes, probabilities, logits or numbers."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+_METHODS = ("auto", "predict_proba", "decision_function", "predict")
+
+
+@dataclass
+class Response:
+    """One number for each row, and what it means.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows,)
+        Indices into ``classes`` where ``is_class``.
+    quantity : str
+        What the values are, for a colour bar.
+    is_class : bool
+    classes : ndarray of shape (n_classes,) or None
+        Of the targets, where they are classes.
+    boundary : float or None
+        The value at which a decision changes.
+    column : int or None
+        Of the targets, where they have several.
+    limits : (float, float) or None
+        What the values always lie between.
+    """
+
+    values: np.ndarray
+    quantity: str
+    is_class: bool = False
+    classes: np.ndarray | None = None
+    boundary: float | None = None
+    column: int | None = None
+    limits: tuple | None = None
+
+    def targets(self, y):
+        """y for a picture: indices into ``classes``, or numbers; None for None."""
+        if y is None:
+            return None
+        y = np.asarray(y)
+        if self.column is not None and y.ndim == 2:
+            y = y[:, self.column]
+        elif self.is_class and y.ndim == 2 and y.shape[1] == len(self.classes):
+            y = self.classes[y.argmax(axis=1)]  # one-hot
+        y = y.reshape(-1)
+        if self.classes is None:
+            return np.asarray(y, dtype=np.float64)
+        is_it = y[:, None] == self.classes
+        if not np.all(is_it.any(axis=1)):
+            raise ValueError(
+                f"y must hold classes of the fit, {self.classes}. Got "
+                f"{y[~is_it.any(axis=1)][0]!r}."
+            )
+        return is_it.argmax(axis=1)
+
+
+def response_of_estimator(estimator, model, rows, response_method, target):
+    """The Response of an estimator, whose last step is ``model``."""
+    if response_method not in _METHODS:
+        raise ValueError(
+            f"response_method must be one of {', '.join(map(repr, _METHODS))}. "
+            f"Got {response_method!r}."
+        )
+    if not hasattr(model, "classes_"):
+        if response_method not in ("auto", "predict"):
+            raise ValueError(
+                "response_method must be 'auto' or 'predict' for a regressor. "
+                f"Got {response_method!r}."
+            )
+        return _of_outputs(estimator.predict(rows), target, "prediction")
+    if response_method == "auto":
+        response_method = _method_for(model, target)
+    if response_method != "predict" and not hasattr(estimator, response_method):
+        raise ValueError(
+            f"response_method={response_method!r} is nothing that the estimator has, "
+            f"with out_activation_={model.out_activation_!r}."
+        )
+    answers = np.asarray(getattr(estimator, response_method)(rows))
+    if model._labels.kind == "multilabel":
+        return _of_labels(answers, target, response_method)
+    return _of_classes(answers, model, target, response_method)
+
+
+def _method_for(model, target):
+    is_one_of_two = model._labels.kind == "multilabel" or len(model.classes_) == 2
+    if target is None and not is_one_of_two:
+        return "predict"
+    return "predict_proba" if hasattr(model, "predict_proba") else "decision_function"
+
+
+def _of_outputs(answers, target, what):
+    """The only output, or the one that ``target`` names."""
+    answers = np.asarray(answers)
+    answers = answers.reshape(len(answers), -1)
+    if answers.shape[1] == 1 and target is None:
+        return Response(answers[:, 0], what)
+    column = _index(target, answers.shape[1], "an output")
+    return Response(answers[:, column], f"{what} of output {column}", column=column)
+
+
+def _of_labels(answers, target, method):
+    column = _index(target, answers.shape[1], "a label")
+    # 'predict' too is drawn as a number: it is 0 or 1.
+    return Response(
+        answers[:, column],
+        _named(method, f"label {column}"),
+        classes=np.array([0, 1]),
+        boundary=0.0 if method == "decision_function" else 0.5,
+        column=column,
+        limits=None if method == "decision_function" else (0.0, 1.0),
+    )
+
+
+def _of_classes(answers, model, target, method):
+    classes = model.classes_
+    if method == "predict":
+        is_it = answers[:, None] == classes
+        return Response(is_it.argmax(axis=1), "predicted class", True, classes)
+    is_binary = len(classes) == 2
+    if target is None and not is_binary:
+        raise ValueError(
+            f"target must be the class to show by {method}, of {classes}. Got None."
+        )
+    which = classes == (classes[1] if target is None else target)
+    if np.sum(which) != 1:
+        raise ValueError(f"target must be one of {classes}. Got {target!r}.")
+    column = int(np.argmax(which))
+    if answers.ndim == 1:  # the logit of the second of two classes
+        values = answers if column == 1 else -answers
+    else:
+        values = answers[:, column]
+    middle, limits = (0.5, (0.0, 1.0)) if method == "predict_proba" else (0.0, None)
+    return Response(
+        values,
+        _named(method, f"class {classes[column]}"),
+        classes=classes,
+        boundary=middle if is_binary else None,
+        limits=limits,
+    )
+
+
+def _named(method, what):
+    words = {"predict_proba": "probability", "predict": "prediction"}
+    return f"{words.get(method, 'decision function')} of {what}"
+
+
+def response_of_network(network, rows, target):
+    """The Response of a Network."""
+    y_pred = network.predict(rows)
+    if network.output_activation == "softmax" and target is None:
+        classes = np.arange(y_pred.shape[1])
+        return Response(y_pred.argmax(axis=1), "largest output", True, classes)
+    response = _of_outputs(y_pred, target, "prediction")
+    if network.output_activation == "logistic":
+        response.boundary, response.limits = 0.5, (0.0, 1.0)
+    return response
+
+
+def _index(target, n, what):
+    if not isinstance(target, Integral) or not 0 <= target < n:
+        raise ValueError(
+            f"target must be the index of {what}, from 0 to {n - 1}. Got {target!r}."
+        )
+    return int(target)

@@ -1,0 +1,459 @@
+"""DecisionSurfaceDisplay: what a network and its units make of two features."""
+
+from numbers import Integral
+
+import numpy as np
+
+from pybackprop._perceptron import MultilayerPerceptron
+from pybackprop.network import Network
+from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
+from pybackprop.plotting._colours import (
+    MARKERS,
+    categories,
+    scale_of,
+    tints,
+)
+from pybackprop.plotting._fitted import fitted_last_step, inputs_of_last_step
+from pybackprop.plotting._plane import Plane
+from pybackprop.plotting._regions import draw_regions, explain_regions, name_regions
+from pybackprop.plotting._responses import (
+    response_of_estimator,
+    response_of_network,
+)
+from pybackprop.plotting._units import chosen_units, share_shown
+
+# More pictures than this cannot be made out in a figure of the usual size.
+_MOST_UNITS = 16
+
+_N_LEVELS = 12
+
+
+class DecisionSurfaceDisplay:
+    """Decision surface over two features: of the network, or of its hidden units.
+
+    Features other than the two are held at fixed values, so that the picture is a cut
+    through the space of features. The samples are drawn as they project onto it:
+    they need not lie in it where there are more than two features.
+
+    It is recommended to make one by ``from_estimator`` or ``from_network``.
+
+    Parameters
+    ----------
+    x0, x1 : ndarray of shape (n0,) and (n1,)
+        Values of the feature along the horizontal and the vertical axis.
+    surfaces : ndarray of shape (n_surfaces, n1, n0)
+        Values over the plane, a surface for each picture; indices into ``classes``
+        where ``is_class``.
+    titles : list of str
+        One for each picture.
+    quantity : str
+        What the values are, for the colour bar.
+    feature_names : (str, str), default=('feature 0', 'feature 1')
+    is_class : bool, default=False
+        Whether values are classes, and so regions.
+    classes : ndarray of shape (n_classes,), default=None
+        Where the targets are classes.
+    boundary : float, default=None
+        A value at which to draw a line, since a decision changes there.
+    limits : (float, float), default=None
+        Of the colours, where they are not to be taken from the values.
+    points : ndarray of shape (n_samples, 2), default=None
+        Samples to draw.
+    targets : ndarray of shape (n_samples,), default=None
+        Of the samples: indices into ``classes``, or numbers where there are none.
+    caption : str, default=None
+        Title of a new figure.
+
+    Attributes
+    ----------
+    surfaces_ : list of matplotlib AxesImage or QuadContourSet
+        One for each surface: an image of regions, or filled contours.
+    boundaries_ : list of matplotlib QuadContourSet
+        Lines where the decision changes.
+    texts_ : list of matplotlib Text
+        Names of the classes in their regions.
+    points_ : list of matplotlib PathCollection
+        Of the samples, one for each class.
+    colorbar_ : matplotlib Colorbar or None
+    axes_ : ndarray of matplotlib Axes, of shape (n_surfaces,)
+    ax_ : matplotlib Axes
+        The first of them.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from pybackprop import MLPClassifier
+    >>> from pybackprop.plotting import DecisionSurfaceDisplay
+    >>> X, y = make_moons(noise=0.1, random_state=0)
+    >>> model = MLPClassifier((4,), max_iter=50, random_state=0).fit(X, y)
+    >>> of_the_net = DecisionSurfaceDisplay.from_estimator(model, X, y)
+    >>> of_its_units = DecisionSurfaceDisplay.from_estimator(model, X, layer=1)
+    >>> len(of_its_units.axes_)
+    4
+    """
+
+    def __init__(
+        self,
+        x0,
+        x1,
+        surfaces,
+        *,
+        titles,
+        quantity,
+        feature_names=("feature 0", "feature 1"),
+        is_class=False,
+        classes=None,
+        boundary=None,
+        limits=None,
+        points=None,
+        targets=None,
+        caption=None,
+    ):
+        self.x0 = x0
+        self.x1 = x1
+        self.surfaces = surfaces
+        self.titles = titles
+        self.quantity = quantity
+        self.feature_names = feature_names
+        self.is_class = is_class
+        self.classes = classes
+        self.boundary = boundary
+        self.limits = limits
+        self.points = points
+        self.targets = targets
+        self.caption = caption
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        features=(0, 1),
+        layer=None,
+        units=None,
+        response_method="auto",
+        target=None,
+        fixed="mean",
+        grid_resolution=250,
+        ax=None,
+        colorbar=True,
+    ):
+        """Draw the surface of a fitted estimator, or those of its hidden units.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Pipeline
+            Fitted; a pipeline ends in one of these, and X is what it takes.
+        X : array-like of shape (n_samples, n_features)
+            Samples to draw; the plane spans their range and a little more.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their targets, shown by marker and colour. Not used for hidden units.
+        features : pair of int or str, default=(0, 1)
+            The two that vary, by index or name.
+        layer : int, default=None
+            A hidden layer, from 1, for the activations of its units; None is the
+            network's response.
+        units : sequence of int, default=None
+            Units of that layer, from 0. None is the first 16.
+        response_method : {'auto', 'predict_proba', 'decision_function', 'predict'}, \
+                default='auto'
+            For a classifier. 'auto' is the probability of ``target``, or its decision
+            function where there are no probabilities; of more than two classes, the
+            predicted class unless ``target`` is given.
+        target : object, default=None
+            The class whose probability to show, by default the second of two; or the
+            index of an output or label, which is needed where there are several.
+        fixed : {'mean', 'median'} or array-like of shape (n_features,), default='mean'
+            Where the other features are held; of an array-like, the values for the two
+            that vary are not used.
+        grid_resolution : int, default=250
+            Points along each axis, >= 2.
+        ax, colorbar
+            As in ``plot``.
+
+        Returns
+        -------
+        DecisionSurfaceDisplay
+
+        Raises
+        ------
+        NotFittedError
+        TypeError
+            For an estimator of another kind.
+        ValueError
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        model = fitted_last_step(estimator, "coefs_")
+        if not isinstance(model, MultilayerPerceptron):
+            raise TypeError(
+                "estimator must be an MLPClassifier or MLPRegressor of pybackprop, or "
+                f"a Pipeline that ends in one. Got {model!r}."
+            )
+        plane = Plane.of(X, features, fixed, grid_resolution)
+        if layer is None:
+            response = response_of_estimator(
+                estimator, model, plane.rows, response_method, target
+            )
+            display = cls._of_response(plane, response, y, fixed, units)
+        else:
+            n_hidden = len(model.coefs_) - 1
+            _check_layer(layer, n_hidden)
+            inputs = inputs_of_last_step(estimator, plane.rows)
+            activations = model.activations(inputs)[layer]
+            display = cls._of_units(plane, activations, layer, units, fixed)
+        return display.plot(ax, colorbar=colorbar)
+
+    @classmethod
+    def from_network(
+        cls,
+        network,
+        X,
+        y=None,
+        *,
+        features=(0, 1),
+        layer=None,
+        units=None,
+        target=None,
+        fixed="mean",
+        grid_resolution=250,
+        ax=None,
+        colorbar=True,
+    ):
+        """Draw the surface of a network, or those of its hidden units.
+
+        Parameters
+        ----------
+        network : Network
+        X : array-like of shape (n_samples, n_features)
+            Samples to draw; the plane spans their range and a little more.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their targets, as ``Network.backprop`` takes them.
+        features, layer, units, fixed, grid_resolution
+            As in ``from_estimator``.
+        target : int, default=None
+            The output to show, which is needed where there are several. Of a softmax,
+            None shows which is the largest.
+        ax, colorbar
+            As in ``plot``.
+
+        Returns
+        -------
+        DecisionSurfaceDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_network")
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network. Got {network!r}.")
+        plane = Plane.of(X, features, fixed, grid_resolution)
+        rows = np.asarray(plane.rows)
+        if layer is None:
+            response = response_of_network(network, rows, target)
+            display = cls._of_response(plane, response, y, fixed, units)
+        else:
+            _check_layer(layer, len(network.coefs) - 1)
+            activations = network.forward(rows).a[layer]
+            display = cls._of_units(plane, activations, layer, units, fixed)
+        return display.plot(ax, colorbar=colorbar)
+
+    @classmethod
+    def _of_response(cls, plane, response, y, fixed, units):
+        if units is not None:
+            raise ValueError(f"units must come with layer. Got {units!r} without.")
+        targets = response.targets(y)
+        if targets is not None and len(targets) != len(plane.points):
+            raise ValueError(
+                f"y must have a target for each of the {len(plane.points)} samples of "
+                f"X. Got {len(targets)}."
+            )
+        return cls(
+            plane.x0,
+            plane.x1,
+            plane.on_grid(response.values)[None],
+            titles=[""],
+            quantity=response.quantity,
+            feature_names=plane.feature_names,
+            is_class=response.is_class,
+            classes=response.classes,
+            boundary=response.boundary,
+            limits=response.limits,
+            points=plane.points,
+            targets=targets,
+            caption=_held_in_words(plane, fixed),
+        )
+
+    @classmethod
+    def _of_units(cls, plane, activations, layer, units, fixed):
+        n_units = activations.shape[1]
+        units = chosen_units(units, n_units, _MOST_UNITS)
+        held = _held_in_words(plane, fixed)
+        shown = f"layer {layer}, {share_shown(units, n_units)}"
+        return cls(
+            plane.x0,
+            plane.x1,
+            np.array([plane.on_grid(activations[:, unit]) for unit in units]),
+            titles=[f"unit {unit} of layer {layer}" for unit in units],
+            quantity="activation a",
+            feature_names=plane.feature_names,
+            caption=f"{shown}; {held}" if held else shown,
+        )
+
+    def plot(self, ax=None, *, colorbar=True):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of Axes, default=None
+            One for each surface; None makes a new figure.
+        colorbar : bool, default=True
+            Whether values get one; regions have a legend.
+
+        Returns
+        -------
+        DecisionSurfaceDisplay
+            The display itself.
+        """
+        axes = axes_to_draw_on(
+            ax,
+            len(self.surfaces),
+            f"{type(self).__name__}.plot",
+            what="surface",
+            sharex=True,
+            sharey=True,
+        )
+        self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
+        self.surfaces_, self.boundaries_, self.points_ = [], [], []
+        self.colorbar_ = None
+        self.texts_ = []
+        if self.is_class:
+            self._draw_regions(ax is None)
+        else:
+            self._draw_values(colorbar)
+        for one, title in zip(axes, self.titles, strict=True):
+            one.set_title(title, fontsize="small")
+            one.set(xlim=self.x0[[0, -1]], ylim=self.x1[[0, -1]])
+        self._label_axes(ax is None)
+        return self
+
+    def _draw_regions(self, is_new_figure):
+        n_classes = len(self.classes)
+        shades = tints(categories(n_classes))
+        for ax, surface in zip(self.axes_, self.surfaces, strict=True):
+            grid = (ax, self.x0, self.x1, surface)
+            self.surfaces_.append(draw_regions(*grid, shades))
+            for k in range(n_classes):
+                self._draw_boundary(ax, (surface == k).astype(float), 0.5)
+            self._draw_points(ax, None)
+            self.texts_ += name_regions(*grid, self.classes, self.points)
+            explain_regions(
+                ax,
+                shades,
+                self.classes,
+                [] if self.targets is None else self.points_,
+                self.quantity,
+                beside=is_new_figure,
+            )
+
+    def _draw_values(self, colorbar):
+        from matplotlib.ticker import MaxNLocator
+
+        cmap, low, high = self._scale()
+        levels = MaxNLocator(_N_LEVELS).tick_values(low, high)
+        for ax, surface in zip(self.axes_, self.surfaces, strict=True):
+            filled = ax.contourf(self.x0, self.x1, surface, levels=levels, cmap=cmap)
+            self.surfaces_.append(filled)
+            if self.boundary is not None:
+                self._draw_boundary(ax, surface, self.boundary)
+            self._draw_points(ax, filled)
+            if self.points_ and self.classes is not None and self.targets is not None:
+                ax.legend(title="class", fontsize="small", framealpha=0.6)
+        if colorbar:
+            self.colorbar_ = self.figure_.colorbar(
+                self.surfaces_[0], ax=list(self.axes_), label=self.quantity
+            )
+
+    def _scale(self):
+        """Colour map and ends of the scale."""
+        from matplotlib.colors import LinearSegmentedColormap
+
+        shown = np.ravel(self.surfaces)
+        if self.targets is not None and self.classes is None:
+            shown = np.concatenate([shown, self.targets])
+        cmap, low, high = scale_of(shown)
+        if self.boundary is not None:
+            farthest = max(self.boundary - low, high - self.boundary)
+            low, high = self.boundary - farthest, self.boundary + farthest
+            two = tints(categories(2), darkest=0.5, lightest=0.9)
+            cmap = LinearSegmentedColormap.from_list("two classes", two)
+        low, high = self.limits or (low, high)
+        return cmap, *((low, high) if low < high else (low - 0.5, high + 0.5))
+
+    def _draw_boundary(self, ax, surface, value):
+        if np.nanmin(surface) < value < np.nanmax(surface):
+            lines = ax.contour(
+                self.x0,
+                self.x1,
+                surface,
+                levels=[value],
+                colors="black",
+                linewidths=1.2,
+            )
+            self.boundaries_.append(lines)
+
+    def _draw_points(self, ax, filled):
+        if self.points is None:
+            return
+        common = {"s": 20, "edgecolors": "black", "linewidths": 0.6}
+        if self.targets is None:
+            self.points_.append(ax.scatter(*self.points.T, c="white", **common))
+        elif self.classes is None:
+            # On the scale of the surface: a sample on it that stands out is far off.
+            colours = {"cmap": filled.cmap, "norm": filled.norm}
+            self.points_.append(
+                ax.scatter(*self.points.T, c=self.targets, **colours, **common)
+            )
+        else:
+            for k, colour in enumerate(categories(len(self.classes))):
+                of_class = self.points[self.targets == k]
+                marker = MARKERS[k % len(MARKERS)]
+                self.points_.append(
+                    ax.scatter(
+                        *of_class.T,
+                        color=[colour],
+                        marker=marker,
+                        label=str(self.classes[k]),
+                        **common,
+                    )
+                )
+
+    def _label_axes(self, is_new_figure):
+        x, y = self.feature_names
+        if is_new_figure and len(self.axes_) > 1:
+            self.figure_.supxlabel(x, fontsize="medium")
+            self.figure_.supylabel(y, fontsize="medium")
+        else:
+            for ax in self.axes_:
+                ax.set(xlabel=x, ylabel=y)
+        if is_new_figure and self.caption:
+            self.figure_.suptitle(self.caption, fontsize="medium")
+
+
+def _check_layer(layer, n_hidden):
+    if not isinstance(layer, Integral) or not 1 <= layer <= n_hidden:
+        raise ValueError(
+            f"layer must be that of hidden units, from 1 to {n_hidden}, or None for "
+            f"the network's response. Got {layer!r}."
+        )
+
+
+def _held_in_words(plane, fixed):
+    """What the features that do not vary are held at; None where all vary."""
+    if plane.n_features == 2:
+        return None
+    at = f"their {fixed}" if isinstance(fixed, str) else "fixed values"
+    return f"other features at {at}"
