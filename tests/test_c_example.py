@@ -1,0 +1,135 @@
+"""The C program of the documentation: built as its page says, with the right numbers."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from pybackprop import MLPClassifier, Network
+from pybackprop.backprop_by_hand import objective
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "c_interface.md"
+PROGRAM = ROOT / "docs" / "c_example" / "xor.c"
+STRICT = "-Wall -Wextra -Wconversion -Werror -Wno-missing-field-initializers"
+
+X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+Y = np.array([[0.0], [1.0], [1.0], [0.0]])
+NETWORK = {
+    "activation": "tanh",
+    "output_activation": "logistic",
+    "loss": "binary_log_loss",
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PAGE.exists(), reason="needs the source tree"),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"),
+]
+
+
+def start():
+    """The network of the program, with the parameters that it writes down."""
+    text = re.search(r"theta\[N_PARAMETERS\] = \{(.*?)\}", PROGRAM.read_text(), re.S)
+    network = Network([2, 3, 1], **NETWORK)
+    network.parameters[:] = [float(number) for number in text[1].split(",")]
+    return network
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """Built by the command of the page, with the compiler's warnings as errors."""
+    path = tmp_path_factory.mktemp("c") / "xor"
+    (command,) = re.findall(r"^\$ (cc .*xor\.c.*(?:\n    .*)*)", PAGE.read_text(), re.M)
+    command = command.replace("-o xor", f"-o {path}").replace("\\\n", " ")
+    subprocess.run(f"{command} {STRICT}", shell=True, cwd=ROOT, check=True)
+    return path
+
+
+def run(program, **environment):
+    result = subprocess.run(
+        [program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def output(program):
+    return run(program)
+
+
+def numbers(text):
+    """The four rows of deltas, the four gradients and F."""
+    rows = re.findall(r"^  [01] [01] (.*)$", text, re.M)
+    deltas = np.array([row.split() for row in rows], dtype=float)
+    gradients = np.array(re.findall(r"dF/d.*? = +(\S+)", text), dtype=float)
+    return deltas, gradients, float(re.search(r"F = (\S+)", text)[1])
+
+
+def test_every_number_is_that_of_plain_numpy(output):
+    network = start()
+    F, coef_grads, intercept_grads, _, a, delta = objective(
+        X, Y, network.coefs, network.intercepts, **NETWORK
+    )
+    expected = np.hstack([a[-1], a[-1] - Y, delta[1], delta[0]])
+    deltas, gradients, printed = numbers(output.split("epoch")[0])
+    assert_allclose(deltas, expected, rtol=0, atol=0.5001e-4)
+    expected = [
+        of_layer[0] if of_layer.ndim == 1 else of_layer[0, 0]
+        for pair in zip(coef_grads, intercept_grads, strict=True)
+        for of_layer in pair
+    ]
+    assert_allclose(gradients, expected, rtol=0, atol=0.5001e-4)
+    assert_allclose(printed, F, rtol=1e-14)
+
+
+def test_the_objectives_have_the_bits_of_the_package(output):
+    network = start()
+    before, after = (numbers(part)[2] for part in output.split("epoch  50"))
+    assert before == network.loss(X, Y)
+    model = MLPClassifier(
+        (3,),
+        activation="tanh",
+        learning_rate_init=0.05,
+        alpha=0,
+        batch_size=4,
+        shuffle=False,
+        max_iter=200,
+        n_iter_no_change=200,
+        coefs_init=network.coefs,
+        intercepts_init=network.intercepts,
+    )
+    model.fit(X, Y.ravel())
+    trained = Network([2, 3, 1], **NETWORK)
+    for views, arrays in (
+        (trained.coefs, model.coefs_),
+        (trained.intercepts, model.intercepts_),
+    ):
+        for view, array in zip(views, arrays, strict=True):
+            view[...] = array
+    assert after == trained.loss(X, Y)
+    assert after < 0.01
+
+
+def test_the_instruction_set_changes_no_letter_of_it(program, output):
+    assert run(program, PYBACKPROP_ISA="baseline") == output
+
+
+def test_a_status_becomes_words(program):
+    result = subprocess.run(
+        [program],
+        env={**os.environ, "PYBACKPROP_ISA": "pencil"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert "PYBACKPROP_ISA" in result.stderr
