@@ -1,0 +1,125 @@
+"""
+Choosing the loss and the output activation
+===========================================
+
+The loss says which property of the target is to be predicted. The output activation
+says which numbers are possible predictions. The two are chosen separately, and four
+pairs have a gradient of a striking form.
+"""
+
+import warnings
+
+import numpy as np
+from matplotlib import pyplot as plt
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
+
+from pybackprop import MLPRegressor, Network
+
+# %%
+# What a loss asks for
+# --------------------
+#
+# Shown by networks that cannot know anything: one constant input and no hidden layer.
+# Each settles on the one number that its loss likes best, of the 442 targets.
+
+_, y = load_diabetes(return_X_y=True)
+y = y / 100
+constant = np.zeros((len(y), 1))
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
+for loss, params in (
+    ("squared_error", {}),
+    ("poisson", {}),
+    ("gamma", {}),
+    ("absolute_error", {}),
+    ("huber", {"huber_delta": 0.5}),
+    ("quantile", {"quantile": 0.9}),
+):
+    model = MLPRegressor(loss, **params, hidden_layer_sizes=(), alpha=0.0)
+    model.set_params(learning_rate="linear", learning_rate_init=0.05, random_state=0)
+    model.set_params(batch_size=len(y), max_iter=500, n_iter_no_change=500)
+    print(f"{loss:<15} {model.fit(constant, y).predict(constant[:1])[0]:.2f}")
+print(f"mean {y.mean():.2f}, median {np.median(y):.2f}, 90 % {np.quantile(y, 0.9):.2f}")
+
+# %%
+# ==========================  ==========================  ==============================
+# the target                  what you want of it         loss and output
+# ==========================  ==========================  ==============================
+# any number                  its mean                    squared_error, identity
+# any number, some mistyped   its middle                  huber or absolute_error
+# any number                  an interval                 quantile, twice
+# a count                     its mean, never negative    poisson, exp
+# positive, spread like mean  its mean, by relative size  gamma, exp; tweedie with zeros
+# a share from 0 to 1         its mean, from 0 to 1       squared_error, logistic
+# one of two classes          a probability               log_loss, logistic
+# one of more classes         probabilities               log_loss, softmax
+# any number of labels        a probability each          log_loss, logistic
+# ==========================  ==========================  ==============================
+#
+# ``output_activation="auto"`` takes the output of this table, but for the share: there
+# it has to be named. A classifier's ``log_loss`` is, with a logistic output, what
+# :class:`~pybackprop.Network` calls ``binary_log_loss``.
+#
+# Which pairs are canonical
+# -------------------------
+#
+# Delta at the output is the gradient of a sample's loss at the pre-activation
+# :math:`z`. Where the loss is the negative log-likelihood of an exponential family and
+# the output its inverse canonical link, it is :math:`\hat y - y`; elsewhere it is what
+# the Jacobian makes of the loss's slope. Here asked of the core, at some :math:`z` of
+# both signs: "ŷ - y" where the two are equal, "NaN" where the loss does not take some
+# of the predictions. Of log_loss the targets of a row must sum to 1.
+
+z = np.array([[0.7, -0.4], [-1.2, 1.9]])
+y = np.array([[0.3, 0.6], [0.8, 0.1]])
+parameter = {"huber": 0.25, "quantile": 0.8, "tweedie": 1.5}
+outputs = "identity", "logistic", "tanh", "relu", "exp", "softmax"
+print(f"{'':<16}", *(f"{output:<9}" for output in outputs))
+for loss in (
+    *("squared_error", "absolute_error", "huber", "quantile", "binary_log_loss"),
+    *("log_loss", "poisson", "gamma", "tweedie"),
+):
+    cells = []
+    for output in outputs:
+        network = Network(
+            [2, 2],
+            output_activation=output,
+            loss=loss,
+            loss_parameter=parameter.get(loss),
+        )
+        network.coefs[0][...], network.intercepts[0][...] = np.eye(2), 0  # so Z is X
+        targets = y / y.sum(axis=1, keepdims=True) if loss == "log_loss" else y
+        trace = network.backprop(z, targets)
+        same = np.allclose(trace.delta[-1], trace.a[-1] - targets, rtol=0, atol=1e-12)
+        taken = np.isfinite(trace.loss)
+        cells.append(("ŷ - y" if same else "·") if taken else "NaN")
+    print(f"{loss:<16}", *(f"{cell:<9}" for cell in cells))
+
+# %%
+# Why it matters
+# --------------
+#
+# A logistic output that is sure of the wrong class has to learn fast. With the log-loss
+# delta stays near -1. With squared error it is multiplied by
+# :math:`\hat y (1 - \hat y)`, and next to nothing is left where the mistake is worst.
+
+z = np.linspace(-8, 8, 200)[:, np.newaxis]
+figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+for loss, color, style in (
+    ("binary_log_loss", "#0072b2", "-"),
+    ("squared_error", "#d55e00", "--"),
+):
+    network = Network([1, 1], output_activation="logistic", loss=loss)
+    network.coefs[0][...], network.intercepts[0][...] = 1, 0
+    delta = network.backprop(z, np.ones_like(z)).delta[-1]
+    ax.plot(z, delta, color=color, linestyle=style, label=loss)
+    print(f"{loss:<16} delta at z = -8: {delta[0, 0]:.4f}")
+ax.set(xlabel="pre-activation z; the target is 1", ylabel="delta, the gradient at z")
+ax.legend(title="logistic output with")
+
+# %%
+# **Advice.** Choose the loss by what you want to be told, the output by which numbers
+# make sense, and take a canonical pair where both allow it. Where they do not, nothing
+# breaks: delta is computed exactly for any pair. For a loss that is not in the list,
+# pass a function. :ref:`sphx_glr_auto_examples_03_losses.py` compares losses on data,
+# :doc:`/auto_tutorial/index` tells what delta is.
