@@ -42,6 +42,20 @@ LOSS(log_cosh,
     PREDICTIONS(-INFINITY, INFINITY, 1))
 """
 
+# Adagrad (Duchi et al. 2011).
+NEW_OPTIMIZER = """
+OPTIMIZER(adagrad, STATES(1),
+    CONSTANTS(-rate, h->epsilon),
+    UPDATE(
+        s0 = v_add(s0, v_mul(g, g));
+        w = v_add(w, v_div(v_mul(c0, g), v_add(v_sqrt(s0), c1)));))
+"""
+
+NEW_SCHEDULE = """
+SCHEDULE(quadratic, FOR(ALL), RATE(rate * ((1 - x) * (1 - x))), AFTER_EPOCH(rate),
+    ON_PLATEAU(STOP))
+"""
+
 
 def add_rows(path, rows):
     text = path.read_text()
@@ -71,8 +85,11 @@ def tree(tmp_path_factory):
     (tree / "tests").mkdir()
     for name in ("test_gradients.py", "test_activations.py"):
         shutil.copy(ROOT / "tests" / name, tree / "tests")
-    add_rows(tree / "csrc" / "lists" / "activations.h", NEW_ACTIVATIONS)
-    add_rows(tree / "csrc" / "lists" / "losses.h", NEW_LOSS)
+    lists = tree / "csrc" / "lists"
+    add_rows(lists / "activations.h", NEW_ACTIVATIONS)
+    add_rows(lists / "losses.h", NEW_LOSS)
+    add_rows(lists / "optimizers.h", NEW_OPTIMIZER)
+    add_rows(lists / "schedules.h", NEW_SCHEDULE)
     build = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
         + [str(tree / "installed"), str(tree)],
@@ -130,3 +147,41 @@ def test_a_new_row_is_a_choice_of_the_estimators(tree):
     )
     assert result.returncode == 0, result.stderr
     assert "'softsign'" in result.stdout
+
+
+TRAINING = """
+import numpy as np
+from pybackprop import MLPRegressor, Network
+
+X, y = np.random.RandomState(0).standard_normal((2, 9, 1))
+network = Network([1, 1], random_state=0)
+model = MLPRegressor(
+    hidden_layer_sizes=(),
+    solver="adagrad",
+    learning_rate="quadratic",
+    learning_rate_init=0.5,
+    max_iter=4,
+    n_iter_no_change=4,
+    alpha=0,
+    coefs_init=network.coefs,
+    intercepts_init=network.intercepts,
+).fit(X, y.ravel())
+squares = 0
+for epoch in range(4):  # of one batch
+    (coefs,), (intercepts,) = network.gradients(X, y)
+    gradient = np.concatenate((coefs.ravel(), intercepts))
+    squares = squares + gradient**2
+    rate = 0.5 * (1 - epoch / 4) ** 2
+    network.parameters[:] -= rate * gradient / (np.sqrt(squares) + model.epsilon)
+reached = [*model.coefs_[0].ravel(), *model.intercepts_[0]]
+np.testing.assert_allclose(reached, network.parameters, rtol=1e-12)
+"""
+
+
+@pytest.mark.slow
+def test_a_new_update_rule_and_a_new_schedule_train_an_estimator(tree):
+    program = f"import sys; sys.path.insert(0, {str(tree / 'installed')!r})\n{TRAINING}"
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr

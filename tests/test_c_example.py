@@ -1,4 +1,4 @@
-"""The C program of the documentation: built as its page says, with the right numbers."""
+"""The C program of the documentation: built as its page says, its numbers right."""
 
 import os
 import re

@@ -112,8 +112,8 @@ ax.set(xlabel="patients, by predicted median", ylabel="progression of diabetes")
 ax.legend(ncols=2, fontsize="small")
 
 # %%
-# **Advice.** Scale the targets, fit one network a quantile, stop by its loss, count the coverage on rows
-# that no network has seen, and widen by rows set aside if the count must hold: it then
-# holds on average over patients, not for each kind of patient. Ends that cross are
-# rare where there are enough rows; where they do, sort them.
+# **Advice.** Scale the targets, fit one network a quantile, stop by its loss, count the
+# coverage on rows that no network has seen, and widen by rows set aside if the count
+# must hold: it then holds on average over patients, not for each kind of patient. Ends
+# may cross, since the networks know nothing of each other; where they do, sort them.
 # :ref:`sphx_glr_auto_examples_03_losses.py` has the other losses beside this one.

@@ -22,9 +22,9 @@ X, X_test, y, y_test = train_test_split(X, y, test_size=0.6, random_state=0)
 # -----------
 #
 # ``scoring`` takes the name of any scorer of scikit-learn, "loss", or a function. Here
-# one that minds a missed case of the rare class more than a false alarm: the F-score with
-# :math:`\beta = 3`. The validation set is one's own; without ``X_val`` a fraction of
-# the rows is split off.
+# one that minds a missed case of the rare class more than a false alarm: the F-score
+# with :math:`\beta = 3`. The validation set is one's own; without ``X_val`` a fraction
+# of the rows is split off.
 
 f3 = make_scorer(fbeta_score, beta=3)
 X_fit, X_val, y_fit, y_val = train_test_split(X, y, test_size=0.3, random_state=0)
@@ -94,8 +94,8 @@ model.fit(X, y)
 print(model.stopping_reason_)
 
 # %%
-# **Advice.** Let the score that you report be the one that stops, or a smoother one that
-# goes with it: a score of decisions, such as the accuracy, moves in jumps, one of
+# **Advice.** Let the score that you report be the one that stops, or a smoother one
+# that goes with it: a score of decisions, such as the accuracy, moves in jumps, one of
 # probabilities, such as "loss", does not. If rows belong together, by patient, writer
 # or day, let a splitter set them aside together, or the promise is worth nothing. The
 # score that chose the epoch is a little too good in any case, so keep a test set.

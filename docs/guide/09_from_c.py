@@ -2,9 +2,9 @@
 The core from C, and the same bits from Python
 ==============================================
 
-All arithmetic is C11 that knows nothing of Python, so a program in C can train too. This
-page builds the program that :doc:`/c_interface` explains, runs it, and repeats what it
-did in Python.
+All arithmetic is C11 that knows nothing of Python, so a program in C can train too.
+This page builds the program that :doc:`/c_interface` explains, runs it, and repeats
+what it did in Python.
 """
 
 import shutil
@@ -17,7 +17,9 @@ import numpy as np
 
 from pybackprop import Network
 
-ROOT = Path(__file__).resolve().parents[2]
+# The root of the checkout, from wherever in it this is run.
+HERE = Path.cwd()
+ROOT = next(path for path in (HERE, *HERE.parents) if (path / "csrc").is_dir())
 COMPILER = shutil.which("cc")
 
 # %%
