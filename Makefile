@@ -204,6 +204,7 @@ promises: ## Put the promises that tests show into docs/what_you_can_rely_on.md
 docs: $(VENV)/docs build/docs/package ## Build the documentation into build/docs/html, every script of it run
 	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going \
 	    -d build/docs/doctrees docs build/docs/html
+	cd tests && $(abspath $(BIN))/pytest test_docs.py
 
 sdist: $(VENV)/tools ## Make the source distribution in dist/
 	$(BIN)/pyproject-build --sdist

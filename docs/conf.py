@@ -4,13 +4,13 @@ Three folders of scripts become galleries: examples/, tutorial/ and guide/.  Wha
 print and draw is computed by the build, from the package that is installed.
 """
 
-import warnings
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pybackprop
 
-HERE = Path(__file__).parent
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 # --- What is built ------------------------------------------------------------
 
@@ -28,7 +28,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 # The sources of the galleries are read by the gallery, which writes auto_*/.
-exclude_patterns = ["tutorial", "guide", "**/GALLERY_HEADER.rst", "_templates"]
+exclude_patterns = ["tutorial", "guide", "**/GALLERY_HEADER.rst", "_*"]
 templates_path = ["_templates"]
 nitpicky = True
 
@@ -45,6 +45,18 @@ numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 add_module_names = False
 
+
+def not_ours(app, what, name, member, skip, options):
+    """Methods that come from scikit-learn's classes are on scikit-learn's pages."""
+    member = getattr(member, "fget", None) or member
+    module = getattr(member, "__module__", None) or ""
+    return True if what == "class" and not module.startswith("pybackprop") else None
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", not_ours)
+
+
 # --- Galleries ------------------------------------------------------------------
 
 # To run a single script while it is being written:
@@ -57,7 +69,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/examples_of",
     "doc_module": ("pybackprop",),
     "abort_on_example_error": True,
-    "reset_modules": ("matplotlib",),
+    "reset_modules": ("matplotlib", "fresh_filters.reset"),
     "parallel": 2,
     "show_signature": False,
     "show_memory": False,
@@ -65,18 +77,20 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
 }
-warnings.filterwarnings("ignore", message=".*FigureCanvasAgg is non-interactive")
 
 # --- HTML, all of it from this folder: nothing is loaded from the web -----------
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"pybackprop {release}"
+html_short_title = "pybackprop"
 html_static_path = ["_static"]
 html_css_files = ["pybackprop.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
+    "logo": {"text": f"pybackprop {release}"},
     "navbar_align": "left",
+    "header_links_before_dropdown": 5,
     "navbar_end": ["theme-switcher"],
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
