@@ -51,7 +51,7 @@ class Network:
         the objective has the term
         sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2) / S.
     l1_ratio : float, default=0.0
-        In [0, 1]. The subgradient of |w| at 0 is 0.
+        In [0, 1]. The subgradient of abs(w) at 0 is 0.
     dtype : {'float64', 'float32'}, default='float64'
     loss_parameter : float, default=None
         Of a loss that has one: the threshold of 'huber', > 0; the 'quantile', in

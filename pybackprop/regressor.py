@@ -173,7 +173,7 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         (Pascanu et al. 2013). Not used by 'lbfgs'.
     l1_ratio : float, default=0.0
         Share of the penalty that is the L1 norm, in [0, 1], as in scikit-learn's
-        SGDClassifier; the subgradient of |w| at 0 is 0. Not with 'lbfgs'.
+        SGDClassifier; the subgradient of abs(w) at 0 is 0. Not with 'lbfgs'.
     max_norm : float or None, default=None
         After each step, weights into a unit that are longer are scaled down to this
         norm (Srivastava et al. 2014). Not with 'lbfgs'.
@@ -197,6 +197,7 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         Weights of each layer; views of one vector after a fit. Predictions use them
         as they are.
     intercepts_ : list of ndarray of shape (d_l,)
+        Intercepts of each layer.
     loss_ : float
         The objective in the last epoch, or at the end for 'lbfgs'.
     loss_curve_ : list of float
@@ -231,7 +232,8 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
     out_activation_ : str
         Output activation g that was used.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Features of X.
+    feature_names_in_ : ndarray of shape (n_features,)
         Only if X had names for its features.
     network_ : Network
         The network of the last fit, with its loss and penalty, whatever ``set_params``
