@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
+from pybackprop._flat_units import flat_units
 from pybackprop._rows import take_rows
 from pybackprop._warnings import warn_caller
 from pybackprop.exceptions import ScalingWarning
@@ -16,8 +17,6 @@ from pybackprop.exceptions import ScalingWarning
 _MOST_ROWS = 1000
 _FEW_ROWS = 20
 _MOST_VALUES = 1_000_000
-# A slope below this at every row lets next to nothing through, as tanh beyond +-4.
-_FLAT = 1e-3
 # Some units end dead in a good fit too.
 _NOTABLE_SHARE = 0.1
 # Initial weights on scaled data reach about twice the loss of weights of zero.
@@ -200,11 +199,11 @@ def _units_without_slope(model, network, X, rows):
     if X.shape[0] > 10 * _FEW_ROWS:
         # Nearly all units have a slope on one of a few rows already.
         few = X[:: X.shape[0] // _FEW_ROWS]
-        suspects = _flat_units(network, few, suspects)
+        suspects = flat_units(network, few, suspects)
         if not any(map(_are_notable, suspects, network.layer_sizes[1:])):
             return
     found = []
-    for layer, flat in enumerate(_flat_units(network, X, suspects), 1):
+    for layer, flat in enumerate(flat_units(network, X, suspects), 1):
         n_units = network.layer_sizes[layer]
         if _are_notable(flat, n_units):
             n_flat = np.count_nonzero(flat)
@@ -220,36 +219,6 @@ def _units_without_slope(model, network, X, rows):
 
 def _are_notable(flat, n_units):
     return np.count_nonzero(flat) >= _NOTABLE_SHARE * n_units
-
-
-def _flat_units(network, X, units):
-    """Which of the given units of each hidden layer have no slope on any row."""
-    shapes = [(X.shape[0], width) for width in network.layer_sizes[1:-1]]
-    z = [np.empty(shape, network.dtype) for shape in shapes]
-    samples = _core.Samples(X, network.dtype)
-    network.core.forward(network.parameters, samples, {"z": [*z, None]})
-    layers = zip(network.hidden_activations, z, units, strict=True)
-    return [
-        _is_flat(activation, values[:, some]).all(axis=0)
-        for activation, values, some in layers
-    ]
-
-
-def _is_flat(activation, z):
-    """Where |f'(z)| is tiny: by a central difference, so for any activation.
-
-    z is overwritten: beside a wide network, copies of it would count.
-    """
-    with np.errstate(all="ignore"):
-        step = np.abs(z)
-        np.maximum(step, 1, out=step)
-        step *= 1e-3
-        rise = _core.activate(activation, z + step, overwrite=True)
-        z -= step
-        rise -= _core.activate(activation, z, overwrite=True)
-        np.abs(rise, out=rise)
-        step *= 2 * _FLAT
-        return rise < step
 
 
 def _loss_above_that_of_zero(model, network, table, rows):

@@ -2,14 +2,17 @@
 
 import signal
 import time
+import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse
-from sklearn.datasets import load_diabetes, load_digits
+from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
 from test_gradients import COMBINATIONS, make_problem
 
-from pybackprop import Network, _core
+from pybackprop import MLPClassifier, MLPRegressor, Network, _core
 from pybackprop.inspection import check_gradients
 from pybackprop.inspection._kinks import kinks_of
 from pybackprop.losses_by_hand import LOSSES as BY_HAND
@@ -83,7 +86,7 @@ def test_float32_is_compared_with_its_copy_in_float64(loss, output, hidden):
 
 def test_what_is_no_network_or_option_is_refused_by_name():
     net, X, y = small()
-    with pytest.raises(TypeError, match="network must be a Network. Got .*str"):
+    with pytest.raises(TypeError, match="network must be a Network or .*Got str"):
         check_gradients("net", X, y)
     with pytest.raises(ValueError, match="loss must be a callable.*Got 'huber'"):
         check_gradients(net, X, y, loss="huber")
@@ -94,6 +97,26 @@ def test_what_is_no_network_or_option_is_refused_by_name():
         check_gradients(net, X[:, :2], y)
     with pytest.raises(ValueError, match="y must have the shape"):
         check_gradients(net, X, y[:, :1])
+
+
+@pytest.mark.parametrize("kind", ["labels", "several labels", "numbers"])
+def test_a_fitted_estimator_is_checked_with_its_own_targets(kind):
+    X, labels = load_iris(return_X_y=True)
+    X = scale(X)
+    if kind == "numbers":
+        model, y = MLPRegressor(loss="poisson"), X[:, 0] ** 2
+    else:
+        model, y = MLPClassifier(label_smoothing=0.1), np.array(["a", "b", "c"])[labels]
+        if kind == "several labels":
+            y = np.c_[labels == 0, labels > 1].astype(int)
+    model.set_params(hidden_layer_sizes=5, max_iter=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    check = check_gradients(model, X, y)
+    assert check.ok is True, check
+    by_network = check_gradients(model.network_, X, model.network_targets(y))
+    assert repr(check) == repr(by_network)
 
 
 def test_the_network_and_the_tables_are_left_as_they_were():

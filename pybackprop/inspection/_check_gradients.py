@@ -14,8 +14,8 @@ from pybackprop.inspection._data_gradient import (
 )
 from pybackprop.inspection._own_loss import check_own_loss
 from pybackprop.inspection._penalty_gradient import BOTH, check_penalty_gradient
+from pybackprop.inspection._subject import network_and_targets
 from pybackprop.inspection._twins import like
-from pybackprop.network import Network
 
 
 def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
@@ -44,11 +44,11 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
 
     Parameters
     ----------
-    network : Network
+    network : Network or fitted MLPClassifier or MLPRegressor
         It is not changed.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        As for ``Network.backprop``.
+        As for ``Network.backprop``, or with an estimator as for its ``fit``.
     sample_weight : array-like of shape (n_samples,), default=None
     loss : callable, default=None
         A loss of your own, to take the place of the network's:
@@ -78,7 +78,7 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     .. [1] J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., 2006, section 8.1.
     .. [2] W. H. Press et al., Numerical Recipes, 3rd ed., 2007, section 5.7.
     """
-    network = _subject(network)
+    network, X, y = network_and_targets(network, X, y)
     _check_options(loss, step)
     if loss is not None:
         network = like(network, loss=loss)
@@ -97,14 +97,6 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     if np.any(network.alpha):
         rows.extend(check_penalty_gradient(network, data))
     return GradientCheck(rows, network.dtype.name, data.n_rows, len(data.y), step)
-
-
-def _subject(network):
-    if not isinstance(network, Network):
-        raise TypeError(
-            f"network must be a Network. Got an object of {type(network).__name__}."
-        )
-    return network
 
 
 def _check_options(loss, step):
