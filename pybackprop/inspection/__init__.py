@@ -5,6 +5,7 @@ from pybackprop.inspection._check_gradients import GradientCheck, check_gradient
 from pybackprop.inspection._delta_table import DeltaRow, DeltaTable, delta_table
 from pybackprop.inspection._explain_delta import DeltaExplanation, explain_delta
 from pybackprop.inspection._formulations import Comparison, Formulations, formulations
+from pybackprop.inspection._layer_monitor import LayerMonitor
 
 __all__ = [
     "Comparison",
@@ -13,6 +14,7 @@ __all__ = [
     "DeltaTable",
     "Formulations",
     "GradientCheck",
+    "LayerMonitor",
     "check_gradients",
     "delta_table",
     "explain_delta",
