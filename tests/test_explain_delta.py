@@ -120,6 +120,10 @@ def test_a_point_where_all_happens_to_agree():
 def test_a_prediction_outside_the_domain_is_said():
     of = explain_delta("poisson", "identity", z=[-1.0, 2.0], y=[1.0, 0.0])
     assert "Not every prediction here lies between 0 and inf" in repr(of)
+    # The end itself belongs to a log-loss, but not to a deviance.
+    at_the_end = {"z": [-1.0], "y": [1.0]}
+    assert "Not every" in repr(explain_delta("poisson", "relu", **at_the_end))
+    assert "Not every" not in repr(explain_delta("log_loss", "relu", **at_the_end))
 
 
 # --- Formulas, as Python --------------------------------------------------------------
@@ -314,6 +318,13 @@ def test_the_table_of_all_pairs():
         # No pair is without a point: every activation gets into every domain.
         assert 10 < row.n_points <= 300 and np.isfinite(row.difference)
         assert (row.difference < 1e-12) == row.equal
+    by_pair = {(row.loss, row.output_activation): row for row in table.rows}
+    # Rounding shows that it has been multiplied out, not looked up.
+    assert by_pair["log_loss", "softmax"].difference > 0
+    # z is between -3 and 3, and a prediction must be between 0 and 1, or above 0.
+    assert by_pair["squared_error", "identity"].n_points == 300
+    assert 30 < by_pair["log_loss", "identity"].n_points < 70
+    assert 120 < by_pair["tweedie", "identity"].n_points < 180
     assert repr(table) == repr(delta_table())
     text, html = repr(table), table._repr_html_()
     assert text.startswith(f"Of {len(PAIRS)} pairs 4 are canonical.")

@@ -218,6 +218,16 @@ def test_float32_targets_that_sum_to_one_only_in_float32():
     assert len(both.training(3)["true"]) == 4
 
 
+def test_the_parameter_of_a_loss_is_the_one_of_the_networks_data_type():
+    X, y, _ = data(1)
+    net = Network(
+        [4, 1], loss="quantile", loss_parameter=0.1, dtype="float32", random_state=0
+    )
+    both = formulations(net, X, y + 5)  # all above the prediction: the slope is -0.1
+    np.testing.assert_array_equal(both.hinton["dE_dy1"], both.core["dE_dy1"])
+    np.testing.assert_array_equal(both.ng["delta1"], -np.float32(0.1))
+
+
 def log_cosh(y, y_pred):
     r = y_pred - y
     return np.log(np.cosh(r)).sum(axis=1), np.tanh(r)
