@@ -116,6 +116,7 @@ for loss, color, style in (
     print(f"{loss:<16} delta at z = -8: {delta[0, 0]:.4f}")
 ax.set(xlabel="pre-activation z; the target is 1", ylabel="delta, the gradient at z")
 ax.legend(title="logistic output with")
+plt.show()
 
 # %%
 # **Advice.** Choose the loss by what you want to be told, the output by which numbers

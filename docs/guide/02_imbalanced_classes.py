@@ -85,6 +85,7 @@ for name, color, style in (
     ax.plot(recall, precision, color=color, linestyle=style, label=name)
 ax.set(title="What each threshold gives", xlabel="recall", ylabel="precision")
 ax.legend()
+plt.show()
 
 # %%
 # When each row has its own price

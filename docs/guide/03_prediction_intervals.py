@@ -110,6 +110,7 @@ ax.plot(place, median[order], color="#0072b2", label="median")
 ax.plot(place, target[order], ".", color="black", markersize=4, label="held-out target")
 ax.set(xlabel="patients, by predicted median", ylabel="progression of diabetes")
 ax.legend(ncols=2, fontsize="small")
+plt.show()
 
 # %%
 # **Advice.** Scale the targets, fit one network a quantile, stop by its loss, count the

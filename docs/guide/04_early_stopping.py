@@ -61,6 +61,7 @@ ax.plot(
 ax.axvline(history["epoch"][best], color="0.6", label="weights put back")
 ax.set(xlabel="epoch", ylabel="on the validation set", ylim=(0, 1.02))
 ax.legend()
+plt.show()
 
 # %%
 # Which rows

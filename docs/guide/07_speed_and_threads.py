@@ -65,6 +65,7 @@ bars = ax.bar([str(size) for size in ratios], ratios.values(), color="#0072b2")
 ax.bar_label(bars, fmt="%.1f")
 ax.set(xlabel="rows in a batch", ylabel="scikit-learn's time / ours")
 ax.set_title("In this build, on this machine")
+plt.show()
 
 # %%
 # Threads and float32
