@@ -1,0 +1,318 @@
+"""FormulationsDisplay: two recipes for backpropagation, picture by picture."""
+
+import numpy as np
+
+from pybackprop.inspection._formulations import formulations
+from pybackprop.inspection._subject import network_and_targets
+from pybackprop.plotting._axes import axes_to_draw_on
+from pybackprop.plotting._colours import CATEGORIES, DIVERGING
+from pybackprop.plotting._fitted import fitted_last_step, inputs_of_last_step
+
+_KINDS = ("images", "scatter")
+_COLUMNS = (
+    "Ng",
+    "Hinton",
+    "difference:\nNg − Hinton",
+    "mistaken: begun\nwith y_pred − y",
+    "finite differences",
+)
+
+# Of delta, a row of whose image is a sample.
+_MOST_SAMPLES = 20
+
+
+class FormulationsDisplay:
+    """The quantities of ``formulations``, as images side by side or as points.
+
+    'images': a row for each quantity, and a column for each recipe: Ng's, Hinton's and
+    their difference. If the network's loss and output are no canonical pair, two
+    more: the mistaken reading, which begins with y_pred - y all the same, and finite
+    differences, which know no recipe, blank where none was taken. All images of a row
+    have one scale, that of the gradient: where two recipes agree, their images are the
+    same and the difference has the colour of 0. Of a delta, an image shows the first 20
+    samples; the largest difference, written below it, is that of all.
+
+    'scatter': each entry of ∂F/∂W and ∂F/∂b by finite differences, and by the recipes.
+    What lies on the diagonal is the gradient.
+
+    Make it with :meth:`from_network`, :meth:`from_estimator` or
+    :meth:`from_formulations`.
+
+    Parameters
+    ----------
+    forms : Formulations
+
+    Attributes
+    ----------
+    axes_ : ndarray of shape (n_quantities, n_columns) or (1, 1) of matplotlib Axes
+    ax_ : matplotlib Axes
+        The first of them.
+    figure_ : matplotlib Figure
+    names_ : list of str
+        Quantities of the rows.
+    columns_ : list of str
+        Titles of the columns.
+    images_ : ndarray of the shape of ``axes_`` of AxesImage
+        For 'images'.
+    points_ : dict of str to PathCollection
+        For 'scatter': 'ng', 'hinton' and, if the pair is not canonical, 'mistaken'.
+
+    See Also
+    --------
+    pybackprop.inspection.formulations : The numbers.
+
+    Examples
+    --------
+    >>> from pybackprop import Network
+    >>> from pybackprop.plotting import FormulationsDisplay
+    >>> network = Network([2, 3, 1], output_activation="logistic", random_state=0)
+    >>> X, y = [[0.2, 0.4], [0.1, 0.9]], [0, 1]
+    >>> display = FormulationsDisplay.from_network(network, X, y)
+    >>> display.names_
+    ['delta2', 'delta1', 'dW2', 'dW1']
+    >>> display.axes_.shape
+    (4, 5)
+    """
+
+    def __init__(self, forms):
+        self.forms = forms
+
+    @classmethod
+    def from_formulations(cls, forms, *, kind="images", names=None, ax=None):
+        """Draw what ``formulations`` returned.
+
+        Parameters
+        ----------
+        forms : Formulations
+        kind : {'images', 'scatter'}, default='images'
+        names : list of str, default=None
+            Quantities to draw as images, such as 'delta1', 'dW1' or 'db1': some of
+            ``forms.names``. None takes the deltas and then the dWs, each from the
+            output back.
+        ax : matplotlib Axes or array-like of them, default=None
+            Images need n_quantities x n_columns axes, row by row, and 'scatter' one.
+            None makes a figure.
+
+        Returns
+        -------
+        FormulationsDisplay
+        """
+        return cls(forms).plot(ax, kind=kind, names=names)
+
+    @classmethod
+    def from_network(
+        cls, network, X, y, *, sample_weight=None, n_differences=200, **options
+    ):
+        """Carry both recipes out on a network, and draw them.
+
+        Parameters
+        ----------
+        network : Network
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            As ``Network.backprop`` takes it.
+        sample_weight : array-like of shape (n_samples,), default=None
+        n_differences : int, default=200
+            Of each quantity, at most: finite differences are slow.
+        **options
+            As in :meth:`from_formulations`.
+
+        Returns
+        -------
+        FormulationsDisplay
+        """
+        forms = formulations(
+            network, X, y, sample_weight=sample_weight, n_differences=n_differences
+        )
+        return cls.from_formulations(forms, **options)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, **options):
+        """Carry both recipes out on the network of a fitted estimator, and draw them.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Pipeline
+            Fitted; a pipeline ends in one of these.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            As in ``fit``: labels, for a classifier.
+        **options
+            As in :meth:`from_network`.
+
+        Returns
+        -------
+        FormulationsDisplay
+        """
+        model = fitted_last_step(estimator, "coefs_")
+        X = inputs_of_last_step(estimator, X)
+        network, X, y = network_and_targets(model, X, y)
+        return cls.from_network(network, X, y, **options)
+
+    def plot(self, ax=None, *, kind="images", names=None):
+        """Draw the recipes.
+
+        Parameters
+        ----------
+        ax, kind, names
+            As in :meth:`from_formulations`.
+
+        Returns
+        -------
+        FormulationsDisplay
+        """
+        if kind not in _KINDS:
+            raise ValueError(f"kind must be one of {list(_KINDS)}. Got {kind!r}.")
+        if kind == "scatter":
+            self.axes_ = self._axes(ax, (1, 1), (5.2, 4.8))
+            self._scatter(self.axes_[0, 0])
+        else:
+            self.names_ = self._check_names(names)
+            self.columns_ = list(_COLUMNS[: 3 if self.forms.is_canonical else 5])
+            n_rows, n_columns = shape = len(self.names_), len(self.columns_)
+            self.axes_ = self._axes(ax, shape, (2 * n_columns, 0.8 + 1.15 * n_rows))
+            self._images()
+        self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
+        if ax is None:
+            self.figure_.suptitle(self._pair(), fontsize="medium")
+        return self
+
+    def _axes(self, ax, shape, figsize):
+        return axes_to_draw_on(
+            ax,
+            shape[0] * shape[1],
+            f"{type(self).__name__}.plot",
+            what="image",
+            n_columns=shape[1],
+            figsize=figsize,
+        ).reshape(shape)
+
+    def _pair(self):
+        loss = getattr(self.forms.loss, "__name__", self.forms.loss)
+        kind = "a canonical pair" if self.forms.is_canonical else "not a canonical pair"
+        return f"{loss} with {self.forms.output_activation}, {kind}"
+
+    def _check_names(self, names):
+        known = set(self.forms.names)
+        if names is None:
+            return [
+                name
+                for quantity in ("delta", "dW")
+                for name in self.forms.names
+                if name.startswith(quantity)
+            ]
+        names = [names] if isinstance(names, str) else list(names)
+        if not names or not known.issuperset(names):
+            raise ValueError(f"names must be some of {sorted(known)}. Got {names!r}.")
+        return names
+
+    def _images(self):
+        self.images_ = np.empty(self.axes_.shape, dtype=object)
+        for row, name in enumerate(self.names_):
+            of = self._of(name)
+            scale = max(_largest(of[recipe]) for recipe in ("ng", "hinton")) or 1.0
+            arrays = [of["ng"], of["hinton"], of["ng"] - of["hinton"]]
+            arrays += [of["mistaken"], of["numeric"]]
+            for column, ax in enumerate(self.axes_[row]):
+                self.images_[row, column] = _image(ax, name, arrays[column], scale)
+                if row == 0:
+                    ax.set_title(self.columns_[column], fontsize="medium")
+            self._write(row, name, of)
+            clipped = not self.forms.is_canonical and _largest(of["mistaken"]) > scale
+            self.axes_[row, 0].figure.colorbar(
+                self.images_[row, 0],
+                ax=list(self.axes_[row]),
+                extend="both" if clipped else "neither",
+                pad=0.01,
+                aspect=8,
+            )
+
+    def _of(self, name):
+        """One quantity by each recipe, as tables."""
+        return {
+            recipe: np.atleast_2d(getattr(self.forms, recipe)[name])
+            for recipe in ("ng", "hinton", "mistaken", "numeric")
+        }
+
+    def _write(self, row, name, of):
+        axes = self.axes_[row]
+        title = _title(name, of["ng"].shape)
+        axes[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize="small")
+        notes = [f"largest: {_largest(of['ng'] - of['hinton']):.1g}"]
+        if not self.forms.is_canonical:
+            mistake = _largest(of["mistaken"] - of["numeric"])
+            notes.append(f"off by up to {mistake:.1g}")
+            notes.append(f"Ng is off by {_largest(of['ng'] - of['numeric']):.1g}")
+            if np.isnan(of["numeric"]).any():
+                notes[-1] += f" at {np.isfinite(of['numeric']).sum()} entries"
+        for ax, note in zip(axes[2:], notes, strict=True):
+            ax.set_xlabel(note, fontsize="small")
+
+    def _scatter(self, ax):
+        of = {
+            recipe: np.concatenate(
+                [
+                    array.ravel()
+                    for name, array in sorted(getattr(self.forms, recipe).items())
+                    if name.startswith(("dW", "db"))
+                ]
+            )
+            for recipe in ("ng", "hinton", "mistaken", "numeric")
+        }
+        ax.axline((0, 0), slope=1, color="grey", linewidth=0.8, zorder=0, label="equal")
+        looks = {
+            "mistaken": ("mistaken: begun with y_pred − y", "x", CATEGORIES[4], 24),
+            "ng": ("Ng", "o", CATEGORIES[0], 40),
+            "hinton": ("Hinton", ".", "black", 12),
+        }
+        if self.forms.is_canonical:
+            del looks["mistaken"]
+        self.points_ = {}
+        for recipe, (label, marker, colour, size) in looks.items():
+            hollow = {"facecolors": "none", "edgecolors": colour}
+            self.points_[recipe] = ax.scatter(
+                of["numeric"],
+                of[recipe],
+                s=size,
+                marker=marker,
+                linewidths=1,
+                label=label,
+                **(hollow if marker == "o" else {"color": colour}),
+            )
+        ax.set_xlabel("∂F/∂W and ∂F/∂b by finite differences")
+        ax.set_ylabel("the same by a recipe")
+        ax.legend()
+
+
+def _image(ax, name, array, scale):
+    if name.startswith("delta"):
+        array = array[:_MOST_SAMPLES]
+    image = ax.imshow(
+        array,
+        cmap=DIVERGING,
+        vmin=-scale,
+        vmax=scale,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return image
+
+
+def _title(name, shape):
+    """What an image shows, and what its rows and columns are."""
+    quantity = name.rstrip("0123456789")
+    layer = name.removeprefix(quantity)
+    if quantity == "delta":
+        n, n_units = shape
+        n = f"{n} samples" if n <= _MOST_SAMPLES else f"{_MOST_SAMPLES} of {n} samples"
+        return f"{name} = ∂ℓ/∂z{layer}\n{n}\n× {n_units} units"
+    if quantity == "dW":
+        return f"{name} = ∂F/∂W{layer}\n{shape[0]} × {shape[1]}\nweights"
+    return f"{name} = ∂F/∂b{layer}\n{shape[1]} biases"
+
+
+def _largest(array):
+    """The largest magnitude; NaN, where no difference was taken, does not count."""
+    return float(np.max(abs(array), where=~np.isnan(array), initial=0.0))
