@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pybackprop
 
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
 
 # --- What is built ------------------------------------------------------------
 
@@ -87,6 +88,8 @@ html_static_path = ["_static"]
 html_css_files = ["pybackprop.css"]
 html_show_sourcelink = False
 html_copy_source = False
+# A page of prose has nothing below it that a sidebar could list.
+html_sidebars = {page.stem: [] for page in sorted(HERE.glob("*.md"))}
 html_theme_options = {
     "logo": {"text": f"pybackprop {release}"},
     "navbar_align": "left",

@@ -7,7 +7,7 @@ search with two workers.  Then the same fits by scikit-learn's own networks: how
 loss curves differ, how long each took.  Last, the seed of this project: where the
 gradient at the output equals y_pred - y, and where it does not.
 
-With an argument the picture goes to a file:
+With an argument the picture goes to a file::
 
     python examples/01_main_job.py picture.png
 """
@@ -74,7 +74,7 @@ regressor = MLPRegressor(
     hidden_layer_sizes=(20,), solver="lbfgs", alpha=10.0, random_state=0
 )
 inner = "transformedtargetregressor__regressor__"
-scores(
+_ = scores(
     "diabetes",
     *diabetes,
     TransformedTargetRegressor(regressor, transformer=StandardScaler()),
@@ -112,7 +112,7 @@ def race(name, X, y, ours, repeats=3):
 print("table     epochs   difference   pybackprop   scikit-learn   ratio")
 fixed = {"max_iter": 40, "tol": 0.0, "random_state": 0}
 curves = race("digits", *digits, MLPClassifier(**fixed))
-race("diabetes", diabetes[0], scale(diabetes[1]), MLPRegressor(**fixed))
+_ = race("diabetes", diabetes[0], scale(diabetes[1]), MLPRegressor(**fixed))
 
 # %%
 # The picture

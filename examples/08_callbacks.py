@@ -7,6 +7,7 @@ epoch, the same for each fit of a grid search with two workers, and how a callba
 one's own ends a fit as soon as unseen samples are predicted well enough.
 """
 
+import sys
 import warnings
 
 import matplotlib.pyplot as plt
@@ -21,10 +22,79 @@ from pybackprop import MLPClassifier
 try:
     from sklearn.callback import ProgressBar, ScoringMonitor
 except ImportError:
-    ScoringMonitor = None
+    print("Callbacks came with scikit-learn 1.9, so there is nothing to show here.")
+    sys.exit()
 
 # Fits of a fixed number of epochs stop early on purpose.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
+digits = load_digits(return_X_y=True)
+
+# %%
+# Scores of each epoch
+# --------------------
+# And a progress bar, on the outermost estimator, if rich is installed.  The guard is
+# for the processes that gather scores: some systems have them import this file again.
+
+
+def monitored(X, y):
+    """Scores of each epoch, and a progress bar if rich is installed."""
+    monitor = ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
+    step = MLPClassifier(max_iter=10, random_state=0).set_callbacks(monitor)
+    pipeline = make_pipeline(StandardScaler(), step)
+    try:
+        pipeline.set_callbacks(ProgressBar())  # on the outermost estimator
+    except ImportError as error:
+        print(error)
+    pipeline.fit(X, y)
+    print("epoch   accuracy   log-loss   (training samples)")
+    for row in monitor.get_logs().data:
+        if row["task_name"] == "epoch":
+            number = row["task_id"] + 1
+            print(f"{number:>5} {row['accuracy']:>10.3f} {-row['neg_log_loss']:>10.3f}")
+
+
+if __name__ == "__main__":
+    monitored(*digits)
+
+# %%
+# Out of the workers of a search
+# ------------------------------
+
+
+def searched(X, y):
+    """The first and the last epoch of each fit, out of the workers of a search."""
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = MLPClassifier(max_iter=10, random_state=0).set_callbacks(monitor)
+    rates = [1e-3, 1e-2]
+    search = GridSearchCV(model, {"learning_rate_init": rates}, cv=2, n_jobs=2)
+    search.fit(X / 16, y)
+    fits = {}
+    for row in monitor.get_logs().data:
+        if row["task_name"] == "epoch":
+            fits.setdefault(row["parent_task_id_path"], []).append(row["accuracy"])
+    print("fit of the search           accuracy after epoch 1   after epoch 10")
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for path, accuracies in sorted(fits.items()):
+        # Below the search are all its fits, a rate's folds in turn, and the refit.
+        if path[1] == 0:
+            name = f"rate {rates[path[2] // 2]:g}, fold {path[2] % 2}"
+        else:
+            name = "refit with the best"
+        print(f"{name:<27} {accuracies[0]:>22.3f} {accuracies[-1]:>16.3f}")
+        line = "-" if path[1] else "--" if path[2] < 2 else ":"
+        axes.plot(range(1, len(accuracies) + 1), accuracies, line, label=name)
+    axes.set(xlabel="epoch", ylabel="accuracy on the fold's training samples")
+    axes.legend(title="fit of the search")
+    plt.show()
+
+
+if __name__ == "__main__":
+    searched(*digits)
+
+# %%
+# A callback of one's own
+# -----------------------
+# It ends a fit once an estimator scores so much on samples that it has not seen.
 
 
 class GoodEnough:
@@ -53,55 +123,11 @@ class GoodEnough:
         pass
 
 
-def monitored(X, y):
-    """Scores of each epoch, and a progress bar if rich is installed."""
-    monitor = ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
-    step = MLPClassifier(max_iter=10, random_state=0).set_callbacks(monitor)
-    pipeline = make_pipeline(StandardScaler(), step)
-    try:
-        pipeline.set_callbacks(ProgressBar())  # on the outermost estimator
-    except ImportError as error:
-        print(error)
-    pipeline.fit(X, y)
-    print("epoch   accuracy   log-loss   (training samples)")
-    for row in monitor.get_logs().data:
-        if row["task_name"] == "epoch":
-            number = row["task_id"] + 1
-            print(f"{number:>5} {row['accuracy']:>10.3f} {-row['neg_log_loss']:>10.3f}")
-
-
-def searched(X, y):
-    """The first and the last epoch of each fit, out of the workers of a search."""
-    monitor = ScoringMonitor(scoring="accuracy")
-    model = MLPClassifier(max_iter=10, random_state=0).set_callbacks(monitor)
-    rates = [1e-3, 1e-2]
-    search = GridSearchCV(model, {"learning_rate_init": rates}, cv=2, n_jobs=2)
-    search.fit(X / 16, y)
-    fits = {}
-    for row in monitor.get_logs().data:
-        if row["task_name"] == "epoch":
-            fits.setdefault(row["parent_task_id_path"], []).append(row["accuracy"])
-    print("\nfit of the search           accuracy after epoch 1   after epoch 10")
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for path, accuracies in sorted(fits.items()):
-        # Below the search are all its fits, a rate's folds in turn, and the refit.
-        if path[1] == 0:
-            name = f"rate {rates[path[2] // 2]:g}, fold {path[2] % 2}"
-        else:
-            name = "refit with the best"
-        print(f"{name:<27} {accuracies[0]:>22.3f} {accuracies[-1]:>16.3f}")
-        line = "-" if path[1] else "--" if path[2] < 2 else ":"
-        axes.plot(range(1, len(accuracies) + 1), accuracies, line, label=name)
-    axes.set(xlabel="epoch", ylabel="accuracy on the fold's training samples")
-    axes.legend(title="fit of the search")
-    plt.show()
-
-
 def stopped(X, y):
     """The same fit without and with a callback that ends it."""
     X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
     model = MLPClassifier(max_iter=100, random_state=0)
-    print("\ncallback      epochs   unseen   why it ended")
+    print("callback      epochs   unseen   why it ended")
     for name, callbacks in {
         "none": [],
         "GoodEnough": [GoodEnough(X_test, y_test, score=0.95)],
@@ -111,16 +137,5 @@ def stopped(X, y):
         print(f"{name:<12} {model.n_iter_:>7} {score:>8.3f}   {model.stopping_reason_}")
 
 
-def main():
-    if ScoringMonitor is None:
-        print("Callbacks came with scikit-learn 1.9, so there is nothing to show here.")
-        return
-    digits = load_digits(return_X_y=True)
-    monitored(*digits)
-    searched(*digits)
-    stopped(*digits)
-
-
-# Workers of the search may import this file again.
 if __name__ == "__main__":
-    main()
+    stopped(*digits)

@@ -26,12 +26,21 @@ from pybackprop.export import to_c, to_onnx, to_sklearn
 
 # 300 epochs are enough for what is shown.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
+X, y = load_breast_cancer(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(scale(X), y, random_state=0)
+model = MLPClassifier((16, 8), max_iter=300, random_state=0).fit(X_train, y_train)
+expected = model.predict_proba(X_test)
+print(f"Trained: accuracy {model.score(X_test, y_test):.3f} on unseen samples")
+
+# %%
+# Three targets
+# -------------
 
 
 def in_sklearn(model, X):
     """scikit-learn's own class, with our weights."""
     other = to_sklearn(model)
-    print(f"  to_sklearn: a {type(other).__module__}.{type(other).__name__}")
+    print(f"to_sklearn: a {type(other).__module__}.{type(other).__name__}")
     return other.predict_proba(X)
 
 
@@ -42,10 +51,10 @@ def in_onnxruntime(model, X):
 
         exported = to_onnx(model, X)
     except ImportError as missing:
-        print(f"  to_onnx: left out ({missing})")
+        print(f"to_onnx: left out ({missing})")
         return None
     size = len(exported.SerializeToString())
-    print(f"  to_onnx: {len(exported.graph.node)} nodes in {size} bytes")
+    print(f"to_onnx: {len(exported.graph.node)} nodes in {size} bytes")
     session = onnxruntime.InferenceSession(exported.SerializeToString())
     return session.run(["probabilities"], {"X": X})[0]
 
@@ -54,7 +63,7 @@ def in_c(model, X):
     """A C file, compiled and called through ctypes, or None without a compiler."""
     compiler = shutil.which("cc")
     source = to_c(model, name="tumour")
-    print(f"  to_c: {len(source.splitlines())} lines, {len(source)} bytes")
+    print(f"to_c: {len(source.splitlines())} lines, {len(source)} bytes")
     if compiler is None:
         print("  no C compiler is here to compile them")
         return None
@@ -72,26 +81,18 @@ def in_c(model, X):
     return np.hstack([1 - y, y])
 
 
-def main():
-    X, y = load_breast_cancer(return_X_y=True)
-    X_train, X_test, y_train, y_test = train_test_split(scale(X), y, random_state=0)
-    model = MLPClassifier((16, 8), max_iter=300, random_state=0).fit(X_train, y_train)
-    expected = model.predict_proba(X_test)
-    print(f"Trained: accuracy {model.score(X_test, y_test):.3f} on unseen samples\n")
+for export in (in_sklearn, in_onnxruntime, in_c):
+    proba = export(model, X_test)
+    if proba is not None:
+        right = np.mean(model.classes_[proba.argmax(axis=1)] == y_test)
+        largest = np.abs(proba - expected).max()
+        print(f"  accuracy {right:.3f}, largest difference {largest:.1e}")
 
-    for export in (in_sklearn, in_onnxruntime, in_c):
-        proba = export(model, X_test)
-        if proba is not None:
-            right = np.mean(model.classes_[proba.argmax(axis=1)] == y_test)
-            largest = np.abs(proba - expected).max()
-            print(f"    accuracy {right:.3f}, largest difference {largest:.1e}\n")
+# %%
+# What a target cannot hold is refused by name
+# --------------------------------------------
 
-    print("What a target cannot hold is refused by name:")
-    try:
-        to_sklearn(model.set_params(activation="gelu").fit(X_train, y_train))
-    except ValueError as refusal:
-        print(f"  {refusal}")
-
-
-if __name__ == "__main__":
-    main()
+try:
+    to_sklearn(model.set_params(activation="gelu").fit(X_train, y_train))
+except ValueError as refusal:
+    print(refusal)
