@@ -1,0 +1,415 @@
+r"""
+There is only one backpropagation
+=================================
+
+A learner took two good courses and came home with two recipes for the derivatives of a
+hidden layer. In Andrew Ng's course they come, in quotation marks, from "the error
+signal distributed back"; in Geoffrey Hinton's from "the derivatives of the next layer,
+already computed". Which one is right?
+
+**Both: they are one algorithm, and what it hands from layer to layer is a gradient.**
+At the output, some pairs of loss and activation make that gradient *look* like an
+error, ``y_pred - y``. Most pairs do not. In the layers below nobody has a shortcut:
+there is one recursion, and both courses teach it.
+
+This page shows it with numbers that you can check with a pencil. All of them are
+computed while the page is built.
+"""
+
+# %%
+# The question
+# ------------
+#
+# Here are both recipes for one hidden layer, in the same letters. A layer computes its
+# *pre-activation* :math:`z = a_{\text{before}} W + b` and hands on its *activation*:
+# :math:`a = f(z)` in the hidden layer, :math:`\hat y = g(z)` at the output, ``y_pred``
+# in code. :math:`\ell` is the loss of one sample. Superscripts count layers, and
+# :math:`\odot` multiplies element by element.
+#
+# .. list-table::
+#    :header-rows: 1
+#    :widths: 14 36 50
+#
+#    * -
+#      - first recipe
+#      - second recipe
+#    * - output
+#      - :math:`\delta^2 = \hat y - y`
+#      - :math:`\dfrac{\partial\ell}{\partial z^2} = g'(z^2)\,
+#        \dfrac{\partial\ell}{\partial\hat y}`
+#    * - hidden
+#      - :math:`\delta^1 = \delta^2 {W^2}^T \odot f'(z^1)`
+#      - :math:`\dfrac{\partial\ell}{\partial a^1} =
+#        \dfrac{\partial\ell}{\partial z^2}\,{W^2}^T`
+#
+#        :math:`\dfrac{\partial\ell}{\partial z^1} =
+#        \dfrac{\partial\ell}{\partial a^1} \odot f'(z^1)`
+#    * - weights
+#      - :math:`{a^1}^T \delta^2`, :math:`\;x^T \delta^1`
+#      - :math:`{a^1}^T \dfrac{\partial\ell}{\partial z^2}`,
+#        :math:`\;x^T \dfrac{\partial\ell}{\partial z^1}`
+#
+# Write :math:`\delta` for :math:`\partial\ell/\partial z`, and the last two rows are
+# the same lines: the second recipe only gives :math:`\delta^2 {W^2}^T` a name. What is
+# left of the question is the first row. There the two courses do not even work the same
+# example: the first has a log-loss at its logistic outputs, the second a squared error.
+# Hold on to that; it turns out to be the whole difference.
+
+# %%
+# A network for a pencil
+# ----------------------
+#
+# Two features, three relu units, one logistic output, one sample. The weights are round
+# numbers, and the last intercept is log 4, so that the output is exactly 0.8.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.preprocessing import scale
+
+from pybackprop import MLPClassifier, Network
+from pybackprop.inspection import check_gradients, explain_delta, formulations
+from pybackprop.plotting import (
+    FormulationsDisplay,
+    GradientFlowDisplay,
+    NetworkDisplay,
+)
+
+np.set_printoptions(precision=4, suppress=True)
+
+network = Network(
+    [2, 3, 1],
+    activation="relu",
+    output_activation="logistic",
+    loss="binary_log_loss",
+)
+network.coefs[0][:] = [[0.5, 1.0, -1.0], [1.0, -1.0, 0.5]]
+network.intercepts[0][:] = [0.0, 0.0, 0.5]
+network.coefs[1][:] = [[1.0], [-2.0], [-3.0]]
+network.intercepts[1][:] = np.log(4)
+
+X = np.array([[2.0, 1.0]])
+y = np.array([[1.0]])
+
+# %%
+# The forward pass is two lines a layer: :math:`Z^l = A^{l-1} W^l + b^l` (1) and
+# :math:`A^l = f(Z^l)` (2). The third unit gets :math:`2\cdot(-1) + 1\cdot 0.5 + 0.5 =
+# -1`, so relu turns it off.
+
+W1, W2 = network.coefs
+b1, b2 = network.intercepts
+
+z1 = X @ W1 + b1  # (1)
+a1 = np.maximum(z1, 0)  # (2)
+z2 = a1 @ W2 + b2
+y_pred = 1 / (1 + np.exp(-z2))
+
+print("z1    ", z1)
+print("a1    ", a1)
+print("z2    ", z2)
+print("y_pred", y_pred)
+
+# %%
+# ``Network.forward`` has the same numbers. ``z[0]`` is the first layer's; ``a[0]`` is
+# X.
+
+trace = network.forward(X)
+print(trace.z)
+print(trace.a)
+
+# %%
+# At the output
+# -------------
+#
+# What is the gradient of the loss at :math:`z^2`? The loss sees :math:`z^2` only
+# through :math:`\hat y = g(z^2)`, so it is the chain rule with two factors:
+#
+# .. math:: \delta^2 = \frac{\partial\ell}{\partial z^2}
+#           = g'(z^2)\,\frac{\partial\ell}{\partial\hat y} \tag{3}
+#
+# For the log-loss :math:`\ell = -y\log\hat y - (1-y)\log(1-\hat y)` and the logistic
+# function, in numbers:
+
+dloss_dy = -y / y_pred + (1 - y) / (1 - y_pred)
+g_prime = y_pred * (1 - y_pred)
+
+print("dloss/dy_pred", dloss_dy)
+print("g'(z2)       ", g_prime)
+print("product      ", g_prime * dloss_dy)
+print("y_pred - y   ", y_pred - y)
+
+# %%
+# The last two agree: −1.25 · 0.16 is −0.2, and so is 0.8 − 1. The algebra shows that no
+# other number could have come out:
+#
+# .. math:: \underbrace{\hat y(1-\hat y)}_{g'(z)}\;\cdot\;
+#           \underbrace{\frac{\hat y - y}{\hat y(1-\hat y)}}%
+#           _{\partial\ell/\partial\hat y}
+#           = \hat y - y
+#
+# So :math:`\hat y - y` is what is left of a product after two factors have cancelled.
+# It is **a gradient that looks like an error**. The first recipe starts from this
+# result, the second from the product that it came from. ``explain_delta`` shows any
+# pair, at any point:
+
+explain_delta("binary_log_loss", "logistic", z=z2[0], y=y[0])
+
+# %%
+# **Why it is no accident.** Many losses are a negative log-likelihood, and the common
+# likelihoods have one shape, the exponential family:
+# :math:`-\log p(y\mid z) = A(z) - yz + \text{const}`. Its mean is :math:`A'(z)`. Take
+# just this mean as the output activation, :math:`g = A'` (statisticians say: the
+# *canonical link*), and :math:`\partial\ell/\partial z = A'(z) - y = \hat y - y`. That
+# gives the well-known pairs: squared error with identity (:math:`A = z^2/2`), log-loss
+# with logistic (:math:`\log(1+e^z)`) or softmax (:math:`\log\sum_k e^{z_k}`), Poisson
+# deviance with exp (:math:`e^z`). The library calls these pairs *canonical*.
+
+# %%
+# One layer down
+# --------------
+#
+# Now the two recipes, line by line. The first one:
+
+delta2 = g_prime * dloss_dy  # (3)
+delta1 = (delta2 @ W2.T) * (z1 > 0)  # (4)
+print("delta1", delta1)
+print("dW2   ", (a1.T @ delta2).ravel())  # (6)
+print("dW1   ", *(X.T @ delta1))
+
+# %%
+# and the second:
+
+dloss_dz2 = g_prime * dloss_dy
+dW2 = a1.T @ dloss_dz2
+dloss_da1 = dloss_dz2 @ W2.T
+dloss_dz1 = dloss_da1 * (z1 > 0)
+dW1 = X.T @ dloss_dz1
+print("dloss/da1", dloss_da1)
+print("dloss/dz1", dloss_dz1)
+print("dW2      ", dW2.ravel())
+print("dW1      ", *dW1)
+
+# %%
+# They are the same lines in another order, with one more name in the second:
+#
+# .. math:: \Delta^{l-1} =
+#           \underbrace{\left(\Delta^l {W^l}^T\right)}_{\partial\ell/\partial A^{l-1}}
+#           \odot f'(Z^{l-1}) \tag{4}
+#
+# What is handed down is a gradient, and :math:`f'` decides what passes: the third
+# unit has the largest :math:`\partial\ell/\partial a`, 0.6, but it is off, so its
+# :math:`f'` is 0, its delta is 0, and its weights get no gradient from this sample.
+#
+# ``formulations`` carries out both recipes on any network and sets them side by side,
+# together with finite differences, which know nothing of either:
+
+formulations(network, X, y)
+
+# %%
+# And in a picture, the activations of the forward pass and the deltas of the way back:
+
+NetworkDisplay.from_network(network, X, y, show=("a", "delta"))
+plt.show()
+
+# %%
+# Another loss, and the look is gone
+# ----------------------------------
+#
+# The same weights, the same sample, the same output of 0.8. Only the loss is another:
+# the squared error :math:`\ell = \frac12(\hat y - y)^2`, as in the second course's
+# example.
+
+squared = Network.of_parameters(
+    network.coefs,
+    network.intercepts,
+    activation="relu",
+    output_activation="logistic",
+    loss="squared_error",
+)
+explain_delta("squared_error", "logistic", z=z2[0], y=y[0])
+
+# %%
+# Now :math:`\partial\ell/\partial\hat y` is −0.2, nothing cancels :math:`g' = 0.16`,
+# and delta is −0.032. This is the normal case; a few more:
+#
+# .. list-table::
+#    :header-rows: 1
+#
+#    * - loss and output activation
+#      - :math:`\partial\ell/\partial z` of the output
+#    * - squared error, logistic
+#      - :math:`(\hat y - y)\,\hat y(1-\hat y)`
+#    * - half gamma deviance, exp
+#      - :math:`1 - y/\hat y`
+#    * - squared error, softmax
+#      - :math:`\hat y_i\,(e_i - \sum_j \hat y_j e_j)` with :math:`e = \hat y - y`
+#
+# Both recipes still agree, if the first starts from (3). But whoever takes
+# :math:`\hat y - y` for the rule has every gradient :math:`1/0.16 = 6.25` times too
+# large, so off by 5.25 times itself, and finite differences say so in the last column:
+
+formulations(squared, X, y)
+
+# %%
+# A picture of it: each point is a derivative of the objective by one parameter. What
+# finite differences confirm lies on the diagonal.
+
+FormulationsDisplay.from_network(squared, X, y, kind="scatter")
+plt.show()
+
+# %%
+# **What does training by the mistaken reading do?** Look at its gradient: it is the
+# log-loss's, to the last bit.
+
+mistaken = formulations(squared, X, y).mistaken
+gradient_of_log_loss = formulations(network, X, y).ng
+for name in ("dW1", "db1", "dW2", "db2"):
+    assert np.array_equal(mistaken[name], gradient_of_log_loss[name])
+
+# %%
+# So nothing crashes, the loss may even fall, and all the while *another objective* is
+# trained than the one that is printed. This is so for every increasing output
+# activation: :math:`g(z) - y` is the derivative of :math:`\int g(z)\,dz - yz`, which is
+# called the *matching loss* of :math:`g` (Auer, Herbster and Warmuth 1996). With a
+# logistic output you get the log-loss, with identity the squared error, with exp the
+# Poisson deviance, whatever you asked for.
+
+# %%
+# Or the training goes to pieces. The half gamma deviance with exp asks for relative
+# accuracy: its delta, :math:`1 - y/\hat y`, has no unit. For targets in the hundreds,
+# :math:`\hat y - y` is hundreds of times too large. The objective after 0, 1, 2, 10 and
+# 40 steps:
+
+rng = np.random.default_rng(0)
+X_cost = rng.normal(size=(200, 3))
+y_cost = 300 * np.exp(X_cost[:, :1]) * rng.gamma(2, 1 / 2, size=(200, 1))
+
+cost = Network(
+    [3, 8, 1],
+    activation="tanh",
+    output_activation="exp",
+    loss="gamma",
+    random_state=0,
+)
+cost.intercepts[1][:] = np.log(y_cost.mean())
+training = formulations(cost, X_cost, y_cost).training(40, learning_rate=0.1)
+for reading, losses in training.items():
+    print(reading.ljust(8), *(f"{losses[k]:8.3g}" for k in (0, 1, 2, 10, 40)))
+
+# %%
+# Steps a hundred times smaller would save it, for the Poisson deviance.
+
+# %%
+# Deeper layers: no shortcut for anybody
+# --------------------------------------
+#
+# The choice of loss is felt in :math:`\Delta^L` alone. From there on down each layer
+# has the same one line, (4): multiply by :math:`W^T`, multiply by :math:`f'`. Every
+# layer below costs one such pair of factors, so it is the factors that decide how much
+# gradient the first layer gets. The logistic function's :math:`f' = a(1-a)` is ¼ at
+# most; relu's is 1 wherever the unit is on. Six hidden layers of each:
+
+X_cancer, y_cancer = load_breast_cancer(return_X_y=True)
+X_cancer, y_cancer = scale(X_cancer), y_cancer[:, np.newaxis].astype(float)
+
+ax = None
+for activation in ("logistic", "relu"):
+    deep = Network(
+        [30, *[20] * 6, 1],
+        activation=activation,
+        output_activation="logistic",
+        loss="binary_log_loss",
+        random_state=0,
+    )
+    ax = GradientFlowDisplay.from_network(deep, X_cancer, y_cancer, ax=ax).ax_
+plt.show()
+
+# %%
+# Read it from right to left. At the output both have the residual :math:`\hat y - y`,
+# and it is equally large. Then each logistic layer loses a factor of about ten. What
+# reaches the first layer is the product of all that lies between, not a share of the
+# residual.
+
+# %%
+# The same lines, in NumPy and in C
+# ---------------------------------
+#
+# This is the backward pass of ``pybackprop/backprop_by_hand.py``, complete, for any
+# loss and any activation. ``vjp`` is the product with the Jacobian of the output, which
+# for an elementwise output is (3). The shortcut is nowhere in it.
+#
+# .. literalinclude:: /../pybackprop/backprop_by_hand.py
+#    :pyobject: backward
+#
+# With sample weights :math:`s`, their sum :math:`S` and the penalty :math:`P` on the
+# weights, lines (6) and (7) are
+#
+# .. math:: \frac{\partial F}{\partial W^l} =
+#           \frac{{A^{l-1}}^T \operatorname{diag}(s)\,\Delta^l +
+#           \partial P/\partial W^l}{S} \tag{6}
+#
+# .. math:: \frac{\partial F}{\partial b^l} =
+#           \frac{\text{column sums of } \operatorname{diag}(s)\,\Delta^l}{S} \tag{7}
+#
+# And this trains your networks, in ``csrc/network/backward.c``. First (3). With the
+# default output of a loss, the product is worked out already, and stands in the loss's
+# row of the list of losses; with any other the slope, which lies in ``delta``, meets
+# the Jacobian:
+#
+# .. literalinclude:: /../csrc/network/backward.c
+#    :language: c
+#    :start-at: if (network->is_default) {
+#    :end-at: k->vjp[network->output_activation]
+#    :dedent: 4
+#
+# The row of the log-loss. Where delta looks like an error is said by one field,
+# ``CANONICAL``, and nowhere else:
+#
+# .. literalinclude:: /../csrc/lists/losses.h
+#    :language: c
+#    :start-at: LOSS(binary_log_loss,
+#    :end-at: NO_PARAMETER
+#
+# Then (4), for all layers below: a product with the weights, and ``vjp`` for
+# :math:`\odot f'`. Samples lie side by side here, so :math:`\Delta W^T` is computed as
+# :math:`W \Delta^T`.
+#
+# .. literalinclude:: /../csrc/network/backward.c
+#    :language: c
+#    :start-at: /* Delta_(l-1) = (Delta_l
+#    :end-before: pb_status pb_backward
+#
+# Nothing in this function asks which loss it is.
+
+# %%
+# On a network of your own
+# ------------------------
+#
+# With ``from pybackprop.inspection import formulations`` it is one line for any fitted
+# estimator, its data and its labels:
+
+X, y = load_breast_cancer(return_X_y=True)
+X = scale(X)
+model = MLPClassifier((8, 4), max_iter=500, random_state=0).fit(X, y)
+formulations(model, X, y)
+
+# %%
+# To convince yourself that the gradients are right, and not merely equal, hold every
+# parameter against finite differences:
+
+check_gradients(model, X, y)
+
+# %%
+# What to remember
+# ----------------
+#
+# * Backpropagation hands down one thing, :math:`\Delta = \partial\ell/\partial z`. It
+#   is a gradient in every layer.
+# * :math:`\hat y - y` is what the chain rule leaves of it at the output of a canonical
+#   pair. With another loss or activation it is the gradient of another objective.
+# * Deeper, there is :math:`\Delta^{l-1} = (\Delta^l {W^l}^T)\odot f'`, for everybody.
+#   Both courses are right, and both are the same.
+#
+# :ref:`The next page <sphx_glr_auto_tutorial_2_every_pair.py>` has every loss with
+# every output activation; after it come :ref:`exercises with solutions
+# <sphx_glr_auto_tutorial_3_exercises.py>`.
