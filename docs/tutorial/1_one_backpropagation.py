@@ -362,8 +362,8 @@ plt.show()
 #    :end-at: k->vjp[network->output_activation]
 #    :dedent: 4
 #
-# The row of the log-loss. Where delta looks like an error is said by one field,
-# ``CANONICAL``, and nowhere else:
+# In the row of the log-loss, ``DELTA_IN_Z`` is that product, :math:`a - y`, and
+# ``CANONICAL`` says with which output it is one. No code asks for a loss by its name:
 #
 # .. literalinclude:: /../csrc/lists/losses.h
 #    :language: c
@@ -394,8 +394,7 @@ model = MLPClassifier((8, 4), max_iter=500, random_state=0).fit(X, y)
 formulations(model, X, y)
 
 # %%
-# To convince yourself that the gradients are right, and not merely equal, hold every
-# parameter against finite differences:
+# That they are right, and not merely equal, is for finite differences to say:
 
 check_gradients(model, X, y)
 

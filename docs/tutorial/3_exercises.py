@@ -27,15 +27,13 @@ intercepts = [np.array([0.0, 0.0, 0.5]), np.log([4.0])]
 X, y = np.array([[2.0, 1.0]]), np.array([[1.0]])
 
 
-def small(activation="relu", output_activation="logistic", loss="binary_log_loss"):
-    return Network.of_parameters(
-        coefs,
-        intercepts,
-        activation=activation,
-        output_activation=output_activation,
-        loss=loss,
-        copy=True,
-    )
+def small(**changed):
+    described = {
+        "activation": "relu",
+        "output_activation": "logistic",
+        "loss": "binary_log_loss",
+    }
+    return Network.of_parameters(coefs, intercepts, **described | changed, copy=True)
 
 
 NetworkDisplay.from_network(small(), X, show=("z", "a"))
@@ -120,7 +118,7 @@ print(last_row)
 # now hands on 0.01 · (−1); the factor is 0.01 instead of 0.
 
 relu = small().backprop(X, y)
-leaky = small("leaky_relu").backprop(X, y)
+leaky = small(activation="leaky_relu").backprop(X, y)
 assert relu.delta[0][0, 2] == 0 and np.all(relu.coef_grads[0][:, 2] == 0)
 assert np.allclose(leaky.delta[0][0, 2], -3 * leaky.delta[1][0, 0] * 0.01)
 print("relu ", relu.delta[0])
@@ -268,8 +266,10 @@ for asked, output, trained in [
     ("absolute_error", "identity", "squared_error"),
     ("squared_error", "tanh", log_loss_of_signs),
 ]:
-    mistaken = formulations(small("relu", output, asked), X, y).mistaken
-    coef_grads, _ = small("relu", output, trained).gradients(X, y)
+    network = small(output_activation=output, loss=asked)
+    mistaken = formulations(network, X, y).mistaken
+    network = small(output_activation=output, loss=trained)
+    coef_grads, _ = network.gradients(X, y)
     assert np.allclose(mistaken["dW1"], coef_grads[0])
     assert np.allclose(mistaken["dW2"], coef_grads[1])
 
@@ -298,24 +298,15 @@ X2, y2 = rng.normal(size=(2, 2)), np.array([[0.0], [1.0]])
 plain = small().backprop(X2, y2)
 weighted = small().backprop(X2, y2, sample_weight=[2, 1])
 repeated = small().backprop(X2[[0, 0, 1]], y2[[0, 0, 1]])
-penalized_network = Network.of_parameters(
-    coefs,
-    intercepts,
-    activation="relu",
-    output_activation="logistic",
-    loss="binary_log_loss",
-    alpha=0.3,
-)
-penalized = penalized_network.backprop(X2, y2)
+penalized = small(alpha=0.3).backprop(X2, y2)
 for layer in range(2):
     assert np.array_equal(weighted.delta[layer], plain.delta[layer])
     assert np.array_equal(penalized.delta[layer], plain.delta[layer])
     assert np.allclose(weighted.coef_grads[layer], repeated.coef_grads[layer])
     added = penalized.coef_grads[layer] - plain.coef_grads[layer]
     assert np.allclose(added, 0.3 * coefs[layer] / 2)
-    assert np.array_equal(
-        penalized.intercept_grads[layer], plain.intercept_grads[layer]
-    )
+    same = penalized.intercept_grads[layer] == plain.intercept_grads[layer]
+    assert same.all()
 assert not np.allclose(weighted.coef_grads[1], plain.coef_grads[1])
 
 # %%
