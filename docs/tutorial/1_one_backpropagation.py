@@ -93,8 +93,8 @@ y = np.array([[1.0]])
 
 # %%
 # The forward pass is two lines a layer: :math:`Z^l = A^{l-1} W^l + b^l` (1) and
-# :math:`A^l = f(Z^l)` (2). The third unit gets :math:`2\cdot(-1) + 1\cdot 0.5 + 0.5 =
-# -1`, so relu turns it off.
+# :math:`A^l = f(Z^l)` (2). Capitals are tables, a row a sample. The third unit gets
+# :math:`2\cdot(-1) + 1\cdot 0.5 + 0.5 = -1`, so relu turns it off.
 
 W1, W2 = network.coefs
 b1, b2 = network.intercepts
@@ -170,7 +170,7 @@ explain_delta("binary_log_loss", "logistic", z=z2[0], y=y[0])
 #
 # Now the two recipes, line by line. The first one:
 
-delta2 = g_prime * dloss_dy  # (3)
+delta2 = y_pred - y  # (3), cancelled
 delta1 = (delta2 @ W2.T) * (z1 > 0)  # (4)
 print("delta1", delta1)
 print("dW2   ", (a1.T @ delta2).ravel())  # (6)
@@ -179,7 +179,7 @@ print("dW1   ", *(X.T @ delta1))
 # %%
 # and the second:
 
-dloss_dz2 = g_prime * dloss_dy
+dloss_dz2 = g_prime * dloss_dy  # (3)
 dW2 = a1.T @ dloss_dz2
 dloss_da1 = dloss_dz2 @ W2.T
 dloss_dz1 = dloss_da1 * (z1 > 0)
@@ -188,6 +188,8 @@ print("dloss/da1", dloss_da1)
 print("dloss/dz1", dloss_dz1)
 print("dW2      ", dW2.ravel())
 print("dW1      ", *dW1)
+
+assert np.allclose(delta1, dloss_dz1, rtol=1e-12)
 
 # %%
 # They are the same lines in another order, with one more name in the second:
@@ -326,9 +328,9 @@ plt.show()
 
 # %%
 # Read it from right to left. At the output both have the residual :math:`\hat y - y`,
-# and it is equally large. Then each logistic layer loses a factor of about ten. What
-# reaches the first layer is the product of all that lies between, not a share of the
-# residual.
+# and it is about equally large. Then each logistic layer loses a factor of about ten.
+# What reaches the first layer is the product of all that lies between, not a share of
+# the residual.
 
 # %%
 # The same lines, in NumPy and in C
