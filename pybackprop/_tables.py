@@ -2,6 +2,7 @@
 
 from html import escape
 from numbers import Integral, Real
+from textwrap import fill
 
 import numpy as np
 
@@ -15,7 +16,8 @@ class Tabular:
     def _tables(self):
         """Yield ``(title, columns, rows)`` for each table, cells being any values.
 
-        A title is a sentence or two that say what is to be seen.
+        A title is a line or more that say what is to be seen; long ones are wrapped
+        where that is needed, between words and unless they begin with a space.
         """
         raise NotImplementedError
 
@@ -33,7 +35,7 @@ def as_text(title, columns, rows):
     cells += [[cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     to_the_right = _numeric_columns(rows, len(widths))
-    lines = [title] if title else []
+    lines = [_wrapped(line) for line in title.splitlines()]
     for line in (cells[0], ["-" * width for width in widths], *cells[1:]):
         padded = (
             text.rjust(width) if right else text.ljust(width)
@@ -44,7 +46,7 @@ def as_text(title, columns, rows):
 
 
 def as_html(title, columns, rows):
-    """The same table for a notebook, with its title as caption."""
+    """The same table for a notebook, below its title."""
     rows = [list(row) for row in rows]
     to_the_right = _numeric_columns(rows, len(columns))
     align = ["right" if right else "left" for right in to_the_right]
@@ -56,11 +58,12 @@ def as_html(title, columns, rows):
         )
         return f"<tr>{cells}</tr>"
 
-    caption = escape(title).replace("\n", "<br>")
+    # Not a caption: that would be as narrow as its table.
+    title = "<br>".join(escape(_with_indent(line)) for line in title.splitlines())
     return "\n".join(
         [
+            f"<p>{title}</p>",
             "<table>",
-            f'<caption style="caption-side: top; text-align: left">{caption}</caption>',
             f"<thead>{line('th', columns)}</thead>",
             "<tbody>",
             *(line("td", row) for row in rows),
@@ -81,6 +84,19 @@ def cell(value):
     if isinstance(value, Real):
         return f"{float(value):.4g}"
     return str(value)
+
+
+_WIDTH = 88
+
+
+def _wrapped(line):
+    return line if line.startswith(" ") else fill(line, _WIDTH, break_on_hyphens=False)
+
+
+def _with_indent(line):
+    """A line whose leading spaces a browser keeps."""
+    text = line.lstrip(" ")
+    return "\N{NO-BREAK SPACE}" * (len(line) - len(text)) + text
 
 
 def _numeric_columns(rows, n_columns):

@@ -39,3 +39,13 @@ def test_a_notebook_shows_the_same_cells_and_no_markup_of_ours():
 def test_a_table_without_rows():
     assert as_text("Nothing", ["a", "b"], []) == "Nothing\na  b\n-  -"
     assert "<tbody>\n</tbody>" in as_html("Nothing", ["a", "b"], [])
+
+
+def test_long_titles_are_wrapped_in_a_terminal_and_whole_in_a_notebook():
+    sentence, formula = "a word " * 20, "    " + "x + " * 30
+    title = f"{sentence}\n{formula}"
+    lines = as_text(title, ["a"], [[1]]).splitlines()
+    assert [len(line) <= 88 for line in lines[:2]] == [True, True]
+    assert lines[2] == formula.rstrip() or lines[2] == formula
+    html = as_html(title, ["a"], [[1]])
+    assert f"<p>{sentence}<br>\N{NO-BREAK SPACE}" in html

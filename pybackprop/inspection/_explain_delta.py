@@ -1,7 +1,6 @@
 """Delta at the output, taken apart: the loss's slope, the Jacobian, their product."""
 
 from dataclasses import dataclass
-from textwrap import fill
 
 import numpy as np
 
@@ -241,7 +240,7 @@ class DeltaExplanation(Tabular):
             loss, is_it = "a loss of your own", f"{is_it} known to be"
         lines = [
             f"delta of {loss} with {self.output_activation} {is_it} y_pred - y.",
-            fill(self.reason, 88, break_long_words=False),
+            self.reason,
         ]
         for name, words in (
             ("dloss_dy", "dloss/dy"),
@@ -258,14 +257,14 @@ class DeltaExplanation(Tabular):
         if np.isnan(self.product).any() and not np.isnan(self.delta).any():
             yield (
                 "The output is saturated: the product of Jacobian and slope is 0 times "
-                "infinity,\nso it is taken in one step from z."
+                "infinity, so it is taken in one step from z."
             )
         if not takes(self.loss, self.y_pred).all():
             record = _core.losses()[self.loss]
             low, high = record["prediction_low"], record["prediction_high"]
             yield (
                 f"Not every prediction here lies between {low:g} and {high:g}: there "
-                f"{self.loss} is not defined,\nand its numbers mean nothing."
+                f"{self.loss} is not defined, and its numbers mean nothing."
             )
 
     def _of_units(self):

@@ -15,7 +15,7 @@ from pybackprop._tables import Tabular
 from pybackprop.activations_by_hand import OUTPUTS
 from pybackprop.inspection._in_float64 import InFloat64, require_formulas
 from pybackprop.inspection._recipes import hinton, ng
-from pybackprop.network import Network
+from pybackprop.inspection._subject import network_and_targets
 
 # Beyond what finite differences lose, where their function has no kink.
 _ROUNDING = 1e-6
@@ -31,12 +31,12 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
 
     Parameters
     ----------
-    network : Network
-        It is not changed.
+    network : Network or fitted MLPClassifier or MLPRegressor
+        It is not changed. Of an estimator it is ``network_``.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         A sparse table is made dense.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        As in ``Network.backprop``.
+        As in ``Network.backprop``; with an estimator as in its ``fit``.
     sample_weight : array-like of shape (n_samples,), default=None
         Rows of weight 0 are left out: their rows are zero.
     n_differences : int, default=200
@@ -51,7 +51,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
     Raises
     ------
     TypeError
-        If ``network`` is none.
+        If ``network`` is neither.
     ValueError
         For data that ``Network.backprop`` refuses; for a loss or an activation without
         a formula in ``losses_by_hand`` or ``activations_by_hand``.
@@ -68,9 +68,8 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
     >>> bool(both.max_difference < 1e-15)
     True
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network. Got {network!r}.")
     _require_int("n_differences", n_differences, 1)
+    network, X, y = network_and_targets(network, X, y)
     require_formulas(network)
     trace = network.backprop(X, y, sample_weight)
     weights = check_sample_weight(sample_weight, len(trace.z[0]))
