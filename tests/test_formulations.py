@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 from test_gradients import BY_HAND, DEPTHS, LOSSES, make_problem
 
-from pybackprop import Network, backprop_by_hand
+from pybackprop import MLPClassifier, Network, backprop_by_hand
 from pybackprop.inspection import formulations
 
 RECIPES = ("ng", "hinton", "mistaken", "numeric", "core")
@@ -250,6 +250,19 @@ def test_a_loss_of_ones_own(output):
     assert repr(both).startswith(f"log_cosh with {output} is not a canonical pair")
 
 
+def test_a_fitted_estimator_and_its_labels():
+    X, y, _ = data(1)
+    labels = np.where(y.ravel() > 0.5, "high", "low")
+    model = MLPClassifier((5,), max_iter=3, random_state=0).fit(X, labels)
+    both = formulations(model, X, labels)
+    targets = (labels == "low").reshape(-1, 1).astype(float)
+    reference = formulations(model.network_, X, targets)
+    for recipe in RECIPES:
+        for name, array in getattr(reference, recipe).items():
+            np.testing.assert_array_equal(getattr(both, recipe)[name], array)
+    assert both.is_canonical and both.loss == "binary_log_loss"
+
+
 def test_tables_of_any_kind():
     X, y, _ = data(1)
     net = Network([4, 5, 1], random_state=0)
@@ -448,11 +461,7 @@ def test_the_network_and_the_data_are_left_as_they_were():
 @pytest.mark.parametrize(
     ("change", "raised", "words"),
     [
-        (
-            {"network": "net"},
-            TypeError,
-            "Network or a fitted .* Got str",
-        ),
+        ({"network": "net"}, TypeError, "network must be a Network or .* Got str"),
         ({"X": [[1.0]]}, ValueError, "X must have 4 features. Got 1"),
         ({"y": [[1.0, 2.0]]}, ValueError, r"y must have the shape \(12, 3\)"),
         ({"sample_weight": [-1] * 12}, ValueError, "sample_weight must be >= 0"),

@@ -51,7 +51,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
     Raises
     ------
     TypeError
-        If ``network`` is neither.
+        If ``network`` is none of these.
     ValueError
         For data that ``Network.backprop`` refuses; for a loss or an activation without
         a formula in ``losses_by_hand`` or ``activations_by_hand``.
