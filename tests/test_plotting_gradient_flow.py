@@ -100,7 +100,7 @@ def test_networks_in_one_picture_are_told_apart_without_colour():
         assert len({getattr(line, look)() for line in ax.lines}) == 3
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert names[:2] == ["logistic", "tanh"]
-    assert names[2].startswith("relu (without zeros: up to ")
+    assert names[2].startswith("relu (up to ")
 
 
 def test_zeros_are_left_out_and_counted():
@@ -112,7 +112,7 @@ def test_zeros_are_left_out_and_counted():
     # y_pred = 1 + 2 + 3, delta2 = 6 - 5 = 1; the last unit is inactive.
     np.testing.assert_array_equal(display.lines_[0].get_ydata(), [2, 1])
     np.testing.assert_array_equal(display.zeros["delta"], [0.25, 0])
-    assert "up to 25% of a layer" in display.lines_[0].get_label()
+    assert "(up to 25% zeros)" in display.lines_[0].get_label()
 
 
 def test_a_layer_of_zeros_only_is_a_gap():

@@ -244,7 +244,7 @@ class FormulationsDisplay:
             notes.append(f"off by up to {mistake:.1g}")
             notes.append(f"Ng is off by {_largest(of['ng'] - of['numeric']):.1g}")
             if np.isnan(of["numeric"]).any():
-                notes[-1] += f" at {np.isfinite(of['numeric']).sum()} entries"
+                notes[-1] += f"\nat {np.isfinite(of['numeric']).sum()} entries"
         for ax, note in zip(axes[2:], notes, strict=True):
             ax.set_xlabel(note, fontsize="small")
 
@@ -307,7 +307,7 @@ def _title(name, shape):
     if quantity == "delta":
         n, n_units = shape
         n = f"{n} samples" if n <= _MOST_SAMPLES else f"{_MOST_SAMPLES} of {n} samples"
-        return f"{name} = ∂ℓ/∂z{layer}\n{n}\n× {n_units} units"
+        return f"{name} = ∂ℓ/∂z{layer}\n{n}\n× {n_units} unit{'s' * (n_units > 1)}"
     if quantity == "dW":
         return f"{name} = ∂F/∂W{layer}\n{shape[0]} × {shape[1]}\nweights"
     return f"{name} = ∂F/∂b{layer}\n{shape[1]} biases"

@@ -23,7 +23,7 @@ class GradientFlowDisplay:
     For each layer a point at the median, in a band from the first to the third quartile
     over all samples and units, on a logarithmic scale. Exact zeros, such as the deltas
     of inactive relu units, have no place on it: they are left out, and the legend
-    says how many there are.
+    says how many there are in the layer that has most.
 
     Make it with :meth:`from_network` or :meth:`from_estimator`. Draw several networks
     into one picture by giving the axes of the first to the others.
@@ -183,7 +183,7 @@ class GradientFlowDisplay:
         share = 0 if of_norms else np.max(self.zeros[quantity])
         label = name or "network"
         if share:
-            label += f" (without zeros: up to {share:.0%} of a layer)"
+            label += f" (up to {share:.0%} zeros)"
         (line,) = ax.plot(
             layers,
             np.where(middle > 0, middle, np.nan),
@@ -205,7 +205,7 @@ class GradientFlowDisplay:
         ax.set_xlabel("layer, the last being the output   (← backward)")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.grid(True, axis="y", alpha=0.3)
-        ax.legend()
+        ax.legend(fontsize="small")
         return line, band
 
 
