@@ -29,11 +29,13 @@ def test_the_blocks_of_the_readme(capsys):
     if not README.exists():
         pytest.skip("needs the source tree")
     blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
-    score, canonical, other = capsys.readouterr().out.splitlines()
+    score, canonical, other, *table = capsys.readouterr().out.splitlines()
     assert float(score) > 0.9
+    assert "log_loss with softmax is a canonical pair" in table[0]
+    assert "Both recipes give the same numbers" in table[1]
     delta, difference = re.findall(r"\[\[(.*?)\]\]", canonical)
     assert delta == difference
     delta, difference = re.findall(r"\[\[(.*?)\]\]", other)

@@ -1,0 +1,67 @@
+"""
+Checks of gradients and trainings
+=================================
+
+A loss of one's own is two lines, and one of them may be wrong.  ``check_gradients``
+holds both against finite differences and says which.  Then what is worth a look before
+a long training, and during it.
+"""
+
+import numpy as np
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.preprocessing import scale
+
+from pybackprop import MLPClassifier, Network
+from pybackprop.inspection import LayerMonitor, check_gradients, check_training
+
+X, y = load_diabetes(return_X_y=True)
+X, y = scale(X), scale(y)
+network = Network([10, 8, 1], activation="tanh", random_state=0)
+
+
+# %%
+# A loss with its slope
+# ---------------------
+def log_cosh(y, y_pred):
+    """log cosh of the difference, and its derivative at y_pred."""
+    difference = y_pred - y
+    return np.log(np.cosh(difference)).sum(axis=1), np.tanh(difference)
+
+
+print(check_gradients(network, X, y, loss=log_cosh))
+
+
+# %%
+# The same with the derivative at y, which has the other sign:
+def wrong_sign(y, y_pred):
+    """log cosh again, with a slope that leads uphill."""
+    values, slopes = log_cosh(y, y_pred)
+    return values, -slopes
+
+
+check = check_gradients(network, X, y, loss=wrong_sign)
+print(check)
+assert not check.ok
+
+# %%
+# Before a training
+# -----------------
+# Is the first loss what it should be, do gradients arrive in all layers, can the
+# network learn twenty samples by heart?
+X, y = load_digits(return_X_y=True)
+X = X / 16
+deep = {"hidden_layer_sizes": (30,) * 5, "max_iter": 15, "random_state": 0}
+for activation in ("logistic", "relu"):
+    print(activation)
+    print(check_training(MLPClassifier(activation=activation, **deep), X, y), "\n")
+
+# %%
+# During a training
+# -----------------
+# A callback, with scikit-learn 1.9 or newer, looks at each layer at the end of each
+# epoch, and changes no bit of the fit.
+model = MLPClassifier(activation="relu", **deep)
+if hasattr(model, "set_callbacks"):
+    monitor = LayerMonitor()
+    model.set_callbacks(monitor).fit(X, y)
+    print(monitor)
