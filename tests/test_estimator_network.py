@@ -313,8 +313,20 @@ def test_parameters_set_during_a_fit_are_not_those_of_its_network():
     assert model.network_.alpha == 0.5
 
 
+def test_of_two_fits_at_once_the_objective_is_that_of_the_last_to_end():
+    def loss(y, y_pred):
+        if model.alpha == 0.5:
+            model.set_params(alpha=9.0).fit(X, NUMBER)
+        return fourth_power(y, y_pred)
+
+    model = MLPRegressor(loss, alpha=0.5, **FAST)
+    model.fit(X, NUMBER)
+    assert (model.alpha, model.network_.alpha) == (9, 0.5)
+
+
 def test_edits_by_hand_of_what_was_fitted_are_taken_as_meant():
     model, rows, _ = fitted("multiclass")
+    assert model.network_.activation == "relu"
     model.activation = "tanh"
     assert_array_equal(model.network_.predict(rows), model.predict_proba(rows))
     model.out_activation_ = "logistic"
@@ -324,8 +336,10 @@ def test_edits_by_hand_of_what_was_fitted_are_taken_as_meant():
 
 def test_arrays_of_the_users_own_are_copied():
     model, rows, _ = fitted("multiclass")
+    before = model.network_
     model.coefs_[0] = np.ones_like(model.coefs_[0])
     network = model.network_
+    assert network is not before
     assert_array_equal(network.predict(rows), model.predict_proba(rows))
     network.coefs[0][...] = 5
     assert np.all(model.coefs_[0] == 1)
@@ -424,6 +438,8 @@ def test_a_file_of_before_objectives_were_kept_has_a_network():
     expected = model.network_.loss(rows, NUMBERS)
     del model._objective_of_fit
     assert model.network_.loss(rows, NUMBERS) == expected
+    model.alpha = 3.0
+    assert model.network_.alpha == 3
 
 
 @pytest.mark.slow
