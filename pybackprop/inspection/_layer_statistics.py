@@ -13,6 +13,8 @@ _SILENT = 1e-3
 # _diagnosis.py, and what a product of some slopes of 1/4 comes to.
 _NOTABLE_SHARE = 0.1
 _VANISHING = 1e-3
+# A deep network of relu has a third of its units dead on a few rows from the start.
+MANY = 0.5
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,7 @@ def statistics_of_layers(network, X, y, sample_weight=None):
 
 def remarks_on(statistics):
     """Sentences on what strikes the eye in the statistics of all layers, if any."""
-    for layer, of_layer in enumerate(statistics, 1):
-        for share, word in (
-            (of_layer.dead_units, "dead"),
-            (of_layer.saturated_units, "saturated"),
-        ):
-            if share >= _NOTABLE_SHARE:
-                yield f"{share:.0%} of the units of layer {layer} are {word}."
+    yield from remarks_on_units(statistics)
     first, last = statistics[0].coef_grad_norm, statistics[-1].coef_grad_norm
     of_last = f"{last:.1g} in layer {len(statistics)}"
     compared = f"its norm is {first:.1g} in layer 1 and {of_last}"
@@ -90,6 +86,17 @@ def remarks_on(statistics):
         yield f"The gradient vanishes on its way back: {compared}."
     elif last < _VANISHING * first:
         yield f"The gradient explodes on its way back: {compared}."
+
+
+def remarks_on_units(statistics, notable=_NOTABLE_SHARE):
+    """Sentences on layers of which a notable share of the units has no slope."""
+    for layer, of_layer in enumerate(statistics, 1):
+        for share, word in (
+            (of_layer.dead_units, "dead"),
+            (of_layer.saturated_units, "saturated"),
+        ):
+            if share >= notable:
+                yield f"{share:.0%} of the units of layer {layer} are {word}."
 
 
 def _of_units(activation, z, a, f_prime):

@@ -1,0 +1,405 @@
+"""check_training: what is worth a look before a long training."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from pybackprop import _core
+from pybackprop._optimizer import Optimizer
+from pybackprop._parameters import InvalidParameterError
+from pybackprop._perceptron import MultilayerPerceptron
+from pybackprop._rows import take_rows
+from pybackprop._tables import Tabular
+from pybackprop._threads import granted
+from pybackprop.inspection._check_gradients import check_gradients
+from pybackprop.inspection._layer_statistics import (
+    MANY,
+    remarks_on_units,
+    statistics_of_layers,
+    update_ratio,
+)
+from pybackprop.inspection._overfitting import losses_by_heart, why_not_by_heart
+from pybackprop.inspection._start import Start
+from pybackprop.inspection._twins import like
+
+# Initial weights on scaled data reach about twice the loss of weights of zero: as
+# _diagnosis.py has it.
+_LARGEST_LOSS = 3
+# Of a first step, relative to the weights: about 0.001 is usual.
+_SHORTEST_STEP, _LONGEST_STEP = 1e-5, 1e-1
+# First to last layer's gradient.
+_SMALLEST_SHARE, _LARGEST_SHARE = 1e-3, 1e3
+_BATCH = 200
+# Of the loss that takes no learning; by then samples are known by heart.
+_NEARLY_ZERO = 0.02
+
+
+def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_iter=5000):
+    """Look at what a training starts from, and whether it can get anywhere.
+
+    The checks that experience recommends before a long training [1]_ [2]_, each of
+    them a row with a verdict and, if it is not good, what to do:
+
+    - *inputs*: their scale, as ``fit`` would warn of it.
+    - *first loss*: that of the initial weights, without penalty, against that of a
+      network whose parameters are all 0, which for a softmax over K classes is log K.
+      Much more means that the initial weights or the inputs are too large.
+    - *constant*: the loss of zeros against that of the best constant prediction, the
+      base rate. Much more means targets off scale.
+    - *penalty*: it should not be what is learned first.
+    - *gradients*: `check_gradients`, on the few samples.
+    - *gradient of first layer / last*: whether it vanishes or explodes on its way back.
+    - *units without slope*: dead or saturated before anything was learned.
+    - *first step*: one step of the solver on a batch: how long it is relative to the
+      weights, about 0.001 being usual, and whether the loss falls.
+    - *by heart*: a few samples are overfitted on purpose, without penalty and dropout.
+      A network that cannot learn those will learn nothing.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Fitted or not: it is not changed, and what it has learned plays no part.
+    X, y, sample_weight
+        As for ``estimator.fit``. At most 1000 rows of positive weight, evenly spaced,
+        are looked at.
+    n_samples : int, default=20
+        Samples to learn by heart.
+    max_iter : int, default=5000
+        Most steps to take for that. Each takes all of the samples.
+
+    Returns
+    -------
+    TrainingCheck
+
+    Raises
+    ------
+    TypeError
+        For another estimator, such as a pipeline.
+    ValueError
+        For what ``fit`` would refuse.
+
+    Notes
+    -----
+    With ``random_state=None`` the initial weights are not those of a later fit.
+
+    References
+    ----------
+    .. [1] A. Karpathy, A Recipe for Training Neural Networks, 2019.
+    .. [2] Stanford CS231n, Neural Networks Part 3: Learning and Evaluation, sanity
+       checks.
+    """
+    _check_arguments(estimator, n_samples, max_iter)
+    start = Start(
+        estimator,
+        X,
+        y,
+        sample_weight,
+        label_smoothing=0.0,
+        dropout=0.0,
+        input_dropout=0.0,
+        weight_decay=0.0,
+        warm_start=False,
+    )
+    few = start.few(n_samples)
+    gradients = check_gradients(start.network, *few)
+    layers = statistics_of_layers(like(start.network, alpha=0.0), *_batch(start))
+    rows = [
+        _inputs(start),
+        *_losses(start),
+        *_penalty(start),
+        _gradients(gradients),
+        *_layers(layers),
+    ]
+    updates = None
+    if start.model.solver != "lbfgs":
+        updates, row = _first_step(start)
+        rows.append(row)
+    losses = []
+    goal = _NEARLY_ZERO * start.loss_without_learning(*few)
+    if goal > 0:
+        losses = losses_by_heart(start, *few, goal, max_iter)
+        rows.append(_by_heart(start, few, losses, goal, updates and max(updates)))
+    else:
+        words = "The loss is not above 0 at first: there is no telling what to reach."
+        rows.append(Check("by heart", None, None, None, words))
+    return TrainingCheck(rows, gradients, layers, updates, losses)
+
+
+def _check_arguments(estimator, n_samples, max_iter):
+    if not isinstance(estimator, MultilayerPerceptron):
+        hint = ""
+        if isinstance(estimator, Pipeline):
+            hint = ": take its last step, model[-1], and transform X before"
+        raise TypeError(
+            "estimator must be an MLPClassifier or MLPRegressor. Got "
+            f"{type(estimator).__name__}{hint}."
+        )
+    for name, value in (("n_samples", n_samples), ("max_iter", max_iter)):
+        is_int = isinstance(value, Integral) and not isinstance(value, bool)
+        if not is_int or value < 1:
+            raise InvalidParameterError(f"{name} must be an int >= 1. Got {value!r}.")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of a `TrainingCheck`.
+
+    Attributes
+    ----------
+    name : str
+    ok : bool or None
+        None where it cannot be told.
+    found, expected : float or str
+    words : str
+        What it means.
+    """
+
+    name: str
+    ok: object
+    found: object
+    expected: object
+    words: str = ""
+
+
+class TrainingCheck(Tabular):
+    """What `check_training` found.
+
+    Attributes
+    ----------
+    rows : list of Check
+        A row a check: ``name``, ``ok``, ``found``, ``expected`` and ``words``.
+    ok : bool
+        Whether no check has failed.
+    gradients : GradientCheck
+    layers : list of LayerStatistics
+        Of the initial weights, without penalty.
+    update_ratios : list of float or None
+        Change of the coefficients in the first step, relative to them, a layer; None
+        of 'lbfgs', which finds the length of its steps itself.
+    losses : list of float
+        While a few samples were learned by heart.
+    """
+
+    def __init__(self, rows, gradients, layers, update_ratios, losses):
+        self.rows = rows
+        self.gradients = gradients
+        self.layers = layers
+        self.update_ratios = update_ratios
+        self.losses = losses
+
+    @property
+    def ok(self):
+        return all(row.ok is not False for row in self.rows)
+
+    def _tables(self):
+        failed = [f"{row.name}: {row.words}" for row in self.rows if row.ok is False]
+        title = "Ready to train: no check has failed."
+        if failed:
+            title = "\n".join(["Before a long training, look at", *failed])
+        yield (
+            title,
+            ["check", "ok", "found", "expected", "what it means"],
+            [
+                (row.name, row.ok, row.found, row.expected, row.words)
+                for row in self.rows
+            ],
+        )
+        updates = self.update_ratios or [None] * len(self.layers)
+        yield (
+            "Layers with their initial weights.",
+            [
+                *("layer", "|dF/dW|", "|dF/db|", "dead", "saturated", "mean |f'|"),
+                "first change of W / W",
+            ],
+            [
+                (
+                    layer,
+                    of_layer.coef_grad_norm,
+                    of_layer.intercept_grad_norm,
+                    *map(_or_none, (of_layer.dead_units, of_layer.saturated_units)),
+                    _or_none(of_layer.mean_f_prime),
+                    update,
+                )
+                for layer, (of_layer, update) in enumerate(
+                    zip(self.layers, updates, strict=True), 1
+                )
+            ],
+        )
+
+
+def _or_none(value):
+    return None if value != value else value
+
+
+# ---------------------------------------------------------------------- the checks
+def _inputs(start):
+    if start.complaint:
+        return Check("inputs", False, "off scale", "scaled", start.complaint)
+    return Check("inputs", True, "scaled", "scaled", "Their scale suits a network.")
+
+
+def _losses(start):
+    """First loss and constants, each against what it should be near."""
+    found = start.loss_of_data()
+    if callable(start.network.loss_name):
+        words = "A loss of your own is not asked about other predictions."
+        yield Check("first loss", None, found, None, words)
+        return
+    of_zero, constant = start.loss_of_zero(), start.loss_of_best_constant()
+    if not np.isfinite(of_zero):
+        words = "Where all parameters are zero, the loss is not finite."
+        yield Check("first loss", None, found, of_zero, words)
+        return
+    ok = bool(found <= _LARGEST_LOSS * of_zero)
+    words = f"Near {_in_words(start)}." if ok else _why_so_large(start, found)
+    if found < constant / 2:
+        words = "Below the best constant prediction: these weights know something."
+    yield Check("first loss", ok, found, of_zero, words)
+    near = bool(of_zero <= _LARGEST_LOSS * constant)
+    words = "The best constant prediction is not much better than that."
+    if constant <= 0:
+        near, words = None, "A constant prediction is right: there is nothing to learn."
+    elif not near:
+        words = (
+            "A constant prediction is much better: scale the targets, or let "
+            "intercepts_init begin there."
+        )
+    # Rare classes are no fault of the data, as targets off scale are.
+    if near is False and start.network.output_activation in ("logistic", "softmax"):
+        near = True
+    yield Check("constant", near, of_zero, constant, words)
+
+
+def _in_words(start):
+    """What the loss of parameters that are all zero is, by the output."""
+    n_outputs = start.network.layer_sizes[-1]
+    loss = start.network.loss_name
+    if (loss, start.network.output_activation) == ("log_loss", "softmax"):
+        return f"log {n_outputs}, that of {n_outputs} equal probabilities"
+    if (loss, start.network.output_activation) == ("binary_log_loss", "logistic"):
+        times = f"{n_outputs} " if n_outputs > 1 else ""
+        return f"{times}log 2, that of probabilities of one half"
+    return "that of a network whose parameters are all zero"
+
+
+def _why_so_large(start, found):
+    layer, times = start.excess_of_initial_weights()
+    if times > 2:
+        return (
+            f"The initial weights are too large: in layer {layer} {times:.3g} times as "
+            "large as usual."
+        )
+    size = start.size_of_inputs()
+    if start.complaint or size > 2:
+        return f"The inputs are large, {size:.3g} in the root mean square: scale them."
+    if not np.isfinite(found):
+        return "It is not finite: the targets are off scale, or the loss too steep."
+    return "Predictions begin far off: the targets, or intercepts_init, are off scale."
+
+
+def _penalty(start):
+    if not np.any(start.network.alpha):
+        return
+    of_data = start.loss_of_data()
+    whole = start.network.loss(start.X, start.y, start.weights)
+    # The penalty of all rows, not of those looked at, counts in a fit.
+    share = (whole - of_data) * _total(start) / start.total_weight
+    ok = bool(share <= of_data)
+    words = "It is no more than the loss."
+    if not ok:
+        words = "It outweighs the loss: weights will shrink before they learn."
+    yield Check("penalty", ok, share, f"below {of_data:.4g}", words)
+
+
+def _total(start):
+    return len(start.y) if start.weights is None else start.weights.sum()
+
+
+def _gradients(check):
+    compared = [row.relative_error for row in check.rows if row.ok is not None]
+    words = "They are the derivatives of the loss."
+    if not check.ok:
+        words = repr(check).partition("\n")[0]
+    return Check("gradients", check.ok, max(compared, default=np.nan), "near 0", words)
+
+
+def _layers(layers):
+    if len(layers) == 1:
+        return
+    first, last = layers[0].coef_grad_norm, layers[-1].coef_grad_norm
+    share = float(np.divide(first, last)) if last > 0 else np.nan
+    ok = bool(_SMALLEST_SHARE <= share <= _LARGEST_SHARE)
+    words = "It comes back through all layers at a similar size."
+    if not ok:
+        words = (
+            "It vanishes, or explodes, on its way back: other activations, other "
+            "initial weights or fewer layers may help."
+        )
+    expected = f"{_SMALLEST_SHARE:g} to {_LARGEST_SHARE:g}"
+    yield Check("gradient of first layer / last", ok, share, expected, words)
+    flat = max(of.dead_units + of.saturated_units for of in layers[:-1])
+    words = " ".join(remarks_on_units(layers)) or "Nearly all units can learn."
+    ok, expected = bool(flat < MANY), f"below {MANY:g}"
+    yield Check("units without slope", ok, flat, expected, words)
+
+
+def _batch(start):
+    """The rows of a batch, or those at hand if these are fewer, with their weights."""
+    n = min(_BATCH, len(start.y))
+    if not isinstance(start.model.batch_size, str):
+        n = min(start.model.batch_size, len(start.y))
+    rows = np.linspace(0, len(start.y) - 1, n).astype(int)
+    weights = None if start.weights is None else take_rows(start.weights, rows)
+    return take_rows(start.X, rows), take_rows(start.y, rows), weights
+
+
+def _first_step(start):
+    """The change of each layer's coefficients in one step, and what to say of it."""
+    network = start.network
+    X, y, weights = _batch(start)
+    before = network.parameters.copy()
+    coefs_before = [W.copy() for W in network.coefs]
+    optimizer = Optimizer.of(start.model, network)
+    training = _core.Training(
+        network.core,
+        network.parameters,
+        optimizer,
+        _core.Samples(X, network.dtype),
+        _core.Targets(y, network.dtype),
+        weights,
+        len(y),
+        granted(),
+    )
+    optimizer.epoch_begins()
+    loss, finite, *_ = training.epoch(None)
+    pairs = zip(coefs_before, network.coefs, strict=True)
+    ratios = [update_ratio(*pair) for pair in pairs]
+    loss_after = network.loss(X, y, weights) if finite else np.nan
+    network.parameters[:] = before
+    longest = max(ratios)
+    ok, words = (
+        True,
+        f"The loss of that batch goes from {loss:.4g} to {loss_after:.4g}.",
+    )
+    if not finite or not longest <= _LONGEST_STEP:
+        ok, words = False, "The first step is long: a smaller learning_rate_init."
+    elif longest < _SHORTEST_STEP:
+        ok, words = False, "The first step is short: a larger learning_rate_init."
+    elif not loss_after <= loss:
+        ok, words = False, words + " It should fall: a smaller learning_rate_init."
+    expected = f"{_SHORTEST_STEP:g} to {_LONGEST_STEP:g}"
+    return ratios, Check("first step", ok, longest, expected, words)
+
+
+def _by_heart(start, few, losses, goal, update):
+    least = float(np.fmin.reduce(losses))
+    ok = least <= goal
+    words = (
+        f"{len(few[1])} samples are learned in {len(losses) - 1} steps: inputs, "
+        "targets, loss and solver go together."
+    )
+    if not ok:
+        words = why_not_by_heart(start, *few, losses, update)
+    return Check("by heart", ok, least, f"below {goal:.4g}", words)
