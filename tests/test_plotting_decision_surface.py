@@ -112,7 +112,7 @@ def test_two_classes_are_drawn_as_the_probability_of_the_second(
     assert (levels[0], levels[-1]) == (0, 1)
     assert display.colorbar_.ax.get_ylabel() == "probability of class 1"
     assert display.ax_.get_xlabel() == "feature 0"
-    assert display.figure_._suptitle is None
+    assert display.ax_.get_title() == "" and display.figure_._suptitle is None
 
 
 def test_the_line_is_where_the_decision_changes(moons_model):
@@ -135,8 +135,16 @@ def test_logits_and_the_other_class(moons_model):
     np.testing.assert_array_equal(second.surfaces[0], z)
     np.testing.assert_array_equal(first.surfaces[0], -z)
     assert first.boundary == second.boundary == 0
-    low, high = second.surfaces_[0].get_clim()
-    assert low == -high  # so that the middle of the colours is the boundary
+
+
+def test_the_middle_of_the_colours_is_the_boundary():
+    # Also where all of the plane is of one class.
+    model = MLPClassifier((3,), max_iter=1, random_state=0).fit(MOONS, MOON)
+    model.intercepts_[-1][:] = 100
+    display = draw(model, MOONS, response_method="decision_function")
+    low, high = display.surfaces_[0].get_clim()
+    assert display.surfaces.min() > 0
+    assert low == -high
 
 
 def test_more_classes_are_drawn_as_regions(iris_model):
@@ -151,7 +159,7 @@ def test_more_classes_are_drawn_as_regions(iris_model):
     left, right, bottom, top = image.get_extent()
     assert (left + (right - left) / (2 * N)) == pytest.approx(display.x0[0])
     assert (top - (top - bottom) / (2 * N)) == pytest.approx(display.x1[-1])
-    assert display.figure_._suptitle.get_text() == "other features at their mean"
+    assert display.ax_.get_title() == "other features at their mean"
     legend = display.ax_.get_legend()
     assert [t.get_text() for t in legend.get_texts()] == list(display.classes)
 

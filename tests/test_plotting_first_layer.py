@@ -133,6 +133,13 @@ def test_a_pipeline_without_names_may_still_be_of_images():
     assert FirstLayerDisplay.from_estimator(pipeline).image_shape == (8, 8)
 
 
+def test_features_with_names_are_no_pixels():
+    network, names = Network([64, 3, 2]), [f"gene {i}" for i in range(64)]
+    display = FirstLayerDisplay.from_network(network, feature_names=names)
+    assert display.image_shape is None
+    assert FirstLayerDisplay.from_network(network).image_shape == (8, 8)
+
+
 def test_many_labels_are_thinned_out(digits_model):
     display = FirstLayerDisplay.from_estimator(digits_model, image_shape=None)
     assert names_shown(display) == [str(i) for i in range(0, 64, 2)]

@@ -79,6 +79,8 @@ def test_the_marked_epoch_is_the_one_whose_weights_are_kept():
         assert list(line.get_xdata()) == [display.best_epoch] * 2
     labels = display.axes_[1].get_legend_handles_labels()[1]
     assert labels == [f"best accuracy, epoch {display.best_epoch}"]
+    labels = display.plot(name="adam").axes_[1].get_legend_handles_labels()[1]
+    assert labels == ["adam", f"adam: best accuracy, epoch {display.best_epoch}"]
     # A fit that ends with this epoch has the same weights.
     shorter = classifier(early_stopping=True, max_iter=display.best_epoch).fit(X, Y)
     np.testing.assert_array_equal(shorter.coefs_[0], model.coefs_[0])

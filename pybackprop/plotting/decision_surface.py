@@ -275,7 +275,7 @@ class DecisionSurfaceDisplay:
             plane.x0,
             plane.x1,
             plane.on_grid(response.values)[None],
-            titles=[""],
+            titles=[_held_in_words(plane, fixed) or ""],
             quantity=response.quantity,
             feature_names=plane.feature_names,
             is_class=response.is_class,
@@ -284,7 +284,6 @@ class DecisionSurfaceDisplay:
             limits=response.limits,
             points=plane.points,
             targets=targets,
-            caption=_held_in_words(plane, fixed),
         )
 
     @classmethod
@@ -335,7 +334,7 @@ class DecisionSurfaceDisplay:
         else:
             self._draw_values(colorbar)
         for one, title in zip(axes, self.titles, strict=True):
-            one.set_title(title, fontsize="small")
+            one.set_title(title, fontsize="small" if len(axes) > 1 else "medium")
             one.set(xlim=self.x0[[0, -1]], ylim=self.x1[[0, -1]])
         self._label_axes(ax is None)
         return self

@@ -220,7 +220,7 @@ class LossCurveDisplay:
         style = None
         for panel, one in zip(panels, axes, strict=True):
             style = self._draw_panel(panel, one, columns, name, style)
-        self._mark_best(panels, axes, style)
+        self._mark_best(panels, axes, name, style)
         self.line_ = next(iter(self.lines_.values()))
         if "loss" in panels:
             _set_scale(axes[panels.index("loss")], scale, self._losses_drawn())
@@ -264,10 +264,11 @@ class LossCurveDisplay:
             draw("validation_loss", values, label, **own)
         return style
 
-    def _mark_best(self, panels, axes, style):
+    def _mark_best(self, panels, axes, name, style):
         if self.best_epoch is None:
             return
         label = f"best {self.score_name}, {self.unit} {self.best_epoch}"
+        label = label if name is None else f"{name}: {label}"
         in_legend = panels.index("score") if "score" in panels else 0
         for index, ax in enumerate(axes):
             self.best_lines_.append(
