@@ -35,14 +35,14 @@ for name, model in (("64 pixels", pixels), ("16 hidden units", features)):
     print(f"  on {name:<16} {model.fit(X_train, y_train).score(X_test, y_test):.3f}")
 
 # %%
-# Seen from the direction in which each varies most, test digits in the pixels and in
-# the hidden layer: the classes have come apart.
+# Seen from the two directions in which each varies most, the test digits in their
+# pixels and in the hidden layer: most classes have come apart.
+hidden = features[:-1].transform(X_test)
 figure, panels = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
-for axes, model, title in (
-    (panels[0], pixels, "64 pixels"),
-    (panels[1], features, "16 hidden units"),
+for axes, seen, title in zip(
+    panels, (X_test, hidden), ("64 pixels", "16 hidden units"), strict=True
 ):
-    plane = PCA(2).fit_transform(model[:-1].transform(X_test)).T
+    plane = PCA(2).fit_transform(seen).T
     points = axes.scatter(*plane, c=y_test, cmap="tab10", s=12)
     axes.set(title=title, xlabel="first component", ylabel="second component")
 figure.colorbar(points, label="digit")
