@@ -15,6 +15,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 
 from pybackprop import MLPRegressor, Network
+from pybackprop.inspection import delta_table, explain_delta
 
 # %%
 # What a loss asks for
@@ -66,34 +67,25 @@ print(f"mean {y.mean():.2f}, median {np.median(y):.2f}, 90 % {np.quantile(y, 0.9
 # Delta at the output is the gradient of a sample's loss at the pre-activation
 # :math:`z`. Where the loss is the negative log-likelihood of an exponential family and
 # the output its inverse canonical link, it is :math:`\hat y - y`; elsewhere it is what
-# the Jacobian makes of the loss's slope. Here asked of the core, at some :math:`z` of
-# both signs: "ŷ - y" where the two are equal, "NaN" where the loss does not take some
-# of the predictions. Of log_loss the targets of a row must sum to 1.
+# the Jacobian makes of the loss's slope. :func:`~pybackprop.inspection.delta_table`
+# knows all pairs; here are those of the table above.
 
-z = np.array([[0.7, -0.4], [-1.2, 1.9]])
-y = np.array([[0.3, 0.6], [0.8, 0.1]])
-parameter = {"huber": 0.25, "quantile": 0.8, "tweedie": 1.5}
-outputs = "identity", "logistic", "tanh", "relu", "exp", "softmax"
-print(f"{'':<16}", *(f"{output:<9}" for output in outputs))
-for loss in (
-    *("squared_error", "absolute_error", "huber", "quantile", "binary_log_loss"),
-    *("log_loss", "poisson", "gamma", "tweedie"),
+rows = {(row.loss, row.output_activation): row for row in delta_table().rows}
+for pair in (
+    ("squared_error", "identity"),
+    ("binary_log_loss", "logistic"),
+    ("log_loss", "softmax"),
+    ("poisson", "exp"),
+    ("gamma", "exp"),
+    ("tweedie", "exp"),
+    ("huber", "identity"),
+    ("absolute_error", "identity"),
+    ("squared_error", "logistic"),
 ):
-    cells = []
-    for output in outputs:
-        network = Network(
-            [2, 2],
-            output_activation=output,
-            loss=loss,
-            loss_parameter=parameter.get(loss),
-        )
-        network.coefs[0][...], network.intercepts[0][...] = np.eye(2), 0  # so Z is X
-        targets = y / y.sum(axis=1, keepdims=True) if loss == "log_loss" else y
-        trace = network.backprop(z, targets)
-        same = np.allclose(trace.delta[-1], trace.a[-1] - targets, rtol=0, atol=1e-12)
-        taken = np.isfinite(trace.loss)
-        cells.append(("ŷ - y" if same else "·") if taken else "NaN")
-    print(f"{loss:<16}", *(f"{cell:<9}" for cell in cells))
+    canonical = "canonical" if rows[pair].is_canonical else ""
+    print(f"{pair[0]:<16} {pair[1]:<9} {canonical:<9}  delta = {rows[pair].formula}")
+n_canonical = sum(row.is_canonical for row in rows.values())
+print(f"canonical of all {len(rows)} pairs of a loss and an activation: {n_canonical}")
 
 # %%
 # Why it matters
@@ -101,7 +93,11 @@ for loss in (
 #
 # A logistic output that is sure of the wrong class has to learn fast. With the log-loss
 # delta stays near -1. With squared error it is multiplied by
-# :math:`\hat y (1 - \hat y)`, and next to nothing is left where the mistake is worst.
+# :math:`\hat y (1 - \hat y)`, and next to nothing is left where the mistake is worst:
+
+print(explain_delta("squared_error", "logistic", z=[-8.0], y=[1.0]))
+
+# %%
 
 z = np.linspace(-8, 8, 200)[:, np.newaxis]
 figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
@@ -113,7 +109,6 @@ for loss, color, style in (
     network.coefs[0][...], network.intercepts[0][...] = 1, 0
     delta = network.backprop(z, np.ones_like(z)).delta[-1]
     ax.plot(z, delta, color=color, linestyle=style, label=loss)
-    print(f"{loss:<16} delta at z = -8: {delta[0, 0]:.4f}")
 ax.set(xlabel="pre-activation z; the target is 1", ylabel="delta, the gradient at z")
 ax.legend(title="logistic output with")
 plt.show()

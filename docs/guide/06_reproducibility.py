@@ -70,7 +70,7 @@ print("in another process, by plain C:", plain.stdout.strip())
 # %%
 # What this machine has, and what was chosen here, says ``python -m pybackprop``, or:
 
-runpy.run_module("pybackprop", run_name="__main__")
+_ = runpy.run_module("pybackprop", run_name="__main__")
 
 # %%
 # With a pause

@@ -63,6 +63,7 @@ with threadpool_limits(1):
 figure, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 bars = ax.bar([str(size) for size in ratios], ratios.values(), color="#0072b2")
 ax.bar_label(bars, fmt="%.1f")
+ax.margins(y=0.15)
 ax.set(xlabel="rows in a batch", ylabel="scikit-learn's time / ours")
 ax.set_title("In this build, on this machine")
 plt.show()
