@@ -188,12 +188,12 @@ lint: $(VENV)/tools ## Check style and spelling, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/cython-lint pybackprop
 	$(BIN)/codespell
-	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) tests/c/*.c tests/fuzz/*.c benchmarks/peak.c
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(C_HEADERS) tests/c/*.c tests/fuzz/*.c benchmarks/peak.c docs/c_example/*.c
 
 format: $(VENV)/tools ## Rewrite Python and C files in the project's layout
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c tests/fuzz/*.c benchmarks/peak.c
+	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c tests/fuzz/*.c benchmarks/peak.c docs/c_example/*.c
 
 features: ## Put the features that tests show into README.md
 	$(PYTHON) tests/feature_table.py README.md

@@ -38,7 +38,7 @@ for activation in ("relu", "logistic"):
     model.set_callbacks(monitors[activation])
     models[activation] = model.fit(X, y, X_val=X_val, y_val=y_val)
 
-figure, panels = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+figure, panels = plt.subplots(1, 2, sharey=True, figsize=(9, 3.6), layout="constrained")
 for ax, (activation, model) in zip(panels, models.items(), strict=True):
     LossCurveDisplay.from_estimator(model, ax=ax, panels=["loss"])
     ax.set_title(activation)
@@ -50,16 +50,16 @@ for name, column in models["relu"].history_.items():
 # What each layer does
 # --------------------
 #
-# The loss of the logistic network hardly moves. A
-# :class:`~pybackprop.inspection.LayerMonitor` has looked at each layer after each epoch:
-# how large its gradient is, by which share its weights have changed, how many of its
-# units have no slope. The training takes no notice of it.
+# The loss of the logistic network hardly moves. After each epoch a
+# :class:`~pybackprop.inspection.LayerMonitor` has looked at each layer: how large its
+# gradient is, by which share its weights have changed, how many of its units have no
+# slope. The training takes no notice of it.
 
 print(monitors["logistic"])
 
 # %%
-# Each logistic layer multiplies what comes back through it by a slope of at most 1/4, so
-# little arrives at the first layer. With relu about as much arrives as has set out:
+# Each logistic layer multiplies what comes back through it by a slope of at most 1/4,
+# so little arrives at the first layer. With relu about as much arrives as has set out:
 
 figure, ax = plt.subplots(figsize=(5.5, 3.5), layout="constrained")
 for (activation, monitor), style in zip(monitors.items(), ("o-", "s--"), strict=True):
