@@ -45,7 +45,7 @@ def start():
 def program(tmp_path_factory):
     """Built by the command of the page, with the compiler's warnings as errors."""
     path = tmp_path_factory.mktemp("c") / "xor"
-    (command,) = re.findall(r"^\$ (cc .*xor\.c.*(?:\n    .*)*)", PAGE.read_text(), re.M)
+    (command,) = re.findall(r"^\$ (cc (?:.*\\\n)*.*)", PAGE.read_text(), re.M)
     command = command.replace("-o xor", f"-o {path}").replace("\\\n", " ")
     subprocess.run(f"{command} {STRICT}", shell=True, cwd=ROOT, check=True)
     return path

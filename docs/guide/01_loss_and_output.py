@@ -95,7 +95,7 @@ print(f"canonical of all {len(rows)} pairs of a loss and an activation: {n_canon
 # delta stays near -1. With squared error it is multiplied by
 # :math:`\hat y (1 - \hat y)`, and next to nothing is left where the mistake is worst:
 
-print(explain_delta("squared_error", "logistic", z=[-8.0], y=[1.0]))
+explain_delta("squared_error", "logistic", z=[-8.0], y=[1.0])
 
 # %%
 
