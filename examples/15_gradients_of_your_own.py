@@ -7,12 +7,18 @@ holds both against finite differences and says which.  Then what is worth a look
 a long training, and during it.
 """
 
+import warnings
+
 import numpy as np
 from sklearn.datasets import load_diabetes, load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
 from pybackprop import MLPClassifier, Network
 from pybackprop.inspection import LayerMonitor, check_gradients, check_training
+
+# Fits of a fixed number of epochs stop early on purpose.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), scale(y)
