@@ -184,6 +184,16 @@ def test_one_class_of_more_is_drawn_as_its_probability(iris_model):
     assert display.boundaries_ == []  # others decide too
 
 
+def test_a_probability_has_the_whole_scale_though_it_may_not_fill_it():
+    network = Network(
+        [2, 3, 1], output_activation="logistic", loss="log_loss", random_state=0
+    )
+    display = draw(network, MOONS)
+    assert np.ptp(display.surfaces) < 0.9
+    levels = display.surfaces_[0].levels
+    assert (levels[0], levels[-1]) == (0, 1)
+
+
 def test_a_regressor_is_drawn_as_its_predictions(diabetes_model, monkeypatch):
     drawn = record_contours(monkeypatch)
     model, X, y = diabetes_model
