@@ -25,7 +25,7 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     two steps, in double. What such a check is known to stumble over is handled, and
     named in the result:
 
-    - A *kink* (relu, the hard activations, the absolute error, |w| under an L1
+    - A *kink* (relu, the hard activations, the absolute error, abs(w) under L1
       penalty): where the step crosses one there is no derivative to compare. Smaller
       steps are tried; what remains is skipped, counted and explained. Only values of
       the loss and of pre-activations decide, so a wrong gradient cannot be skipped

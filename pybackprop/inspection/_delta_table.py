@@ -51,7 +51,7 @@ class DeltaRow:
     equal : bool
         Whether the Jacobian made y_pred - y of the slope at all points, to rounding.
     difference : float
-        Largest |J^T dloss/dy - (y_pred - y)|; NaN without a point.
+        Largest abs(J^T dloss/dy - (y_pred - y)); NaN without a point.
     n_points : int
         Units, of 300, whose predictions the loss takes.
     formula : str or None

@@ -225,7 +225,7 @@ class DeltaExplanation(Tabular):
 
     @property
     def max_difference(self):
-        """Largest |delta - (y_pred - y)| at this point; NaN where there is no delta."""
+        """Largest abs(delta - (y_pred - y)) at this point; NaN without a delta."""
         return float(np.abs(self.delta - self.y_minus).max())
 
     def _tables(self):

@@ -55,9 +55,9 @@ class LayerMonitor(Tabular):
         - ``coef_grad_norm``, ``intercept_grad_norm``: norms of dF/dW and dF/db on the
           sample, with the penalty, without dropout.
         - ``dead_units``, ``saturated_units``: shares of the hidden units without slope,
-          |f'(z)| < 0.001, on all rows of the sample; dead ones also put out 0. NaN of
-          the output.
-        - ``mean_f_prime``: mean of |f'(z)|. NaN of the output.
+          abs(f'(z)) < 0.001, on all rows of the sample; dead ones also put out 0. NaN
+          of the output.
+        - ``mean_f_prime``: mean of abs(f'(z)). NaN of the output.
         - ``coef_update_ratio``, ``intercept_update_ratio``: norm of the change over the
           epoch, by that of the parameters after it. NaN of epoch 0.
 

@@ -26,11 +26,11 @@ class LayerStatistics:
     coef_grad_norm, intercept_grad_norm : float
         Euclidean norms of dF/dW and dF/db.
     dead_units, saturated_units : float
-        Shares of the units, in [0, 1], that have no slope on any row, |f'(z)| < 0.001,
-        so that no gradient passes: dead if their activation is 0 on all of them too,
-        saturated if it is not. NaN of the output layer.
+        Shares of the units, in [0, 1], that have no slope on any row, abs(f'(z)) <
+        0.001, so that no gradient passes: dead if their activation is 0 on all of them
+        too, saturated if it is not. NaN of the output layer.
     mean_f_prime : float
-        Mean of |f'(z)| over rows and units: by what a gradient is multiplied, on
+        Mean of abs(f'(z)) over rows and units: by what a gradient is multiplied, on
         average, on its way through the layer. NaN of the output layer.
     """
 

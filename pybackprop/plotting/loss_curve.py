@@ -62,7 +62,8 @@ class LossCurveDisplay:
 
     See Also
     --------
-    MLPClassifier, MLPRegressor : Their ``history_`` has the numbers.
+    pybackprop.MLPClassifier : Its ``history_`` has the numbers.
+    pybackprop.MLPRegressor : The same for numbers as targets.
 
     Examples
     --------

@@ -72,7 +72,7 @@ class NetworkDisplay:
     See Also
     --------
     GradientFlowDisplay : Sizes of gradients by layer, over many samples.
-    Trace : All the numbers.
+    pybackprop.Trace : All the numbers.
 
     Examples
     --------
