@@ -192,8 +192,12 @@ def test_a_wrong_gradient_is_found_among_kinks_too(hidden):
     assert list(wrong(check)) == ["coefs_[0]"], check
 
 
-def test_a_wrong_float32_gradient_is_found():
-    net, X, y = small(planted(times(1.01, 0)), dtype="float32")
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+def test_a_wrong_float32_gradient_is_found(loss):
+    output = _core.losses()[loss]["default_output"]
+    options = {"loss": loss, "output_activation": output, "dtype": "float32"}
+    net, X, y = small(planted(times(1.01, 0)), **options)
+    y = (y / y.sum(axis=1, keepdims=True)).astype("float32")
     assert list(wrong(check_gradients(net, X, y))) == ["coefs_[0]"]
 
 
@@ -300,6 +304,20 @@ def test_a_prediction_that_is_the_target_is_a_kink_of_these_losses(loss):
     assert row.skipped == {"the slopes on both sides differ: a kink of the loss": 1}
     assert not wrong(check)
     assert 0 < sum(check.skipped.values())
+
+
+def test_a_float32_unit_may_be_on_the_other_side_of_its_kink():
+    rng = np.random.RandomState(0)
+    net = Network([3, 20, 2], activation="relu", dtype="float32", random_state=0)
+    X, y = 1000 * rng.rand(20, 3).astype("float32"), rng.rand(20, 2)
+    z = X.astype(float) @ net.coefs[0].astype(float)
+    net.intercepts[0][:] = -z.diagonal()  # rounded, so that z is nearly 0 there
+    exact = np.diag(z) + net.intercepts[0]
+    rounded = net.forward(X).z[0].diagonal()
+    assert ((exact > 0) != (rounded > 0)).any()
+    check = check_gradients(net, X, y)
+    assert not wrong(check), check
+    assert check.skipped["the step crosses a kink of an activation"] >= 20
 
 
 def test_a_kink_beside_the_point_is_stepped_short_of():
@@ -526,6 +544,19 @@ def test_the_losses_by_hand_pass_as_ones_own(name, output, dtype):
         loss=loss,
     )
     assert check_gradients(own, X, y).rows[0].name == "dloss_dy_pred"
+
+
+def test_ones_own_loss_is_asked_about_predictions_that_the_output_can_give():
+    def strict(y, y_pred):
+        if not ((y_pred > 0) & (y_pred < 1)).all():
+            raise ValueError("no probabilities")
+        values = -(y * np.log(y_pred) + (1 - y) * np.log1p(-y_pred)).sum(axis=1)
+        return values, (1 - y) / (1 - y_pred) - y / y_pred
+
+    net, X, y = small(output_activation="logistic")
+    net.intercepts[1][:] = -20, 20
+    check = check_gradients(net, X, y, loss=strict)
+    assert named(check, "dloss_dy_pred").ok is True, check
 
 
 def test_ones_own_kink_is_skipped():

@@ -390,6 +390,11 @@ def test_what_a_fit_refuses_is_refused():
 def test_more_samples_than_there_are_are_all_of_them():
     check = check_training(MLPClassifier(**FAST), X[::15], Y[::15], n_samples=1000)
     assert "10 samples are learned" in named(check, "by heart").words
+    start = Network(
+        [4, 30, 3], output_activation="softmax", loss="log_loss", random_state=0
+    )
+    # The first step has been taken back.
+    assert check.losses[0] == pytest.approx(start.loss(X[::15], np.eye(3)[Y[::15]]))
 
 
 def test_it_prints_as_tables():

@@ -77,6 +77,19 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     ----------
     .. [1] J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., 2006, section 8.1.
     .. [2] W. H. Press et al., Numerical Recipes, 3rd ed., 2007, section 5.7.
+
+    Examples
+    --------
+    >>> from pybackprop import Network
+    >>> from pybackprop.inspection import check_gradients
+    >>> network = Network([2, 3, 1], activation="tanh", random_state=0)
+    >>> X, y = [[0.2, 0.4], [0.1, 0.9]], [0.3, 0.7]
+    >>> check_gradients(network, X, y).ok
+    True
+    >>> def forgot_a_half(y, y_pred):
+    ...     return ((y_pred - y) ** 2).sum(axis=1), y_pred - y
+    >>> check_gradients(network, X, y, loss=forgot_a_half).rows[0].mistake
+    'it is 0.5 times what it should be'
     """
     network, X, y = network_and_targets(network, X, y)
     _check_options(loss, step)

@@ -89,6 +89,15 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
     .. [1] A. Karpathy, A Recipe for Training Neural Networks, 2019.
     .. [2] Stanford CS231n, Neural Networks Part 3: Learning and Evaluation, sanity
        checks.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from pybackprop import MLPClassifier
+    >>> from pybackprop.inspection import check_training
+    >>> X, y = load_iris(return_X_y=True)
+    >>> check_training(MLPClassifier(random_state=0), X, y).ok
+    True
     """
     _check_arguments(estimator, n_samples, max_iter)
     start = Start(

@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse
 
+from pybackprop import _core
 from pybackprop._rows import take_rows
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop.inspection._comparison import ALLOWED, TensorCheck, compare
@@ -24,7 +25,7 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 _FLOAT32_MARGIN = 1e-5
 _DIGITS_LOST = (
     ", at worst where a copy in float64 is right: float32 loses its digits there, as "
-    "in saturated units"
+    "in saturated units, or overflows"
 )
 # A step must change a parameter by more than its rounding.
 _SMALLEST_STEP = 1e-7
@@ -45,9 +46,16 @@ class Data:
         y = np.asarray(y, dtype=network.dtype).reshape(self.n_rows, -1)
         self.as_read = take_rows(X, rows), np.ascontiguousarray(take_rows(y, rows))
         self.X, self.y = (table.astype(np.float64) for table in self.as_read)
+        if network.dtype == np.float32 and _sums_to_one(network):
+            self.y /= self.y.sum(axis=1, keepdims=True)  # in float32 they did
         self.weights = None if weights is None else take_rows(weights, rows)
         self.total_weight = float(len(rows) if weights is None else self.weights.sum())
         self.twin = widened(network)
+
+
+def _sums_to_one(network):
+    loss = network.loss_name
+    return not callable(loss) and _core.losses()[loss]["rows_sum_to_one"]
 
 
 def check_data_gradient(network, data, step):

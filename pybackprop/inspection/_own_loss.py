@@ -5,6 +5,7 @@ import numpy as np
 from pybackprop import _core
 from pybackprop.inspection._comparison import ALLOWED, compare, factor_between
 from pybackprop.inspection._slopes import (
+    EPS,
     FIRST_STEP,
     SHRINK,
     Slopes,
@@ -15,6 +16,8 @@ from pybackprop.inspection._slopes import (
 _N_STEPS = 8
 _MOST_COLUMNS = 20
 _SAME = 1e-9
+# Of a step.
+_LARGEST_ROUNDING = 1e-3
 
 
 def check_own_loss(loss, y, y_pred, output_activation):
@@ -88,7 +91,11 @@ def _slopes_in(loss, y, y_pred, values, room, column):
 
         sides = [moved(-1), moved(-0.5), values, moved(0.5), moved(1)]
         found = slopes_of(np.array(sides), h)
-        found.uncertainty[h <= 0] = np.inf
+        with np.errstate(all="ignore"):
+            # A prediction near 1 is rounded, and so is the step from it.
+            of_step = 2 * EPS * np.abs(y_pred[:, column]) / h
+            found.uncertainty += of_step * np.abs(found.value)
+            found.uncertainty[~(of_step < _LARGEST_ROUNDING)] = np.inf
         best = best.or_if_better(found) if k else found
     best.reason[first <= 0] = "the prediction is at the end of its range"
     return best

@@ -55,7 +55,6 @@ class Start:
 
     def __init__(self, estimator, X, y, sample_weight, **parameters):
         self.model = model = clone(estimator)
-        vars(model).pop("_skl_callbacks", None)
         known = model.get_params(deep=False)
         model.set_params(**{k: v for k, v in parameters.items() if k in known})
         check_parameters(model)
