@@ -482,10 +482,11 @@ def last_output_forgotten(y, y_pred):
     ("loss", "words"),
     [
         (with_slopes(lambda s: 2 * s), "it is 2 times what it should be"),
-        (without_half, "it is 0.5 times what it should be"),
+        (with_slopes(lambda s: 7 * s), "it is 7 times what it should be"),
+        (without_half, "0.5 times what it should be: perhaps one of the two has a"),
         (with_slopes(lambda s: -s), "its sign is the opposite"),
         (with_slopes(lambda s: s / len(s)), "divided by the number of samples"),
-        (mean_over_outputs, "the values are a mean over the outputs"),
+        (mean_over_outputs, "values are a mean over outputs"),
         (
             with_slopes(lambda s: s * 0 + s.sum(axis=1, keepdims=True)),
             "each output has the sum over all outputs",

@@ -106,19 +106,26 @@ def _explained(a, n, shape, slopes, complete):
     n_samples, n_outputs = shape
     factor = factor_between(a, n)
     if factor is not None and len(a) > 1:
-        for of, words in (
-            (1 / n_samples, "divided by the number of samples, which is done for you"),
+        half = "one of the two has a factor of 2 that the other has not"
+        guesses = (
+            (2, half),
+            (1 / 2, half),
+            (1 / n_samples, "it is divided by the number of samples, as F will be"),
             (
                 n_outputs,
-                "the values are a mean over the outputs, the slopes those of the sum",
+                "values are a mean over outputs, slopes those of a sum",
             ),
             (
                 1 / n_outputs,
-                "the slopes are of the mean over the outputs, the values their sum",
+                "values are a sum over outputs, slopes those of a mean",
             ),
-        ):
-            if of != 1 and abs(factor / of - 1) < 1e-3:
-                return f"it is {factor:.4g} times what it should be: {words}"
+        )
+        fitting = [
+            guess for of, guess in guesses if of != 1 and abs(factor / of - 1) < 1e-3
+        ]
+        if fitting:
+            perhaps = ", or ".join(fitting)
+            return f"it is {factor:.4g} times what it should be: perhaps {perhaps}"
     if complete and n_outputs > 1:
         numeric = n.reshape(shape[::-1]).T
         for sums, words in (
