@@ -1,6 +1,10 @@
-"""Coefficients and intercepts that were given: whether they make a network."""
+"""What was given for each layer: whether it makes a network."""
+
+from numbers import Real
 
 import numpy as np
+
+from pybackprop._numbers import numbers_only, require_numbers
 
 
 def check_layers(coefs, intercepts):
@@ -66,3 +70,20 @@ def vector_behind(array, n_parameters, dtype):
     ):
         return vector
     return None
+
+
+def layer_alphas(alpha, n_layers):
+    """The penalty of each weight layer as a list, or ValueError."""
+    if isinstance(alpha, Real) and 0 <= alpha < np.inf:
+        return [float(alpha)] * n_layers
+    require_numbers(alpha, "alpha")
+    with numbers_only("alpha"):
+        alphas = np.asarray(alpha, dtype=np.float64)
+    if alphas.ndim > 0 and alphas.shape != (n_layers,):
+        raise ValueError(
+            f"alpha must be a float or have one for each of the {n_layers} weight "
+            f"layers. Got {alpha!r}."
+        )
+    if not np.all((alphas >= 0) & (alphas < np.inf)):
+        raise ValueError(f"alpha must be a finite number >= 0. Got {alpha!r}.")
+    return np.broadcast_to(alphas, n_layers).tolist()

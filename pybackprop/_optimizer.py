@@ -5,6 +5,9 @@ from numbers import Real
 import numpy as np
 
 from pybackprop import _core
+from pybackprop._parameters import RULES, one_of
+
+_SOLVER = one_of(*_core.optimizers())
 
 
 class Optimizer:
@@ -114,6 +117,34 @@ class Optimizer:
             beta_2=model.beta_2,
             epsilon=model.epsilon,
             weight_decay=model.weight_decay,
+        )
+
+    @classmethod
+    def of_network(cls, network, solver, nesterovs_momentum, **hyperparameters):
+        """The optimizer of a network's own steps; the names are those of estimators."""
+        given = {
+            "solver": solver,
+            "nesterovs_momentum": nesterovs_momentum,
+            **hyperparameters,
+        }
+        for name, value in given.items():
+            rule = _SOLVER if name == "solver" else RULES[name]
+            if not rule.holds(value):
+                raise ValueError(f"{name} must be {rule.words}. Got {value!r}.")
+        rates = hyperparameters["learning_rate_init"]
+        if np.ndim(rates) and len(rates) != len(network.coefs):
+            raise ValueError(
+                "learning_rate_init must be a float or have one for each of the "
+                f"{len(network.coefs)} weight layers. Got {rates!r}."
+            )
+        return cls(
+            solver,
+            len(network.parameters),
+            network.dtype,
+            schedule="constant",
+            power_t=0.5,
+            nesterov=bool(nesterovs_momentum),
+            **hyperparameters,
         )
 
     def copy(self):

@@ -8,11 +8,10 @@ from sklearn.utils import check_array
 from pybackprop import _core
 from pybackprop._format import read, written
 from pybackprop._initialization import draw_initial_parameters, generator_of
-from pybackprop._layers import check_layers, listed, vector_behind
+from pybackprop._layers import check_layers, layer_alphas, listed, vector_behind
 from pybackprop._losses import check_loss_parameter
 from pybackprop._numbers import numbers_only, require_numbers
 from pybackprop._optimizer import Optimizer
-from pybackprop._parameters import RULES, one_of
 from pybackprop._parameters import layer_sizes as units_of_layers
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows, valid_table
@@ -23,7 +22,6 @@ from pybackprop.trace import Trace
 _HIDDEN = [name for name, record in _core.activations().items() if record["hidden"]]
 _OUTPUTS = [name for name, record in _core.activations().items() if record["output"]]
 _LOSSES = list(_core.losses())
-_SOLVER = one_of(*_core.optimizers())
 
 
 class Network:
@@ -62,13 +60,15 @@ class Network:
     Attributes
     ----------
     parameters : ndarray of shape (n_parameters,)
-        All coefficients, then all intercepts.
+        All coefficients, then all intercepts; to be written into, not replaced.
     activation : str or tuple of str
         As given.
     hidden_activations : tuple of str
         The same, one a hidden layer.
     coefs, intercepts : list of ndarray
-        Views of ``parameters``, of shapes (d_(l-1), d_l) and (d_l,).
+        Views of ``parameters``, of shapes (d_(l-1), d_l) and (d_l,), to be read and
+        written. An array that is put in the place of one is copied into the view when
+        the network is used next.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Network:
                 f"{n_hidden} hidden layers of layer_sizes={layer_sizes!r}. "
                 f"Got {len(given)}."
             )
-        alphas = _layer_alphas(alpha, len(sizes) - 1)
+        alphas = layer_alphas(alpha, len(sizes) - 1)
         if not isinstance(l1_ratio, Real) or not 0 <= l1_ratio <= 1:
             raise ValueError(f"l1_ratio must be in [0, 1]. Got {l1_ratio!r}.")
         self.layer_sizes = tuple(sizes)
@@ -209,15 +209,26 @@ class Network:
         """The same network for the core, with an objective that is the loss alone."""
         return self._core_with([0.0] * (len(self.layer_sizes) - 1))
 
+    def __repr__(self):
+        given = {k: v for k, v in self._described().items() if v is not None}
+        sizes = list(given.pop("layer_sizes"))
+        arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return f"Network({sizes}, {arguments})"
+
+    @property
+    def parameters(self):
+        return self._parameters
+
     def _hold(self, parameters):
-        self.parameters = parameters
+        self._parameters = parameters
         self._optimizers = {}
+        self._few_rows = _core.FewRows(self.core, parameters)
         # Views outlive a vector that is resized: nobody can, while this is held.
         self._memory = _core.kept(parameters)
         self.coefs, self.intercepts = self.core.views(parameters)
 
-    def __getstate__(self):
-        described = {
+    def _described(self):
+        return {
             "layer_sizes": self.layer_sizes,
             "activation": self.activation,
             "output_activation": self.output_activation,
@@ -227,7 +238,10 @@ class Network:
             "dtype": self.dtype.name,
             "loss_parameter": self.loss_parameter,
         }
-        return written({"described": described, "parameters": self.parameters})
+
+    def __getstate__(self):
+        state = {"described": self._described(), "parameters": self.parameters}
+        return written(state)
 
     def __setstate__(self, state):
         state = read(type(self).__name__, state)
@@ -235,8 +249,27 @@ class Network:
         self._hold(state["parameters"])
 
     def predict(self, X):
-        """Output activations of shape (n_samples, n_outputs)."""
-        return self.outputs(self._check_X(X))
+        """Output activations.
+
+        Few rows of a plain array of the network's data type take microseconds: their
+        numbers are looked at in C, and nothing else can be wrong with them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            In the data type of the network.
+
+        Raises
+        ------
+        ValueError
+            For X of another width, or that has what is no finite number.
+        """
+        y_pred = self._few_rows.predict(X, self.coefs, self.intercepts, False)
+        return self.outputs(self._check_X(X)) if y_pred is None else y_pred
 
     def outputs(self, X, logits=False):
         """``predict`` for X that is checked: finite, of the network's width and dtype.
@@ -249,6 +282,10 @@ class Network:
 
     def forward(self, X):
         """The z and a of every layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -298,11 +335,32 @@ class Network:
         )
 
     def loss(self, X, y, sample_weight=None):
-        """The objective: mean weighted loss and penalty."""
+        """The objective: mean weighted loss and penalty.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``backprop``.
+
+        Returns
+        -------
+        float
+        """
         return self._objective(*self._checked(self._check_X(X), y, sample_weight))
 
     def gradients(self, X, y, sample_weight=None):
-        """Gradients of the objective: (coef_grads, intercept_grads)."""
+        """Gradients of the objective, those of ``backprop`` without its trace.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``backprop``.
+
+        Returns
+        -------
+        coef_grads : list of ndarray of shape (d_(l-1), d_l)
+        intercept_grads : list of ndarray of shape (d_l,)
+        """
         gradient = np.empty_like(self.parameters)
         self._objective(*self._checked(self._check_X(X), y, sample_weight), gradient)
         return self.core.views(gradient)
@@ -338,25 +396,8 @@ weight_decay, global_clipnorm, max_norm
             Of this network: ``learning_rate`` may be set between steps, ``n_steps``
             counts them.
         """
-        given = {name: value for name, value in locals().items() if name != "self"}
-        for name, value in given.items():
-            rule = _SOLVER if name == "solver" else RULES[name]
-            if not rule.holds(value):
-                raise ValueError(f"{name} must be {rule.words}. Got {value!r}.")
-        if np.size(learning_rate_init) not in (1, len(self.coefs)):
-            raise ValueError(
-                "learning_rate_init must be a float or have one for each of the "
-                f"{len(self.coefs)} weight layers. Got {learning_rate_init!r}."
-            )
-        return Optimizer(
-            given.pop("solver"),
-            len(self.parameters),
-            self.dtype,
-            schedule="constant",
-            power_t=0.5,
-            nesterov=bool(given.pop("nesterovs_momentum")),
-            **given,
-        )
+        hyperparameters = {k: v for k, v in locals().items() if k != "self"}
+        return Optimizer.of_network(self, **hyperparameters)
 
     def step(self, X, y, optimizer="sgd", sample_weight=None):
         """One step of an optimizer down the objective of the given rows.
@@ -456,7 +497,24 @@ weight_decay, global_clipnorm, max_norm
             np.zeros((n_samples, n), dtype=self.dtype) for n in self.layer_sizes[1:]
         ]
 
+    def _take_in(self):
+        """Copy what was put in the place of views to where it belongs."""
+        if self.core.are_views(self.parameters, self.coefs, self.intercepts):
+            return
+        sizes, _ = check_layers(self.coefs, self.intercepts)
+        if tuple(sizes) != self.layer_sizes:
+            raise ValueError(
+                "coefs and intercepts must be those of the layer sizes "
+                f"{self.layer_sizes}. Got arrays for {tuple(sizes)}."
+            )
+        views = self.core.views(self.parameters)
+        for arrays, of_layer in zip((self.coefs, self.intercepts), views, strict=True):
+            for view, array in zip(of_layer, arrays, strict=True):
+                view[...] = array
+        self.coefs, self.intercepts = views
+
     def _check_X(self, X):
+        self._take_in()
         require_numbers(X, "X")
         with numbers_only("X"):
             X = check_array(
@@ -470,20 +528,3 @@ weight_decay, global_clipnorm, max_norm
                 f"X must have {self.layer_sizes[0]} features. Got {X.shape[1]}."
             )
         return canonical_rows(X)
-
-
-def _layer_alphas(alpha, n_layers):
-    """The penalty of each weight layer as a list, or ValueError."""
-    if isinstance(alpha, Real) and 0 <= alpha < np.inf:
-        return [float(alpha)] * n_layers
-    require_numbers(alpha, "alpha")
-    with numbers_only("alpha"):
-        alphas = np.asarray(alpha, dtype=np.float64)
-    if alphas.ndim > 0 and alphas.shape != (n_layers,):
-        raise ValueError(
-            f"alpha must be a float or have one for each of the {n_layers} weight "
-            f"layers. Got {alpha!r}."
-        )
-    if not np.all((alphas >= 0) & (alphas < np.inf)):
-        raise ValueError(f"alpha must be a finite number >= 0. Got {alpha!r}.")
-    return np.broadcast_to(alphas, n_layers).tolist()

@@ -136,6 +136,38 @@ def test_forward_is_the_first_half_of_backprop(net, data):
     np.testing.assert_array_equal(forward.z[-1], net.outputs(X, logits=True))
 
 
+def test_an_array_in_the_place_of_a_view_is_copied_there(net, data):
+    X, y = data
+    other = Network([5, 7, 3], activation="tanh", random_state=3)
+    expected = bits(net, X, y)
+    for use in (lambda: net.predict(X[:1]), lambda: net.loss(X, y)):
+        net.coefs[1] = np.asfortranarray(other.coefs[1])
+        net.intercepts = [b + 1 for b in net.intercepts]
+        use()
+        np.testing.assert_array_equal(net.coefs[1], other.coefs[1])
+        assert net.core.are_views(net.parameters, net.coefs, net.intercepts)
+        assert not np.array_equal(bits(net, X, y), expected)
+        expected = bits(net, X, y)
+    net.coefs[1] = np.zeros((3, 3))
+    with pytest.raises(ValueError, match=r"coefs_\[1\] must have 7 rows"):
+        net.predict(X)
+    net.coefs = other.coefs[:1]
+    with pytest.raises(ValueError, match="one array a layer"):
+        net.loss(X, y)
+    with pytest.raises(AttributeError):
+        net.parameters = np.zeros(len(net.parameters))
+
+
+def test_one_row_is_predicted_as_any_other(net, data):
+    X, _ = data
+    for row in (X[:1], X[:1].tolist(), scipy.sparse.csr_array(X[:1])):
+        np.testing.assert_array_equal(net.predict(row), net.predict(X)[:1])
+    with pytest.raises(ValueError, match="X must have 5 features. Got 4"):
+        net.predict(X[:1, :4])
+    with pytest.raises(ValueError, match="X contains NaN"):
+        net.predict(np.full((1, 5), np.nan))
+
+
 def test_coefs_and_intercepts_are_writable_views_of_one_vector(net, data):
     X, _ = data
     net.coefs[0][...] = 0
@@ -238,3 +270,13 @@ def test_a_corrupted_sparse_matrix_is_refused_before_it_is_read(net):
         setattr(X, name, np.array(values, dtype=getattr(X, name).dtype))
         with pytest.raises(ValueError, match="X is a corrupted CSR matrix"):
             net.predict(X)
+
+
+def test_its_repr_makes_such_a_network():
+    for net in (
+        Network([5, 7, 3], loss="huber", loss_parameter=0.5, dtype="float32"),
+        Network([5, 4, 4, 1], activation=["tanh", "relu"], alpha=[0.1, 0.2, 0.0]),
+    ):
+        text = repr(net)
+        assert text.startswith(f"Network({list(net.layer_sizes)}, activation=")
+        assert repr(eval(text)) == text
