@@ -119,6 +119,7 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
     early_stopping : bool, default=False
         Whether to set samples aside, stop once their score no longer improves, and
         restore the weights that scored best. Otherwise the training loss decides.
+        The score is R2, unless ``scoring`` is set: for 'quantile' set it to 'loss'.
         Not used by 'lbfgs'.
     validation_fraction : float, splitter or list of pairs, default=0.1
         Fraction of the samples set aside, in [0, 1). Or a splitter of scikit-learn,
@@ -138,11 +139,11 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         Most threads that a fit or a prediction may use; the result has the same bits
         whatever it is. None and -1 take what the environment grants, -2 one less.
     output_activation : str, default='auto'
-        'identity', 'logistic', 'tanh', 'relu', 'exp' or 'softmax', if all its values
+        'exp', 'softmax' or any of the activations of hidden layers, if all its values
         are predictions that the loss takes: > 0 for a deviance. 'auto' is 'exp' for a
         deviance and 'identity' otherwise.
     huber_delta : float, default=1.0
-        Error from which on 'huber' is linear, > 0.
+        Size of y_pred - y from which on 'huber' is linear, > 0, in units of y.
     quantile : float or None, default=None
         The quantile of 'quantile', in [0, 1], which needs it.
     power : float, default=1.5
@@ -515,7 +516,17 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
 
     @of_one_fit
     def predict(self, X):
-        """Predicted numbers, of shape (n_samples,) or (n_samples, n_outputs)."""
+        """Predicted numbers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the data type of the weights.
+        """
         return self._drop_single_column(self._outputs(X))
 
     def _n_outputs_fitted(self):
