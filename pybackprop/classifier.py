@@ -142,7 +142,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         Most threads that a fit or a prediction may use; the result has the same bits
         whatever it is. None and -1 take what the environment grants, -2 one less.
     output_activation : str, default='auto'
-        'identity', 'logistic', 'tanh', 'relu', 'exp' or 'softmax'; with 'log_loss'
+        'softmax', 'exp' or any of the activations of hidden layers; with 'log_loss'
         only one whose values are probabilities. A softmax has an output a class, also
         of two, and is refused for several labels; with any other, two classes are one
         output, decided at 0.5, and more are one output each, of which the largest
@@ -548,9 +548,20 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
 
     @of_one_fit
     def predict(self, X):
-        """Predicted labels, of shape (n_samples,) or (n_samples, n_labels).
+        """Predicted labels.
 
-        ValueError where outputs of the network have overflowed to infinity or NaN.
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+
+        Raises
+        ------
+        ValueError
+            Where outputs of the network have overflowed to infinity or NaN.
         """
         return self._outputs(X, decide=self._decode)
 
@@ -583,6 +594,10 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         nothing to decide, and all are 0. An output activation that is neither logistic
         nor softmax has no logits: then the outputs less 1/2.
 
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
         Returns
         -------
         ndarray of shape (n_samples,) for one class or two, else (n_samples, n_classes)
@@ -601,13 +616,22 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     @available_if(_has_probabilities)
     @of_one_fit
     def predict_proba(self, X):
-        """Probabilities of the classes, of shape (n_samples, n_classes).
+        """Probabilities of the classes.
 
         With two classes the first column is the logistic of -z and not a difference
         from one, so that a small probability keeps its digits. With an output for
         each of more classes that is not a softmax, they are its shares of their sum.
 
         Only for an output activation whose values are probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``, in the data type of the weights.
         """
         return _core.activate(*self._class_logits(X), overwrite=True)
 
@@ -618,6 +642,14 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
 
         Up to a probability of 1/2 they are computed from the logits. Above, they are
         the logarithms of the rounded probabilities: both have the same ties.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
         """
         activation, z = self._class_logits(X)
         proba = _core.activate(activation, z)
