@@ -52,11 +52,15 @@ def as_html(title, columns, rows):
     align = ["right" if right else "left" for right in to_the_right]
 
     def line(tag, values):
-        cells = "".join(
-            f'<{tag} style="text-align: {side}">{escape(cell(value))}</{tag}>'
-            for side, value in zip(align, values, strict=True)
+        cells = zip(align, map(cell, values), strict=True)
+        return (
+            "<tr>"
+            + "".join(
+                f'<{tag} style="text-align: {side}; {_wrapping(text)}">{escape(text)}</{tag}>'
+                for side, text in cells
+            )
+            + "</tr>"
         )
-        return f"<tr>{cells}</tr>"
 
     # Not a caption: that would be as narrow as its table.
     title = "<br>".join(escape(_with_indent(line)) for line in title.splitlines())
@@ -87,6 +91,12 @@ def cell(value):
 
 
 _WIDTH = 88
+_SHORT = 24
+
+
+def _wrapping(text):
+    """Numbers and names stay on one line, and only sentences are wrapped."""
+    return "white-space: nowrap" if len(text) <= _SHORT else "min-width: 12em"
 
 
 def _wrapped(line):

@@ -408,7 +408,7 @@ def test_it_prints_as_a_table_that_begins_with_the_answer():
     text, table = text[: text.index("Ng  ")].split("\n"), text[text.index("Ng  ") :]
     words = " ".join(text)
     assert "Both recipes give the same numbers" in words
-    assert f"{both.mistake:.2g} times" in words and f"{both.cosine:.2f}" in words
+    assert f"{both.mistake:.3g} times" in words and f"{both.cosine:.2f}" in words
     lines = table.splitlines()
     assert len(lines) == 2 + len(both.rows) == 2 + 8
     assert [line.split()[:2] for line in lines[2:]] == [

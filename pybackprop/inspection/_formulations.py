@@ -332,10 +332,10 @@ class Formulations(Tabular):
 
     def _of_both_recipes(self):
         if not np.isnan(self.max_difference):
-            yield (
-                "Both recipes give the same numbers: they differ by at most "
-                f"{self.max_difference:.1e}."
-            )
+            by = f"they differ by at most {self.max_difference:.1e}"
+            if self.max_difference == 0:
+                by = "they do not differ by a bit"
+            yield f"Both recipes give the same numbers: {by}."
             return
         output = f"delta{sum(name.startswith('dW') for name in self.core)}"
         n_rows = int((~np.isfinite(self.hinton[output])).any(axis=1).sum())
@@ -359,7 +359,7 @@ class Formulations(Tabular):
             )
         return (
             "The mistaken reading, which begins with y_pred - y all the same, is off "
-            f"by up to {self.mistake:.2g} times a tensor's largest entry; the cosine "
+            f"by up to {self.mistake:.3g} times a tensor's largest entry; the cosine "
             f"of its angle with the gradient is {self.cosine:.2f}."
         )
 
