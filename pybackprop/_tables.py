@@ -52,15 +52,12 @@ def as_html(title, columns, rows):
     align = ["right" if right else "left" for right in to_the_right]
 
     def line(tag, values):
-        cells = zip(align, map(cell, values), strict=True)
-        return (
-            "<tr>"
-            + "".join(
-                f'<{tag} style="text-align: {side}; {_wrapping(text)}">{escape(text)}</{tag}>'
-                for side, text in cells
-            )
-            + "</tr>"
-        )
+        cells = [
+            f'<{tag} style="text-align: {side}; {_wrapping(text)}">'
+            f"{escape(text)}</{tag}>"
+            for side, text in zip(align, map(cell, values), strict=True)
+        ]
+        return f"<tr>{''.join(cells)}</tr>"
 
     # Not a caption: that would be as narrow as its table.
     title = "<br>".join(escape(_with_indent(line)) for line in title.splitlines())

@@ -60,7 +60,7 @@ class Network:
     Attributes
     ----------
     parameters : ndarray of shape (n_parameters,)
-        All coefficients, then all intercepts; to be written into, not replaced.
+        All coefficients, then all intercepts. Assigned to, it takes the values in.
     activation : str or tuple of str
         As given.
     hidden_activations : tuple of str
@@ -218,6 +218,15 @@ class Network:
     @property
     def parameters(self):
         return self._parameters
+
+    @parameters.setter
+    def parameters(self, values):
+        if np.shape(values) != self._parameters.shape:
+            raise ValueError(
+                f"parameters must have the shape {self._parameters.shape}. "
+                f"Got {np.shape(values)}."
+            )
+        self._parameters[:] = values
 
     def _hold(self, parameters):
         self._parameters = parameters

@@ -154,8 +154,17 @@ def test_an_array_in_the_place_of_a_view_is_copied_there(net, data):
     net.coefs = other.coefs[:1]
     with pytest.raises(ValueError, match="one array a layer"):
         net.loss(X, y)
-    with pytest.raises(AttributeError):
-        net.parameters = np.zeros(len(net.parameters))
+
+
+def test_parameters_that_are_assigned_are_written_where_the_views_see_them(net):
+    vector = net.parameters
+    net.parameters = np.arange(len(vector))
+    assert net.parameters is vector
+    assert net.coefs[0][0, 1] == 1 and net.intercepts[-1][-1] == len(vector) - 1
+    net.parameters *= 2
+    assert net.coefs[0][0, 1] == 2
+    with pytest.raises(ValueError, match=r"must have the shape \(66,\). Got \(3,\)"):
+        net.parameters = [1, 2, 3]
 
 
 def test_one_row_is_predicted_as_any_other(net, data):
