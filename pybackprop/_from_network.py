@@ -7,6 +7,7 @@ from pybackprop._fitted_network import FittedNetwork
 from pybackprop._history import history_elsewhere
 from pybackprop._losses import check_output
 from pybackprop._parameters import check_parameters, layer_sizes, rules_of
+from pybackprop._twins import like
 from pybackprop.network import Network
 
 
@@ -34,7 +35,7 @@ def estimator_of(estimator_class, network, loss, params, labels=None):
     Raises ValueError for a network that no fit of such an estimator makes, and for a
     parameter that contradicts the network.
     """
-    network = _copied(network)
+    network = like(network, copy=True)
     if not estimator_class._loss_rule.holds(loss["loss"]):
         raise ValueError(
             f"loss of the network must be {estimator_class._loss_rule.words}, to be "
@@ -73,21 +74,6 @@ def take_network(model, network, labels, reason):
     history_elsewhere(model)
     model.stopping_reason_, model.stopped_ = reason, False
     model._pause, model._partial_fit_is_over = None, False
-
-
-def _copied(network):
-    coefs, intercepts = network.core.views(network.parameters)
-    return Network.of_parameters(
-        coefs,
-        intercepts,
-        activation=network.activation,
-        output_activation=network.output_activation,
-        loss=network.loss_name,
-        loss_parameter=network.loss_parameter,
-        alpha=network.alpha,
-        l1_ratio=network.l1_ratio,
-        copy=True,
-    )
 
 
 def _require_agreement(model, network, of_loss, given):

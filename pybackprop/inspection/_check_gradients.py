@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 
 from pybackprop._tables import Tabular
+from pybackprop._twins import like
 from pybackprop.inspection._comparison import ALLOWED
 from pybackprop.inspection._data_gradient import (
     Data,
@@ -15,7 +16,6 @@ from pybackprop.inspection._data_gradient import (
 from pybackprop.inspection._own_loss import check_own_loss
 from pybackprop.inspection._penalty_gradient import BOTH, check_penalty_gradient
 from pybackprop.inspection._subject import network_and_targets
-from pybackprop.inspection._twins import like
 
 
 def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):

@@ -13,6 +13,7 @@ from pybackprop._perceptron import MultilayerPerceptron
 from pybackprop._rows import take_rows
 from pybackprop._tables import Tabular
 from pybackprop._threads import granted
+from pybackprop._twins import like
 from pybackprop.inspection._check_gradients import check_gradients
 from pybackprop.inspection._layer_statistics import (
     MANY,
@@ -22,7 +23,6 @@ from pybackprop.inspection._layer_statistics import (
 )
 from pybackprop.inspection._overfitting import losses_by_heart, why_not_by_heart
 from pybackprop.inspection._start import Start
-from pybackprop.inspection._twins import like
 
 # Initial weights on scaled data reach about twice the loss of weights of zero: as
 # _diagnosis.py has it.

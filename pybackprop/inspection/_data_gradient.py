@@ -6,6 +6,7 @@ import scipy.sparse
 from pybackprop import _core
 from pybackprop._rows import take_rows
 from pybackprop._sample_weight import check_sample_weight
+from pybackprop._twins import like
 from pybackprop.inspection._comparison import ALLOWED, TensorCheck, compare
 from pybackprop.inspection._differences import widened
 from pybackprop.inspection._kinks import kinks_of
@@ -16,7 +17,6 @@ from pybackprop.inspection._slopes import (
     Slopes,
     steps_from,
 )
-from pybackprop.inspection._twins import like
 
 _MOST_ROWS = 500
 _MOST_ELEMENTS = 100
@@ -104,7 +104,7 @@ def check_data_gradient(network, data, step):
             ALLOWED[network.dtype.name],
         )
         if check.ok is False and network.dtype == np.float32:
-            wide = like(network, np.float64, alpha=0.0)
+            wide = like(network, dtype=np.float64, alpha=0.0)
             gradients_there = wide.gradients(data.X, data.y, data.weights)
             exact = gradients_there[kind == "intercepts"][layer]
             if _agrees_at(check, exact):

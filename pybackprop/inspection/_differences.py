@@ -4,7 +4,7 @@ import numpy as np
 
 from pybackprop import _core
 from pybackprop._threads import granted
-from pybackprop.network import Network
+from pybackprop._twins import like
 
 # Where what the formula neglects, h^2, is as small as what rounding loses, eps / h.
 _STEP = np.cbrt(np.finfo(np.float64).eps)
@@ -37,11 +37,7 @@ class Objective:
 
 def widened(network):
     """A copy of a network in float64."""
-    coefs = [W.astype(np.float64) for W in network.coefs]
-    intercepts = [b.astype(np.float64) for b in network.intercepts]
-    return _network_of(
-        network, coefs, intercepts, network.hidden_activations, network.alpha
-    )
+    return like(network, dtype=np.float64)
 
 
 def rest_from(network, layer):
@@ -50,27 +46,13 @@ def rest_from(network, layer):
     Its first coefficients are the identity, and it has no penalty.
     """
     size = network.layer_sizes[layer]
-    coefs = [np.eye(size), *network.coefs[layer:]]
-    intercepts = [np.zeros(size), *network.intercepts[layer:]]
-    return _network_of(
-        network, coefs, intercepts, network.hidden_activations[layer - 1 :], 0.0
-    )
-
-
-def _network_of(network, coefs, intercepts, hidden_activations, alpha):
-    parameter = network.loss_parameter
-    if parameter is not None:
-        parameter = float(network.dtype.type(parameter))  # as the core has rounded it
-    return Network.of_parameters(
-        coefs,
-        intercepts,
-        activation=hidden_activations,
-        output_activation=network.output_activation,
-        loss=network.loss_name,
-        alpha=alpha,
-        l1_ratio=network.l1_ratio,
-        loss_parameter=parameter,
+    return like(
+        network,
+        [np.eye(size), *network.coefs[layer:]],
+        [np.zeros(size), *network.intercepts[layer:]],
         copy=True,
+        activation=network.hidden_activations[layer - 1 :],
+        alpha=0.0,
     )
 
 

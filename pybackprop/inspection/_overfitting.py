@@ -9,12 +9,12 @@ import scipy.sparse
 from pybackprop import _core
 from pybackprop._optimizer import Optimizer
 from pybackprop._threads import granted
+from pybackprop._twins import like
 from pybackprop.inspection._layer_statistics import (
     MANY,
     remarks_on_units,
     statistics_of_layers,
 )
-from pybackprop.inspection._twins import like
 
 # A loss that has fallen by this share in the last fifth is still falling.
 _STILL_FALLING = 0.02

@@ -8,11 +8,11 @@ weighs as much as all do, whose target is what the network predicts.
 import numpy as np
 
 from pybackprop import _core
+from pybackprop._twins import like
 from pybackprop.inspection._comparison import ALLOWED, compare
 from pybackprop.inspection._data_gradient import spread
 from pybackprop.inspection._differences import widened
 from pybackprop.inspection._slopes import EPS, Slopes, slopes_of
-from pybackprop.inspection._twins import like
 
 BOTH = "both, data + penalty"
 _ABS_AT_0 = "|w| has a kink at w = 0"

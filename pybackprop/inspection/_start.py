@@ -17,8 +17,8 @@ from pybackprop._initialization import (
 from pybackprop._parameters import check_parameters
 from pybackprop._rows import take_rows
 from pybackprop._threads import granted
+from pybackprop._twins import like
 from pybackprop.exceptions import ScalingWarning
-from pybackprop.inspection._twins import like
 from pybackprop.network import Network
 
 _MOST_ROWS = 1000
