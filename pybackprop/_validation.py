@@ -210,7 +210,7 @@ class Validation:
         self.table = table
         self.decides = model.early_stopping and model.solver != "lbfgs"
         self.parameters = network.parameters
-        self.core = network.core_without_penalty()
+        self.core = network._core_without_penalty()
         self.samples = _core.Samples(table.X, network.dtype)
         self.targets = model._core_targets(table.targets, network.dtype)
         self.y_pred = np.zeros((n_samples, network.layer_sizes[-1]), network.dtype)

@@ -37,7 +37,7 @@ class Network:
     activation : str or sequence of str, default='relu'
         f, for every hidden layer or one for each.
     output_activation : str, default='identity'
-        g.
+        g, which may also be 'softmax' or 'exp'.
     loss : str or callable, default='squared_error'
         The gradient at the output's pre-activation is ``y_pred - y`` only where
         the loss's canonical output is ``output_activation``; elsewhere it is
@@ -51,11 +51,17 @@ class Network:
     l1_ratio : float, default=0.0
         In [0, 1]. The subgradient of abs(w) at 0 is 0.
     dtype : {'float64', 'float32'}, default='float64'
+        Of the parameters, and of all that is computed with them.
     loss_parameter : float, default=None
         Of a loss that has one: the threshold of 'huber', > 0; the 'quantile', in
         [0, 1]; the power of 'tweedie', in (1, 2).
     random_state : int, RandomState instance or None, default=None
         Draws the initial parameters, as the estimators do.
+
+    Raises
+    ------
+    ValueError
+        For an argument outside its range, which names it.
 
     Attributes
     ----------
@@ -205,7 +211,7 @@ class Network:
             loss_parameter=self.loss_parameter or 0.0,
         )
 
-    def core_without_penalty(self):
+    def _core_without_penalty(self):
         """The same network for the core, with an objective that is the loss alone."""
         return self._core_with([0.0] * (len(self.layer_sizes) - 1))
 
@@ -278,16 +284,10 @@ class Network:
             For X of another width, or that has what is no finite number.
         """
         y_pred = self._few_rows.predict(X, self.coefs, self.intercepts, False)
-        return self.outputs(self._check_X(X)) if y_pred is None else y_pred
-
-    def outputs(self, X, logits=False):
-        """``predict`` for X that is checked: finite, of the network's width and dtype.
-
-        ``logits`` asks for the pre-activations of the output layer.
-        """
-        X = canonical_rows(valid_table(X))
-        samples = _core.Samples(X, self.dtype)
-        return self.core.predict(self.parameters, samples, logits, granted())
+        if y_pred is not None:
+            return y_pred
+        samples = _core.Samples(self._check_X(X), self.dtype)
+        return self.core.predict(self.parameters, samples, False, granted())
 
     def forward(self, X):
         """The z and a of every layer.

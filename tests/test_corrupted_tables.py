@@ -144,7 +144,7 @@ def calls_with(X, model):
     yield lambda: model.score(X, CODES)
     network = Network((N_FEATURES, 3, 1))
     yield lambda: network.predict(X)
-    yield lambda: network.outputs(X)
+    yield lambda: network.forward(X)
     yield lambda: network.backprop(X, DENSE[:, 0])
 
 

@@ -68,7 +68,7 @@ def check_data_gradient(network, data, step):
     margin = _FLOAT32_MARGIN if network.dtype == np.float32 else 0.0
     objective = ObjectiveAlong(
         twin,
-        twin.core_without_penalty(),
+        twin._core_without_penalty(),
         data.X,
         data.y,
         data.weights,

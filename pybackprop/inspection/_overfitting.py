@@ -42,7 +42,7 @@ def losses_by_heart(start, X, y, goal, max_iter):
         The loss before each step, and after the last.
     """
     network = start.network
-    core = network.core_without_penalty()
+    core = network._core_without_penalty()
     data = (
         _core.Samples(X, network.dtype),
         _core.Targets(y, network.dtype),

@@ -46,7 +46,7 @@ class _Penalty:
 
     def __init__(self, network, weight):
         self._network = network
-        self._cores = network.core, network.core_without_penalty()
+        self._cores = network.core, network._core_without_penalty()
         row = np.zeros((1, network.layer_sizes[0]))
         self._data = (
             _core.Samples(row, np.float64),
