@@ -23,7 +23,8 @@ class Trace(Tabular):
         Activations: ``a[0]`` is X, dense or sparse, ``a[-1]`` is y_pred.
     f_prime : list of ndarray of shape (n_samples, d_l)
         Derivatives of the activations at z. Of a softmax output, whose units depend on
-        one another, the Jacobians: (n_samples, d_L, d_L), symmetric.
+        one another, the Jacobians: (n_samples, d_L, d_L), symmetric. They are made when
+        asked for, and can be large: 8 GB for 1000 samples of 1000 classes.
     dloss_da : list of ndarray of shape (n_samples, d_l)
         Gradients of each sample's own loss at a, unweighted; at the output the loss's
         slope, which may be infinite where an output has saturated.
@@ -48,7 +49,7 @@ class Trace(Tabular):
         self.z = z
         self.a = a
         self._rows = rows
-        self._f_prime = None
+        self._f_prime = [None] * len(z)
         vars(self).update(of_backprop)
 
     def __getattr__(self, name):
@@ -62,19 +63,27 @@ class Trace(Tabular):
     @property
     def f_prime(self):
         """Computed by the training's kernels, when it is first asked for."""
-        if self._f_prime is None:
-            layers = zip(self.activations, self.z, self.a[1:], strict=True)
-            self._f_prime = [self._derivative(*layer) for layer in layers]
-        return self._f_prime
+        return [self._derivative(layer) for layer in range(len(self.z))]
 
-    def _derivative(self, activation, z, a):
-        n_units = z.shape[1]
+    def slopes(self, layer):
+        """``f_prime`` of the layer of this index; None of one that has Jacobians."""
+        is_rowwise = _core.activations()[self.activations[layer]]["rowwise"]
+        return None if is_rowwise else self._derivative(layer)
+
+    def _derivative(self, layer):
+        if self._f_prime[layer] is None:
+            self._f_prime[layer] = self._made_derivative(layer)
+        return self._f_prime[layer]
+
+    def _made_derivative(self, layer):
+        activation, z, a = self.activations[layer], self.z[layer], self.a[layer + 1]
+        n_samples, n_units = z.shape
         if _core.activations()[activation]["rowwise"]:
+            derivative = np.empty((n_samples, n_units, n_units), dtype=z.dtype)
             # Row i of the Jacobian is its product with the i-th unit vector.
-            units = np.eye(n_units, dtype=z.dtype)
-            vectors = [np.broadcast_to(unit, z.shape) for unit in units]
-            rows = [_core.activation_vjp(activation, z, a, v) for v in vectors]
-            derivative = np.stack(rows, axis=1)
+            for i, unit in enumerate(np.eye(n_units, dtype=z.dtype)):
+                vector = np.broadcast_to(unit, z.shape)
+                derivative[:, i] = _core.activation_vjp(activation, z, a, vector)
         else:
             derivative = _core.activation_vjp(activation, z, a, np.ones_like(z))
         if self._rows is not None:
@@ -98,7 +107,8 @@ class Trace(Tabular):
         """
         import pandas
 
-        columns = {"z": self.z, "a": self.a[1:], "f_prime": self.f_prime}
+        f_prime = [self.slopes(layer) for layer in range(len(self.z))]
+        columns = {"z": self.z, "a": self.a[1:], "f_prime": f_prime}
         if hasattr(self, "delta"):
             columns |= {"dloss_da": self.dloss_da, "delta": self.delta}
         frames = []
@@ -107,8 +117,7 @@ class Trace(Tabular):
             frame = {"sample": sample.ravel(), "layer": layer + 1, "unit": unit.ravel()}
             for name, arrays in columns.items():
                 values = arrays[layer]
-                is_matrix = values.ndim > z.ndim
-                frame[name] = np.full(z.size, np.nan) if is_matrix else values.ravel()
+                frame[name] = np.nan if values is None else values.ravel()
             frames.append(pandas.DataFrame(frame))
         return pandas.concat(frames, ignore_index=True)
 
@@ -127,10 +136,19 @@ class Trace(Tabular):
         )
 
     def _row(self, layer, has_gradients):
-        arrays = [self.z[layer], self.a[layer + 1], self.f_prime[layer]]
+        arrays = [self.z[layer], self.a[layer + 1], self.slopes(layer)]
         if has_gradients:
             arrays += [self.dloss_da[layer], self.delta[layer]]
             arrays += [self.coef_grads[layer], self.intercept_grads[layer]]
         n_units = self.z[layer].shape[1]
-        sizes = [float(np.sqrt(np.mean(np.square(array)))) for array in arrays]
+        sizes = [None if array is None else _size(array) for array in arrays]
         return [layer + 1, n_units, self.activations[layer], *sizes]
+
+
+def _size(array):
+    """The root mean square; of numbers too whose squares are 0 or infinite."""
+    largest = float(np.max(np.abs(array)))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    shares = np.divide(array, largest, dtype=np.float64)
+    return largest * float(np.sqrt(np.mean(np.square(shares))))

@@ -5,7 +5,7 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pybackprop import MLPClassifier, Network
+from pybackprop import MLPClassifier, MLPRegressor, Network
 from pybackprop.plotting.gradient_flow import GradientFlowDisplay
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -160,3 +160,17 @@ def test_an_unknown_quantity_is_refused_before_anything_is_drawn(show):
     with pytest.raises(ValueError, match="show must be one of .*'delta'.* Got"):
         GradientFlowDisplay.from_network(deep("relu"), X, Y, show=show)
     assert not plt.get_fignums()
+
+
+def test_where_there_is_no_number_the_picture_is_empty():
+    X, y = [[0.1, 0.7], [0.8, 0.3]], [[1.0, 0.0], [0.0, 1.0]]
+    net = Network([2, 2], output_activation="softmax", loss="log_loss")
+    display = GradientFlowDisplay.from_network(net, X, y, show="f_prime")
+    display.figure_.canvas.draw()
+    assert np.isnan(display.lines_[0].get_ydata()).all()
+
+
+def test_what_is_no_network_is_refused_in_words():
+    model = MLPRegressor(max_iter=1)
+    with pytest.raises(TypeError, match="network must be a Network.*from_estimator"):
+        GradientFlowDisplay.from_network(model, [[1.0]], [1.0])

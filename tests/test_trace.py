@@ -1,6 +1,8 @@
 """A trace has every number of backpropagation, computed by the training's kernels."""
 
 import pickle
+import tracemalloc
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -199,3 +201,34 @@ def test_it_prints_as_a_table_and_can_be_pickled():
     assert f"{rms:.4g}" in text.splitlines()[3]
     assert "delta" not in repr(net.forward(X))
     assert "<table>" in trace._repr_html_()
+
+
+def test_a_jacobian_is_made_only_for_who_asks_for_f_prime():
+    # 200 samples of 2000 classes: a Jacobian of 6 GB.
+    net = Network([1, 2, 2000], loss="log_loss", output_activation="softmax")
+    y = np.zeros((200, 2000))
+    y[:, 0] = 1
+    trace = net.backprop(np.ones((200, 1)), y)
+    assert trace.slopes(0).shape == (200, 2)
+    assert trace.slopes(1) is None
+    tracemalloc.start()
+    try:
+        line = repr(trace).splitlines()[-1].split()
+        frame_or_none = trace.to_frame() if find_spec("pandas") else None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert line[:3] + line[5:6] == ["2", "2000", "softmax", "-"]
+    assert frame_or_none is None or frame_or_none.f_prime[400:].isna().all()
+    assert peak < 3e8
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [("float64", 1e300), ("float64", 1e-300), ("float32", 1e30), ("float32", 1e-30)],
+)
+def test_the_table_has_the_size_of_numbers_whose_squares_have_none(dtype, size):
+    net = Network([1, 1], dtype=dtype)
+    net.coefs[0][:], net.intercepts[0][:] = size, 0
+    row = repr(net.forward([[1.0]])).splitlines()[-1].split()
+    assert row == ["1", "1", "identity", f"{size:.4g}", f"{size:.4g}", "1"]

@@ -66,7 +66,7 @@ def statistics_of_layers(network, X, y, sample_weight=None):
             network.hidden_activations,
             trace.z,
             trace.a[1:],
-            trace.f_prime,
+            map(trace.slopes, range(len(trace.z))),
             strict=False,
         )
         units = [_of_units(*layer) for layer in hidden]

@@ -5,7 +5,11 @@ import numpy as np
 from pybackprop.inspection._subject import network_and_targets
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._colours import CATEGORIES, MARKERS
-from pybackprop.plotting._fitted import fitted_last_step, inputs_of_last_step
+from pybackprop.plotting._fitted import (
+    fitted_last_step,
+    inputs_of_last_step,
+    require_network,
+)
 
 # What can be shown, and how its axis is named.
 _QUANTITIES = {
@@ -94,13 +98,14 @@ class GradientFlowDisplay:
         -------
         GradientFlowDisplay
         """
+        require_network(network)
         _shown(show)
         trace = network.backprop(X, y)
         magnitudes = {
             "delta": trace.delta,
             "dloss_da": trace.dloss_da,
             # A Jacobian has a number for each pair of units.
-            "f_prime": [f if f.ndim == 2 else f[:0] for f in trace.f_prime],
+            "f_prime": [_slopes(trace, layer) for layer in range(len(trace.z))],
         }
         display = cls(
             quartiles={
@@ -198,7 +203,8 @@ class GradientFlowDisplay:
             band = ax.fill_between(
                 layers, low, high, color=line.get_color(), alpha=0.2, linewidth=0
             )
-        ax.set_yscale("log")
+        if np.any(middle > 0):  # matplotlib warns of a logarithm of nothing
+            ax.set_yscale("log")
         ax.set_ylabel(
             _QUANTITIES[quantity] + ("" if of_norms else ": median and quartiles")
         )
@@ -218,6 +224,11 @@ def _shown(show):
             f"Got {show!r}."
         )
     return shown
+
+
+def _slopes(trace, layer):
+    slopes = trace.slopes(layer)
+    return np.empty(0) if slopes is None else slopes
 
 
 def _quartiles(numbers):
