@@ -6,6 +6,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
+from pybackprop._numbers import numbers_only, require_numbers
+
 # Share of the data's range that the plane goes beyond them, on each side.
 _MARGIN = 0.08
 
@@ -41,7 +43,11 @@ class Plane:
                 f"grid_resolution must be an int >= 2. Got {grid_resolution!r}."
             )
         names = list(getattr(X, "columns", ()))
-        table = check_array(X, dtype=np.float64, ensure_min_features=2, input_name="X")
+        require_numbers(X, "X")
+        with numbers_only("X"):
+            table = check_array(
+                X, dtype=np.float64, ensure_min_features=2, input_name="X"
+            )
         n_features = table.shape[1]
         pair = _pair(features, names, n_features)
         points = table[:, pair]

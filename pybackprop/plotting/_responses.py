@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+
+from pybackprop._numbers import numbers_only, require_numbers
 
 _METHODS = ("auto", "predict_proba", "decision_function", "predict")
 
@@ -23,8 +27,8 @@ class Response:
         Of the targets, where they are classes.
     boundary : float or None
         The value at which a decision changes.
-    column : int or None
-        Of the targets, where they have several.
+    column, n_columns : int or None
+        The column of the targets, and how many there are, where they have several.
     limits : (float, float) or None
         What the values always lie between.
     """
@@ -35,20 +39,27 @@ class Response:
     classes: np.ndarray | None = None
     boundary: float | None = None
     column: int | None = None
+    n_columns: int | None = None
     limits: tuple | None = None
 
     def targets(self, y):
         """y for a picture: indices into ``classes``, or numbers; None for None."""
         if y is None:
             return None
-        y = np.asarray(y)
-        if self.column is not None and y.ndim == 2:
-            y = y[:, self.column]
-        elif self.is_class and y.ndim == 2 and y.shape[1] == len(self.classes):
+        y = y.toarray() if issparse(y) else y
+        y = np.asarray(y) if self.classes is not None else _numbers(y)
+        n_columns = self.n_columns or 1
+        if self.is_class and y.ndim == 2 and y.shape[1] == len(self.classes) > 1:
             y = self.classes[y.argmax(axis=1)]  # one-hot
-        y = y.reshape(-1)
+        elif y.ndim == 2 and y.shape[1] == n_columns:
+            y = y[:, self.column or 0]
+        elif y.ndim != 1:
+            raise ValueError(
+                f"y must have the shape (n_samples,) or (n_samples, {n_columns}). Got "
+                f"{y.shape}."
+            )
         if self.classes is None:
-            return np.asarray(y, dtype=np.float64)
+            return y
         is_it = y[:, None] == self.classes
         if not np.all(is_it.any(axis=1)):
             raise ValueError(
@@ -56,6 +67,12 @@ class Response:
                 f"{y[~is_it.any(axis=1)][0]!r}."
             )
         return is_it.argmax(axis=1)
+
+
+def _numbers(y):
+    require_numbers(y, "y")
+    with numbers_only("y"):
+        return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
 
 
 def response_of_estimator(estimator, model, rows, response_method, target):
@@ -98,8 +115,14 @@ def _of_outputs(answers, target, what):
     answers = answers.reshape(len(answers), -1)
     if answers.shape[1] == 1 and target is None:
         return Response(answers[:, 0], what)
-    column = _index(target, answers.shape[1], "an output")
-    return Response(answers[:, column], f"{what} of output {column}", column=column)
+    n_columns = answers.shape[1]
+    column = _index(target, n_columns, "an output")
+    return Response(
+        answers[:, column],
+        f"{what} of output {column}",
+        column=column,
+        n_columns=n_columns,
+    )
 
 
 def _of_labels(answers, target, method):
@@ -111,6 +134,7 @@ def _of_labels(answers, target, method):
         classes=np.array([0, 1]),
         boundary=0.0 if method == "decision_function" else 0.5,
         column=column,
+        n_columns=answers.shape[1],
         limits=None if method == "decision_function" else (0.0, 1.0),
     )
 
