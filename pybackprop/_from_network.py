@@ -14,7 +14,7 @@ from pybackprop.network import Network
 def require_network(network):
     """Raise TypeError for what is no Network."""
     if not isinstance(network, Network):
-        hint = " Take its network_." if hasattr(network, "coefs_") else ""
+        hint = " Take its network_." if hasattr(network, "network_") else ""
         raise TypeError(f"network must be a pybackprop.Network. Got {network!r}.{hint}")
 
 

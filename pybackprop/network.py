@@ -488,11 +488,12 @@ weight_decay, global_clipnorm, max_norm
         require_numbers(y, "y")
         with numbers_only("y"):
             y = check_array(y, ensure_2d=False, dtype=self.dtype, input_name="y")
+        given = y.shape
         y = y.reshape(-1, 1) if y.ndim == 1 else y
         if y.shape != (X.shape[0], self.layer_sizes[-1]):
             raise ValueError(
                 f"y must have the shape {(X.shape[0], self.layer_sizes[-1])}. "
-                f"Got {y.shape}."
+                f"Got {given}."
             )
         check_target_domain(self.loss_name, y)
         return (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.utils.validation import check_is_fitted
 from test_estimator_network import (
     CODES,
@@ -227,6 +228,9 @@ def test_what_is_no_network_is_refused(kind):
         kind.from_network(3)
     with pytest.raises(TypeError, match="Take its network_"):
         kind.from_network(fitted("multiclass")[0])
+    theirs = TheirClassifier(max_iter=1).fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(TypeError, match=r"Got MLPClassifier\(max_iter=1\)\.$"):
+        kind.from_network(theirs)
 
 
 HUBER = Network(

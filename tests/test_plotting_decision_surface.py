@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.neural_network
+from scipy.sparse import csr_array
 from sklearn.datasets import load_diabetes, load_iris, make_moons
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -412,3 +413,29 @@ def test_without_matplotlib_the_message_says_so(monkeypatch, moons_model):
 def test_greyscale_keeps_regions_apart():
     luma = tints(CATEGORIES[:5]) @ [0.299, 0.587, 0.114]
     assert np.all(np.diff(luma) > 0.04)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ([["a", "b"]] * 2, None, "X must hold numbers"),
+        (np.full((2, 2), np.datetime64("2020")), None, "X must hold numbers"),
+        (np.eye(2), ["a", "b"], "y must hold numbers"),
+        (np.eye(2), [np.nan, 1], "y contains NaN"),
+        (np.eye(2), np.eye(2) * 1j, "[Cc]omplex"),
+        (np.eye(2), np.ones((2, 3)), r"y must have the shape .*2\). Got \(2, 3\)"),
+    ],
+)
+def test_data_that_are_no_numbers_are_refused(X, y, message):
+    with pytest.raises(ValueError, match=message):
+        draw(Network([2, 2]), X, y, target=1)
+
+
+def test_sparse_labels_are_drawn_like_dense_ones():
+    y = np.stack([MOON, 1 - MOON], axis=1)
+    model = MLPClassifier((3,), solver="lbfgs", max_iter=5).fit(MOONS, y)
+    dense, sparse = (
+        draw(model, MOONS, labels, target=1) for labels in (y, csr_array(y))
+    )
+    np.testing.assert_array_equal(sparse.targets, 1 - MOON)
+    np.testing.assert_array_equal(dense.targets, 1 - MOON)

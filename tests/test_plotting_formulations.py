@@ -179,3 +179,8 @@ def test_bad_input_is_refused_before_anything_is_drawn(canonical, given, message
     with pytest.raises(ValueError, match=message):
         FormulationsDisplay.from_formulations(canonical, **given)
     assert not plt.get_fignums()
+
+
+def test_what_are_no_formulations_is_refused_in_words():
+    with pytest.raises(TypeError, match=r"forms must be what formulations\(...\)"):
+        FormulationsDisplay.from_formulations({"ng": {}})

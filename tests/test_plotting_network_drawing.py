@@ -290,3 +290,20 @@ def test_bad_input_is_refused_before_anything_is_drawn(network, given, message):
     with pytest.raises(ValueError, match=message):
         NetworkDisplay.from_network(network, **given)
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("network", [None, "net", MLPClassifier()])
+def test_what_is_no_network_is_refused_in_words(network):
+    with pytest.raises(TypeError, match="network must be a Network. Got"):
+        NetworkDisplay.from_network(network)
+
+
+def test_the_colours_of_signs_are_those_that_are_promised():
+    network = Network([1, 2])
+    network.coefs[0][:] = [[1.0, -1.0]]
+    display = NetworkDisplay.from_network(network)
+    display.figure_.canvas.draw()
+    positive, negative = display.lines_[0][0].get_colors()[:, :3]
+    assert "orange and solid where the weight is\n    positive" in display.__doc__
+    assert positive[0] > positive[2]
+    assert negative[0] < negative[2]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from numpy.testing import assert_array_equal
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier as TheirClassifier
@@ -12,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from test_estimator_network import PROBLEMS, STRINGS, X, fitted, numbers_of
 
-from pybackprop import MLPClassifier, Network
+from pybackprop import MLPClassifier, MLPRegressor, Network
 from pybackprop.inspection._subject import network_and_targets
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -74,9 +75,17 @@ def test_anything_else_is_refused_in_words():
     model = fitted("multiclass")[0]
     for other, says in [
         (3, "Got int"),
-        (MLPClassifier, "Got (ABCMeta|type)"),
+        (MLPClassifier, r"Got the class MLPClassifier\.$"),
         (TheirClassifier(), "Got MLPClassifier of scikit-learn; .*from_sklearn"),
         (GridSearchCV(model, {}), "Got GridSearchCV"),
+        (
+            GridSearchCV(model, {}, cv=2).fit(X, STRINGS),
+            r"Got GridSearchCV; take its best_estimator_\.$",
+        ),
+        (
+            TransformedTargetRegressor(MLPRegressor(max_iter=1)).fit(X, X[:, 0]),
+            "Got TransformedTargetRegressor; take its regressor_",
+        ),
         (
             make_pipeline(StandardScaler(), model),
             r"Got Pipeline; take its last step, model\[-1\], and transform X with "

@@ -41,7 +41,7 @@ def network_and_targets(network, X, y):
     if not isinstance(network, MultilayerPerceptron):
         raise TypeError(
             "network must be a Network or a fitted MLPClassifier or MLPRegressor. "
-            f"Got {type(network).__name__}{_hint(network)}."
+            f"Got {_kind(network)}{hint_for(network)}."
         )
     model = as_fitted(network)
     check_consistent_length(X, y)
@@ -49,9 +49,22 @@ def network_and_targets(network, X, y):
     return model.network_, X, model.network_targets(y)
 
 
-def _hint(other):
+def _kind(other):
+    return (
+        f"the class {other.__name__}"
+        if isinstance(other, type)
+        else type(other).__name__
+    )
+
+
+def hint_for(other):
+    """What to do with an estimator that is none of ours, to end a message with."""
     if isinstance(other, Pipeline):
         return "; take its last step, model[-1], and transform X with model[:-1]"
     if type(other).__module__.startswith("sklearn.neural_network"):
         return " of scikit-learn; convert it with pybackprop.export.from_sklearn"
+    if hasattr(other, "best_estimator_"):
+        return "; take its best_estimator_"
+    if hasattr(other, "regressor_"):
+        return "; take its regressor_, and transform y with its transformer_"
     return ""

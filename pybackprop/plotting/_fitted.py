@@ -3,6 +3,9 @@
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from pybackprop.inspection._subject import hint_for
+from pybackprop.network import Network
+
 
 def fitted_last_step(estimator, attribute):
     """The estimator itself, or a pipeline's last step: fitted, with an attribute.
@@ -25,9 +28,17 @@ def fitted_last_step(estimator, attribute):
     if getattr(model, attribute, None) is None:
         raise TypeError(
             "estimator must be a fitted MLPClassifier or MLPRegressor, or a Pipeline "
-            f"that ends in one. Got {model!r}, which has no {attribute}."
+            f"that ends in one. Got {model!r}, which has no {attribute}"
+            f"{hint_for(model)}."
         )
     return model
+
+
+def require_network(network):
+    """Raise TypeError for what is no Network."""
+    if not isinstance(network, Network):
+        hint = ": of an estimator, call from_estimator" * hasattr(network, "fit")
+        raise TypeError(f"network must be a Network. Got {network!r}{hint}.")
 
 
 def names_of_inputs(estimator):

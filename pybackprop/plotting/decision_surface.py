@@ -5,7 +5,6 @@ from numbers import Integral
 import numpy as np
 
 from pybackprop._perceptron import MultilayerPerceptron
-from pybackprop.network import Network
 from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import (
     MARKERS,
@@ -13,7 +12,11 @@ from pybackprop.plotting._colours import (
     scale_of,
     tints,
 )
-from pybackprop.plotting._fitted import fitted_last_step, inputs_of_last_step
+from pybackprop.plotting._fitted import (
+    fitted_last_step,
+    inputs_of_last_step,
+    require_network,
+)
 from pybackprop.plotting._plane import Plane
 from pybackprop.plotting._regions import draw_regions, explain_regions, name_regions
 from pybackprop.plotting._responses import (
@@ -248,8 +251,7 @@ class DecisionSurfaceDisplay:
         TypeError, ValueError
         """
         check_matplotlib_support(f"{cls.__name__}.from_network")
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network. Got {network!r}.")
+        require_network(network)
         plane = Plane.of(X, features, fixed, grid_resolution)
         rows = np.asarray(plane.rows)
         if layer is None:

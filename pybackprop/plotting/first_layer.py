@@ -5,10 +5,13 @@ from numbers import Integral
 
 import numpy as np
 
-from pybackprop.network import Network
 from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import DIVERGING
-from pybackprop.plotting._fitted import fitted_last_step, names_of_inputs
+from pybackprop.plotting._fitted import (
+    fitted_last_step,
+    names_of_inputs,
+    require_network,
+)
 from pybackprop.plotting._units import chosen_units, share_shown
 
 # More pictures than this cannot be made out in a figure of the usual size.
@@ -154,8 +157,7 @@ class FirstLayerDisplay:
         TypeError, ValueError
         """
         check_matplotlib_support(f"{cls.__name__}.from_network")
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network. Got {network!r}.")
+        require_network(network)
         return cls._of(network.coefs[0], units, order, image_shape, feature_names).plot(
             ax, colorbar=colorbar
         )

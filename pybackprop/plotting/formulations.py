@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pybackprop.inspection._formulations import formulations
+from pybackprop.inspection._formulations import Formulations, formulations
 from pybackprop.inspection._subject import network_and_targets
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._colours import CATEGORIES, DIVERGING
@@ -97,6 +97,10 @@ class FormulationsDisplay:
         -------
         FormulationsDisplay
         """
+        if not isinstance(forms, Formulations):
+            raise TypeError(
+                f"forms must be what formulations(...) returned. Got {forms!r}."
+            )
         return cls(forms).plot(ax, kind=kind, names=names)
 
     @classmethod

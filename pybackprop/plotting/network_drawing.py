@@ -12,6 +12,7 @@ from pybackprop.plotting._fitted import (
     fitted_last_step,
     inputs_of_last_step,
     names_of_inputs,
+    require_network,
 )
 from pybackprop.plotting._network_panel import NetworkPanel
 
@@ -29,8 +30,8 @@ _GRADIENTS = ("dloss_da", "delta")
 class NetworkDisplay:
     """A network drawn: units as circles in layers, weights as lines between them.
 
-    A line is as wide as its weight is large, blue and solid where the weight is
-    positive, orange and dashed where it is negative. The circles are filled by the
+    A line is as wide as its weight is large, orange and solid where the weight is
+    positive, blue and dashed where it is negative. The circles are filled by the
     numbers of one sample: its activations a, pre-activations z, or the gradients of its
     loss at them, as in ``Trace``.
 
@@ -151,6 +152,7 @@ class NetworkDisplay:
         -------
         NetworkDisplay
         """
+        require_network(network)
         sizes = network.layer_sizes
         features = [f"x{k}" for k in range(sizes[0])]
         display = cls(
