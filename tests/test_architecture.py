@@ -2,13 +2,15 @@
 
 Each rule is a function from the root of a checkout to the list of its violations.  It
 is held against this checkout, and against a copy with a violation planted in it, which
-it must find.
+it must find.  What takes long is remembered by the text of a file: most are the same in
+all copies.
 """
 
 import ast
 import re
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -144,15 +146,20 @@ def includes_go_downward(root):
 
 def imports(path, *, module_level=False):
     """(line, module, imported name or None) for each import in a Python file."""
-    tree = ast.parse(path.read_text("utf-8"))
+    return imports_of(path.read_text("utf-8"), module_level)
+
+
+@cache
+def imports_of(text, module_level):
+    found = []
+    tree = ast.parse(text)
     for node in tree.body if module_level else ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name, None
+            found += [(node.lineno, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            for alias in node.names:
-                yield node.lineno, module, alias.name
+            found += [(node.lineno, module, alias.name) for alias in node.names]
+    return found
 
 
 def the_package_stands_alone(root):
@@ -270,18 +277,24 @@ QUOTATION = re.compile(r".*\bquotation\b.*(\n.*)?", re.IGNORECASE)
 
 
 def a_gradient_is_never_called_an_error(root):
-    found = []
     texts = [*files(root, *PARTS, suffixes=C | PYTHON | {".md", ".rst"})]
     texts += [(path, path.name) for path in root.glob("*.md")]
-    for path, name in texts:
-        # A phrase may go over the end of a line, and of a comment's line.
-        text = QUOTATION.sub("", path.read_text("utf-8"))
-        text = re.sub(r"\s*\n[\s*#/]*", " ", text)
-        for match in re.finditer(WORDS, text, flags=re.IGNORECASE):
-            found.append(
-                f"{name}: ...{text[max(0, match.start() - 30) : match.end() + 30]}..."
-            )
-    return found
+    return [
+        f"{name}: ...{phrase}..."
+        for path, name in texts
+        for phrase in phrases_of_errors(path.read_text("utf-8"))
+    ]
+
+
+@cache
+def phrases_of_errors(text):
+    # A phrase may go over the end of a line, and of a comment's line.
+    text = QUOTATION.sub("", text)
+    text = re.sub(r"\s*\n[\s*#/]*", " ", text)
+    return [
+        text[max(0, match.start() - 30) : match.end() + 30]
+        for match in re.finditer(WORDS, text, flags=re.IGNORECASE)
+    ]
 
 
 # --- The rules, each with what must break it ------------------------------------------
