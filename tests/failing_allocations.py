@@ -269,9 +269,14 @@ def list_operations_of_networks():
 def bits_of(value):
     """A copy of all that there is to compare: without the seconds that epochs took."""
     if isinstance(value, Network):
-        # The core keeps nothing that an operation could change.
-        state = {name: array for name, array in vars(value).items() if name != "core"}
-        return copy.deepcopy(state)
+        # All that an operation could change; the core keeps nothing, and an optimizer
+        # before its first step is none.
+        optimizers = {
+            name: vars(optimizer)
+            for name, optimizer in value._optimizers.items()
+            if optimizer.n_steps > 0 or optimizer.states.any()
+        }
+        return copy.deepcopy((value.__getstate__(), optimizers))
     if not hasattr(value, "get_params"):
         return copy.deepcopy(value)
     state = state_of(value)
