@@ -116,7 +116,7 @@ def test_the_fewest_that_a_variable_says(
 def test_our_own_variable_must_be_a_positive_int(monkeypatch, value):
     model = fit(1)
     monkeypatch.setenv("PYBACKPROP_NUM_THREADS", value)
-    for call in (lambda: fit(), lambda: fit(-1), lambda: Network([12, 1]).predict(X)):
+    for call in (lambda: fit(), lambda: fit(-1), lambda: Network([12, 1]).forward(X)):
         with pytest.raises(ValueError, match="PYBACKPROP_NUM_THREADS.*" + repr(value)):
             call()
     # Whoever says how many has no need of it.
