@@ -352,6 +352,18 @@ def test_the_penalty_is_that_of_all_rows():
     assert row.found == pytest.approx(squares / 2 / len(labels))
 
 
+def test_the_rows_looked_at_are_spread_over_a_long_table():
+    y = np.repeat([0.0, 2.0], 1500)
+    table = np.random.RandomState(0).standard_normal((len(y), 2))
+    nothing = {
+        "coefs_init": [np.zeros((2, 1))],
+        "intercepts_init": [np.zeros(1)],
+        "hidden_layer_sizes": (),
+    }
+    check = check_training(MLPRegressor(**nothing), table, y, max_iter=1)
+    assert named(check, "first loss").found == pytest.approx((y**2).mean() / 2)
+
+
 def test_rare_classes_are_among_the_few():
     labels = np.zeros(len(Y), dtype=int)
     labels[[40, 90]] = 1

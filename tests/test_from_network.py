@@ -77,11 +77,13 @@ def test_the_estimator_owns_its_parameters():
     network = Network([4, 3, 1], random_state=0)
     model = MLPRegressor.from_network(network)
     parameters = network.parameters.copy()
-    model.partial_fit(X, NUMBER)
+    # Before any training, which would put arrays of its own there.
     model.coefs_[0][...] = 0
     assert_array_equal(network.parameters, parameters)
     network.parameters[:] = 1
     assert not np.any(model.coefs_[0])
+    model.partial_fit(X, NUMBER)
+    assert np.all(network.parameters == 1)
 
 
 @pytest.mark.parametrize("how", ["partial_fit", "warm start", "early stopping"])

@@ -1,7 +1,7 @@
 """What a planted bug is, and how it gets into a tree.
 
-The bugs themselves are in ``in_base.py``, ``in_kernels.py``, ``in_network.py`` and
-``in_package.py``, a file for each part of the tree.
+The bugs themselves are in ``in_base.py``, ``in_kernels.py`` and so on, a file for each
+part of the tree.
 """
 
 from typing import NamedTuple
