@@ -87,7 +87,7 @@ plt.show()
 
 for decay in (0.0, 0.1, 0.3, 3.0):
     model = MLPClassifier(
-        (200,),
+        (100,),
         solver="adamw",
         weight_decay=decay,
         alpha=0.0,
