@@ -133,8 +133,8 @@ if len(sys.argv) > 1:
 # %%
 # The seed: is delta, the gradient at the output, simply y_pred - y?
 # ------------------------------------------------------------------
-# For one sample the gradient of the intercepts is delta.  Three pairs of loss and
-# output activation say yes, the fourth says no.
+# Three pairs of loss and output activation say yes, the fourth says no.  (Of all pairs
+# just one more says yes: the Poisson deviance with exp.)
 
 
 def row(values):

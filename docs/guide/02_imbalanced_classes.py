@@ -36,8 +36,8 @@ X, X_test, y, y_test = train_test_split(X, y, stratify=y, test_size=0.5, random_
 print(f"{y.sum()} of {len(y)} training rows are of the rare class")
 
 # %%
-# Three remedies
-# --------------
+# Other weights, or another threshold
+# -----------------------------------
 #
 # ``class_weight="balanced"`` makes both classes weigh the same in the loss. The other
 # way leaves the loss alone and moves the threshold of a network that was trained

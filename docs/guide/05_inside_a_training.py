@@ -78,7 +78,7 @@ plt.show()
 # :func:`~pybackprop.inspection.check_training` makes the checks that experience
 # recommends, and says what to do.
 
-print(check_training(MLPClassifier((20,) * 6, "logistic", random_state=0), X, y))
+check_training(MLPClassifier((20,) * 6, "logistic", random_state=0), X, y)
 
 # %%
 # A loss of one's own
@@ -106,7 +106,7 @@ for loss in (log_cosh, forgotten_factor):
 # %%
 # **Advice.** Check first, look at the curve, then at the layers. Gradients that vanish
 # on their way back ask for another activation; weights that change by much more than a
-# hundredth of themselves in an epoch, for a smaller rate; units without slope, for
-# scaled features or a smaller rate. Where the validation loss rises again, stop there.
+# thousandth of themselves in a step (the monitor has them by the epoch, here of seven
+# steps), for a smaller rate; units without slope, for scaled features or a smaller rate. Where the validation loss rises again, stop there.
 # :ref:`sphx_glr_auto_examples_02_activations.py` has deep networks of every activation,
 # :ref:`sphx_glr_auto_examples_08_callbacks.py` callbacks of one's own.

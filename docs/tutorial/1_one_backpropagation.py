@@ -23,28 +23,29 @@ computed while the page is built.
 # Here are both recipes for one hidden layer, in the same letters. A layer computes its
 # *pre-activation* :math:`z = a_{\text{before}} W + b` and hands on its *activation*:
 # :math:`a = f(z)` in the hidden layer, :math:`\hat y = g(z)` at the output, ``y_pred``
-# in code. :math:`\ell` is the loss of one sample. Superscripts count layers, and
-# :math:`\odot` multiplies element by element.
+# in code. :math:`\ell` is the loss of one sample. Superscripts count layers,
+# :math:`\odot` multiplies element by element, and the numbers are those of
+# :doc:`the whole algorithm </by_hand>`.
 #
 # .. list-table::
 #    :header-rows: 1
 #    :widths: 14 36 50
 #
 #    * -
-#      - first recipe
-#      - second recipe
-#    * - output
+#      - first recipe (Ng)
+#      - second recipe (Hinton)
+#    * - output (3)
 #      - :math:`\delta^2 = \hat y - y`
 #      - :math:`\dfrac{\partial\ell}{\partial z^2} = g'(z^2)\,
 #        \dfrac{\partial\ell}{\partial\hat y}`
-#    * - hidden
+#    * - hidden (4)
 #      - :math:`\delta^1 = \delta^2 {W^2}^T \odot f'(z^1)`
 #      - :math:`\dfrac{\partial\ell}{\partial a^1} =
 #        \dfrac{\partial\ell}{\partial z^2}\,{W^2}^T`
 #
 #        :math:`\dfrac{\partial\ell}{\partial z^1} =
 #        \dfrac{\partial\ell}{\partial a^1} \odot f'(z^1)`
-#    * - weights
+#    * - weights (6)
 #      - :math:`{a^1}^T \delta^2`, :math:`\;x^T \delta^1`
 #      - :math:`{a^1}^T \dfrac{\partial\ell}{\partial z^2}`,
 #        :math:`\;x^T \dfrac{\partial\ell}{\partial z^1}`
@@ -149,20 +150,21 @@ print("y_pred - y   ", y_pred - y)
 #
 # So :math:`\hat y - y` is what is left of a product after two factors have cancelled.
 # It is **a gradient that looks like an error**. The first recipe starts from this
-# result, the second from the product that it came from. ``explain_delta`` shows any
-# pair, at any point:
-
-explain_delta("binary_log_loss", "logistic", z=z2[0], y=y[0])
-
-# %%
+# result, the second from the product that it came from.
+#
 # **Why it is no accident.** Many losses are a negative log-likelihood, and the common
 # likelihoods have one shape, the exponential family:
-# :math:`-\log p(y\mid z) = A(z) - yz + \text{const}`. Its mean is :math:`A'(z)`. Take
-# just this mean as the output activation, :math:`g = A'` (statisticians say: the
+# :math:`-\log p(y\mid z) = A(z) - yz + \text{const}`, where :math:`z` is called the
+# *natural parameter*. The mean of :math:`y` is then :math:`A'(z)`. Take just this mean
+# as the output activation, :math:`g = A'` (the inverse of what statisticians call the
 # *canonical link*), and :math:`\partial\ell/\partial z = A'(z) - y = \hat y - y`. That
 # gives the well-known pairs: squared error with identity (:math:`A = z^2/2`), log-loss
 # with logistic (:math:`\log(1+e^z)`) or softmax (:math:`\log\sum_k e^{z_k}`), Poisson
 # deviance with exp (:math:`e^z`). The library calls these pairs *canonical*.
+#
+# ``explain_delta`` takes any pair apart, at any point:
+
+explain_delta("binary_log_loss", "logistic", z=z2[0], y=y[0])
 
 # %%
 # One layer down
@@ -203,7 +205,10 @@ assert np.allclose(delta1, dloss_dz1, rtol=1e-12)
 # :math:`f'` is 0, its delta is 0, and its weights get no gradient from this sample.
 #
 # ``formulations`` carries out both recipes on any network and sets them side by side,
-# together with finite differences, which know nothing of either:
+# with what the compiled core of this library has, and with finite differences
+# :math:`(F(w+h) - F(w-h))/2h`, which know nothing of either recipe. :math:`F` is the
+# *objective*: the mean of :math:`\ell` over the samples, plus a penalty on the weights
+# if there is one. Here it is just :math:`\ell`. Hinton writes E for it:
 
 formulations(network, X, y)
 
@@ -294,12 +299,16 @@ cost = Network(
     random_state=0,
 )
 cost.intercepts[1][:] = np.log(y_cost.mean())
-training = formulations(cost, X_cost, y_cost).training(40, learning_rate=0.1)
-for reading, losses in training.items():
-    print(reading.ljust(8), *(f"{losses[k]:8.3g}" for k in (0, 1, 2, 10, 40)))
+both = formulations(cost, X_cost, y_cost)
+for learning_rate in (0.1, 0.001):
+    print(f"learning rate {learning_rate}")
+    training = both.training(40, learning_rate=learning_rate)
+    for reading, losses in training.items():
+        print(reading.ljust(8), *(f"{losses[k]:8.3g}" for k in (0, 1, 2, 10, 40)))
 
 # %%
-# Steps a hundred times smaller would save it, for the Poisson deviance.
+# Steps a hundred times smaller save it. But what they go down is the Poisson deviance:
+# the gamma deviance, which is printed, only falls along with it.
 
 # %%
 # Deeper layers: no shortcut for anybody
@@ -328,9 +337,9 @@ plt.show()
 
 # %%
 # Read it from right to left. At the output both have the residual :math:`\hat y - y`,
-# and it is about equally large. Then each logistic layer loses a factor of about ten.
-# What reaches the first layer is the product of all that lies between, not a share of
-# the residual.
+# and it is about equally large. Then each logistic layer loses a factor of about ten
+# on average, a relu layer less than two. What reaches the first layer is the product of
+# all that lies between, not a share of the residual.
 
 # %%
 # The same lines, in NumPy and in C

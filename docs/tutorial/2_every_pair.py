@@ -39,7 +39,7 @@ z, y = np.log([1.0, 2.0, 5.0]), np.array([0.0, 1.0, 0.0])
 explain_delta("log_loss", "softmax", z=z, y=y)
 
 # %%
-# for the squared error nothing does:
+# For the squared error nothing does:
 
 explain_delta("squared_error", "softmax", z=z, y=y)
 

@@ -355,7 +355,7 @@ print(f"forward {forward:,}, backward {backward:,}, differences {differences:,}"
 #
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
-# Ten lines, of which the loop is (4), (6) and (7).
+# Eleven lines, of which the last loop is (4), (6) and (7).
 
 net = Network(
     [4, 6, 5, 3],
