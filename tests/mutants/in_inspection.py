@@ -179,7 +179,7 @@ MUTANTS = (
     Mutant(
         "samples are learned by heart with the penalty",
         "pybackprop/inspection/_overfitting.py",
-        "core = network.core_without_penalty()",
+        "core = network._core_without_penalty()",
         "core = network.core",
         "alpha keeps a network from it that could",
         "tests/test_check_training.py",
