@@ -93,6 +93,12 @@ class Optimizer:
         n_states = _core.optimizers()[name]["n_states"]
         self.states = np.zeros((n_states, n_parameters), dtype=dtype)
 
+    def __repr__(self):
+        return (
+            f"Optimizer({self.name!r}, learning_rate={self.learning_rate}, "
+            f"n_steps={self.n_steps})"
+        )
+
     @classmethod
     def of(cls, model, network, dropout=None, dropout_seed=0):
         """The optimizer of an estimator's parameters, before its first step."""

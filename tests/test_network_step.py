@@ -82,6 +82,13 @@ def test_views_see_the_step_and_edits_are_seen_by_it():
     np.testing.assert_array_equal(net.forward(X).z[0][0], net.intercepts[0])
 
 
+def test_an_optimizer_says_where_it_is():
+    net = network()
+    optimizer = net.optimizer("adam", learning_rate_init=0.25)
+    net.step(X, Y, optimizer)
+    assert repr(optimizer) == "Optimizer('adam', learning_rate=0.25, n_steps=1)"
+
+
 def test_a_step_that_leaves_the_numbers_changes_nothing():
     net = network()
     optimizer = net.optimizer("sgd", learning_rate_init=1e308, momentum=0.5)
