@@ -377,7 +377,7 @@ def test_rare_classes_are_among_the_few():
 
 def test_only_estimators_of_ours_and_no_pipelines():
     pipeline = make_pipeline(StandardScaler(), MLPClassifier())
-    with pytest.raises(TypeError, match=r"model\[-1\], and transform X before"):
+    with pytest.raises(TypeError, match=r"model\[-1\], and transform X with"):
         check_training(pipeline, X, Y)
     with pytest.raises(TypeError, match="estimator must be an MLPClassifier or"):
         check_training(LogisticRegression(), X, Y)

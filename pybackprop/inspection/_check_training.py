@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from pybackprop import _core
 from pybackprop._optimizer import Optimizer
@@ -23,6 +22,7 @@ from pybackprop.inspection._layer_statistics import (
 )
 from pybackprop.inspection._overfitting import losses_by_heart, why_not_by_heart
 from pybackprop.inspection._start import Start
+from pybackprop.inspection._subject import kind_and_hint
 
 # Initial weights on scaled data reach about twice the loss of weights of zero: as
 # _diagnosis.py has it.
@@ -138,12 +138,9 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
 
 def _check_arguments(estimator, n_samples, max_iter):
     if not isinstance(estimator, MultilayerPerceptron):
-        hint = ""
-        if isinstance(estimator, Pipeline):
-            hint = ": take its last step, model[-1], and transform X before"
         raise TypeError(
             "estimator must be an MLPClassifier or MLPRegressor. Got "
-            f"{type(estimator).__name__}{hint}."
+            f"{kind_and_hint(estimator)}."
         )
     for name, value in (("n_samples", n_samples), ("max_iter", max_iter)):
         is_int = isinstance(value, Integral) and not isinstance(value, bool)

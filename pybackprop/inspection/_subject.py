@@ -41,7 +41,7 @@ def network_and_targets(network, X, y):
     if not isinstance(network, MultilayerPerceptron):
         raise TypeError(
             "network must be a Network or a fitted MLPClassifier or MLPRegressor. "
-            f"Got {_kind(network)}{hint_for(network)}."
+            f"Got {kind_and_hint(network)}."
         )
     model = as_fitted(network)
     check_consistent_length(X, y)
@@ -49,12 +49,11 @@ def network_and_targets(network, X, y):
     return model.network_, X, model.network_targets(y)
 
 
-def _kind(other):
-    return (
-        f"the class {other.__name__}"
-        if isinstance(other, type)
-        else type(other).__name__
-    )
+def kind_and_hint(other):
+    """What an argument is that was to be one of ours, to end a message with."""
+    is_class = isinstance(other, type)
+    kind = f"the class {other.__name__}" if is_class else type(other).__name__
+    return kind + hint_for(other)
 
 
 def hint_for(other):
