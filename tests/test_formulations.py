@@ -6,7 +6,8 @@ import scipy.sparse
 from test_gradients import BY_HAND, DEPTHS, LOSSES, make_problem
 
 from pybackprop import MLPClassifier, Network, backprop_by_hand
-from pybackprop.inspection import formulations
+from pybackprop.inspection import _recipes, formulations
+from pybackprop.inspection._recipes import dy_dz
 
 RECIPES = ("ng", "hinton", "mistaken", "numeric", "core")
 PAIRS = sorted({(loss, output) for loss, output, *_ in BY_HAND})
@@ -506,3 +507,30 @@ def test_a_row_without_a_formula_by_hand_is_named(monkeypatch):
 
 def test_depths_are_those_of_the_gradient_tests():
     assert {depth for *_, depth in BY_HAND} == set(DEPTHS)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [1e300, np.inf, np.nan])
+def test_a_network_that_has_diverged_is_looked_at_in_silence(value):
+    network = Network([2, 3, 2], alpha=0.1)
+    network.parameters[:] = value
+    both = formulations(network, [[1.0, 2.0]], [[1.0, 2.0]])
+    assert not np.isfinite(both.ng["dW1"]).all()
+    assert "cannot be measured" in repr(both) or "saturated" in repr(both)
+
+
+def test_jacobians_of_many_classes_are_never_all_in_memory(monkeypatch):
+    network = Network([2, 5], output_activation="softmax", random_state=0)
+    X, y = np.random.RandomState(0).rand(7, 2), np.eye(7, 5)
+    whole = formulations(network, X, y).hinton["dE_dz1"]
+    sizes = []
+
+    def recorded(*args):
+        sizes.append(dy_dz(*args).size)
+        return dy_dz(*args)
+
+    monkeypatch.setattr(_recipes, "dy_dz", recorded)
+    monkeypatch.setattr(_recipes, "_MOST_NUMBERS", 60)
+    by_rows = formulations(network, X, y).hinton["dE_dz1"]
+    assert sizes == [50, 50, 50, 25]
+    np.testing.assert_array_equal(by_rows, whole)

@@ -24,6 +24,9 @@ import numpy as np
 from pybackprop import _core
 from pybackprop.activations_by_hand import ACTIVATIONS, OUTPUTS
 
+# Of Jacobians that are in memory together: 128 MB.
+_MOST_NUMBERS = 2**24
+
 
 @dataclass(frozen=True)
 class ForwardPass:
@@ -74,8 +77,10 @@ def dy_dz(output_activation, z):
     _, vjp = OUTPUTS[output_activation]
     if not _core.activations()[output_activation]["rowwise"]:
         return vjp(z, np.ones_like(z))
-    units = np.eye(z.shape[1])
-    return np.stack([vjp(z, np.broadcast_to(u, z.shape)) for u in units], axis=1)
+    jacobian = np.empty((*z.shape, z.shape[1]))
+    for i, unit in enumerate(np.eye(z.shape[1])):
+        jacobian[:, i] = vjp(z, np.broadcast_to(unit, z.shape))
+    return jacobian
 
 
 def through(jacobian, dE_dy):
@@ -83,6 +88,18 @@ def through(jacobian, dE_dy):
     if jacobian.ndim == 2:
         return jacobian * dE_dy
     return np.einsum("nij,ni->nj", jacobian, dE_dy)
+
+
+def through_outputs(given, dE_dy):
+    """``through`` the output layer: a Jacobian a sample, never all of them at once."""
+    z = given.z[-1]
+    n_rows = max(_MOST_NUMBERS // z.shape[1] ** 2, 1)
+    blocks = [slice(k, k + n_rows) for k in range(0, len(z), n_rows)]
+    parts = [
+        through(dy_dz(given.output_activation, z[block]), dE_dy[block])
+        for block in blocks
+    ]
+    return np.concatenate(parts)
 
 
 def ng(given, delta):
@@ -131,12 +148,11 @@ def hinton(given, dE_dy):
     share = given.weights[:, None] / given.weights.sum()
     for layer in range(given.n_layers, 0, -1):
         at_output = layer == given.n_layers
-        slope = (
-            dy_dz(given.output_activation, given.z[-1])
+        dE_dz = (
+            through_outputs(given, dE_dy)
             if at_output
-            else given.f_prime(layer)
+            else through(given.f_prime(layer), dE_dy)
         )
-        dE_dz = through(slope, dE_dy)
         of_samples[f"dE_dy{layer}"], of_samples[f"dE_dz{layer}"] = dE_dy, dE_dz
         y_below = given.a[layer - 1]
         mean = y_below.T @ (share * dE_dz)
