@@ -35,19 +35,23 @@ class Network:
     layer_sizes : sequence of int
         Units of each layer, features first, outputs last.
     activation : str or sequence of str, default='relu'
-        f, for every hidden layer or one for each.
+        f, for every hidden layer or one for each, by the names of ``MLPClassifier``.
     output_activation : str, default='identity'
-        g, which may also be 'softmax' or 'exp'.
+        g: one of the same, or 'softmax' or 'exp'.
     loss : str or callable, default='squared_error'
-        The gradient at the output's pre-activation is ``y_pred - y`` only where
-        the loss's canonical output is ``output_activation``; elsewhere it is
-        what the Jacobian of g makes of it. Any loss may stand with any output: a
-        prediction that the loss does not take, such as a negative one of 'poisson',
-        gives NaN. A callable is as in ``MLPRegressor``.
+        Also 'absolute_error', 'huber', 'quantile', 'poisson', 'gamma' and 'tweedie', as
+        in ``MLPRegressor``; 'binary_log_loss', of targets from 0 to 1, an output each;
+        'log_loss', of targets that sum to 1 in each row. The gradient at the output's
+        pre-activation is ``y_pred - y`` only where the loss's canonical output is
+        ``output_activation``; elsewhere it is what the Jacobian of g makes of the
+        slope. Any loss may stand with any output: a prediction that the loss does not
+        take, such as a negative one of 'poisson', gives NaN. A callable is as in
+        ``MLPRegressor``.
     alpha : float or sequence of float, default=0.0
         Penalty on coefficients, never on intercepts, of all weight layers or of each:
         the objective has the term
-        sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2) / S.
+        sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2) / S, where S is the
+        sum of the sample weights, the number of rows if there are none.
     l1_ratio : float, default=0.0
         In [0, 1]. The subgradient of abs(w) at 0 is 0.
     dtype : {'float64', 'float32'}, default='float64'
@@ -71,6 +75,14 @@ class Network:
         As given.
     hidden_activations : tuple of str
         The same, one a hidden layer.
+    layer_sizes : tuple of int
+        Units of each layer, d_0 ... d_L.
+    output_activation, alpha, l1_ratio, loss_parameter
+        As given.
+    loss_name : str or callable
+        The ``loss`` that was given; ``loss`` is the method.
+    dtype : numpy dtype
+        Of the parameters.
     coefs, intercepts : list of ndarray
         Views of ``parameters``, of shapes (d_(l-1), d_l) and (d_l,), to be read and
         written. An array that is put in the place of one is copied into the view when
@@ -119,8 +131,30 @@ class Network:
     ):
         """A network of given coefficients and intercepts.
 
-        They are copied into one vector, unless they already are the views of
-        one; ``copy`` copies then too.
+        Parameters
+        ----------
+        coefs : list of array-like of shape (d_(l-1), d_l)
+            Of each layer. The network is of float32 if all of them are, else of
+            float64.
+        intercepts : list of array-like of shape (d_l,)
+            Likewise.
+        activation, output_activation : str
+            As in ``Network``, without defaults.
+        loss, alpha, l1_ratio, loss_parameter
+            As in ``Network``.
+        copy : bool, default=False
+            Whether to copy arrays that are the views of one vector, as those of another
+            network or of a fitted estimator are. Otherwise the new network shares that
+            memory: a change in one is a change in both. Other arrays are always copied.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        ValueError
+            For arrays that make no layers, or an argument outside its range.
         """
         coefs, intercepts = listed("coefs_", coefs), listed("intercepts_", intercepts)
         layer_sizes, dtype = check_layers(coefs, intercepts)
@@ -322,6 +356,12 @@ class Network:
         Returns
         -------
         Trace
+
+        Raises
+        ------
+        ValueError
+            For X or y of another shape, what is no finite number, targets outside the
+            loss's domain, or negative weights.
         """
         X = self._check_X(X)
         gradient = np.empty_like(self.parameters)

@@ -107,6 +107,7 @@ for loss in (log_cosh, forgotten_factor):
 # **Advice.** Check first, look at the curve, then at the layers. Gradients that vanish
 # on their way back ask for another activation; weights that change by much more than a
 # thousandth of themselves in a step (the monitor has them by the epoch, here of seven
-# steps), for a smaller rate; units without slope, for scaled features or a smaller rate. Where the validation loss rises again, stop there.
+# steps), for a smaller rate; units without slope, for scaled features or a smaller
+# rate. Where the validation loss rises again, stop there.
 # :ref:`sphx_glr_auto_examples_02_activations.py` has deep networks of every activation,
 # :ref:`sphx_glr_auto_examples_08_callbacks.py` callbacks of one's own.

@@ -131,6 +131,9 @@ class GradientCheck(Tabular):
     rows : list of TensorCheck
         'dloss_dy_pred' if the loss is one's own; a row a tensor for the loss of the
         data; with a penalty, a row for each penalized tensor and one for both parts.
+        Each has ``name``, ``ok``, the norms ``analytic`` and ``numeric`` of both
+        gradients, their ``relative_error``, the ``worst`` element, and ``mistake``,
+        what is wrong in words.
     ok : bool or None
         False if a gradient is wrong. None if none is, but in some row not a single
         element could be compared. True if all that was compared agrees.
