@@ -39,14 +39,14 @@ class Network:
     output_activation : str, default='identity'
         g: one of the same, or 'softmax' or 'exp'.
     loss : str or callable, default='squared_error'
-        Also 'absolute_error', 'huber', 'quantile', 'poisson', 'gamma' and 'tweedie', as
-        in ``MLPRegressor``; 'binary_log_loss', of targets from 0 to 1, an output each;
-        'log_loss', of targets that sum to 1 in each row. The gradient at the output's
-        pre-activation is ``y_pred - y`` only where the loss's canonical output is
-        ``output_activation``; elsewhere it is what the Jacobian of g makes of the
-        slope. Any loss may stand with any output: a prediction that the loss does not
-        take, such as a negative one of 'poisson', gives NaN. A callable is as in
-        ``MLPRegressor``.
+        'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gamma' and
+        'tweedie', or a callable, as in ``MLPRegressor``; 'binary_log_loss', of targets
+        from 0 to 1, each with an output of its own; 'log_loss', of targets that sum to
+        1 in each row. The gradient at the output's pre-activation is ``y_pred - y``
+        only where the loss's canonical output is ``output_activation``; elsewhere it is
+        what the Jacobian of g makes of the slope. Any loss may stand with any output: a
+        prediction that the loss does not take, such as a negative one of 'poisson',
+        gives NaN.
     alpha : float or sequence of float, default=0.0
         Penalty on coefficients, never on intercepts, of all weight layers or of each:
         the objective has the term
@@ -300,8 +300,7 @@ class Network:
     def predict(self, X):
         """Output activations.
 
-        Few rows of a plain array of the network's data type take microseconds: their
-        numbers are looked at in C, and nothing else can be wrong with them.
+        Few rows of a plain array of the network's data type take microseconds.
 
         Parameters
         ----------

@@ -3,8 +3,8 @@ Choosing the loss and the output activation
 ===========================================
 
 The loss says which property of the target is to be predicted. The output activation
-says which numbers are possible predictions. The two are chosen separately, and four
-pairs have a gradient of a striking form.
+says which numbers are possible predictions. Any two go together; for four pairs the
+gradient at the output is simply ``y_pred - y``, and these learn well from the start.
 """
 
 import warnings
@@ -43,6 +43,8 @@ for loss, params in (
 print(f"mean {y.mean():.2f}, median {np.median(y):.2f}, 90 % {np.quantile(y, 0.9):.2f}")
 
 # %%
+# So begin with what you want to be told:
+#
 # ==========================  ==========================  ==============================
 # the target                  what you want of it         loss and output
 # ==========================  ==========================  ==============================

@@ -45,9 +45,9 @@ for scoring in (None, "loss", "average_precision", f3):
     )
 
 # %%
-# The accuracy, which ``None`` stands for, serves F3 worst, and two scores of
-# probabilities serve it better than F3 itself: they are smoother. The weights of the
-# best epoch are put back, so the epochs after it cost time only:
+# The accuracy, which ``None`` stands for, serves F3 worst, and the two smooth scores,
+# of probabilities, are not behind F3 itself. The weights of the best epoch are put
+# back, so the epochs after it cost time only:
 
 history = model.history_
 best = int(np.argmax(history["validation_score"]))

@@ -55,7 +55,7 @@ for name, column in models["relu"].history_.items():
 # gradient is, by which share its weights have changed, how many of its units have no
 # slope. The training takes no notice of it.
 
-print(monitors["logistic"])
+monitors["logistic"]
 
 # %%
 # Each logistic layer multiplies what comes back through it by a slope of at most 1/4,
