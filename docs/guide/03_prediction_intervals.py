@@ -65,8 +65,9 @@ print(f"lower end above the upper one: {np.sum(low > high)} of {len(y_test)}")
 # -----------------------
 #
 # Fitted quantiles cover fewer new targets than they are meant to, since they were
-# fitted to others. Rows set aside tell by how much: the interval is widened at both ends until it covers nine
-# tenths of them (conformalized quantile regression, Romano et al. 2019).
+# fitted to others. Rows set aside tell by how much: the interval is widened at both
+# ends until it covers nine tenths of them (conformalized quantile regression, Romano
+# et al. 2019).
 
 
 def widened_interval(X, y, seed):
