@@ -496,7 +496,7 @@ weight_decay, global_clipnorm, max_norm
         return loss
 
     def _optimizer_for(self, optimizer):
-        if isinstance(optimizer, str):
+        if isinstance(optimizer, str) and optimizer in _core.optimizers():
             if optimizer not in self._optimizers:
                 self._optimizers[optimizer] = self.optimizer(optimizer)
             return self._optimizers[optimizer]
@@ -511,6 +511,11 @@ weight_decay, global_clipnorm, max_norm
                 "optimizer must have been made by this network, for its "
                 f"{len(parameters)} parameters of {parameters.dtype}. Got one for "
                 f"{states.shape[1]} of {states.dtype}."
+            )
+        rate = optimizer.learning_rate
+        if not isinstance(rate, Real) or not 0 <= rate < np.inf:
+            raise ValueError(
+                f"optimizer.learning_rate must be a finite number >= 0. Got {rate!r}."
             )
         return optimizer
 

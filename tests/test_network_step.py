@@ -104,7 +104,7 @@ def test_a_step_that_leaves_the_numbers_changes_nothing():
 @pytest.mark.parametrize(
     "use, words",
     [
-        (lambda net: net.step(X, Y, "lbfgs"), "solver must be a str among"),
+        (lambda net: net.step(X, Y, "lbfgs"), "optimizer must be the name of one"),
         (lambda net: net.step(X, Y, 0.1), "optimizer must be the name"),
         (
             lambda net: net.step(X, Y, Network([2, 1]).optimizer()),
@@ -133,3 +133,15 @@ def test_what_is_refused(use, words):
     with pytest.raises(ValueError, match=words):
         use(net)
     np.testing.assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("rate", [np.nan, np.inf, -0.1, "0.1", None, [0.1, 0.2]])
+def test_a_learning_rate_that_is_none_is_refused(rate):
+    net = network()
+    optimizer = net.optimizer("adam")
+    optimizer.learning_rate = rate
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match=r"optimizer\.learning_rate must be .*Got"):
+        net.step(X, Y, optimizer)
+    np.testing.assert_array_equal(net.parameters, before)
+    assert optimizer.n_steps == 0
