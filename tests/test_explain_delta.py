@@ -362,3 +362,20 @@ def test_what_is_wrong_is_named(arguments, words):
     given = dict(zip(names, arguments, strict=False))
     with pytest.raises(ValueError, match=words):
         explain_delta(given.pop("loss"), given.pop("output_activation"), **given)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words", "n_rows"),
+    [
+        ((1797, 10), "Of 1797 samples, the first 10:", 2 * 100),
+        ((300, 40), "Of 300 samples, the first 2:", 80),
+        ((1000,), "Of 1000 units, the first 100:", 100),
+    ],
+)
+def test_it_prints_no_more_than_can_be_read(shape, words, n_rows):
+    of = explain_delta("log_loss", "softmax", z=np.zeros(shape))
+    assert of.delta.shape == shape
+    lines = repr(of).splitlines()
+    assert words in lines
+    assert n_rows < len(lines) < n_rows + 20
+    assert max(map(len, lines)) <= 120

@@ -12,6 +12,8 @@ from pybackprop.inspection._recipes import through
 from pybackprop.network import Network
 
 _SHAPES = "(n_outputs,) or (n_samples, n_outputs)"
+# What is printed, of arrays that may be of any size: rows, and units of a Jacobian.
+_MOST_ROWS, _MOST_UNITS = 100, 12
 
 
 def explain_delta(loss, output_activation, *, z=None, y=None, loss_parameter=None):
@@ -230,7 +232,8 @@ class DeltaExplanation(Tabular):
 
     def _tables(self):
         yield self._title(), *self._of_units()
-        if _core.activations()[self.output_activation]["rowwise"]:
+        is_rowwise = _core.activations()[self.output_activation]["rowwise"]
+        if is_rowwise and self.z.shape[-1] <= _MOST_UNITS:
             yield self._of_jacobian()
 
     def _title(self):
@@ -266,6 +269,11 @@ class DeltaExplanation(Tabular):
                 f"Not every prediction here lies between {low:g} and {high:g}: there "
                 f"{self.loss} is not defined, and its numbers mean nothing."
             )
+        n_samples, n_units = np.atleast_2d(self.z).shape
+        if n_samples > self._n_printed():
+            yield f"Of {n_samples} samples, the first {self._n_printed()}:"
+        elif n_units > _MOST_ROWS:
+            yield f"Of {n_units} units, the first {_MOST_ROWS}:"
 
     def _of_units(self):
         rowwise = _core.activations()[self.output_activation]["rowwise"]
@@ -278,12 +286,15 @@ class DeltaExplanation(Tabular):
         table += 0.0  # -0 is 0
         rows = [
             [sample, unit + 1, *map(float, numbers)]
-            for sample, of_sample in enumerate(table)
-            for unit, numbers in enumerate(of_sample)
+            for sample, of_sample in enumerate(table[: self._n_printed()])
+            for unit, numbers in enumerate(of_sample[:_MOST_ROWS])
         ]
         if self.z.ndim == 1:
             return columns, [row[1:] for row in rows]
         return ["sample", *columns], rows
+
+    def _n_printed(self):
+        return max(_MOST_ROWS // self.z.shape[-1], 1)
 
     def _of_jacobian(self):
         n_units = self.z.shape[-1]
@@ -291,7 +302,7 @@ class DeltaExplanation(Tabular):
         jacobians = self.jacobian.reshape(-1, n_units, n_units) + 0.0  # -0 is 0
         rows = [
             [sample, f"y_{i + 1}", *map(float, row)]
-            for sample, of_sample in enumerate(jacobians)
+            for sample, of_sample in enumerate(jacobians[: self._n_printed()])
             for i, row in enumerate(of_sample)
         ]
         title = "The Jacobian: every output depends on every z."
