@@ -174,3 +174,10 @@ def test_what_is_no_network_is_refused_in_words():
     model = MLPRegressor(max_iter=1)
     with pytest.raises(TypeError, match="network must be a Network.*from_estimator"):
         GradientFlowDisplay.from_network(model, [[1.0]], [1.0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_network_that_has_diverged_can_be_looked_at():
+    net = Network([2, 3, 2])
+    net.parameters[:] = 1e300
+    GradientFlowDisplay.from_network(net, [[1.0, 2.0]], [[1.0, 2.0]])

@@ -75,8 +75,9 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
     weights = check_sample_weight(sample_weight, len(trace.z[0]))
     weights = np.ones(len(trace.z[0])) if weights is None else weights
     subject = InFloat64.of(network, trace.a[0], y, weights)
-    given = subject.forward_pass(subject.network)
-    with np.errstate(all="ignore"):  # a saturated output: 0 times infinity
+    # A saturated output: 0 times infinity. A network that diverged: infinity.
+    with np.errstate(all="ignore"):
+        given = subject.forward_pass(subject.network)
         slope = subject.slope(given.a[-1])
         difference = given.a[-1] - given.y
         # At a canonical pair he writes what has cancelled on paper.
@@ -87,7 +88,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
             "hinton": hinton(given, slope),
             "mistaken": ng(given, difference),
         }
-    recipes["numeric"] = subject.numeric(given, int(n_differences))
+        recipes["numeric"] = subject.numeric(given, int(n_differences))
     found = {
         name: {k: _spread(v, weights > 0) for k, v in of_samples.items()}
         | of_parameters

@@ -234,7 +234,8 @@ def _slopes(trace, layer):
 def _quartiles(numbers):
     """Quartiles of the magnitudes that are not zero; NaN without any."""
     sizes = abs(numbers[numbers != 0])
-    return np.quantile(sizes, [0.25, 0.5, 0.75]) if sizes.size else [np.nan] * 3
+    with np.errstate(all="ignore"):  # a network that diverged has infinite ones
+        return np.quantile(sizes, [0.25, 0.5, 0.75]) if sizes.size else [np.nan] * 3
 
 
 def _share_of_zeros(numbers):
