@@ -368,6 +368,8 @@ def test_at_most_sixteen_units_are_shown_and_the_title_says_which():
         ({"layer": 0}, "layer must be that of hidden units, from 1 to 1.* Got 0"),
         ({"layer": 2}, "layer must be that of hidden units, from 1 to 1.* Got 2"),
         ({"layer": 1, "units": [5]}, "units must be indices of units, from 0 to 4"),
+        ({"layer": 1, "units": [True]}, "units must be indices of units"),
+        ({"features": (True, False)}, "features must be two features of X"),
         ({"units": [1]}, r"units must come with layer. Got \[1\] without"),
         ({"fixed": "mode"}, "fixed must be 'mean', 'median' or a finite number for"),
         ({"fixed": [1.0]}, "fixed must be 'mean', 'median' or a finite number for"),

@@ -293,3 +293,9 @@ def test_without_matplotlib_the_message_says_so(monkeypatch):
 def test_the_import_of_the_package_imports_no_matplotlib():
     code = "import sys, pybackprop.plotting; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("best_epoch", ["2", np.nan])
+def test_a_best_epoch_that_is_no_number_is_refused(best_epoch):
+    with pytest.raises(ValueError, match="best_epoch must be a finite number"):
+        LossCurveDisplay.from_history({"loss": [2, 1]}, best_epoch=best_epoch)

@@ -307,3 +307,8 @@ def test_the_colours_of_signs_are_those_that_are_promised():
     assert "orange and solid where the weight is\n    positive" in display.__doc__
     assert positive[0] > positive[2]
     assert negative[0] < negative[2]
+
+
+def test_targets_without_samples_are_refused():
+    with pytest.raises(ValueError, match="y must come with X"):
+        NetworkDisplay.from_network(Network([1, 2]), y=[1.0, 2.0])

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop.plotting._units import is_index
 
 # Share of the data's range that the plane goes beyond them, on each side.
 _MARGIN = 0.08
@@ -71,7 +72,7 @@ def _pair(features, names, n_features):
     indices = [names.index(f) if f in names else f for f in given]
     if (
         len(indices) != 2
-        or not all(isinstance(i, Integral) and 0 <= i < n_features for i in indices)
+        or not all(is_index(i, n_features) for i in indices)
         or indices[0] == indices[1]
     ):
         raise ValueError(

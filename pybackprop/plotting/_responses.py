@@ -1,13 +1,13 @@
 """What a network answers on a table: classes, probabilities, logits or numbers."""
 
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop.plotting._units import is_index
 
 _METHODS = ("auto", "predict_proba", "decision_function", "predict")
 
@@ -185,7 +185,7 @@ def response_of_network(network, rows, target):
 
 
 def _index(target, n, what):
-    if not isinstance(target, Integral) or not 0 <= target < n:
+    if not is_index(target, n):
         raise ValueError(
             f"target must be the index of {what}, from 0 to {n - 1}. Got {target!r}."
         )

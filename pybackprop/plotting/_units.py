@@ -5,6 +5,12 @@ from numbers import Integral
 import numpy as np
 
 
+def is_index(value, n):
+    """Whether a value is an int from 0 to n - 1; a bool is none."""
+    is_int = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_int and 0 <= value < n
+
+
 def chosen_units(units, n_units, most):
     """Indices of units to show, or ValueError.
 
@@ -21,9 +27,7 @@ def chosen_units(units, n_units, most):
     if units is None:
         return np.arange(min(n_units, most))
     units = [units] if isinstance(units, Integral) else list(units)
-    if not units or not all(
-        isinstance(unit, Integral) and 0 <= unit < n_units for unit in units
-    ):
+    if not units or not all(is_index(unit, n_units) for unit in units):
         raise ValueError(
             f"units must be indices of units, from 0 to {n_units - 1}. Got {units!r}."
         )

@@ -1,5 +1,7 @@
 """LossCurveDisplay: how the loss fell, epoch by epoch."""
 
+from numbers import Real
+
 import numpy as np
 
 from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
@@ -206,6 +208,11 @@ class LossCurveDisplay:
         panels = _checked_panels(panels, columns, ax)
         if scale not in ("auto", "log", "linear"):
             raise ValueError(f"scale must be 'auto', 'log' or 'linear'. Got {scale!r}.")
+        best = self.best_epoch
+        if best is not None and (not isinstance(best, Real) or not np.isfinite(best)):
+            raise ValueError(
+                f"best_epoch must be a finite number, or None. Got {best!r}."
+            )
         axes = axes_to_draw_on(
             ax,
             len(panels),

@@ -153,6 +153,8 @@ class NetworkDisplay:
         NetworkDisplay
         """
         require_network(network)
+        if X is None and y is not None:
+            raise ValueError("y must come with X. Got y alone.")
         sizes = network.layer_sizes
         features = [f"x{k}" for k in range(sizes[0])]
         display = cls(
