@@ -647,3 +647,26 @@ def test_ctrl_c_ends_it_and_changes_nothing():
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
     np.testing.assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ones_own_loss_may_return_float32(dtype):
+    net, X, y = small()
+
+    def squared(y, y_pred, factor=1):
+        difference = y_pred - y
+        values = np.square(difference).sum(axis=1) / 2
+        return values.astype(dtype), (factor * difference).astype(dtype)
+
+    check = check_gradients(net, X, y, loss=squared)
+    assert check.ok is True
+    assert check.rows[0].n_compared > 0.9 * y.size
+    wrong = check_gradients(net, X, y, loss=lambda y, p: squared(y, p, 1.01))
+    assert wrong.rows[0].ok is False
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_activation_of_next_to_nothing_has_a_step_too():
+    net = Network([1, 1, 1], activation="identity", random_state=0)
+    net.intercepts[0][:] = 0
+    assert check_gradients(net, [[1e-310]], [[1.0]]).ok is True

@@ -104,7 +104,13 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     if callable(network.loss_name):
         y_pred = data.twin.predict(data.X)
         rows.append(
-            check_own_loss(network.loss_name, data.y, y_pred, network.output_activation)
+            check_own_loss(
+                network.loss_name,
+                data.y,
+                y_pred,
+                data.dtype_of_values,
+                network.output_activation,
+            )
         )
     rows.extend(check_data_gradient(network, data, step))
     if np.any(network.alpha):

@@ -10,11 +10,12 @@ from pybackprop._twins import like
 from pybackprop.inspection._comparison import ALLOWED, TensorCheck, compare
 from pybackprop.inspection._differences import widened
 from pybackprop.inspection._kinks import kinks_of
+from pybackprop.inspection._own_loss import dtype_of_values
 from pybackprop.inspection._slopes import (
-    FIRST_STEP,
     NOT_FINITE,
     ObjectiveAlong,
     Slopes,
+    first_step,
     steps_from,
 )
 
@@ -29,6 +30,7 @@ _DIGITS_LOST = (
 )
 # A step must change a parameter by more than its rounding.
 _SMALLEST_STEP = 1e-7
+_TINY = np.finfo(np.float64).tiny
 
 
 class Data:
@@ -51,6 +53,10 @@ class Data:
         self.weights = None if weights is None else take_rows(weights, rows)
         self.total_weight = float(len(rows) if weights is None else self.weights.sum())
         self.twin = widened(network)
+        self.dtype_of_values = "float64"
+        if callable(network.loss_name):
+            y_pred = self.twin.predict(self.X)
+            self.dtype_of_values = dtype_of_values(network.loss_name, self.y, y_pred)
 
 
 def _sums_to_one(network):
@@ -66,6 +72,8 @@ def check_data_gradient(network, data, step):
     trace = twin.forward(data.X)
     names = [*twin.hidden_activations, twin.output_activation]
     margin = _FLOAT32_MARGIN if network.dtype == np.float32 else 0.0
+    eps = float(np.finfo(data.dtype_of_values).eps)
+    allowed = max(ALLOWED[network.dtype.name], ALLOWED[data.dtype_of_values])
     objective = ObjectiveAlong(
         twin,
         twin._core_without_penalty(),
@@ -74,8 +82,9 @@ def check_data_gradient(network, data, step):
         data.weights,
         [kinks_of(name) for name in names],
         [margin * np.abs(z).max() for z in trace.z],
+        eps,
     )
-    steps = _Steps(twin, trace, objective.has_kinks, step)
+    steps = _Steps(twin, trace, objective.has_kinks, step, first_step(eps))
     for kind, layer, first in _tensors(twin):
         gradient = gradients[kind == "intercepts"][layer]
         analytic = np.asarray(gradient, dtype=np.float64)
@@ -101,7 +110,7 @@ def check_data_gradient(network, data, step):
             places,
             compared,
             Slopes.joined(slopes),
-            ALLOWED[network.dtype.name],
+            allowed,
         )
         if check.ok is False and network.dtype == np.float32:
             wide = like(network, dtype=np.float64, alpha=0.0)
@@ -161,7 +170,8 @@ class _Steps:
     it weighs, so c is taken in units of one over the largest of these.
     """
 
-    def __init__(self, network, trace, has_kinks, given):
+    def __init__(self, network, trace, has_kinks, given, first):
+        self._first = first
         self._has_kinks = has_kinks
         self._given = given
         self._network = network
@@ -191,7 +201,7 @@ class _Steps:
     def _from(self, reach, size):
         if self._given is not None:
             return [float(self._given)]
-        first = FIRST_STEP / reach if reach > 0 else FIRST_STEP
+        first = self._first / max(reach, _TINY) if reach > 0 else self._first
         return [
             max(h, _SMALLEST_STEP * size) for h in steps_from(first, self._has_kinks)
         ]

@@ -5,10 +5,9 @@ import numpy as np
 from pybackprop import _core
 from pybackprop.inspection._comparison import ALLOWED, compare, factor_between
 from pybackprop.inspection._slopes import (
-    EPS,
-    FIRST_STEP,
     SHRINK,
     Slopes,
+    first_step,
     slopes_of,
 )
 
@@ -20,7 +19,14 @@ _SAME = 1e-9
 _LARGEST_ROUNDING = 1e-3
 
 
-def check_own_loss(loss, y, y_pred, output_activation):
+def dtype_of_values(loss, y, y_pred):
+    """'float32' of a loss that computes with fewer digits than float64 has."""
+    values, _ = loss(y.copy(), y_pred.copy())
+    kinds = np.asarray(values).dtype, np.float32
+    return "float32" if np.result_type(*kinds) == np.float32 else "float64"
+
+
+def check_own_loss(loss, y, y_pred, dtype, output_activation):
     """A `TensorCheck` of ``dloss_dy_pred``, element by element.
 
     Parameters
@@ -28,14 +34,17 @@ def check_own_loss(loss, y, y_pred, output_activation):
     loss : callable
         Whose results have been taken by the core before: shapes and types are right.
     y, y_pred : ndarray of shape (n_samples, n_outputs), float64
+    dtype : str
+        Of its values.
     output_activation : str
         In whose range predictions have to stay.
     """
     values, analytic = _asked(loss, y, y_pred)
+    eps = float(np.finfo(dtype).eps)
     n_outputs = y.shape[1]
     columns = np.linspace(0, n_outputs - 1, min(n_outputs, _MOST_COLUMNS)).astype(int)
     room = _room(y_pred, output_activation)
-    slopes = [_slopes_in(loss, y, y_pred, values, room, k) for k in columns]
+    slopes = [_slopes_in(loss, y, y_pred, values, eps, room, k) for k in columns]
     places = np.arange(y.size).reshape(y.shape)[:, columns].T.ravel()
 
     def explain(a, n):
@@ -48,12 +57,12 @@ def check_own_loss(loss, y, y_pred, output_activation):
         places,
         analytic[:, columns].T.ravel(),
         Slopes.joined(slopes),
-        ALLOWED["float64"],
+        ALLOWED[dtype],
         explain,
     )
     alone, _ = _asked(loss, y[:1], y_pred[:1])
     with np.errstate(invalid="ignore"):
-        if np.abs(alone[0] - values[0]) > _SAME * np.abs(values[0]):
+        if np.abs(alone[0] - values[0]) > max(_SAME, 8 * eps) * np.abs(values[0]):
             check.ok = False
             check.mistake = (
                 "the value of a sample changes with the other samples of the call: "
@@ -75,9 +84,9 @@ def _room(y_pred, output_activation):
     return np.minimum(below, record["range_high"] - y_pred)
 
 
-def _slopes_in(loss, y, y_pred, values, room, column):
-    """Slopes of the values of all samples along one output."""
-    first = FIRST_STEP * np.maximum(np.abs(y_pred[:, column]), 1)
+def _slopes_in(loss, y, y_pred, values, eps, room, column):
+    """Slopes of the values of all samples, rounded to eps, along one output."""
+    first = first_step(eps) * np.maximum(np.abs(y_pred[:, column]), 1)
     first = np.minimum(first, room[:, column] / 2)
     best = Slopes.none("the prediction is at the end of its range", len(y))
     for k in range(_N_STEPS):
@@ -90,10 +99,10 @@ def _slopes_in(loss, y, y_pred, values, room, column):
                 return _asked(loss, y, there)[0]
 
         sides = [moved(-1), moved(-0.5), values, moved(0.5), moved(1)]
-        found = slopes_of(np.array(sides), h)
+        found = slopes_of(np.array(sides), h, eps)
         with np.errstate(all="ignore"):
             # A prediction near 1 is rounded, and so is the step from it.
-            of_step = 2 * EPS * np.abs(y_pred[:, column]) / h
+            of_step = 2 * eps * np.abs(y_pred[:, column]) / h
             found.uncertainty += of_step * np.abs(found.value)
             found.uncertainty[~(of_step < _LARGEST_ROUNDING)] = np.inf
         best = best.or_if_better(found) if k else found

@@ -73,8 +73,16 @@ class Slopes:
         return Slopes(*(np.where(better, new, old) for new, old in pairs))
 
 
-def slopes_of(values, h):
-    """Slopes at the middle of five values, at -h, -h / 2, 0, h / 2 and h."""
+def first_step(eps):
+    """``FIRST_STEP`` for values of another relative rounding."""
+    return FIRST_STEP * (eps / EPS) ** (1 / 5)
+
+
+def slopes_of(values, h, eps=EPS):
+    """Slopes at the middle of five values, at -h, -h / 2, 0, h / 2 and h.
+
+    ``eps`` is the relative rounding of the values.
+    """
     with np.errstate(all="ignore"):
         below, half_below, here, half_above, above = values
         wide, narrow = (above - below) / (2 * h), (half_above - half_below) / h
@@ -83,7 +91,7 @@ def slopes_of(values, h):
         wide_bend = (above - 2 * here + below) / h
         narrow_bend = (half_above - 2 * here + half_below) / (h / 2)
         kink = np.abs(wide_bend - 2 * narrow_bend)
-        rounding = 8 * EPS * np.max(np.abs(values), axis=0) / h
+        rounding = 8 * eps * np.max(np.abs(values), axis=0) / h
         uncertainty = np.abs(wide - narrow) + kink + rounding
         value = (4 * narrow - wide) / 3
     is_finite = np.isfinite(values).all(axis=0) & np.isfinite(uncertainty)
@@ -119,9 +127,14 @@ class ObjectiveAlong:
         Of each layer's activation.
     margins : list of float
         How near to a kink is upon it, a layer.
+    eps : float
+        Relative rounding of the loss's values.
     """
 
-    def __init__(self, network, core, X, y, sample_weight, kinks=(), margins=()):
+    def __init__(
+        self, network, core, X, y, sample_weight, kinks=(), margins=(), eps=EPS
+    ):
+        self._eps = eps
         self._core = core
         self._parameters = network.parameters.copy()
         self._samples = _core.Samples(X, np.float64)
@@ -173,7 +186,7 @@ class ObjectiveAlong:
             else:
                 half_below, half_above = self._both_sides(where, direction, h / 2)
                 values = [below, half_below, self._here, half_above, above]
-                found = slopes_of(np.array(values), h)
+                found = slopes_of(np.array(values), h, self._eps)
             best = found if best is None else best.or_if_better(found)
             if best.uncertainty <= max(_CERTAIN * np.abs(best.value), enough):
                 break
