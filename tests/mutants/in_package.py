@@ -269,8 +269,8 @@ MUTANTS = (
     Mutant(
         "rows of a Jacobian are in the wrong order",
         "pybackprop/trace.py",
-        "                derivative[:, i] = ",
-        "                derivative[:, -1 - i] = ",
+        "derivative[:, i] =",
+        "derivative[:, -1 - i] =",
         "a softmax output whose f_prime does not give its delta",
         "tests/test_trace.py",
     ),
