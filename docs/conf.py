@@ -45,6 +45,8 @@ autodoc_typehints = "none"
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 add_module_names = False
+# A method's name is enough beside the page of its class.
+toc_object_entries_show_parents = "hide"
 
 
 def not_ours(app, what, name, member, skip, options):

@@ -8,6 +8,7 @@ diabetes with its targets as they are, at which SGD diverges.
 """
 
 import warnings
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_diabetes, load_digits
@@ -77,7 +78,7 @@ for (name, history), style in zip(histories.items(), styles, strict=True):
     right.semilogy(history["epoch"], history["loss"], linestyle=style, label=name)
 left.set(xlabel="epoch", ylabel="learning rate")
 right.set(xlabel="epoch", ylabel="loss in training")
-left.legend()
+right.legend(loc="lower left")
 plt.show()
 
 # %%
@@ -116,4 +117,4 @@ for longest in (None, 100.0, 10.0):
         outcome = f"{fits(X, y, model)[0]:.3f}"
     except ValueError as refusal:
         outcome = str(refusal)
-    print(f"global_clipnorm={longest!s:<6} {outcome}")
+    print(fill(f"global_clipnorm={longest!s:<6} {outcome}", 88))

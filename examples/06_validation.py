@@ -71,6 +71,8 @@ print(f"a block in turn    promised {min(promised):.3f} to {max(promised):.3f}")
 # %%
 # A validation set of one's own, and the score that decides
 # ---------------------------------------------------------
+# The last of the known rows decide, by accuracy, by the loss, or by whether a digit is
+# one of the two that the network thinks likeliest.
 
 models = {}
 for scoring in (None, "loss", "top_k_accuracy"):
@@ -94,7 +96,7 @@ print(models["loss"].stopping_reason_)
 
 # %%
 # The history of that fit: the network begins to know its rows better than those set
-# aside, long before the validation loss stops to fall.
+# aside, long before the validation loss stops falling.
 history = models["loss"].history_
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 axes.semilogy(history["epoch"], history["loss"], color="#0072b2", label="training")

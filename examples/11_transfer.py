@@ -56,11 +56,13 @@ for name, parameters in tries.items():
     print(f"{name:35} {np.mean(scores):.3f}")
 
 # %%
+# What is handed over helps, and most if the new layer may learn faster.
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
 for place, scores in enumerate(reversed(judged_rightly.values())):
     axes.plot(scores, [place] * len(scores), "o", color="#0072b2", alpha=0.5)
     axes.plot(np.mean(scores), place, "k|", markersize=25, label="mean")
 axes.set_yticks(range(len(judged_rightly)), list(reversed(judged_rightly)))
 axes.set(xlabel="accuracy on all the rest, a point for each twenty", ylim=(-1, 5))
-axes.legend(*[labels[:1] for labels in axes.get_legend_handles_labels()])
+legend = [labels[:1] for labels in axes.get_legend_handles_labels()]
+axes.legend(*legend, markerscale=0.4)
 plt.show()

@@ -2,9 +2,10 @@
 Pictures of a network and its training
 ======================================
 
-Six Displays by scikit-learn's convention: each draws on axes of one's own or makes a
+Five Displays by scikit-learn's convention: each draws on axes of one's own or makes a
 figure, and keeps what it has drawn as attributes.  Two moons for what a plane can show,
-the digits for what layers and weights look like.
+the digits for what layers and weights look like.  A sixth Display, of both recipes for
+backpropagation, is in :ref:`sphx_glr_auto_examples_14_both_recipes.py`.
 """
 
 import matplotlib.pyplot as plt
@@ -31,16 +32,18 @@ X = X / 16
 digits = MLPClassifier((36,), alpha=3, early_stopping=True, random_state=0).fit(X, y)
 
 # %%
-# What it decides, and what each hidden unit contributes
+# What it decides:
 DecisionSurfaceDisplay.from_estimator(moons, X_moons, y_moons)
 plt.show()
 
+# %%
+# What each hidden unit contributes, which is one bend of a plane:
 DecisionSurfaceDisplay.from_estimator(moons, X_moons, y_moons, layer=1)
 plt.show()
 
 # %%
 # The network, with the activations of one sample and the deltas on their way back: of
-# the sample that it is least sure of
+# the sample that it is least sure of:
 sample = abs(moons.predict_proba(X_moons)[:, 1] - 0.5).argmin()
 NetworkDisplay.from_estimator(
     moons, X_moons, y_moons, sample=sample, show=("a", "delta")
@@ -48,17 +51,18 @@ NetworkDisplay.from_estimator(
 plt.show()
 
 # %%
-# How its loss fell
+# How the loss fell on the digits, with the penalty and without:
 LossCurveDisplay.from_estimator(digits)
 plt.show()
 
 # %%
-# What the first layer looks for in a digit
+# What the first layer looks for in a digit: bright where ink excites a unit, dark where
+# it calms it, grey where it does not matter.
 FirstLayerDisplay.from_estimator(digits)
 plt.show()
 
 # %%
-# How much gradient reaches each layer of a deep network before it is trained
+# How much gradient reaches each layer of a deep network before it is trained:
 axes = None
 for activation in ("logistic", "relu"):
     deep = MLPClassifier.from_network(
