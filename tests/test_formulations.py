@@ -449,6 +449,11 @@ def test_of_a_large_tensor_some_entries_are_differenced():
     assert np.isfinite([first, last]).all()
 
 
+@pytest.mark.promise(
+    "Looking inside",
+    "Formulations, and the trainings they compare, leave the network and the data as "
+    "they were.",
+)
 def test_the_network_and_the_data_are_left_as_they_were():
     X, y, weights = data()
     net = Network([4, 5, 3], loss=log_cosh, random_state=0)

@@ -70,6 +70,10 @@ def state(model):
     "Callbacks: gradient norms, updates and dead units, layer by layer",
     "MLPClassifier().set_callbacks(LayerMonitor())",
 )
+@pytest.mark.promise(
+    "Looking inside",
+    "A LayerMonitor changes no bit of the fit that it looks at.",
+)
 @needs_callbacks
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

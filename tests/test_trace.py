@@ -139,6 +139,11 @@ def test_a_saturated_output_has_a_finite_delta_where_its_slope_is_infinite():
     assert trace.delta[-1] == 1
 
 
+@pytest.mark.promise(
+    "Looking inside",
+    "What a forward pass cannot know is refused: asked for a gradient its trace "
+    "raises, and never has zeros.",
+)
 @pytest.mark.feature(
     "Every number of a backpropagation, layer by layer", "network.backprop(X, y).delta"
 )
