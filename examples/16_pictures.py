@@ -37,7 +37,7 @@ DecisionSurfaceDisplay.from_estimator(moons, X_moons, y_moons)
 plt.show()
 
 # %%
-# What each hidden unit contributes, which is one bend of a plane:
+# What each hidden unit contributes, a smooth step across a straight line:
 DecisionSurfaceDisplay.from_estimator(moons, X_moons, y_moons, layer=1)
 plt.show()
 
