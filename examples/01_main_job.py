@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 import pybackprop
 from pybackprop import MLPClassifier, MLPRegressor, Network
 
-# Fits of a fixed number of epochs stop early on purpose.
+# A fixed number of epochs is enough here, converged or not.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 print(f"pybackprop {pybackprop.__version__}, scikit-learn {sklearn.__version__}")
 

@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 
 from pybackprop import MLPClassifier
 
-# Fits of a fixed number of epochs stop early on purpose.
+# A fixed number of epochs is enough here, converged or not.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 ACTIVATIONS = (

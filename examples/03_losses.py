@@ -3,9 +3,10 @@ Losses: quantiles, robust losses, deviances
 ===========================================
 
 What another loss changes, on two tables that ship with scikit-learn.  Quantiles turn a
-prediction into an interval whose coverage can be counted; a Huber loss, and the same as
-a callable, shrug off targets that were mistyped; a gamma deviance fits positive numbers
-whose spread grows with their mean; and a logistic output keeps a share between 0 and 1.
+prediction into an interval whose coverage can be counted; a Huber loss, or a callable
+such as log cosh, shrugs off targets that were mistyped; a gamma deviance fits positive
+numbers whose spread grows with their mean; and a logistic output keeps a share between
+0 and 1.
 """
 
 import warnings
@@ -22,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pybackprop import MLPClassifier, MLPRegressor
 
-# Fits of a fixed number of epochs stop early on purpose.
+# A fixed number of epochs is enough here, converged or not.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 SETTINGS = {
     "hidden_layer_sizes": (16,),

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from pybackprop import MLPClassifier, MLPRegressor
 from pybackprop.exceptions import ScalingWarning
 
-# Fits of a fixed number of epochs stop early on purpose, and the last table is not
+# A fixed number of epochs is enough here, converged or not, and the last table is not
 # scaled on purpose.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 warnings.filterwarnings("ignore", category=ScalingWarning)

@@ -2,10 +2,11 @@
 A rare class: class weights
 ===========================
 
-The eights of scikit-learn's digits, of which only every eighth is kept, are two images
-in a hundred. Whoever says "no eight" is right 98 times of 100, and a network that is
-trained for few epochs learns little else. With ``class_weight="balanced"`` both classes
-weigh the same in the loss: how many eights are found, at which price?
+The eights of scikit-learn's digits, of which only every eighth is kept, are little more
+than one image in a hundred. Whoever says "no eight" is right nearly always, and a
+network that is trained for few epochs learns nothing else. With
+``class_weight="balanced"`` both classes weigh the same in the loss: how many eights are
+found, at which price?
 """
 
 import warnings
@@ -24,7 +25,7 @@ from sklearn.model_selection import train_test_split
 
 from pybackprop import MLPClassifier
 
-# Fits of a fixed number of epochs stop early on purpose.
+# A fixed number of epochs is enough here, converged or not.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, digit = load_digits(return_X_y=True)

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pybackprop import MLPClassifier
 
-# Fits of a fixed number of epochs stop early on purpose.
+# A fixed number of epochs is enough here, converged or not.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
@@ -36,7 +36,8 @@ for name, model in (("64 pixels", pixels), ("16 hidden units", features)):
 
 # %%
 # Seen from the two directions in which each varies most, the test digits in their
-# pixels and in the hidden layer: most classes have come apart.
+# pixels and in the hidden layer. There some classes stand apart even in a plane; to
+# tell the others from one another takes more of the 16 numbers.
 hidden = features[:-1].transform(X_test)
 figure, panels = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for axes, seen, title in zip(

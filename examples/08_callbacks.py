@@ -25,7 +25,7 @@ except ImportError:
     print("Callbacks came with scikit-learn 1.9, so there is nothing to show here.")
     sys.exit()
 
-# Fits of a fixed number of epochs stop early on purpose.
+# A fixed number of epochs is enough here, converged or not.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 digits = load_digits(return_X_y=True)
 

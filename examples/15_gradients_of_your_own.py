@@ -17,7 +17,7 @@ from sklearn.preprocessing import scale
 from pybackprop import MLPClassifier, Network
 from pybackprop.inspection import LayerMonitor, check_gradients, check_training
 
-# Fits of a fixed number of epochs stop early on purpose.
+# A fixed number of epochs is enough here, converged or not.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_diabetes(return_X_y=True)
