@@ -1,8 +1,9 @@
 """Results that print as tables: what ``__repr__`` and ``_repr_html_`` show."""
 
 from html import escape
+from itertools import zip_longest
 from numbers import Integral, Real
-from textwrap import fill
+from textwrap import fill, wrap
 
 import numpy as np
 
@@ -31,17 +32,30 @@ class Tabular:
 def as_text(title, columns, rows):
     """A table in plain text: numbers to the right, words to the left."""
     rows = [list(row) for row in rows]
-    cells = [[str(column) for column in columns]]
-    cells += [[cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    to_the_right = _numeric_columns(rows, len(widths))
+    to_the_right = _numeric_columns(rows, len(columns))
+    heads = [str(column) for column in columns]
+    body = [[cell(value) for value in row] for row in rows]
+    # A head may take several lines where its numbers are short, and so may a sentence.
+    room = [
+        max([_SHORT_HEAD, *(min(len(row[k]), _SENTENCE) for row in body)])
+        for k in range(len(heads))
+    ]
+    head, *body = (
+        [wrap(text, width) or [""] for text, width in zip(line, room, strict=True)]
+        for line in (heads, *body)
+    )
+    widths = [
+        max(len(part) for parts in column for part in parts)
+        for column in zip(head, *body, strict=True)
+    ]
     lines = [_wrapped(line) for line in title.splitlines()]
-    for line in (cells[0], ["-" * width for width in widths], *cells[1:]):
-        padded = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, to_the_right, strict=True)
-        )
-        lines.append("  ".join(padded).rstrip())
+    for line in (head, [["-" * width] for width in widths], *body):
+        for parts in zip_longest(*line, fillvalue=""):
+            padded = (
+                text.rjust(width) if right else text.ljust(width)
+                for text, width, right in zip(parts, widths, to_the_right, strict=True)
+            )
+            lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
 
 
@@ -89,6 +103,8 @@ def cell(value):
 
 _WIDTH = 88
 _SHORT = 24
+_SHORT_HEAD = 16
+_SENTENCE = 52
 
 
 def _wrapping(text):

@@ -49,3 +49,16 @@ def test_long_titles_are_wrapped_in_a_terminal_and_whole_in_a_notebook():
     assert lines[2] == formula.rstrip() or lines[2] == formula
     html = as_html(title, ["a"], [[1]])
     assert f"<p>{sentence}<br>\N{NO-BREAK SPACE}" in html
+
+
+def test_heads_over_short_numbers_and_sentences_take_several_lines():
+    sentence = "one two three four five six seven eight nine ten eleven twelve"
+    text = as_text("", ["x", "change of W / W, epoch 1", "words"], [[1, 2, sentence]])
+    assert text == (
+        "x  change of W / W,  words\n"
+        "            epoch 1\n"
+        "-  ----------------  "
+        "------------------------------------------------\n"
+        "1                 2  one two three four five six seven eight nine ten\n"
+        "                     eleven twelve"
+    )
