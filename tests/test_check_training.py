@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 from reference import assert_state, state_of
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.datasets import load_diabetes, load_digits, load_iris, load_linnerud
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
@@ -420,3 +420,11 @@ def test_it_prints_as_tables():
     assert html.count("<table>") == 2
     bad = check_training(MLPClassifier(alpha=1e9, random_state=0), digits / 16, labels)
     assert repr(bad).startswith("Before a long training, look at\npenalty: ")
+
+
+def test_samples_are_by_heart_by_the_loss_of_a_constant_and_not_by_a_huge_first_one():
+    X, y = load_linnerud(return_X_y=True)
+    model = MLPRegressor("poisson", hidden_layer_sizes=(5,), random_state=0)
+    (row,) = (r for r in check_training(model, X, y).rows if r.name == "by heart")
+    assert row.ok is False and row.found > 1e3
+    assert str(row.expected).startswith("below 0.0")

@@ -243,7 +243,9 @@ def _or_none(value):
 def _inputs(start):
     if start.complaint:
         return Check("inputs", False, "off scale", "scaled", start.complaint)
-    return Check("inputs", True, "scaled", "scaled", "Their scale suits a network.")
+    return Check(
+        "inputs", True, "scaled", "scaled", "No fit would warn of their scale."
+    )
 
 
 def _losses(start):

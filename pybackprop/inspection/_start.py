@@ -91,8 +91,9 @@ class Start:
         first = like(self.network, alpha=0.0).loss(X, y)
         if callable(self.network.loss_name):
             return first
-        constant = _Constants(self.network, y, None).least()
-        return min(first, constant) if constant > _NOTHING * first else first
+        constants = _Constants(self.network, y, None)
+        constant, of_zero = constants.least(), constants.loss_of(np.zeros(y.shape[1]))
+        return min(first, constant) if constant > _NOTHING * of_zero else first
 
     def loss_of_data(self):
         """The loss without penalty."""

@@ -3,7 +3,7 @@
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from pybackprop.inspection._subject import hint_for
+from pybackprop.inspection._subject import hint_for, network_and_targets
 from pybackprop.network import Network
 
 
@@ -62,3 +62,9 @@ def inputs_of_last_step(estimator, X):
         X = estimator[:-1].transform(X) if len(estimator) > 1 else X
         estimator = estimator.steps[-1][1]
     return X
+
+
+def network_of_last_step(estimator, X, y):
+    """The network of the last step, with the samples and targets that it sees."""
+    model = fitted_last_step(estimator, "coefs_")
+    return network_and_targets(model, inputs_of_last_step(estimator, X), y)

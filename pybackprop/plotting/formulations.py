@@ -3,10 +3,9 @@
 import numpy as np
 
 from pybackprop.inspection._formulations import Formulations, formulations
-from pybackprop.inspection._subject import network_and_targets
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._colours import CATEGORIES, DIVERGING
-from pybackprop.plotting._fitted import fitted_last_step, inputs_of_last_step
+from pybackprop.plotting._fitted import network_of_last_step
 
 _KINDS = ("images", "scatter")
 _COLUMNS = (
@@ -148,9 +147,7 @@ class FormulationsDisplay:
         -------
         FormulationsDisplay
         """
-        model = fitted_last_step(estimator, "coefs_")
-        X = inputs_of_last_step(estimator, X)
-        network, X, y = network_and_targets(model, X, y)
+        network, X, y = network_of_last_step(estimator, X, y)
         return cls.from_network(network, X, y, **options)
 
     def plot(self, ax=None, *, kind="images", names=None):

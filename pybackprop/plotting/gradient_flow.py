@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from pybackprop.inspection._subject import network_and_targets
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._colours import CATEGORIES, MARKERS
 from pybackprop.plotting._fitted import (
-    fitted_last_step,
-    inputs_of_last_step,
+    network_of_last_step,
     require_network,
 )
 
@@ -139,9 +137,7 @@ class GradientFlowDisplay:
         -------
         GradientFlowDisplay
         """
-        model = fitted_last_step(estimator, "coefs_")
-        X = inputs_of_last_step(estimator, X)
-        network, X, y = network_and_targets(model, X, y)
+        network, X, y = network_of_last_step(estimator, X, y)
         return cls.from_network(network, X, y, **options)
 
     def plot(self, ax=None, *, show="delta", name=None):
