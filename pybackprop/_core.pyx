@@ -997,11 +997,15 @@ def log_activate(name, z):
     return apply(pb_log_activate, name, z)
 
 
-def activation_vjp(name, z, a, vector):
-    """J(z)^T vector of (n, m) arrays, row by row, with the Jacobian J of a = f(z)."""
+def activation_vjp(name, z, a, vector, overwrite=False):
+    """J(z)^T vector of (n, m) arrays, row by row, with the Jacobian J of a = f(z).
+
+    ``overwrite`` lets it take the place of ``vector``.
+    """
     cdef cnp.ndarray source = table(z)
     cdef cnp.ndarray activated = table(a)
-    cdef cnp.ndarray result = table(vector).copy()
+    cdef cnp.ndarray given = table(vector)
+    cdef cnp.ndarray result = writable(given) if overwrite else given.copy()
     cdef pb_dtype dtype = dtype_in(source)
     cdef const char *c_name = PyUnicode_AsUTF8(name)
     cdef size_t n_rows = cnp.PyArray_DIM(source, 0)

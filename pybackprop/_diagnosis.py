@@ -10,7 +10,7 @@ import scipy.sparse
 
 from pybackprop import _core
 from pybackprop._flat_units import flat_units
-from pybackprop._rows import take_rows
+from pybackprop._rows import some_rows, take_rows
 from pybackprop._warnings import warn_caller
 from pybackprop.exceptions import ScalingWarning
 
@@ -100,10 +100,7 @@ def _warn(problem, cures):
 def _some_rows(X, sample_weight, width=1):
     """Rows that have a weight, evenly over the table, as an index."""
     most = min(_MOST_ROWS, max(_MOST_VALUES // max(width, X.shape[1]), 100))
-    if sample_weight is None:
-        return slice(None, None, -(-X.shape[0] // most))
-    rows = np.flatnonzero(sample_weight)
-    return rows[:: -(-len(rows) // most)]
+    return some_rows(X.shape[0], sample_weight, most)
 
 
 @np.errstate(over="ignore", invalid="ignore")

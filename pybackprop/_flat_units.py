@@ -30,23 +30,18 @@ def flat_units(network, X, units):
     network.core.forward(network.parameters, samples, {"z": [*z, None]})
     layers = zip(network.hidden_activations, z, units, strict=True)
     return [
-        is_flat(activation, values[:, some]).all(axis=0)
+        is_flat(_f_prime(activation, values[:, some])).all(axis=0)
         for activation, values, some in layers
     ]
 
 
-def is_flat(activation, z):
-    """Where |f'(z)| is tiny: by a central difference, so for any activation.
+def is_flat(f_prime):
+    """Where a slope is so small that next to no gradient passes."""
+    return np.abs(f_prime) < _FLAT
 
-    z is overwritten: beside a wide network, copies of it would count.
-    """
-    with np.errstate(all="ignore"):
-        step = np.abs(z)
-        np.maximum(step, 1, out=step)
-        step *= 1e-3
-        rise = _core.activate(activation, z + step, overwrite=True)
-        z -= step
-        rise -= _core.activate(activation, z, overwrite=True)
-        np.abs(rise, out=rise)
-        step *= 2 * _FLAT
-        return rise < step
+
+def _f_prime(activation, z):
+    with np.errstate(all="ignore"):  # of a training that has diverged
+        a = _core.activate(activation, z)
+        ones = np.ones_like(z)
+        return _core.activation_vjp(activation, z, a, ones, overwrite=True)

@@ -1,5 +1,6 @@
 """Rows of a table by their numbers."""
 
+import numpy as np
 import scipy.sparse
 
 
@@ -17,3 +18,23 @@ def take_rows(table, rows):
     if isinstance(rows, slice) or scipy.sparse.issparse(table):
         return table[rows]
     return table.take(rows, axis=0)
+
+
+def some_rows(n_rows, sample_weight, most):
+    """At most so many rows that have a weight, evenly over a table, as an index.
+
+    Parameters
+    ----------
+    n_rows : int
+    sample_weight : ndarray of shape (n_rows,) or None
+    most : int
+
+    Returns
+    -------
+    slice or ndarray of int
+        For ``take_rows``.
+    """
+    if sample_weight is None:
+        return slice(None, None, -(-n_rows // most))
+    rows = np.flatnonzero(sample_weight)
+    return rows[:: -(-len(rows) // most)]

@@ -88,6 +88,11 @@ def as_html(title, columns, rows):
     )
 
 
+def or_none(value):
+    """A number, or None, which is shown as a dash, in the place of NaN."""
+    return None if value != value else value
+
+
 def cell(value):
     """A value in few characters: four significant digits of a number."""
     if value is None:

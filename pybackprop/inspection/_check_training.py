@@ -1,6 +1,6 @@
 """check_training: what is worth a look before a long training."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from numbers import Integral
 
 import numpy as np
@@ -10,11 +10,12 @@ from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import InvalidParameterError
 from pybackprop._perceptron import MultilayerPerceptron
 from pybackprop._rows import take_rows
-from pybackprop._tables import Tabular
+from pybackprop._tables import Tabular, or_none
 from pybackprop._threads import granted
 from pybackprop._twins import like
 from pybackprop.inspection._check_gradients import check_gradients
 from pybackprop.inspection._layer_statistics import (
+    HEADS,
     MANY,
     remarks_on_units,
     statistics_of_layers,
@@ -215,28 +216,14 @@ class TrainingCheck(Tabular):
         updates = self.update_ratios or [None] * len(self.layers)
         yield (
             "Layers with their initial weights.",
+            [*HEADS, "first change of W / W"],
             [
-                *("layer", "|dF/dW|", "|dF/db|", "dead", "saturated", "mean |f'|"),
-                "first change of W / W",
-            ],
-            [
-                (
-                    layer,
-                    of_layer.coef_grad_norm,
-                    of_layer.intercept_grad_norm,
-                    *map(_or_none, (of_layer.dead_units, of_layer.saturated_units)),
-                    _or_none(of_layer.mean_f_prime),
-                    update,
-                )
+                (layer, *map(or_none, astuple(of_layer)), update)
                 for layer, (of_layer, update) in enumerate(
                     zip(self.layers, updates, strict=True), 1
                 )
             ],
         )
-
-
-def _or_none(value):
-    return None if value != value else value
 
 
 # ---------------------------------------------------------------------- the checks

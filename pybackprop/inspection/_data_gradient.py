@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._rows import take_rows
+from pybackprop._rows import some_rows, take_rows
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._twins import like
 from pybackprop.inspection._comparison import ALLOWED, TensorCheck, compare
@@ -43,15 +43,15 @@ class Data:
         X = network._check_X(X)
         self.n_rows = X.shape[0]
         weights = check_sample_weight(sample_weight, self.n_rows)
-        rows = np.arange(self.n_rows) if weights is None else np.flatnonzero(weights)
-        rows = rows[:: -(-len(rows) // _MOST_ROWS)]
+        rows = some_rows(self.n_rows, weights, _MOST_ROWS)
         y = np.asarray(y, dtype=network.dtype).reshape(self.n_rows, -1)
         self.as_read = take_rows(X, rows), np.ascontiguousarray(take_rows(y, rows))
         self.X, self.y = (table.astype(np.float64) for table in self.as_read)
         if network.dtype == np.float32 and _sums_to_one(network):
             self.y /= self.y.sum(axis=1, keepdims=True)  # in float32 they did
         self.weights = None if weights is None else take_rows(weights, rows)
-        self.total_weight = float(len(rows) if weights is None else self.weights.sum())
+        n_taken = len(self.y)
+        self.total_weight = float(n_taken if weights is None else self.weights.sum())
         self.twin = widened(network)
         self.dtype_of_values = "float64"
         if callable(network.loss_name):

@@ -3,14 +3,14 @@
 from dataclasses import astuple, fields
 from numbers import Integral
 
-import numpy as np
 from sklearn.utils import check_array
 
 from pybackprop._perceptron import MultilayerPerceptron
-from pybackprop._rows import take_rows
+from pybackprop._rows import some_rows, take_rows
 from pybackprop._sample_weight import check_sample_weight
-from pybackprop._tables import Tabular
+from pybackprop._tables import Tabular, or_none
 from pybackprop.inspection._layer_statistics import (
+    HEADS,
     LayerStatistics,
     remarks_on,
     statistics_of_layers,
@@ -163,11 +163,8 @@ class LayerMonitor(Tabular):
         of_epoch = f"epoch {epoch} of fit {fit}"
         yield (
             "\n".join([f"Layers after {of_epoch}.", *remarks_on(statistics)]),
-            [
-                *("layer", "|dF/dW|", "|dF/db|", "dead", "saturated", "mean |f'|"),
-                *("change of W / W", "change of b / b"),
-            ],
-            [list(map(_or_none, row[2:])) for row in last],
+            [*HEADS, "change of W / W", "change of b / b"],
+            [list(map(or_none, row[2:])) for row in last],
         )
         if len(of_fit) > len(last):
             yield _trend(of_fit, first, last)
@@ -180,8 +177,7 @@ class _Sample:
         _, X, targets = network_and_targets(estimator, X, y)
         weights = check_sample_weight(sample_weight, X.shape[0])
         weights = _with_class_weights(estimator, y, weights)
-        rows = np.arange(X.shape[0]) if weights is None else np.flatnonzero(weights)
-        rows = rows[:: -(-len(rows) // max_rows)]
+        rows = some_rows(X.shape[0], weights, max_rows)
         self.X, self.y = take_rows(X, rows), take_rows(targets, rows)
         self.weights = None if weights is None else take_rows(weights, rows)
 
@@ -242,10 +238,6 @@ def _copied(estimator):
     return [(W.copy(), b.copy()) for W, b in layers]
 
 
-def _or_none(value):
-    return None if value != value else value
-
-
 def _trend(of_fit, first, last):
     """A table of what has changed since the first epoch recorded."""
     gradient = COLUMNS.index("coef_grad_norm")
@@ -263,7 +255,7 @@ def _trend(of_fit, first, last):
             now[2],
             *(then[gradient], now[gradient]),
             *(early[update], now[update]),
-            *(_or_none(sum(row[k] for k in flat)) for row in (then, now)),
+            *(or_none(sum(row[k] for k in flat)) for row in (then, now)),
         ]
         for then, early, now in zip(first, begun, last, strict=True)
     ]

@@ -17,6 +17,10 @@ _VANISHING = 1e-3
 MANY = 0.5
 
 
+# Of a table of layers and their statistics.
+HEADS = ("layer", "|dF/dW|", "|dF/db|", "dead", "saturated", "mean |f'|")
+
+
 @dataclass(frozen=True)
 class LayerStatistics:
     """Numbers of one layer, on some rows.
@@ -62,14 +66,11 @@ def statistics_of_layers(network, X, y, sample_weight=None):
                 trace.coef_grads, trace.intercept_grads, strict=True
             )
         ]
-        hidden = zip(
-            network.hidden_activations,
-            trace.z,
-            trace.a[1:],
-            map(trace.slopes, range(len(trace.z))),
-            strict=False,
-        )
-        units = [_of_units(*layer) for layer in hidden]
+        n_hidden = len(network.hidden_activations)
+        units = [
+            _of_units(trace.a[layer + 1], trace.slopes(layer))
+            for layer in range(n_hidden)
+        ]
     return [
         LayerStatistics(*of_gradient, *of_units)
         for of_gradient, of_units in zip(norms, [*units, ()], strict=True)
@@ -99,8 +100,8 @@ def remarks_on_units(statistics, notable=_NOTABLE_SHARE):
                 yield f"{share:.0%} of the units of layer {layer} are {word}."
 
 
-def _of_units(activation, z, a, f_prime):
-    flat = is_flat(activation, z.copy()).all(axis=0)
+def _of_units(a, f_prime):
+    flat = is_flat(f_prime).all(axis=0)
     silent = (np.abs(a) < _SILENT).all(axis=0)
     dead, saturated = flat & silent, flat & ~silent
     mean = np.abs(f_prime).mean(dtype=np.float64)

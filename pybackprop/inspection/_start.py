@@ -15,14 +15,14 @@ from pybackprop._initialization import (
     generator_of,
 )
 from pybackprop._parameters import check_parameters
-from pybackprop._rows import take_rows
+from pybackprop._rows import some_rows, take_rows
 from pybackprop._threads import granted
 from pybackprop._twins import like
 from pybackprop.exceptions import ScalingWarning
 from pybackprop.network import Network
 
 _MOST_ROWS = 1000
-# Of the first loss.
+# Of the loss of zeros.
 _NOTHING = 1e-6
 
 
@@ -69,8 +69,7 @@ class Start:
         self.complaint = str(caught[0].message) if caught else ""
         weights = table.sample_weight
         self.total_weight = float(n_rows if weights is None else weights.sum())
-        rows = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
-        rows = rows[:: -(-len(rows) // _MOST_ROWS)]
+        rows = some_rows(n_rows, weights, _MOST_ROWS)
         self.X = take_rows(table.X, rows)
         targets = model._numbers(take_rows(table.targets, rows), self.network.dtype)
         self.y = np.ascontiguousarray(targets)

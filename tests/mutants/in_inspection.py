@@ -170,9 +170,9 @@ MUTANTS = (
     ),
     Mutant(
         "the rows looked at are the first ones",
-        _START,
-        "rows = rows[:: -(-len(rows) // _MOST_ROWS)]",
-        "rows = rows[:_MOST_ROWS]",
+        "pybackprop/_rows.py",
+        "slice(None, None, -(-n_rows // most))",
+        "slice(None, most)",
         "the end of a table is never looked at",
         "tests/test_check_training.py",
     ),
@@ -188,8 +188,8 @@ MUTANTS = (
     Mutant(
         "a unit that is flat on one row is dead",
         _STATISTICS,
-        "flat = is_flat(activation, z.copy()).all(axis=0)",
-        "flat = is_flat(activation, z.copy()).any(axis=0)",
+        "flat = is_flat(f_prime).all(axis=0)",
+        "flat = is_flat(f_prime).any(axis=0)",
         "every relu network is said to be dying",
         "tests/test_layer_monitor.py",
     ),
