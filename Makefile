@@ -370,3 +370,7 @@ fuzz-python: $(VENV)/installed ## The same for the estimators; needs pip install
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python fuzz/fuzz_estimators.py \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=200 -len_control=0 \
 	    -artifact_prefix=../build/fuzz/ ../build/fuzz/corpus_estimators
+
+# --- what leaves the house ----------------------------------------------------------
+
+include $(sort $(wildcard packaging/*.mk))
