@@ -277,6 +277,38 @@ pb_status pb_objective(const pb_network *network, const void *parameters, const 
                        pb_workspace *workspace, pb_pace *pace, double *objective, void *gradient,
                        const pb_trace *trace);
 
+/* ---- The objective in parts ------------------------------------------------------------------
+ *
+ * A sum over rows runs in row order inside blocks of PB_BLOCK_ROWS rows, and the blocks' sums are
+ * added by a binary tree over the block's index: neighbours first, an odd last one passes up
+ * unchanged. So whoever has the rows of a whole node of that tree (2^k blocks from a multiple of
+ * 2^k on, or the last ones of the batch) can compute its sums alone. Two neighbours are added
+ * element by element, the left one first; pb_finish_sums makes of the root what pb_objective
+ * gives, to the bit. */
+
+/* Rows that are summed as one chain: part of the definition of every gradient's bits. */
+#define PB_BLOCK_ROWS ((size_t)256)
+
+typedef struct pb_sums {
+    double loss;   /* sum_n s_n l_n, with weights times the scale */
+    double weight; /* sum_n s_n, likewise                         */
+} pb_sums;
+
+/* A power of two by which weights are multiplied, given the batch's largest: 1, unless they are so
+ * large or small that sums might leave the data type's range. Not a bit of the result shows it. */
+double pb_weight_scale(double largest);
+
+/* The sums of a node, and of its rows' gradients: sum_n s_n dl_n/dtheta, without penalty and 1/S.
+ * A node whose weights are all zero has sums of zero. With `masks` the pass is a training one. */
+typedef struct pb_masks pb_masks;
+pb_status pb_block_sums(const pb_network *network, const void *parameters, const pb_batch *node,
+                        double weight_scale, const pb_masks *masks, pb_workspace *workspace,
+                        pb_pace *pace, pb_sums *sums, void *gradient);
+
+/* The objective, its penalty and, in place, its gradient, from the sums of a whole batch. */
+pb_status pb_finish_sums(const pb_network *network, const void *parameters, const pb_sums *sums,
+                         double weight_scale, double *objective, double *penalty, void *gradient);
+
 /* ---- Training ------------------------------------------------------------------------------ */
 
 /* The learning rate over time. */
@@ -323,6 +355,13 @@ typedef struct pb_dropout {
     uint64_t seed;
 } pb_dropout;
 
+/* The masks of dropout in one epoch, for rows of a table that begin in its row `first_row`. */
+struct pb_masks {
+    pb_dropout dropout;
+    uint64_t epoch;
+    size_t first_row;
+};
+
 /* An update rule and its state; the caller owns `states`: n_states arrays in one block, each as
  * long as the parameters and in their data type, zero at the start. What comes after them may be
  * left zero. */
@@ -356,6 +395,33 @@ typedef struct pb_epoch {
 pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                          const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
                          pb_pace *pace, pb_epoch *epoch);
+
+/* Some batches of an epoch. */
+typedef struct pb_epoch_part {
+    size_t first_batch; /* how many of the epoch's batches came before            */
+    size_t n_batches;   /* of the whole epoch: a schedule's place is between them */
+    size_t first_row;   /* row of the whole table at which the part's own begins  */
+    int is_last;        /* the epoch ends with it: the norm of its last gradient is wanted */
+} pb_epoch_part;
+
+/* Sums over the batches of an epoch so far. */
+typedef struct pb_totals {
+    double loss, penalty; /* as in pb_epoch, times the batch's number of rows */
+    double gradient_norm;
+    size_t n_rows;
+} pb_totals;
+
+/* A part of pb_train_epoch: its batches, added to *totals, with the same bits. It may have none
+ * that weigh anything. The caller counts the epoch in optimizer->n_epochs. */
+pb_status pb_train_batches(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                           const pb_batch *rows, size_t batch_size, const pb_epoch_part *part,
+                           pb_workspace *workspace, pb_pace *pace, pb_totals *totals);
+
+/* The step that pb_train_batches takes after batch `part->first_batch`, whose gradient is given:
+ * clipped in place if it is longer than that. *gradient_norm is its norm before, if it is wanted
+ * (is_last) or was needed. */
+pb_status pb_take_step(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                       const pb_epoch_part *part, void *gradient, double *gradient_norm);
 
 /* ---- Single functions ---------------------------------------------------------------------- */
 

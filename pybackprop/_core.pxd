@@ -198,9 +198,47 @@ cdef extern from "pybackprop.h" nogil:
         double penalty
         double gradient_norm
 
+    ctypedef struct pb_masks:
+        pb_dropout dropout
+        uint64_t epoch
+        size_t first_row
+
+    ctypedef struct pb_sums:
+        double loss
+        double weight
+
+    ctypedef struct pb_epoch_part:
+        size_t first_batch
+        size_t n_batches
+        size_t first_row
+        int is_last
+
+    ctypedef struct pb_totals:
+        double loss
+        double penalty
+        double gradient_norm
+        size_t n_rows
+
+    size_t PB_BLOCK_ROWS
+    double pb_weight_scale(double largest)
+    pb_status pb_block_sums(const pb_network *network, const void *parameters,
+                            const pb_batch *node, double weight_scale, const pb_masks *masks,
+                            pb_workspace *workspace, pb_pace *pace, pb_sums *sums,
+                            void *gradient)
+    pb_status pb_finish_sums(const pb_network *network, const void *parameters,
+                             const pb_sums *sums, double weight_scale, double *objective,
+                             double *penalty, void *gradient)
+
     pb_status pb_train_epoch(const pb_network *network, void *parameters,
                              pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
                              pb_workspace *workspace, pb_pace *pace, pb_epoch *epoch)
+    pb_status pb_train_batches(const pb_network *network, void *parameters,
+                               pb_optimizer *optimizer, const pb_batch *rows,
+                               size_t batch_size, const pb_epoch_part *part,
+                               pb_workspace *workspace, pb_pace *pace, pb_totals *totals)
+    pb_status pb_take_step(const pb_network *network, void *parameters,
+                           pb_optimizer *optimizer, const pb_epoch_part *part, void *gradient,
+                           double *gradient_norm)
 
     pb_status pb_schedule_rate(const pb_schedule *schedule, double epoch, double length,
                                double *learning_rate)

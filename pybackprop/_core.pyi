@@ -171,9 +171,69 @@ class Training:
         batch_size: int,
         n_threads: int,
     ) -> None: ...
+    def read_rows(
+        self,
+        X: Samples,
+        y: Targets,
+        weights: NDArray[np.float64] | None,
+        batch_size: int,
+    ) -> None: ...
     def epoch(
         self, order: NDArray[np.int64] | None
     ) -> tuple[float, bool, float, float]: ...
+    def epoch_begins(self) -> None: ...
+    def part(
+        self,
+        order: NDArray[np.int64] | None,
+        first_batch: int,
+        n_batches: int,
+        first_row: int,
+        is_last: bool,
+    ) -> None: ...
+    def epoch_ends(self) -> tuple[float, bool, float, float]: ...
+
+class Solver:
+    def __init__(
+        self, network: Network, parameters: NDArray[Any], optimizer: OptimizerState
+    ) -> None: ...
+    def take_step(
+        self, gradient: NDArray[Any], index: int, n_batches: int, is_last: bool
+    ) -> float: ...
+
+class BlockSums:
+    def __init__(
+        self,
+        network: Network,
+        X: Samples,
+        y: Targets,
+        weights: NDArray[np.float64] | None,
+        max_rows: int,
+        n_threads: int,
+        dropout: NDArray[np.float64] | None = None,
+    ) -> None: ...
+    def add_up(
+        self,
+        parameters: NDArray[Any],
+        order: NDArray[np.int64] | None,
+        gradient: NDArray[Any],
+        scale: float,
+        *,
+        dropout_seed: int = 0,
+        epoch: int = 0,
+        first_row: int = 0,
+    ) -> tuple[float, float]: ...
+
+BLOCK_ROWS: int
+
+def weight_scale(largest: float) -> float: ...
+def finish_sums(
+    network: Network,
+    parameters: NDArray[Any],
+    loss: float,
+    weight: float,
+    scale: float,
+    gradient: NDArray[Any],
+) -> tuple[float, float]: ...
 
 class FewRows:
     def __init__(self, network: Network, parameters: NDArray[Any]) -> None: ...

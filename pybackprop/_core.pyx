@@ -694,27 +694,22 @@ def objective_workspace(Network network not None, max_rows, n_threads):
     return Workspace(network, max_rows, PB_FOR_OBJECTIVE, n_threads)
 
 
-cdef class Training:
-    """The epochs of one fit: what stays the same from one to the next is checked once.
+cdef class Solver:
+    """An optimizer at work on one parameter vector: what it points to is checked once.
 
     ``optimizer`` has the attributes of pybackprop._optimizer.Optimizer.  Parameters and states are
-    changed in place, ``learning_rate`` is read before each epoch, and ``n_steps`` and ``n_epochs``
+    changed in place, ``learning_rate`` is read before each call, and ``n_steps`` and ``n_epochs``
     count on.
     """
 
     cdef Network network
-    cdef Workspace workspace
-    cdef Pace pace
-    cdef pb_batch batch
     cdef pb_optimizer c
     cdef pb_schedule schedule
     cdef void *theta
-    cdef size_t batch_size
     cdef object optimizer
     cdef object buffers
 
-    def __cinit__(self, Network network not None, parameters, optimizer, Samples X not None,
-                  Targets y not None, weights, batch_size, n_threads):
+    def __cinit__(self, Network network not None, parameters, optimizer):
         cdef Py_ssize_t n_layers = len(network.layer_sizes) - 1
         name, schedule = optimizer.name, optimizer.schedule
         states = optimizer.states.reshape(-1)
@@ -722,7 +717,6 @@ cdef class Training:
         n_states = optimizers()[name]["n_states"]
         name = name.encode()
         self.network = network
-        self.batch = network.batch(X, y, weights)
         self.theta = cnp.PyArray_DATA(writable(vector(parameters, network.type_number,
                                                       network.n_parameters)))
         self.c.name = name
@@ -730,9 +724,7 @@ cdef class Training:
         self.c.states = cnp.PyArray_DATA(writable(vector(states, network.type_number,
                                                          n_states * network.n_parameters)))
         if rates is not None:
-            self.c.dropout.rates = <const double *>cnp.PyArray_DATA(
-                vector(rates, cnp.NPY_FLOAT64, n_layers))
-            self.c.dropout.seed = optimizer.dropout_seed
+            self.c.dropout = dropout_of(network, rates, optimizer.dropout_seed)
         self.schedule = schedule_of(optimizer, schedule)
         self.c.schedule = &self.schedule
         if layer_rates is not None:
@@ -740,13 +732,90 @@ cdef class Training:
                 vector(layer_rates, cnp.NPY_FLOAT64, n_layers))
         self.c.global_clipnorm = optimizer.global_clipnorm
         self.c.max_norm = optimizer.max_norm
-        self.batch_size = batch_size
-        self.workspace = Workspace(network, batch_size,
-                                   PB_FOR_TRAINING if rates is None else PB_FOR_DROPOUT, n_threads)
-        self.pace = Pace()
         self.optimizer = optimizer
-        arrays = (parameters, states, rates, weights, layer_rates)
-        self.buffers = (X, y, name, schedule, [kept(a) for a in arrays if a is not None])
+        arrays = (parameters, states, rates, layer_rates)
+        self.buffers = (name, schedule, [kept(a) for a in arrays if a is not None])
+
+    cdef int read(self) except -1:
+        self.c.learning_rate = self.optimizer.learning_rate
+        self.c.n_steps = self.optimizer.n_steps
+        self.c.n_epochs = self.optimizer.n_epochs
+        return 0
+
+    cdef int write(self) except -1:
+        self.optimizer.n_steps = self.c.n_steps
+        self.optimizer.n_epochs = self.c.n_epochs
+        return 0
+
+    def take_step(self, gradient, size_t index, size_t n_batches, bint is_last):
+        """The step of batch ``index`` of an epoch, for a finished gradient, which may be clipped.
+
+        Returns the gradient's norm before that, if it is the epoch's last or had to be known.
+        """
+        cdef pb_epoch_part part = pb_epoch_part(index, n_batches, 0, is_last)
+        cdef void *gradient_data = cnp.PyArray_DATA(
+            writable(vector(gradient, self.network.type_number, self.network.n_parameters)))
+        cdef double norm = 0
+        cdef pb_status status
+        self.read()
+        with nogil:
+            status = pb_take_step(self.network.c, self.theta, &self.c, &part, gradient_data, &norm)
+        self.write()
+        check(status)
+        return norm
+
+
+cdef pb_dropout dropout_of(Network network, object rates, object seed) except *:
+    """Rates of all layers; the caller keeps them alive."""
+    cdef pb_dropout dropout
+    dropout.rates = <const double *>cnp.PyArray_DATA(
+        vector(rates, cnp.NPY_FLOAT64, len(network.layer_sizes) - 1))
+    dropout.seed = seed
+    return dropout
+
+
+cdef class Training:
+    """The epochs of one fit: what stays the same from one to the next is checked once.
+
+    ``optimizer`` is as in ``Solver``.
+    """
+
+    cdef Network network
+    cdef Workspace workspace
+    cdef Pace pace
+    cdef pb_batch batch
+    cdef Solver solver
+    cdef size_t batch_size
+    cdef pb_purpose purpose
+    cdef Py_ssize_t n_threads
+    cdef object buffers
+    cdef pb_totals totals
+
+    def __cinit__(self, Network network not None, parameters, optimizer, Samples X not None,
+                  Targets y not None, weights, batch_size, n_threads):
+        self.network = network
+        self.solver = Solver(network, parameters, optimizer)
+        self.purpose = PB_FOR_TRAINING if optimizer.dropout is None else PB_FOR_DROPOUT
+        self.n_threads = n_threads
+        self.pace = Pace()
+        self.read_rows(X, y, weights, batch_size)
+
+    def read_rows(self, Samples X not None, Targets y not None, weights, batch_size):
+        """Go on with other rows, and batches of another size."""
+        if self.workspace is None or batch_size > self.batch_size:
+            self.workspace = Workspace(self.network, batch_size, self.purpose, self.n_threads)
+        self.batch = self.network.batch(X, y, weights)
+        self.batch_size = batch_size
+        self.buffers = (X, y, None if weights is None else kept(weights))
+
+    cdef pb_batch rows(self, order) except *:
+        """The rows in ``order``, which the caller keeps alive, or all where that is None."""
+        cdef pb_batch batch = self.batch
+        if order is not None:
+            batch.n_rows = len(order)
+            batch.order = <const int64_t *>cnp.PyArray_DATA(
+                vector(order, cnp.NPY_INT64, batch.n_rows))
+        return batch
 
     def epoch(self, order):
         """One pass over the rows in ``order``, or over all as they lie where that is None.
@@ -755,27 +824,132 @@ cdef class Training:
         them, the mean of the loss's penalty, and the norm of the last batch's gradient of the
         objective, before it is clipped.
         """
-        cdef pb_batch batch = self.batch
+        cdef pb_batch batch = self.rows(order)
         cdef pb_status status
         cdef pb_epoch epoch
         cdef int finite = 0
+        self.solver.read()
+        with nogil:
+            status = pb_train_epoch(self.network.c, self.solver.theta, &self.solver.c, &batch,
+                                    self.batch_size, self.workspace.c, &self.pace.c, &epoch)
+            if status == PB_OK:
+                status = pb_all_finite(self.network.c_dtype, self.network.n_parameters,
+                                       self.solver.theta, &finite)
+        self.solver.write()
+        self.network.finish(status, self.pace)
+        return epoch.loss, bool(finite), epoch.penalty, epoch.gradient_norm
+
+    def epoch_begins(self):
+        """An epoch of parts is to come."""
+        self.totals = pb_totals(0, 0, 0, 0)
+
+    def part(self, order, size_t first_batch, size_t n_batches, size_t first_row, bint is_last):
+        """The batches of the rows in ``order``, or of all, the first being number ``first_batch``.
+
+        Row 0 is number ``first_row`` of the whole table.
+        """
+        cdef pb_batch batch = self.rows(order)
+        cdef pb_epoch_part part = pb_epoch_part(first_batch, n_batches, first_row, is_last)
+        cdef pb_status status
+        self.solver.read()
+        with nogil:
+            status = pb_train_batches(self.network.c, self.solver.theta, &self.solver.c, &batch,
+                                      self.batch_size, &part, self.workspace.c, &self.pace.c,
+                                      &self.totals)
+        self.solver.write()
+        self.network.finish(status, self.pace)
+
+    def epoch_ends(self):
+        """Count the epoch, and return of its parts what ``epoch`` returns."""
+        cdef int finite = 0
+        if self.totals.n_rows == 0:
+            raise ValueError("no row of the epoch has a weight")
+        self.solver.optimizer.n_epochs += 1
+        check(pb_all_finite(self.network.c_dtype, self.network.n_parameters, self.solver.theta,
+                            &finite))
+        return (self.totals.loss / self.totals.n_rows, bool(finite),
+                self.totals.penalty / self.totals.n_rows, self.totals.gradient_norm)
+
+
+# ---- The objective in parts --------------------------------------------------------------------
+
+BLOCK_ROWS = PB_BLOCK_ROWS
+
+
+def weight_scale(double largest):
+    """The power of two by which all weights of a batch are multiplied, given the largest."""
+    return pb_weight_scale(largest)
+
+
+cdef class BlockSums:
+    """Sums over the rows of whole nodes of the tree that adds up blocks of ``BLOCK_ROWS`` rows.
+
+    ``dropout`` are the rates of the layers, or None.  Nodes have up to ``max_rows`` rows.
+    """
+
+    cdef Network network
+    cdef Workspace workspace
+    cdef Pace pace
+    cdef pb_batch batch
+    cdef object dropout
+    cdef object buffers
+
+    def __cinit__(self, Network network not None, Samples X not None, Targets y not None, weights,
+                  max_rows, n_threads, dropout=None):
+        self.network = network
+        self.batch = network.batch(X, y, weights)
+        self.workspace = Workspace(network, max_rows,
+                                   PB_FOR_OBJECTIVE if dropout is None else PB_FOR_DROPOUT,
+                                   n_threads)
+        self.pace = Pace()
+        self.dropout = dropout
+        self.buffers = (X, y, None if weights is None else kept(weights))
+
+    def add_up(self, parameters, order, gradient, double scale, *, dropout_seed=0, epoch=0,
+               first_row=0):
+        """Sums of s l and of s over the rows in ``order``, or over all where that is None.
+
+        The sum of s dl/dtheta goes into the vector ``gradient``; all weights are multiplied by
+        ``scale``.  Row 0 is number ``first_row`` of the whole table, which dropout goes by.
+        """
+        cdef pb_batch batch = self.batch
+        cdef cnp.ndarray theta = vector(parameters, self.network.type_number,
+                                        self.network.n_parameters)
+        cdef const void *theta_data = cnp.PyArray_DATA(theta)
+        cdef void *gradient_data = cnp.PyArray_DATA(
+            writable(vector(gradient, self.network.type_number, self.network.n_parameters)))
+        cdef pb_masks masks
+        cdef const pb_masks *of_pass = NULL
+        cdef pb_sums sums = pb_sums(0, 0)
+        cdef pb_status status
         if order is not None:
             batch.n_rows = len(order)
             batch.order = <const int64_t *>cnp.PyArray_DATA(
                 vector(order, cnp.NPY_INT64, batch.n_rows))
-        self.c.learning_rate = self.optimizer.learning_rate
-        self.c.n_steps = self.optimizer.n_steps
-        self.c.n_epochs = self.optimizer.n_epochs
+        if self.dropout is not None:
+            masks.dropout = dropout_of(self.network, self.dropout, dropout_seed)
+            masks.epoch = epoch
+            masks.first_row = first_row
+            of_pass = &masks
         with nogil:
-            status = pb_train_epoch(self.network.c, self.theta, &self.c, &batch, self.batch_size,
-                                    self.workspace.c, &self.pace.c, &epoch)
-            if status == PB_OK:
-                status = pb_all_finite(self.network.c_dtype, self.network.n_parameters, self.theta,
-                                       &finite)
-        self.optimizer.n_steps = self.c.n_steps
-        self.optimizer.n_epochs = self.c.n_epochs
+            status = pb_block_sums(self.network.c, theta_data, &batch, scale, of_pass,
+                                   self.workspace.c, &self.pace.c, &sums, gradient_data)
         self.network.finish(status, self.pace)
-        return epoch.loss, bool(finite), epoch.penalty, epoch.gradient_norm
+        return sums.loss, sums.weight
+
+
+def finish_sums(Network network not None, parameters, double loss, double weight, double scale,
+                gradient):
+    """Objective and penalty of a whole batch's sums; the gradient is finished in place."""
+    cdef cnp.ndarray theta = vector(parameters, network.type_number, network.n_parameters)
+    cdef void *gradient_data = cnp.PyArray_DATA(
+        writable(vector(gradient, network.type_number, network.n_parameters)))
+    cdef pb_sums sums = pb_sums(loss, weight)
+    cdef double objective = 0
+    cdef double penalty = 0
+    check(pb_finish_sums(network.c, cnp.PyArray_DATA(theta), &sums, scale, &objective, &penalty,
+                         gradient_data))
+    return objective, penalty
 
 
 # A prediction up to here is worth neither a second thread nor letting go of the interpreter's lock:

@@ -18,23 +18,20 @@ class _Halt(Exception):
     """Leaves SciPy's loop with a Stop: SciPy has a way of its own only since 1.11."""
 
 
-def fit_lbfgs(model, network, table, held_out, n_threads, tasks):
+def fit_lbfgs(model, network, rows, held_out, n_threads, tasks):
     """Minimize the objective over all rows and write the model's fitted attributes.
 
     Parameters are as in ``_training.fit_stochastic``.  SciPy works in float64; a
     float32 network computes objective and gradient in float32.
     """
-    samples = _core.Samples(table.X, network.dtype)
-    targets = model._core_targets(table.targets, network.dtype)
-    weights = table.sample_weight
-    workspace = _core.objective_workspace(network.core, table.X.shape[0], n_threads)
+    objective_of_rows = rows.objective(model, network, n_threads)
     validation = None
     if held_out is not None:
         validation = Validation(model, network, held_out, n_threads)
     start_validation_curves(model, validation is not None, starts_anew=True)
     record = Record(model, starts_anew=True)
     time_limit = time_limit_of(model)
-    total_weight = table.X.shape[0] if weights is None else weights.sum()
+    total_weight = rows.total_weight
     alphas = np.broadcast_to(model.alpha, len(network.coefs))
     newest = [np.nan]
     # Made once: memory that the system has just handed out costs more than the copies.
@@ -48,9 +45,7 @@ def fit_lbfgs(model, network, table, held_out, n_threads, tasks):
     def objective(theta):
         tasks.begin()
         parameters[:] = theta
-        newest[0] = network.core.objective(
-            parameters, samples, targets, weights, gradient, workspace=workspace
-        )
+        newest[0] = objective_of_rows(parameters, gradient)
         if in_float64 is not gradient:
             in_float64[:] = gradient
         return newest[0], in_float64
@@ -104,7 +99,7 @@ def fit_lbfgs(model, network, table, held_out, n_threads, tasks):
             "contain large values and need to be preprocessed."
         )
     if stop.warning is not None:
-        why = why_not_converged(model, network, table)
+        why = why_not_converged(model, network, rows.table)
         warn_caller(stop.warning + why, ConvergenceWarning)
 
 

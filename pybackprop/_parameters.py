@@ -154,7 +154,7 @@ RULES = {
     "learning_rate_init": per_layer(number(Real, 0, closed="neither")),
     "power_t": number(Real, 0),
     "max_iter": number(Integral, 1),
-    "shuffle": _BOOLEAN,
+    "shuffle": either(_BOOLEAN, one_of("blocks")),
     "random_state": Rule(
         "None, an int in the range [0, 4294967295] or a numpy.random.RandomState",
         lambda value: (

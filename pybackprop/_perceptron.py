@@ -21,6 +21,7 @@ from pybackprop._fitted_network import FittedNetwork, network_of
 from pybackprop._format import read, written
 from pybackprop._hidden_layers import HiddenLayersMixin
 from pybackprop._history import columns_of
+from pybackprop._in_memory import InMemory
 from pybackprop._initialization import check_given_layers, generator_of
 from pybackprop._layers import check_layers
 from pybackprop._lbfgs import fit_lbfgs
@@ -235,12 +236,12 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         resume,
     ):
         """Train a draft and write all that a fit writes."""
-        table, loss = self._check_table(
+        rows, loss = self._check_rows(
             X, y, sample_weight, starts_anew, incremental, classes
         )
-        held_out = check_given(self, *held_out, table.X.dtype)
-        random_state = self._generator(table, resume)
-        network = self._training_network(table.X, loss, starts_anew, random_state)
+        held_out = check_given(self, *held_out, rows.dtype)
+        random_state = self._generator(rows, resume)
+        network = self._training_network(rows, loss, starts_anew, random_state)
         if resume and self._pause.parameters is not None:
             network.parameters[:] = self._pause.parameters
         # Views: at any time the draft predicts by the weights reached so far.
@@ -250,7 +251,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         self._objective_of_fit = objective_of_fit(self)
         self._fitted_network = FittedNetwork(network)
         n_threads = threads_for(self.n_jobs)
-        warned = starts_anew and warn_of_inputs(self, table)
+        warned = starts_anew and warn_of_inputs(self, rows.table)
         with FitTasks(
             self,
             "partial_fit" if incremental else "fit",
@@ -259,15 +260,15 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             lambda: self._fitted_now(network),
             X=X,
             y=y,
-            sample_weight=table.given_weight,
+            sample_weight=rows.given_weight,
         ) as tasks:
             if self.solver == "lbfgs":
-                fit_lbfgs(self, network, table, held_out, n_threads, tasks)
+                fit_lbfgs(self, network, rows, held_out, n_threads, tasks)
             else:
                 fit_stochastic(
                     self,
                     network,
-                    table,
+                    rows,
                     held_out,
                     groups,
                     random_state,
@@ -277,15 +278,15 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
                     resume=resume,
                 )
         if starts_anew and not (incremental or warned):
-            warn_of_targets(self, network, table)
+            warn_of_targets(self, network, rows.table)
 
-    def _generator(self, table, resume):
+    def _generator(self, rows, resume):
         """The generator of a fit, or that of the fit that is gone on with."""
         if not resume:
             return generator_of(self.random_state)
         # The draft's own: should it fail, the estimator's is as it was.
         self._pause = copy(self._pause)
-        self._pause.require_same(self, table.X.shape[0])
+        self._pause.require_same(self, rows.n_samples)
         return self._pause.generator()
 
     def _fitted_now(self, network):
@@ -315,8 +316,8 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             return self.early_stopping and getattr(self, "_partial_fit_is_over", False)
         return resume and self.stopped_
 
-    def _check_table(self, X, y, sample_weight, starts_anew, incremental, classes):
-        """The samples of a fit, checked, as a Table; and the loss to fit them by."""
+    def _check_rows(self, X, y, sample_weight, starts_anew, incremental, classes):
+        """The samples of a fit, checked, as training rows; and the loss to fit by."""
         X_given = X if is_scorer(self.scoring) else None
         dtype = (np.float64, np.float32)
         if not starts_anew:
@@ -327,7 +328,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         targets, loss = self._check_targets(y, X.dtype, incremental, classes)
         self._start_class_weights(targets, given_weight, incremental)
         weights = self._weigh_classes(targets, given_weight, "sample_weight")
-        return Table(X, targets, weights, y, X_given, given_weight), loss
+        return InMemory(Table(X, targets, weights, y, X_given, given_weight)), loss
 
     def _start_class_weights(self, targets, sample_weight, incremental):
         """Find the weights of the classes, where there are classes."""
@@ -361,9 +362,10 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             y = column_or_1d(y, warn=True)
         return X, y
 
-    def _training_network(self, X, loss, starts_anew, random_state):
+    def _training_network(self, rows, loss, starts_anew, random_state):
         """The network to train: with initial weights, or with those reached so far."""
-        sizes = [X.shape[1], *layer_sizes(self.hidden_layer_sizes), self.n_outputs_]
+        hidden = layer_sizes(self.hidden_layer_sizes)
+        sizes = [rows.n_features, *hidden, self.n_outputs_]
         functions = {
             "activation": self.activation,
             "output_activation": self.out_activation_,
@@ -380,13 +382,13 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             return Network.of_parameters(
                 self.coefs_, self.intercepts_, **functions, copy=True
             )
-        given = self._initial_layers(sizes, X.dtype)
+        given = self._initial_layers(sizes, rows.dtype)
         self.n_layers_ = len(sizes)
         self.n_iter_ = 0
         self.t_ = 0
         try:
             network = Network(
-                sizes, **functions, dtype=X.dtype, random_state=random_state
+                sizes, **functions, dtype=rows.dtype, random_state=random_state
             )
         except OverflowError as error:
             raise ValueError(

@@ -8,7 +8,6 @@ from itertools import islice
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from pybackprop import _core
 from pybackprop._diagnosis import why_not_converged
 from pybackprop._dropout import dropout_rates
 from pybackprop._history import Record, start_validation_curves
@@ -24,7 +23,7 @@ from pybackprop._stopping import (
     start_counting,
     time_limit_of,
 )
-from pybackprop._validation import Validation, split_off
+from pybackprop._validation import Validation
 from pybackprop._warnings import warn_caller
 
 _NAN = float("nan")
@@ -34,7 +33,7 @@ _UNKNOWN = (_NAN, _NAN)
 def fit_stochastic(
     model,
     network,
-    table,
+    rows,
     held_out,
     groups,
     random_state,
@@ -52,7 +51,7 @@ def fit_stochastic(
         A draft whose attributes may be changed: parameters in, attributes out.
     network : pybackprop.Network
         Its parameters are changed in place.
-    table : Table
+    rows : InMemory or what stands for it
         The samples to train on, and to split a validation set off.
     held_out : Table or None
         A validation set that was given.
@@ -71,33 +70,22 @@ def fit_stochastic(
     """
     pause = model._pause if resume else None
     if not (incremental or resume):
-        pause = Pause(model, random_state, table.X.shape[0])
+        pause = Pause(model, random_state, rows.n_samples)
     optimizer = _optimizer(model, network, random_state, incremental, resume)
     rows, held_out = _set_aside(
-        model, table, held_out, groups, random_state, incremental, pause
+        model, rows, held_out, groups, random_state, incremental, pause
     )
     validation = None
     if held_out is not None:
         validation = Validation(model, network, held_out, n_threads)
-    n_samples = table.X.shape[0] if rows is None else len(rows)
-    batch_size = _batch_size(model.batch_size, n_samples)
+    training = rows.training(model, network, optimizer, n_threads)
     record = Record(model)
     start_validation_curves(model, validation is not None, keep=incremental)
     start_counting(model, network, incremental)
 
-    training = _core.Training(
-        network.core,
-        network.parameters,
-        optimizer,
-        _core.Samples(table.X, network.dtype),
-        model._core_targets(table.targets, network.dtype),
-        table.sample_weight,
-        batch_size,
-        n_threads,
-    )
     done = model.n_iter_ if resume else 0
     epochs = range(done + 1, 2 if incremental else model.max_iter + 1)
-    orders = islice(_orders(n_samples, rows, model.shuffle, random_state), done, None)
+    orders = islice(training.orders(model.shuffle, random_state), done, None)
     time_limit = None if incremental else time_limit_of(model)
     for epoch, order in zip(epochs, orders, strict=False):
         tasks.begin()
@@ -105,7 +93,7 @@ def fit_stochastic(
         learning_rate = optimizer.next_rate()
         model.loss_, finite, penalty, gradient_norm = training.epoch(order)
         model.n_iter_ = epoch
-        model.t_ += n_samples
+        model.t_ += training.n_samples
         if model.verbose:
             print(f"Iteration {epoch}, loss = {model.loss_:.8f}")
         measured = _UNKNOWN
@@ -120,14 +108,14 @@ def fit_stochastic(
     else:
         stop = out_of_epochs(model, incremental)
     del training, validation  # whose scratch need not wait for what follows
-    _end(model, network, table, stop, incremental, pause)
+    _end(model, network, rows, stop, incremental, pause)
     model._optimizer = optimizer
     model._pause = pause
 
 
-def _set_aside(model, table, held_out, groups, random_state, incremental, pause):
-    """Rows to train on, None for all; and the Table to validate on, None for none."""
-    rows, known_by = None, ()
+def _set_aside(model, rows, held_out, groups, random_state, incremental, pause):
+    """The rows to train on; and the Table to validate on, None for none."""
+    known_by = ()
     if held_out is not None:
         known_by = (held_out.targets,)
     elif model.early_stopping:
@@ -136,8 +124,7 @@ def _set_aside(model, table, held_out, groups, random_state, incremental, pause)
                 "partial_fit does not support early_stopping=True without a validation "
                 "set: pass X_val and y_val."
             )
-        known_by = rows, held_out_rows = split_off(model, table, groups, random_state)
-        held_out = table.take(held_out_rows)
+        rows, held_out, known_by = rows.split_off(model, groups, random_state)
     if pause is not None:
         pause.check_validation(*known_by)
     return rows, held_out
@@ -164,34 +151,18 @@ def _judge_epoch(model, network, finite, score):
     return False
 
 
-def _end(model, network, table, stop, incremental, pause):
+def _end(model, network, rows, stop, incremental, pause):
     """Write why training has ended, and restore the best weights if it has."""
     model.stopping_reason_ = stop.reason
     model.stopped_ = stop.for_good
     model._partial_fit_is_over = incremental and stop.for_good
     if stop.warning is not None:
-        why = "" if stop.for_good else why_not_converged(model, network, table)
+        why = "" if stop.for_good else why_not_converged(model, network, rows.table)
         warn_caller(stop.warning + why, ConvergenceWarning)
     if model.early_stopping and (stop.for_good or not incremental):
         if pause is not None:
             pause.parameters = network.parameters.copy()
         network.parameters[:] = model._best_parameters
-
-
-def _orders(n_samples, rows, shuffle, random_state):
-    """The rows of each epoch in turn; None stands for all, in the table's order."""
-    in_turn = np.arange(n_samples, dtype=np.int64)
-    positions = in_turn
-    while True:
-        if shuffle:
-            # One permutation an epoch, applied to the order of the last one.
-            permutation = in_turn.copy()
-            random_state.shuffle(permutation)
-            positions = positions.take(permutation)
-        if rows is not None:
-            yield rows.take(positions)
-        else:
-            yield positions if shuffle else None
 
 
 def _optimizer(model, network, random_state, incremental, resume):
@@ -216,14 +187,3 @@ def _optimizer(model, network, random_state, incremental, resume):
         optimizer.goes_on_until(model.max_iter)
         return optimizer
     return Optimizer.of(model, network, dropout, int(seed))
-
-
-def _batch_size(batch_size, n_samples):
-    if isinstance(batch_size, str):
-        return min(200, n_samples)
-    if batch_size > n_samples:
-        warn_caller(
-            f"batch_size={batch_size} is larger than the {n_samples} training samples. "
-            "It is going to be clipped."
-        )
-    return min(int(batch_size), n_samples)

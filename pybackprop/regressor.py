@@ -99,8 +99,12 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         Exponent of 'invscaling'.
     max_iter : int, default=200
         Most epochs, or iterations of 'lbfgs'.
-    shuffle : bool, default=True
-        Whether to draw a new order of the samples each epoch.
+    shuffle : bool or 'blocks', default=True
+        Whether to draw a new order of the samples each epoch. With 'blocks' rows stay
+        near one another: blocks of 256 rows, counted from the table's start, are drawn
+        in random order, and rows within each. That needs no memory per sample, reads a
+        memory-mapped table a stretch at a time, and lets machines that hold parts of a
+        table share a batch of whole blocks. A last block of fewer rows stays the last.
     random_state : int, RandomState instance or None, default=None
         Draws initial weights, the validation split and the order of samples. The
         same value gives the same weights and order as scikit-learn.

@@ -9,6 +9,7 @@
  * the batch alone, and whole subtrees could be computed elsewhere. */
 #include <math.h>
 
+#include "base/memory.h"
 #include "base/pace.h"
 #include "network/propagation.h"
 
@@ -40,11 +41,13 @@ static size_t depth_at(size_t index) {
 typedef struct summation {
     pb_pass pass;
     int wants_gradient;
+    int wants_sums; /* and nothing that follows from the sums of other machines */
     int wants_penalty;
     double penalty;     /* P */
     size_t first_block; /* index of block 0 of those in hand */
     int is_last;        /* the blocks in hand are the batch's last */
-    double total_weight, weight_scale;
+    double weight_scale;
+    pb_sums all;                 /* of the batch, once its last blocks are in hand */
     void *gradient;              /* NULL: only a range at a time is kept */
     const pb_receiver *receiver; /* or NULL */
 } summation;
@@ -107,21 +110,32 @@ static void add_levels(const summation *s, const pb_range *range, size_t level, 
                                   partial_sum(s, range, level - 1, thread));
 }
 
-/* g = (sum + alpha (l1_ratio sign(W) + (1 - l1_ratio) W)) / S. */
-static void finish_range(const summation *s, const pb_range *range, void *sum) {
-    const pb_network *network = s->pass.network;
+void pb_finish_range(const pb_network *network, const void *parameters, const pb_sums *sums,
+                     double weight_scale, const pb_range *range, void *sum) {
     const pb_kernels *k = network->kernels;
     const double alpha =
-        range->is_intercepts ? 0 : network->alphas[range->layer - 1] * s->weight_scale;
+        range->is_intercepts ? 0 : network->alphas[range->layer - 1] * weight_scale;
     if (alpha == 0) {
-        k->finish_gradient(range->count, NULL, 0, s->total_weight, sum);
+        k->finish_gradient(range->count, NULL, 0, sums->weight, sum);
         return;
     }
-    const void *coefs = pb_at_const(network, s->pass.parameters, range->offset);
+    const void *coefs = pb_at_const(network, parameters, range->offset);
     if (network->l1_ratio > 0) {
         k->add_signs(range->count, coefs, alpha * network->l1_ratio, sum);
     }
-    k->finish_gradient(range->count, coefs, alpha * (1 - network->l1_ratio), s->total_weight, sum);
+    k->finish_gradient(range->count, coefs, alpha * (1 - network->l1_ratio), sums->weight, sum);
+}
+
+pb_range pb_whole_range(const pb_network *network, size_t layer, int is_intercepts) {
+    const size_t fan_in = network->layer_sizes[layer - 1], fan_out = network->layer_sizes[layer];
+    const pb_range range = {
+        .layer = layer,
+        .is_intercepts = is_intercepts,
+        .n_rows = is_intercepts ? 0 : fan_in,
+        .offset = is_intercepts ? network->intercepts[layer - 1] : network->coefs[layer - 1],
+        .count = is_intercepts ? fan_out : fan_in * fan_out,
+    };
+    return range;
 }
 
 static pb_status sum_range(void *context, size_t part, size_t thread, pb_watch *watch) {
@@ -146,8 +160,11 @@ static pb_status sum_range(void *context, size_t part, size_t thread, pb_watch *
     while (depth > 1) {
         add_levels(s, range, --depth, thread);
     }
+    if (s->wants_sums) {
+        return PB_OK;
+    }
     void *sum = partial_sum(s, range, 0, thread);
-    finish_range(s, range, sum);
+    pb_finish_range(s->pass.network, s->pass.parameters, &s->all, s->weight_scale, range, sum);
     if (s->receiver != NULL) {
         s->receiver->take_range(s->receiver->context, range, sum);
     }
@@ -197,15 +214,19 @@ static pb_status sum_ranges(summation *s, double work, pb_pace *pace) {
 /* ---- The whole batch ---------------------------------------------------------------------------
  */
 
-/* A power of two that brings the largest weight near 1, if it is far from it: products of deltas
- * and weights, and S, then stay in the data type's range. With alpha scaled alike, neither
- * objective nor gradient changes. */
-static double scale_of_weights(const pb_batch *batch) {
+static double largest_weight(const pb_batch *batch) {
     double largest = 0;
     for (size_t i = 0; batch->weights != NULL && i < batch->n_rows; i++) {
         const double weight = batch->weights[batch->order == NULL ? (int64_t)i : batch->order[i]];
         largest = weight > largest ? weight : largest;
     }
+    return largest;
+}
+
+/* Brings the largest weight near 1, if it is far from it: products of deltas and weights, and S,
+ * then stay in the data type's range. With alpha scaled alike, neither objective nor gradient
+ * changes. */
+double pb_weight_scale(double largest) {
     if (largest == 0 || (largest > 0x1p-32 && largest < 0x1p32)) {
         return 1;
     }
@@ -220,7 +241,7 @@ static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *s
     pb_workspace *w = s->pass.workspace;
     const double work = (double)count * pb_work_of_a_sample(network);
     pb_take_rows(&s->pass, first, count, s->weight_scale);
-    s->wants_penalty = first == 0 && network->is_penalised;
+    s->wants_penalty = first == 0 && network->is_penalised && !s->wants_sums;
     pb_status status = pb_threads_run(pb_threads_for(w, s->wants_gradient ? 2 * work : work),
                                       w->n_stripes + (size_t)s->wants_penalty, sum_stripe, s, pace);
     if (status != PB_OK) {
@@ -234,15 +255,15 @@ static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *s
     while (s->is_last && sums->depth > 1) {
         add_newest(sums);
     }
-    s->total_weight = sums->weight[0];
-    if (s->is_last && !(s->total_weight > 0)) {
+    s->all = (pb_sums){sums->loss[0], sums->weight[0]};
+    if (s->is_last && !s->wants_sums && !(s->all.weight > 0)) {
         return PB_BAD_ARGUMENT;
     }
     return s->wants_gradient ? sum_ranges(s, work, pace) : PB_OK;
 }
 
-pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void *gradient,
-                       const pb_receiver *receiver) {
+static pb_status sum_batch(summation *s, pb_pace *pace) {
+    const pb_pass *pass = &s->pass;
     const pb_network *network = pass->network;
     pb_workspace *w = pass->workspace;
     const size_t n_rows = pass->batch->n_rows;
@@ -251,14 +272,6 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void
         !(pass->batch->y.smoothing >= 0 && pass->batch->y.smoothing < 1)) {
         return PB_BAD_ARGUMENT;
     }
-    summation s = {
-        .pass = *pass,
-        .wants_gradient = gradient != NULL || receiver != NULL,
-        /* A range of a single block needs no other place than a thread's own. */
-        .gradient = receiver != NULL && n_rows > PB_BLOCK_ROWS ? w->gradient : gradient,
-        .receiver = receiver,
-        .weight_scale = scale_of_weights(pass->batch),
-    };
     counter sums = {.depth = 0, .n_blocks = 0};
     pb_cut_ranges(pass->workspace, pass->batch->X.indptr != NULL);
     const size_t most = w->capacity / PB_BLOCK_ROWS * PB_BLOCK_ROWS;
@@ -266,7 +279,7 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void
     const double started = w->n_threads > 1 ? pb_seconds() : 0;
     for (size_t first = 0; first < n_rows; first += step) {
         const size_t left = n_rows - first;
-        const pb_status status = sum_blocks(&s, first, left < step ? left : step, &sums, pace);
+        const pb_status status = sum_blocks(s, first, left < step ? left : step, &sums, pace);
         if (status != PB_OK) {
             return status;
         }
@@ -274,12 +287,36 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void
     if (w->n_threads > 1) {
         pb_crew_done(&w->crew, n_rows, pb_seconds() - started);
     }
-    value->penalty = network->is_penalised ? s.penalty * s.weight_scale / s.total_weight : 0;
-    value->objective = sums.loss[0] / s.total_weight;
-    if (network->is_penalised) {
-        value->objective += value->penalty;
-    }
     return PB_OK;
+}
+
+static pb_value value_of(const pb_network *network, const pb_sums *sums, double penalty,
+                         double weight_scale) {
+    pb_value value = {sums->loss / sums->weight, 0};
+    if (network->is_penalised) {
+        value.penalty = penalty * weight_scale / sums->weight;
+        value.objective += value.penalty;
+    }
+    return value;
+}
+
+pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void *gradient,
+                       const pb_receiver *receiver) {
+    summation s = {
+        .pass = *pass,
+        .wants_gradient = gradient != NULL || receiver != NULL,
+        /* A range of a single block needs no other place than a thread's own. */
+        .gradient = receiver != NULL && pass->batch->n_rows > PB_BLOCK_ROWS
+                        ? pass->workspace->gradient
+                        : gradient,
+        .receiver = receiver,
+        .weight_scale = pb_weight_scale(largest_weight(pass->batch)),
+    };
+    const pb_status status = sum_batch(&s, pace);
+    if (status == PB_OK) {
+        *value = value_of(pass->network, &s.all, s.penalty, s.weight_scale);
+    }
+    return status;
 }
 
 pb_status pb_objective(const pb_network *network, const void *parameters, const pb_batch *batch,
@@ -293,4 +330,57 @@ pb_status pb_objective(const pb_network *network, const void *parameters, const 
     pb_scope_leave(&scope);
     *objective = value.objective;
     return status;
+}
+
+/* ---- In parts --------------------------------------------------------------------------------
+ */
+
+pb_status pb_block_sums(const pb_network *network, const void *parameters, const pb_batch *node,
+                        double weight_scale, const pb_masks *masks, pb_workspace *w, pb_pace *pace,
+                        pb_sums *sums, void *gradient) {
+    if (masks != NULL && w->purpose < PB_FOR_DROPOUT) {
+        return PB_BAD_ARGUMENT;
+    }
+    pb_batch masked = *node;
+    void *values = NULL;
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    pb_status status = pb_masked_table(network, masks, node, &values);
+    if (status == PB_OK) {
+        masked.X.values = values == NULL ? node->X.values : values;
+        summation s = {
+            .pass = {network, parameters, &masked, w, NULL, masks},
+            .wants_gradient = gradient != NULL,
+            .wants_sums = 1,
+            .gradient = gradient,
+            .weight_scale = weight_scale,
+        };
+        status = sum_batch(&s, pace);
+        *sums = s.all;
+    }
+    pb_scope_leave(&scope);
+    pb_aligned_free(values);
+    return status;
+}
+
+pb_status pb_finish_sums(const pb_network *network, const void *parameters, const pb_sums *sums,
+                         double weight_scale, double *objective, double *penalty, void *gradient) {
+    if (!(sums->weight > 0)) {
+        return PB_BAD_ARGUMENT;
+    }
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    const double P = network->is_penalised ? pb_penalty(network, parameters) : 0;
+    const pb_value value = value_of(network, sums, P, weight_scale);
+    for (size_t layer = 1; gradient != NULL && layer <= network->n_layers; layer++) {
+        for (int is_intercepts = 0; is_intercepts <= 1; is_intercepts++) {
+            const pb_range range = pb_whole_range(network, layer, is_intercepts);
+            pb_finish_range(network, parameters, sums, weight_scale, &range,
+                            pb_at(network, gradient, range.offset));
+        }
+    }
+    pb_scope_leave(&scope);
+    *objective = value.objective;
+    *penalty = value.penalty;
+    return PB_OK;
 }

@@ -10,13 +10,6 @@
 #include "base/threads.h"
 #include "network/workspace.h"
 
-/* The masks of dropout in one epoch, for a batch that begins in row `first_row` of its table. */
-typedef struct pb_masks {
-    pb_dropout dropout;
-    uint64_t epoch;
-    size_t first_row;
-} pb_masks;
-
 typedef struct pb_pass {
     const pb_network *network;
     const void *parameters;
@@ -89,6 +82,14 @@ typedef struct pb_value {
     double objective;
     double penalty; /* its term P / S */
 } pb_value;
+
+/* What pb_sum_batch makes of a range's sum, or pb_finish_sums of the whole one:
+ * g = (sum + alpha (l1_ratio sign(W) + (1 - l1_ratio) W)) / S. */
+void pb_finish_range(const pb_network *network, const void *parameters, const pb_sums *sums,
+                     double weight_scale, const pb_range *range, void *sum);
+
+/* The parameters of layer `layer` (from 1) that are intercepts, or are not, as one range. */
+pb_range pb_whole_range(const pb_network *network, size_t layer, int is_intercepts);
 
 /* The objective and its gradient as pb_objective has them. With a receiver `gradient` is NULL. */
 pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void *gradient,

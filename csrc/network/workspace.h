@@ -12,9 +12,6 @@
 #include "network/crew.h"
 #include "network/network.h"
 
-/* Rows that are summed as one chain: part of the definition of every gradient's bits. */
-#define PB_BLOCK_ROWS ((size_t)256)
-
 /* Stripes are whole vectors of every instruction set, and tiles of most; the widest is so many of
  * these units. */
 #define PB_STRIPE_UNIT   ((size_t)16)

@@ -1,4 +1,4 @@
-/* One epoch: batch after batch forward, backward, step; asks before it goes on. */
+/* An epoch, or a part of one: batch after batch forward, backward, step; asks before it goes on. */
 #include <math.h>
 
 #include "base/memory.h"
@@ -157,25 +157,30 @@ static pb_status train_batch(step *s, const pb_batch *batch, int is_last, pb_wor
     return status;
 }
 
-static pb_status train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
-                             pb_masks *masks, const pb_batch *rows, size_t batch_size,
-                             pb_workspace *workspace, pb_pace *pace, pb_epoch *epoch) {
+static pb_status find_rules(step *s) {
+    const pb_optimizer *o = s->optimizer;
+    const pb_status found = pb_find_optimizer(o->name, &s->rule);
+    if (found == PB_OK && o->schedule != NULL) {
+        return pb_find_schedule(o->schedule->name, &s->schedule);
+    }
+    return found;
+}
+
+static size_t count_batches(const pb_batch *rows, size_t batch_size) {
+    return rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;
+}
+
+static pb_status train_part(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                            pb_masks *masks, const pb_batch *rows, size_t batch_size,
+                            const pb_epoch_part *part, pb_workspace *workspace, pb_pace *pace,
+                            pb_totals *totals) {
     step next = {
         .network = network, .optimizer = optimizer, .masks = masks, .parameters = parameters};
-    pb_status found = pb_find_optimizer(optimizer->name, &next.rule);
-    if (found == PB_OK && optimizer->schedule != NULL) {
-        found = pb_find_schedule(optimizer->schedule->name, &next.schedule);
-    }
+    const pb_status found = find_rules(&next);
     if (found != PB_OK) {
         return found;
     }
-    if (workspace->purpose < PB_FOR_TRAINING || batch_size < 1) {
-        return PB_BAD_ARGUMENT;
-    }
-    const size_t n_batches = rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;
     const size_t n_weighing = count_weighing(network, rows, batch_size);
-    double loss = 0, penalty = 0;
-    size_t n_counted = 0;
     for (size_t i = 0; i < n_weighing; i++) {
         const pb_batch batch = batch_at(network, rows, batch_size, i);
         if (!has_weight(&batch)) {
@@ -183,36 +188,35 @@ static pb_status train_epoch(const pb_network *network, void *parameters, pb_opt
         }
         if (masks != NULL) {
             /* In table order a batch is a table of its own. */
-            masks->first_row = rows->order == NULL ? i * batch_size : 0;
+            masks->first_row = part->first_row + (rows->order == NULL ? i * batch_size : 0);
         }
         pb_value value = {0, 0};
-        set_rate(&next, i, n_batches);
+        const int is_last = part->is_last && i + 1 == n_weighing;
+        set_rate(&next, part->first_batch + i, part->n_batches);
         pb_status status = pb_pace_check(pace);
         if (status == PB_OK) {
-            status = train_batch(&next, &batch, i + 1 == n_weighing, workspace, pace, &value);
+            status = train_batch(&next, &batch, is_last, workspace, pace, &value);
         }
         if (status != PB_OK) {
             return status;
         }
         optimizer->n_steps += next.rate > 0;
-        loss += value.objective * (double)batch.n_rows;
-        penalty += value.penalty * (double)batch.n_rows;
-        n_counted += batch.n_rows;
+        totals->loss += value.objective * (double)batch.n_rows;
+        totals->penalty += value.penalty * (double)batch.n_rows;
+        totals->n_rows += batch.n_rows;
+        if (is_last) {
+            totals->gradient_norm = next.gradient_norm;
+        }
     }
-    if (n_counted == 0) {
-        return PB_BAD_ARGUMENT;
-    }
-    optimizer->n_epochs++;
-    *epoch = (pb_epoch){loss / (double)n_counted, penalty / (double)n_counted, next.gradient_norm};
     return PB_OK;
 }
 
-/* An epoch with dropout: with the masks of its own, and for a sparse table with values to match. */
-static pb_status train_masked_epoch(const pb_network *network, void *parameters,
-                                    pb_optimizer *optimizer, const pb_batch *rows,
-                                    size_t batch_size, pb_workspace *workspace, pb_pace *pace,
-                                    pb_epoch *epoch) {
-    pb_masks masks = {optimizer->dropout, (uint64_t)optimizer->n_epochs, 0};
+/* With dropout: with the masks of the epoch, and for a sparse table with values to match. */
+static pb_status train_masked_part(const pb_network *network, void *parameters,
+                                   pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
+                                   const pb_epoch_part *part, pb_workspace *workspace,
+                                   pb_pace *pace, pb_totals *totals) {
+    pb_masks masks = {optimizer->dropout, (uint64_t)optimizer->n_epochs, part->first_row};
     pb_batch masked = *rows;
     void *values = NULL;
     if (workspace->purpose < PB_FOR_DROPOUT) {
@@ -226,23 +230,83 @@ static pb_status train_masked_epoch(const pb_network *network, void *parameters,
     pb_status status = pb_masked_table(network, &masks, rows, &values);
     if (status == PB_OK) {
         masked.X.values = values == NULL ? rows->X.values : values;
-        status = train_epoch(network, parameters, optimizer, &masks, &masked, batch_size, workspace,
-                             pace, epoch);
+        status = train_part(network, parameters, optimizer, &masks, &masked, batch_size, part,
+                            workspace, pace, totals);
     }
     pb_aligned_free(values);
+    return status;
+}
+
+pb_status pb_train_batches(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                           const pb_batch *rows, size_t batch_size, const pb_epoch_part *part,
+                           pb_workspace *workspace, pb_pace *pace, pb_totals *totals) {
+    if (workspace->purpose < PB_FOR_TRAINING || batch_size < 1 ||
+        part->n_batches < count_batches(rows, batch_size) ||
+        part->first_batch > part->n_batches - count_batches(rows, batch_size)) {
+        return PB_BAD_ARGUMENT;
+    }
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    const pb_status status = optimizer->dropout.rates != NULL
+                                 ? train_masked_part(network, parameters, optimizer, rows,
+                                                     batch_size, part, workspace, pace, totals)
+                                 : train_part(network, parameters, optimizer, NULL, rows,
+                                              batch_size, part, workspace, pace, totals);
+    pb_scope_leave(&scope);
     return status;
 }
 
 pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                          const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
                          pb_pace *pace, pb_epoch *epoch) {
+    if (batch_size < 1) {
+        return PB_BAD_ARGUMENT;
+    }
+    const pb_epoch_part all = {.n_batches = count_batches(rows, batch_size), .is_last = 1};
+    pb_totals totals = {.n_rows = 0};
     pb_scope scope;
-    pb_scope_enter(&scope);
-    const pb_status status = optimizer->dropout.rates != NULL
-                                 ? train_masked_epoch(network, parameters, optimizer, rows,
-                                                      batch_size, workspace, pace, epoch)
-                                 : train_epoch(network, parameters, optimizer, NULL, rows,
-                                               batch_size, workspace, pace, epoch);
+    pb_scope_enter(&scope); /* for the means, too */
+    pb_status status = pb_train_batches(network, parameters, optimizer, rows, batch_size, &all,
+                                        workspace, pace, &totals);
+    if (status == PB_OK && totals.n_rows == 0) {
+        status = PB_BAD_ARGUMENT;
+    }
+    if (status == PB_OK) {
+        const double n = (double)totals.n_rows;
+        optimizer->n_epochs++;
+        *epoch = (pb_epoch){totals.loss / n, totals.penalty / n, totals.gradient_norm};
+    }
     pb_scope_leave(&scope);
     return status;
+}
+
+pb_status pb_take_step(const pb_network *network, void *parameters, pb_optimizer *optimizer,
+                       const pb_epoch_part *part, void *gradient, double *gradient_norm) {
+    step next = {.network = network, .optimizer = optimizer, .parameters = parameters};
+    const pb_status found = find_rules(&next);
+    if (found != PB_OK) {
+        return found;
+    }
+    if (part->first_batch >= part->n_batches) {
+        return PB_BAD_ARGUMENT;
+    }
+    pb_scope scope;
+    pb_scope_enter(&scope);
+    set_rate(&next, part->first_batch, part->n_batches);
+    if (part->is_last || optimizer->global_clipnorm > 0) {
+        see_gradient(&next, gradient);
+    }
+    for (size_t layer = 1; next.rate > 0 && layer <= network->n_layers; layer++) {
+        for (int is_intercepts = 0; is_intercepts <= 1; is_intercepts++) {
+            const pb_range range = pb_whole_range(network, layer, is_intercepts);
+            take_range(&next, &range, pb_at(network, gradient, range.offset));
+        }
+    }
+    if (next.rate > 0 && optimizer->max_norm > 0) {
+        limit_weights(network, optimizer->max_norm, parameters);
+    }
+    pb_scope_leave(&scope);
+    optimizer->n_steps += next.rate > 0;
+    *gradient_norm = next.gradient_norm;
+    return PB_OK;
 }

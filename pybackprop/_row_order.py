@@ -1,0 +1,131 @@
+"""In which order an epoch takes the rows of its table."""
+
+import numpy as np
+
+from pybackprop import _core
+
+# Rows whose order is in memory at once: 2 MB.
+_ROWS_OF_A_PIECE = 2**18
+
+
+def orders(n_samples, batch_size, shuffle, random_state):
+    """The order of each epoch in turn.
+
+    Parameters
+    ----------
+    n_samples, batch_size : int
+    shuffle : bool or "blocks"
+    random_state : RandomState
+        Drawn from once an epoch, when that begins.
+
+    Yields
+    ------
+    None, ndarray of int64 or BlockOrder
+        None stands for all rows as they lie; an array has their positions.
+    """
+    if shuffle == "blocks":
+        while True:
+            seed = int(random_state.randint(2**63 - 1, dtype=np.int64))
+            yield BlockOrder(n_samples, batch_size, seed)
+    if not shuffle:
+        while True:
+            yield None
+    in_turn = np.arange(n_samples, dtype=np.int64)
+    positions = in_turn
+    while True:
+        # One permutation an epoch, applied to the order of the last one.
+        permutation = in_turn.copy()
+        random_state.shuffle(permutation)
+        positions = positions.take(permutation)
+        yield positions
+
+
+class BlockOrder:
+    """Blocks of rows in random order, and rows in random order within each.
+
+    Blocks have ``_core.BLOCK_ROWS`` rows, counted from the table's start. A last one of
+    fewer rows stays the last. A batch of whole blocks takes them as they lie in the
+    table: it is a set, and neighbours in the sum are then neighbours in the table,
+    which a machine that has both can add up by itself.
+
+    All follows from a seed, and the order of some rows costs no more than these: nobody
+    needs to keep, or to be sent, that of all.
+
+    Parameters
+    ----------
+    n_samples, batch_size : int
+    seed : int
+        At least 0 and below 2 ** 64.
+
+    Attributes
+    ----------
+    blocks : ndarray of int64
+        Numbers of the blocks in their order.
+    """
+
+    def __init__(self, n_samples, batch_size, seed):
+        self.n_samples = n_samples
+        self.batch_size = batch_size
+        self.seed = seed
+        n_whole, left = divmod(n_samples, _core.BLOCK_ROWS)
+        blocks = _numbers(seed, np.arange(n_whole, dtype=np.uint64), _OF_BLOCKS)
+        blocks = blocks.argsort()
+        per_batch, cut = divmod(batch_size, _core.BLOCK_ROWS)
+        if cut == 0:
+            n_full = n_whole // per_batch * per_batch
+            blocks[:n_full].reshape(-1, per_batch).sort(axis=1)
+            blocks[n_full:].sort()
+        self.blocks = np.append(blocks, [n_whole] if left else []).astype(np.int64)
+
+    def rows_of(self, blocks):
+        """Rows of some blocks, which are given by number, in their order of this epoch.
+
+        Returns
+        -------
+        ndarray of int64
+        """
+        size = _core.BLOCK_ROWS
+        whole = blocks[(blocks + 1) * size <= self.n_samples]
+        rows = whole[:, np.newaxis] * size + np.arange(size)
+        within = _numbers(self.seed, rows.astype(np.uint64), _OF_ROWS).argsort(axis=1)
+        rows = np.take_along_axis(rows, within, axis=1).ravel()
+        if len(whole) == len(blocks):
+            return rows
+        last = np.arange(self.n_samples // size * size, self.n_samples)
+        within = _numbers(self.seed, last.astype(np.uint64), _OF_ROWS).argsort()
+        return np.append(rows, last[within])
+
+    def pieces(self):
+        """The epoch, some whole batches at a time.
+
+        Yields
+        ------
+        tuple of int, ndarray of int64 and bool
+            Number of the first batch, rows, and whether the epoch ends with them.
+        """
+        size = max(1, _ROWS_OF_A_PIECE // self.batch_size) * self.batch_size
+        for start in range(0, self.n_samples, size):
+            stop = min(start + size, self.n_samples)
+            first = start // _core.BLOCK_ROWS
+            rows = self.rows_of(self.blocks[first : -(-stop // _core.BLOCK_ROWS)])
+            skip = start - first * _core.BLOCK_ROWS
+            piece = np.ascontiguousarray(rows[skip : skip + stop - start])
+            yield start // self.batch_size, piece, stop == self.n_samples
+
+
+# splitmix64 (Steele, Lea & Flood 2014), whose n-th number can be had by itself: it maps
+# the 64-bit numbers one to one, so no two rows draw the same.
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_OF_BLOCKS, _OF_ROWS = np.uint64(0), np.uint64(1)
+
+
+def _numbers(seed, counts, stream):
+    """Random numbers of 64 bits, one for each count below 2 ** 63, all different."""
+    start = _mixed(np.array([seed], np.uint64) + stream * _GAMMA)
+    return _mixed(start + (counts + np.uint64(1)) * _GAMMA)
+
+
+def _mixed(z):
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
