@@ -5,6 +5,7 @@ from mutants.planted import Mutant
 _CORE = "pybackprop/_core.pyx"
 _STOPPING = "pybackprop/_stopping.py"
 _TRAINING = "pybackprop/_training.py"
+_ORDER = "pybackprop/_row_order.py"
 _TARGETS = "pybackprop/_targets.py"
 
 MUTANTS = (
@@ -128,15 +129,15 @@ MUTANTS = (
     ),
     Mutant(
         "validation rows are trained on",
-        _TRAINING,
-        "            yield rows.take(positions)",
-        "            yield positions",
+        "pybackprop/_in_memory.py",
+        "return take_rows(self.chosen, positions)",
+        "return positions",
         "the validation score is one of training",
         "tests/test_validation_set.py",
     ),
     Mutant(
         "each epoch shuffles the table anew",
-        _TRAINING,
+        _ORDER,
         "positions = positions.take(permutation)",
         "positions = permutation",
         "other orders than scikit-learn's from the second epoch on",
@@ -210,11 +211,44 @@ MUTANTS = (
     ),
     Mutant(
         "the penalty of L-BFGS's history forgets the weights",
-        "pybackprop/_lbfgs.py",
-        "total_weight = table.X.shape[0] if weights is None else weights.sum()",
-        "total_weight = table.X.shape[0]",
+        "pybackprop/_in_memory.py",
+        "return self.n_samples if weights is None else weights.sum()",
+        "return self.n_samples",
         "the column penalty of history_ is wrong with sample_weight",
         "tests/test_history.py",
+    ),
+    # ---- the order of rows in blocks
+    Mutant(
+        "a batch of whole blocks takes them in random order",
+        _ORDER,
+        "            blocks[:n_full].reshape(-1, per_batch).sort(axis=1)\n",
+        "",
+        "no two neighbours of a sum lie on one machine",
+        "tests/test_row_order.py",
+    ),
+    Mutant(
+        "rows within a block stay in order",
+        _ORDER,
+        "rows = np.take_along_axis(rows, within, axis=1).ravel()",
+        "rows = rows.ravel()",
+        "batches smaller than a block are the same each epoch",
+        "tests/test_row_order.py",
+    ),
+    Mutant(
+        "a piece of an epoch begins with its first block",
+        _ORDER,
+        "skip = start - first * _core.BLOCK_ROWS",
+        "skip = 0",
+        "some rows come twice an epoch, others never",
+        "tests/test_row_order.py",
+    ),
+    Mutant(
+        "each piece of an epoch counts its batches anew",
+        "pybackprop/_in_memory.py",
+        "self.core.part(rows, first_batch, n_batches, 0, is_last)",
+        "self.core.part(rows, 0, n_batches, 0, is_last)",
+        "a schedule starts anew every 2**18 rows",
+        "tests/test_row_order.py",
     ),
     # ---- the network of an estimator, and the estimator of a network
     Mutant(
