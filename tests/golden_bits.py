@@ -200,6 +200,14 @@ CASES = {
     "ordered": ("number", 301, 9, True, {**ADAM, "shuffle": False, "batch_size": 64}),
     "in-blocks": ("multiclass", 700, 13, True, {**ADAM, "batch_size": 700}),
     "over-blocks": ("outputs", 700, 13, False, {**SGD, "batch_size": 300}),
+    "shuffled-blocks": ("binary", 900, 9, True, {**ADAM, "shuffle": "blocks"}),
+    "whole-blocks": (
+        "number",
+        1300,
+        9,
+        True,
+        {**SGD, "shuffle": "blocks", "batch_size": 512},
+    ),
     "one-by-one": ("binary", 40, 3, False, {**SGD, "batch_size": 1}),
     "early-stopping": (
         "multiclass",
