@@ -55,6 +55,11 @@ def training(theta=THETA, state=None):
     return _core.Training(NET, theta, state, samples, targets, None, 3, 1)
 
 
+def block_sums():
+    samples, targets = _core.Samples(X, np.float64), _core.Targets(Y, np.float64)
+    return _core.BlockSums(NET, samples, targets, None, 6, 1)
+
+
 def all_objects():
     return {
         "Samples": _core.Samples(X, np.float64),
@@ -63,6 +68,8 @@ def all_objects():
         "Workspace": _core.objective_workspace(NET, 6, 1),
         "Trace": _core.Trace(NET, 6, {}),
         "Training": training(),
+        "Solver": _core.Solver(NET, THETA.copy(), optimizer()),
+        "BlockSums": block_sums(),
         "FewRows": _core.FewRows(NET, THETA),
         "LossFunction": _core.LossFunction(max, np.float64, 1),
         "Names": _core.Names(["relu"]),
@@ -130,6 +137,14 @@ def test_a_vector_that_is_none_is_refused(wrong):
         lambda: _core.FewRows(NET, array),
         lambda: training(theta=array),
         lambda: NET.are_views(array, [], []),
+        lambda: _core.Solver(NET, array, optimizer()),
+        lambda: _core.Solver(NET, THETA.copy(), optimizer()).take_step(
+            array, 0, 1, True
+        ),
+        lambda: block_sums().add_up(array, None, THETA.copy(), 1.0),
+        lambda: block_sums().add_up(THETA, None, array, 1.0),
+        lambda: _core.finish_sums(NET, array, 1.0, 1.0, 1.0, THETA.copy()),
+        lambda: _core.finish_sums(NET, THETA, 1.0, 1.0, 1.0, array),
     ):
         with pytest.raises(TypeError):
             call()
@@ -156,6 +171,9 @@ def test_memory_that_must_not_be_written_to_is_not():
         lambda: training(theta=frozen),
         lambda: training(state=optimizer(states=states)),
         lambda: NET.objective(THETA, samples, targets, gradient=frozen),
+        lambda: _core.Solver(NET, frozen, optimizer()),
+        lambda: block_sums().add_up(THETA, None, frozen, 1.0),
+        lambda: _core.finish_sums(NET, THETA, 1.0, 1.0, 1.0, frozen),
         lambda: _core.Trace(NET, 6, {"a": [None, plane]}),
         lambda: _core.activate("relu", z, overwrite=True),
     ):
