@@ -258,7 +258,7 @@ C_OPTIMIZE ?= -O2
 # A record whose last fields are left out has zeros there, which is meant.
 C_FLAGS := -std=c11 $(C_OPTIMIZE) -Wall -Wextra -Wshadow -Wconversion -Werror \
     -Wno-missing-field-initializers \
-    -ffp-contract=off -fno-fast-math -fPIC -pthread -Icsrc $(C_EXTRA)
+    -ffp-contract=off -fno-fast-math -fvisibility=hidden -fPIC -pthread -Icsrc $(C_EXTRA)
 # Without -Ofast, or the linker adds code that flushes subnormals to zero (see setup.py).
 C_LINK := -O2 -fno-fast-math
 C_LIBRARY := $(C_OUT)/libpybackprop.a

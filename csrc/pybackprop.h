@@ -30,6 +30,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of this header; pb_version says which library is in use. */
+#define PB_VERSION       "0.1.0"
+#define PB_VERSION_MAJOR 0
+#define PB_VERSION_MINOR 1
+#define PB_VERSION_PATCH 0
+
+/* A shared library shows what is declared from here on, and hides everything else. */
+#if defined(__GNUC__)
+#    pragma GCC visibility push(default)
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -112,6 +123,9 @@ pb_status pb_isa_chosen(const char **name);
 
 /* The compiler that built this library, in words. */
 const char *pb_compiler(void);
+
+/* The library's version: PB_VERSION of the header that it was built with. */
+const char *pb_version(void);
 
 /* ---- Networks ------------------------------------------------------------------------------ */
 
@@ -445,6 +459,10 @@ pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finit
 
 #ifdef __cplusplus
 }
+#endif
+
+#if defined(__GNUC__)
+#    pragma GCC visibility pop
 #endif
 
 #endif

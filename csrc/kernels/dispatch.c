@@ -109,3 +109,5 @@ const char *pb_compiler(void) {
     return "an unknown compiler";
 #endif
 }
+
+const char *pb_version(void) { return PB_VERSION; }
