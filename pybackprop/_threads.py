@@ -1,12 +1,14 @@
 """How many threads a fit or a prediction may use, and what threadpoolctl sees of it.
 
 The number changes no bit of any result.  An ``n_jobs`` that the user gave is taken
-as it is; without one the environment decides.  Other people's workers need no rule
-of their own here: loky and Dask tell theirs by OMP_NUM_THREADS, those of
-multiprocessing are daemons, and among threads the pool in C sees how many call it.
+as it is; without one the environment decides.  Most of other people's workers need no
+rule of their own here: loky tells its by OMP_NUM_THREADS, those of multiprocessing
+are daemons, and among threads the pool in C sees how many call it.  A worker of Dask
+is asked how many threads it was given: it may share this process with others.
 """
 
 import os
+import sys
 import threading
 from contextlib import contextmanager
 from functools import lru_cache
@@ -41,7 +43,8 @@ def granted():
 
     The fewest that any of these says: PYBACKPROP_NUM_THREADS, OMP_NUM_THREADS,
     a limit set through threadpoolctl, the processors that this process may use,
-    and 1 in a worker of multiprocessing.
+    the threads of the Dask worker whose task this is, and 1 in a worker of
+    multiprocessing.
     """
     limit = _core.thread_limit()
     return min(limit, _granted_without_limit()) if limit else _granted_without_limit()
@@ -62,6 +65,7 @@ def _granted_without_limit():
         bounds.append(openmp)
     if current_process().daemon:
         bounds.append(1)
+    bounds.extend(_of_dask_worker())
     return min(bounds)
 
 
@@ -72,6 +76,17 @@ def _positive(text):
     except ValueError:
         return None
     return number if number > 0 else None
+
+
+def _of_dask_worker():
+    """A list of the threads that the worker was given whose task this is, or empty."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return []
+    try:
+        return [distributed.get_worker().state.nthreads]
+    except ValueError:  # no task
+        return []
 
 
 def _processors():
