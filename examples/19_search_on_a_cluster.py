@@ -41,7 +41,8 @@ search = GridSearchCV(
 # Here, then there
 # ----------------
 # ``parallel_config`` is all that is new.  The table travels to the workers once, not
-# with every fit, and each fit takes as many threads as its worker was given: one.
+# with every fit, and each fit takes as many threads as its worker was given: one.  A
+# search this small is over before the workers have imported what they need.
 
 
 def timed_fit(where):
