@@ -81,6 +81,11 @@ def outcome(search):
 
 
 # ------------------------------------------------------------------- the same search
+@pytest.mark.promise(
+    "Threads and processes",
+    "A search whose fits run on Dask's workers comes to the same scores, parameters "
+    "and model as without them, to the last bit.",
+)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("search", SEARCHES)
 def test_joblibs_back_end_changes_no_bit_of_a_search(client, search, estimator):
