@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse
 
+_ROWS_OF_A_BLOCK = 2**16
+
 
 def take_rows(table, rows):
     """Some rows of a table, dense or sparse, or entries of a vector.
@@ -36,5 +38,11 @@ def some_rows(n_rows, sample_weight, most):
     """
     if sample_weight is None:
         return slice(None, None, -(-n_rows // most))
-    rows = np.flatnonzero(sample_weight)
-    return rows[:: -(-len(rows) // most)]
+    # Block by block, since the numbers of all rows are as long as the table.
+    step = -(-np.count_nonzero(sample_weight) // most)
+    chosen, n_seen = [], 0
+    for start in range(0, n_rows, _ROWS_OF_A_BLOCK):
+        rows = start + np.flatnonzero(sample_weight[start : start + _ROWS_OF_A_BLOCK])
+        chosen.append(rows[-n_seen % step :: step].copy())
+        n_seen += len(rows)
+    return np.concatenate(chosen)

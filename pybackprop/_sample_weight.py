@@ -50,18 +50,18 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
 
 def require_total_weight(weights, name):
     """Raise ValueError unless weights are >= 0 and have a positive, finite sum."""
-    if not np.isfinite(weights).all():
+    # No NaN is lost on the way to these, and no array as long as the table is made.
+    smallest, largest = weights.min(initial=0), weights.max(initial=0)
+    if not (np.isfinite(smallest) and np.isfinite(largest)):
         raise ValueError(f"{name} must be finite. Got NaN or infinity.")
-    if (weights < 0).any():
+    if smallest < 0:
         raise ValueError(
             f"{name} must be >= 0: a negative weight would reward the loss. "
-            f"Got {weights.min()}."
+            f"Got {smallest}."
         )
     with np.errstate(over="ignore"):
         total = weights.sum()
     if total == 0:
         raise ValueError(f"{name} must not be zero for all samples.")
     if total == np.inf:
-        raise ValueError(
-            f"{name} must have a finite sum. Got weights up to {weights.max()}."
-        )
+        raise ValueError(f"{name} must have a finite sum. Got weights up to {largest}.")

@@ -18,6 +18,8 @@ from sklearn.utils.multiclass import (
 from pybackprop import _core
 from pybackprop._numbers import kinds_of, require_unmasked
 
+_ROWS_OF_A_BLOCK = 2**16
+
 _OF_ANY_CALLABLE = {
     "target_domain": "finite numbers",
     "target_low": -np.inf,
@@ -41,12 +43,14 @@ def check_target_domain(loss, y, words=None):
     record = _OF_ANY_CALLABLE if callable(loss) else _core.losses()[loss]
     low = record["target_low"]
     problem = None
-    if not np.isfinite(y).all():
+    # No NaN is lost on the way to these, and no array as long as y is made.
+    smallest, largest = y.min(), y.max()
+    if not (np.isfinite(smallest) and np.isfinite(largest)):
         problem = "NaN or infinity"
-    elif y.min() < low or (y.min() == low and not record["target_low_belongs"]):
-        problem = y.min()
-    elif y.max() > record["target_high"]:
-        problem = y.max()
+    elif smallest < low or (smallest == low and not record["target_low_belongs"]):
+        problem = smallest
+    elif largest > record["target_high"]:
+        problem = largest
     elif record["rows_sum_to_one"]:
         sums = y.sum(axis=1)
         # A sum of n rounded probabilities is 1 to about n roundings.
@@ -123,7 +127,13 @@ class ClassLabels:
     @classmethod
     def of(cls, y, classes=None):
         """Of the labels y; ``classes`` may name more than occur in y."""
-        kind = "binary" if y is None else type_of_target(y, input_name="y")
+        counted = None if y is None or classes is not None else _integers_in(y)
+        if y is None:
+            kind = "binary"
+        elif counted is not None:
+            kind = "binary" if len(counted) <= 2 else "multiclass"
+        else:
+            kind = type_of_target(y, input_name="y")
         if kind not in ("binary", "multiclass"):
             check_classification_targets(y)
         if kind == "multilabel-indicator":
@@ -139,8 +149,8 @@ class ClassLabels:
                 "y must be labels of one output or a multilabel indicator matrix. "
                 "Got several columns of class labels."
             )
-        if classes is None and y.dtype.kind in "iub":
-            classes = np.unique(y)  # what unique_labels does in the end
+        if counted is not None:
+            classes = counted
         else:
             classes = unique_labels(y if classes is None else classes)
         if kind == "multiclass" and 2 * len(classes) >= len(y):
@@ -211,7 +221,8 @@ class ClassLabels:
 
         ``all_of_them`` asks for every class to occur, as a warm start does.
         """
-        present = unique_labels(y)
+        present = _integers_in(y)
+        present = unique_labels(y) if present is None else present
         if self.kind != "multilabel" and (self.classes[1:] <= self.classes[:-1]).any():
             raise ValueError(f"classes_ must be sorted. Got {self.classes}.")
         if all_of_them and set(present) != set(self.classes):
@@ -244,8 +255,11 @@ class ClassLabels:
                 f"y must have one column of class labels, as when the network was "
                 f"first fitted. Got the shape {y.shape}."
             )
-        codes = np.searchsorted(self.classes, y)
-        return codes.astype(np.int32)
+        # Of its own, whatever y is: the core writes where a code says.
+        codes = np.empty(len(y), dtype=np.int32)
+        for rows in _blocks(len(y)):
+            codes[rows] = np.searchsorted(self.classes, y[rows])
+        return codes
 
     def numbers(self, y, output_activation, dtype, smoothing=0.0):
         """What the core makes of an encoded y: an array (n_samples, n_outputs)."""
@@ -352,6 +366,23 @@ class ClassLabels:
             labels = np.zeros((1, len(self.classes)), dtype=int)
             labels = scipy.sparse.csr_matrix(labels) if self.sparse else labels
         return LabelBinarizer().fit(labels)
+
+
+def _blocks(n_rows):
+    """Slices of rows, so that what is made on the way is not as long as the table."""
+    return (slice(i, i + _ROWS_OF_A_BLOCK) for i in range(0, n_rows, _ROWS_OF_A_BLOCK))
+
+
+def _integers_in(y):
+    """The integers that a vector of them holds, sorted; None for any other y.
+
+    What unique_labels finds in the end, in the memory of a block.
+    """
+    is_array = isinstance(y, np.ndarray)
+    if not (is_array and y.ndim == 1 and y.size and y.dtype.kind in "iub"):
+        return None
+    found = [np.unique(y[rows]) for rows in _blocks(len(y))]
+    return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
 
 
 def _balanced(codes, n_values, sample_weight):
