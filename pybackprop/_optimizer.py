@@ -170,6 +170,11 @@ class Optimizer:
                 f"max_iter, needs max_iter={before:g}, as in the fit. Got {horizon}."
             )
 
+    @property
+    def moves_by_the_step(self):
+        """Whether the rate is another one at each step of an epoch."""
+        return not self.is_constant_in_epochs or self.warmup_epochs > 0
+
     def next_rate(self):
         """The rate at which the next epoch begins, before any warm-up."""
         if self.is_constant_in_epochs:

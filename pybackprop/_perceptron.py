@@ -15,6 +15,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, validate_dat
 
 from pybackprop import _core
 from pybackprop._as_fitted import as_fitted, network_as_fitted, objective_of_fit
+from pybackprop._batches import Batches, BatchRows
 from pybackprop._callbacks import FitTasks, outside_of_fits, with_callbacks
 from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
@@ -167,7 +168,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         classes=None,
         groups=None,
     ):
-        """Any fit; held_out is (X_val, y_val, sample_weight_val).
+        """Any fit; held_out is (X_val, y_val, sample_weight_val), and X may be Batches.
 
         All is decided by a draft, which is this estimator as it is now, and only a fit
         that has succeeded takes over: one that raises leaves the estimator as it was.
@@ -180,6 +181,8 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
                 f"solver={draft.solver!r} does not train batch by batch: there is no "
                 "partial_fit."
             )
+        if isinstance(X, Batches):
+            X.require_trainable(draft, held_out)
         require_complete(draft, *held_out, groups)
         if resume:
             require_pause(draft)
@@ -239,6 +242,8 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         rows, loss = self._check_rows(
             X, y, sample_weight, starts_anew, incremental, classes
         )
+        if isinstance(X, Batches):
+            X, y = rows.given
         held_out = check_given(self, *held_out, rows.dtype)
         random_state = self._generator(rows, resume)
         network = self._training_network(rows, loss, starts_anew, random_state)
@@ -318,6 +323,9 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
 
     def _check_rows(self, X, y, sample_weight, starts_anew, incremental, classes):
         """The samples of a fit, checked, as training rows; and the loss to fit by."""
+        if isinstance(X, Batches):
+            rows = BatchRows(self, X, classes, starts_anew)
+            return rows, rows.begin()
         X_given = X if is_scorer(self.scoring) else None
         dtype = (np.float64, np.float32)
         if not starts_anew:
@@ -333,7 +341,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
     def _start_class_weights(self, targets, sample_weight, incremental):
         """Find the weights of the classes, where there are classes."""
 
-    def _weigh_classes(self, targets, sample_weight, name):
+    def _weigh_classes(self, targets, sample_weight, name, may_be_zero=False):
         """Sample weights with those of the classes multiplied in."""
         return sample_weight
 

@@ -32,7 +32,8 @@ class Pause:
     model : estimator
     random_state : RandomState
         Before the validation split.
-    n_samples : int
+    n_samples : int or None
+        None where batches are given.
 
     Attributes
     ----------
@@ -61,6 +62,11 @@ class Pause:
 
     def require_same(self, model, n_samples):
         """Raise ValueError unless this is the fit that has stopped."""
+        if (n_samples is None) != (self.n_samples is None):
+            begun, now = ("fit", "fit_batches")[:: 1 if n_samples is None else -1]
+            raise ValueError(
+                f"resume=True goes on with a training by {begun}. Got a call to {now}."
+            )
         if n_samples != self.n_samples:
             raise ValueError(
                 f"resume=True goes on with a fit of {self.n_samples} samples. Got X "

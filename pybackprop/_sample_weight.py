@@ -8,7 +8,9 @@ from sklearn.utils import check_array
 from pybackprop._numbers import numbers_only, require_numbers
 
 
-def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
+def check_sample_weight(
+    sample_weight, n_samples, name="sample_weight", *, may_be_zero=False
+):
     """Sample weights as a float64 vector, or None.
 
     Parameters
@@ -18,6 +20,8 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     n_samples : int
     name : str
         Of the argument, for messages.
+    may_be_zero : bool
+        Whether they may all be 0, as in one batch of many.
 
     Returns
     -------
@@ -44,12 +48,15 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
             f"{name} must have the shape ({n_samples},), one weight a sample. "
             f"Got the shape {weights.shape}."
         )
-    require_total_weight(weights, name)
+    require_total_weight(weights, name, may_be_zero)
     return np.require(weights, requirements="A")
 
 
-def require_total_weight(weights, name):
-    """Raise ValueError unless weights are >= 0 and have a positive, finite sum."""
+def require_total_weight(weights, name, may_be_zero=False):
+    """Raise ValueError unless weights are >= 0 and have a positive, finite sum.
+
+    Or a sum of 0, where that may be.
+    """
     # No NaN is lost on the way to these, and no array as long as the table is made.
     smallest, largest = weights.min(initial=0), weights.max(initial=0)
     if not (np.isfinite(smallest) and np.isfinite(largest)):
@@ -61,7 +68,7 @@ def require_total_weight(weights, name):
         )
     with np.errstate(over="ignore"):
         total = weights.sum()
-    if total == 0:
+    if total == 0 and not may_be_zero:
         raise ValueError(f"{name} must not be zero for all samples.")
     if total == np.inf:
         raise ValueError(f"{name} must have a finite sum. Got weights up to {largest}.")

@@ -11,6 +11,7 @@ import scipy.sparse
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import (
     check_classification_targets,
+    is_multilabel,
     type_of_target,
     unique_labels,
 )
@@ -86,6 +87,21 @@ def require_labels(y, name="y"):
             f"{name} must hold labels of one type. Got strings and, among them, "
             f"{' and '.join(others)}."
         )
+
+
+MULTILABEL = "multilabel"
+
+
+def labels_in(*parts):
+    """The labels that occur in parts of y, sorted.
+
+    ``MULTILABEL`` for an indicator matrix, which has a label a column.
+    """
+    for y in parts:
+        require_labels(y)
+        if is_multilabel(y):
+            return MULTILABEL
+    return unique_labels(*parts)
 
 
 def check_output_columns(y, n_outputs):

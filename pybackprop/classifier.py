@@ -1,5 +1,7 @@
 """MLPClassifier: scikit-learn's classifier of that name, on the C core."""
 
+from contextlib import closing
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
@@ -7,6 +9,7 @@ from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
+from pybackprop._batches import Batches
 from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._from_network import estimator_of, require_network
 from pybackprop._losses import Loss, gives_probabilities
@@ -550,6 +553,96 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             classes=classes,
         )
 
+    @available_if(is_stochastic)
+    def fit_batches(
+        self,
+        batches,
+        *,
+        classes=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        resume=False,
+        read_ahead=1,
+    ):
+        """Train on batches that are read anew for every epoch, one step a batch.
+
+        As ``fit``, with the same ends, ``history_``, callbacks and bits as for a table
+        of all rows with ``shuffle=False`` and a ``batch_size`` that cuts it into these
+        batches, but that only few of them are in memory at a time. ``batch_size``,
+        ``shuffle`` and ``validation_fraction`` are not looked at: which rows a batch
+        has, and their order, is for ``batches`` to say.
+
+        Parameters
+        ----------
+        batches : iterable, or callable that returns one
+            Of tuples (X, y) or (X, y, sample_weight), each as in ``fit``; weights may
+            all be 0 in some batches. Each epoch iterates anew, so that an iterator,
+            which can be read only once, is refused: pass the function that makes it.
+            The first batch says features, their names and the data type, and every
+            other one has to have the same. Epochs may be of different lengths.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will occur. Without, a first pass over all batches looks
+            for them, unless y is a multilabel indicator matrix, whose columns they are,
+            or the training goes on with the classes of the last.
+        X_val, y_val, sample_weight_val
+            As in ``fit``. ``early_stopping=True`` needs them.
+        resume : bool, default=False
+            As in ``fit``. The bits are those of a fit that had not stopped if
+            ``batches`` gives the same in every epoch.
+        read_ahead : int, default=1
+            Most batches that wait, read, for their step: a thread reads, checks and
+            converts them meanwhile. 0 reads in the caller's thread. In memory at a time
+            are this many batches and three more: the first, the one that is trained on
+            and the next one.
+
+        Returns
+        -------
+        MLPClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            As ``fit``; and for a batch that does not go with the first, an epoch
+            without any, or a ``learning_rate`` that moves from step to step where
+            nobody knows how many there are: ``batches`` then need a ``__len__``.
+            And for ``class_weight='balanced'``, which needs all rows at once.
+
+        Notes
+        -----
+        What ``batches`` raises comes out as it is and, as every failure, leaves the
+        estimator as it was. An iterator that has a ``close`` is closed after each
+        epoch, or when training ends before it does. The reading thread then ends too;
+        a read that is under way is not waited for longer than 0.1 s, and the thread
+        ends with that.
+
+        Where more batches come than ``len(batches)``, the last of them are trained on
+        at the rate of an epoch's end. Callbacks see the first batch as X and y.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pybackprop import MLPClassifier
+        >>> def batches():
+        ...     for seed in range(10):
+        ...         X = np.random.RandomState(seed).uniform(-1, 1, (100, 2))
+        ...         yield X, X[:, 0] > X[:, 1]
+        >>> model = MLPClassifier(max_iter=5, tol=0, n_iter_no_change=5)
+        >>> model = model.set_params(random_state=0)
+        >>> print(model.fit_batches(batches, classes=[False, True]).n_iter_)
+        5
+        """
+        with closing(Batches(batches, read_ahead)) as given:
+            return self._fit(
+                given,
+                None,
+                None,
+                held_out=(X_val, y_val, sample_weight_val),
+                classes=classes,
+                resume=resume,
+            )
+
     @of_one_fit
     def predict(self, X):
         """Predicted labels.
@@ -717,8 +810,22 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         else:
             self._labels_as_fitted().require(y, all_of_them=self.warm_start)
         loss = self._choose_output(dtype)
-        self.n_outputs_ = self._labels.n_outputs(self.out_activation_)
         return self._labels.encode(y), loss
+
+    def _choose_output(self, dtype):
+        loss = super()._choose_output(dtype)
+        self.n_outputs_ = self._labels.n_outputs(self.out_activation_)
+        return loss
+
+    def _lacks_classes(self, classes):
+        return classes is None and getattr(self, "classes_", None) is None
+
+    def _start_batches(self, y, classes, dtype):
+        """Name the classes for the first of many batches; the loss to fit them by."""
+        self._start_partial_fit(y, classes)
+        loss = self._choose_output(dtype)
+        self._start_class_weights(None, None, incremental=True)
+        return loss
 
     def _output_asked_for(self, dtype):
         return self._labels.output_activation(self.output_activation, self.loss)
@@ -761,23 +868,23 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
             return
         if incremental and isinstance(self.class_weight, str):
             raise ValueError(
-                "class_weight='balanced' does not go with partial_fit, which sees some "
-                "of the samples only. Compute the weights from all of them, or from "
-                "enough, by sklearn.utils.class_weight.compute_class_weight('balanced',"
-                " classes=classes, y=y), and pass them as a dict from classes to "
-                "weights."
+                "class_weight='balanced' does not go with partial_fit and fit_batches, "
+                "which see some of the samples at a time. Compute the weights from all "
+                "of them, or from enough, by sklearn.utils.class_weight."
+                "compute_class_weight('balanced', classes=classes, y=y), and pass them "
+                "as a dict from classes to weights."
             )
         self._class_weights = self._labels.class_weights(
             self.class_weight, targets, sample_weight
         )
 
-    def _weigh_classes(self, targets, sample_weight, name):
+    def _weigh_classes(self, targets, sample_weight, name, may_be_zero=False):
         if self._class_weights is None:
             return sample_weight
         weights = self._labels.weigh(self._class_weights, targets)
         if sample_weight is not None:
             weights = weights * sample_weight
-        require_total_weight(weights, f"class_weight times {name}")
+        require_total_weight(weights, f"class_weight times {name}", may_be_zero)
         return weights
 
     def _stratify_by(self, y):

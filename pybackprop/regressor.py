@@ -1,5 +1,7 @@
 """MLPRegressor: scikit-learn's regressor of that name, on the C core."""
 
+from contextlib import closing
+
 import numpy as np
 import scipy.sparse
 from sklearn.base import RegressorMixin
@@ -7,6 +9,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from pybackprop import _core
+from pybackprop._batches import Batches
 from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._from_network import estimator_of, require_network
 from pybackprop._losses import Loss, parameters_for
@@ -518,6 +521,89 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
             incremental=True,
         )
 
+    @available_if(is_stochastic)
+    def fit_batches(
+        self,
+        batches,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        resume=False,
+        read_ahead=1,
+    ):
+        """Train on batches that are read anew for every epoch, one step a batch.
+
+        As ``fit``, with the same ends, ``history_``, callbacks and bits as for a table
+        of all rows with ``shuffle=False`` and a ``batch_size`` that cuts it into these
+        batches, but that only few of them are in memory at a time. ``batch_size``,
+        ``shuffle`` and ``validation_fraction`` are not looked at: which rows a batch
+        has, and their order, is for ``batches`` to say.
+
+        Parameters
+        ----------
+        batches : iterable, or callable that returns one
+            Of tuples (X, y) or (X, y, sample_weight), each as in ``fit``; weights may
+            all be 0 in some batches. Each epoch iterates anew, so that an iterator,
+            which can be read only once, is refused: pass the function that makes it.
+            The first batch says features, their names and the data type, and every
+            other one has to have the same. Epochs may be of different lengths.
+        X_val, y_val, sample_weight_val
+            As in ``fit``. ``early_stopping=True`` needs them.
+        resume : bool, default=False
+            As in ``fit``. The bits are those of a fit that had not stopped if
+            ``batches`` gives the same in every epoch.
+        read_ahead : int, default=1
+            Most batches that wait, read, for their step: a thread reads, checks and
+            converts them meanwhile. 0 reads in the caller's thread. In memory at a time
+            are this many batches and three more: the first, the one that is trained on
+            and the next one.
+
+        Returns
+        -------
+        MLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            As ``fit``; and for a batch that does not go with the first, an epoch
+            without any, or a ``learning_rate`` that moves from step to step where
+            nobody knows how many there are: ``batches`` then need a ``__len__``.
+
+        Notes
+        -----
+        What ``batches`` raises comes out as it is and, as every failure, leaves the
+        estimator as it was. An iterator that has a ``close`` is closed after each
+        epoch, or when training ends before it does. The reading thread then ends too;
+        a read that is under way is not waited for longer than 0.1 s, and the thread
+        ends with that.
+
+        Where more batches come than ``len(batches)``, the last of them are trained on
+        at the rate of an epoch's end. Callbacks see the first batch as X and y.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pybackprop import MLPRegressor
+        >>> def batches():
+        ...     for seed in range(10):
+        ...         X = np.random.RandomState(seed).uniform(-1, 1, (100, 2))
+        ...         yield X, X[:, 0] * X[:, 1]
+        >>> model = MLPRegressor(max_iter=5, tol=0, n_iter_no_change=5)
+        >>> model = model.set_params(random_state=0)
+        >>> print(model.fit_batches(batches).n_iter_)
+        5
+        """
+        with closing(Batches(batches, read_ahead)) as given:
+            return self._fit(
+                given,
+                None,
+                None,
+                held_out=(X_val, y_val, sample_weight_val),
+                resume=resume,
+            )
+
     @of_one_fit
     def predict(self, X):
         """Predicted numbers.
@@ -569,11 +655,19 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
 
     def _check_targets(self, y, dtype, incremental, classes):
         """The targets as the core reads them, and the loss to fit them by."""
+        loss = self._start_batches(y, classes, dtype)
+        return self._check_validation_targets(y, dtype), loss
+
+    def _lacks_classes(self, classes):
+        return False
+
+    def _start_batches(self, y, classes, dtype):
+        """Count the outputs in the first of many batches; the loss to fit them by."""
         loss = self._choose_output(dtype)
         if hasattr(self, "coefs_"):
             check_output_columns(y, self.n_outputs_)
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
-        return self._check_validation_targets(y, dtype), loss
+        return loss
 
     def _output_asked_for(self, dtype):
         if self.output_activation != "auto":
