@@ -1,0 +1,236 @@
+"""A table that is mapped from a file is trained on where it lies, however long it is."""
+
+import re
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from pybackprop import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+WAYS = {
+    "blocks": {"shuffle": "blocks"},
+    "in order": {"shuffle": False},
+    "lbfgs": {"solver": "lbfgs"},
+}
+SMALL = {"hidden_layer_sizes": (3,), "batch_size": 1024, "max_iter": 2}
+
+
+def mapped(path, array, dtype=None):
+    """The array, written to a file and mapped from there, to be read only."""
+    np.asarray(array).astype(dtype or array.dtype).tofile(path)
+    return np.memmap(path, dtype or array.dtype, "r", shape=array.shape)
+
+
+# ------------------------------------------------------------------------------- bits
+def by_memmap(path, array):
+    return mapped(path, array)
+
+
+def by_load(path, array):
+    np.save(path, array)
+    return np.load(f"{path}.npy", mmap_mode="r")
+
+
+def by_joblib(path, array):
+    joblib.dump(array, path)
+    return joblib.load(path, mmap_mode="r")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mapping", [by_memmap, by_load, by_joblib])
+def test_a_mapped_table_has_the_bits_of_one_in_memory(tmp_path, mapping, way):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((1500, 4)).astype(np.float32)
+    y, weights = np.digitize(X[:, 0] * X[:, 1], [0, 1]), rng.uniform(size=1500)
+    arrays = {"X": X, "y": y, "sample_weight": weights}
+    model = MLPClassifier(**SMALL | WAYS[way], random_state=0)
+    expected = model.fit(**arrays).loss_curve_
+    files = {name: mapping(tmp_path / name, array) for name, array in arrays.items()}
+    assert all(isinstance(array, np.memmap) for array in files.values())
+    assert model.fit(**files).loss_curve_ == expected
+    assert_array_equal(model.predict(files["X"]), model.predict(X))
+
+
+# ------------------------------------------------------------- what is left of each row
+def bytes_a_row(fit):
+    """By how much the peak of a fit grows with each row; ``fit`` takes their number."""
+    lengths, peaks = (2**19, 2**21), []
+    for length in lengths:
+        tracemalloc.start()
+        fit(length)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return (peaks[1] - peaks[0]) / (lengths[1] - lengths[0])
+
+
+@pytest.fixture(scope="module")
+def columns(tmp_path_factory):
+    """The columns of a long table in files: X, numbers, classes and weights."""
+    folder = tmp_path_factory.mktemp("files")
+    rows = np.random.RandomState(0).standard_normal((2**15, 3)).astype(np.float32)
+    X = np.tile(rows, (2**6, 1))
+    y = X[:, 0] - X[:, 1]
+    classes = np.digitize(y, [-1, 1])
+    files = {"X": X, "y": y, "y in double": y.astype(np.float64), "classes": classes}
+    files["short classes"], files["weights"] = classes.astype(np.uint8), np.abs(y) + 1.0
+    return {name: mapped(folder / name, array) for name, array in files.items()}
+
+
+# What docs/larger_than_memory.md says of each.
+KEPT = {
+    "numbers": (MLPRegressor, "y", {}, None, 0),
+    "numbers of another type": (MLPRegressor, "y in double", {}, None, 4),
+    "classes": (MLPClassifier, "classes", {}, None, 4),
+    "classes of a byte": (MLPClassifier, "short classes", {}, None, 4),
+    "weights": (MLPRegressor, "y", {}, "weights", 0),
+}
+
+
+@pytest.mark.promise(
+    "Memory",
+    "A fit on a memory-mapped table keeps nothing that grows with the number of rows "
+    "but 4 bytes a row for class codes, with lbfgs, shuffle='blocks' or shuffle=False.",
+)
+@pytest.mark.parametrize("kind", KEPT)
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_fit_keeps_of_each_row(columns, kind, way):
+    estimator, y, options, weights, kept = KEPT[kind]
+    model = estimator(**SMALL | WAYS[way] | options, random_state=0)
+
+    def fit(n):
+        some = None if weights is None else columns[weights].astype(np.float64)[:n]
+        model.fit(columns["X"][:n], columns[y][:n], some)
+
+    fit(2**12)
+    assert bytes_a_row(fit) == pytest.approx(kept, abs=0.4)
+
+
+def test_shuffling_all_rows_does_not_do_without():
+    """The measure sees what grows: the order of all rows, eight bytes for each."""
+    X = np.broadcast_to(np.float32([[1, 2, 3]]), (2**21, 3))
+    y = np.broadcast_to(np.float32([1]), 2**21)
+    model = MLPRegressor(**SMALL | {"max_iter": 1})
+    assert bytes_a_row(lambda n: model.fit(X[:n], y[:n])) > 15
+
+
+# ----------------------------------------------------------------------- a whole process
+# RLIMIT_DATA bounds private memory that can be written to, which is what a process may
+# not have more of than there is; a file that is mapped to be read takes part in
+# RLIMIT_AS alone, which would forbid to map it at all.
+CHILD = """
+import re, resource, sys, threading, time, warnings
+import numpy as np
+from pybackprop import MLPRegressor
+
+folder, n_rows, n_features, room, ways = *sys.argv[1:2], *map(eval, sys.argv[2:])
+warnings.simplefilter("ignore")
+X = np.memmap(folder + "/X", np.float32, "r", shape=(n_rows, n_features))
+y = np.memmap(folder + "/y", np.float32, "r", shape=n_rows)
+
+
+def mb(name):
+    with open("/proc/self/status") as status:
+        return int(re.search(name + r":\\s*(\\d+)", status.read())[1]) / 1024
+
+
+def watch():
+    global peak
+    while not is_over.wait(0.002):
+        peak = max(peak, mb("RssAnon"))
+
+
+small = {"hidden_layer_sizes": (4,), "batch_size": 1024, "max_iter": 1}
+for way in ways:
+    MLPRegressor(**small | way).fit(X[:5000], y[:5000])  # loads libraries and threads
+peak, is_over = 0, threading.Event()
+watcher = threading.Thread(target=watch)
+watcher.start()
+limit = int((mb("VmData") + room) * 2**20)
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    for way in ways:
+        model = MLPRegressor(**small | way)
+        for n in (n_rows // 4, n_rows):
+            time.sleep(0.01)
+            peak = before = mb("RssAnon")
+            model.fit(X[:n], y[:n])
+            print(limit / 2**20, X[:n].nbytes / 2**20, peak - before, model.loss_)
+except MemoryError:
+    print("MemoryError")
+finally:
+    is_over.set()
+    watcher.join()
+"""
+N_ROWS, N_FEATURES = 2**21, 128  # 1 GB
+ROOM = 24  # MB
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Files of 1 GB with holes, which take some MB on the disk: rows between are 0."""
+    folder = tmp_path_factory.mktemp("holes")
+    rows = np.random.RandomState(0).standard_normal((1024, N_FEATURES))
+    rows = rows.astype(np.float32)
+    y = rows[:, :20].sum(axis=1)
+    for name, array in (("X", rows), ("y", y)):
+        with open(folder / name, "wb") as file:
+            file.truncate(array[:1].nbytes * N_ROWS)
+            for start in range(0, N_ROWS, N_ROWS // 64):
+                file.seek(array[:1].nbytes * start)
+                array.tofile(file)
+    yield folder
+    for name in ("X", "y"):
+        (folder / name).unlink()
+
+
+def fits_within_limit(folder, ways):
+    """The lines of a process that has ROOM beyond what it needs to begin."""
+    arguments = [str(folder), *map(repr, (N_ROWS, N_FEATURES, ROOM, ways))]
+    return subprocess.run(
+        [sys.executable, "-c", CHILD, *arguments],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+
+def knows_private_memory():
+    try:
+        return re.search("RssAnon", Path("/proc/self/status").read_text()) is not None
+    except OSError:
+        return False
+
+
+linux = pytest.mark.skipif(
+    not knows_private_memory(), reason="this system does not tell private memory apart"
+)
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.feature("Tables larger than memory", "np.load('X.npy', mmap_mode='r')")
+@pytest.mark.promise(
+    "Memory",
+    "A table of 1 GB is fitted by a process that may have 24 MB more than after its "
+    "imports, and takes no more of them than one of a quarter of its length.",
+)
+def test_a_table_many_times_the_limit_is_fitted(folder):
+    ways = [*WAYS.values(), {"shuffle": True}]
+    *lines, last = fits_within_limit(folder, ways)
+    for short, long in zip(lines[:6:2], lines[1:6:2], strict=True):
+        (_, _, peak_of_short, _), (limit, size, peak, loss) = (
+            map(float, line.split()) for line in (short, long)
+        )
+        assert size > 3 * limit and np.isfinite(loss)
+        assert peak - peak_of_short < 4  # MB, where 8 bytes a row make 12
+    # An order of all rows is too much, at the one length or the other.
+    assert last == "MemoryError" and len(lines) >= 2 * len(WAYS)
