@@ -1,4 +1,4 @@
-"""A table that is mapped from a file is trained on where it lies, however long it is."""
+"""A table that is mapped from a file is trained on where it lies, at any length."""
 
 import re
 import subprocess
@@ -121,7 +121,7 @@ def test_shuffling_all_rows_does_not_do_without():
     assert bytes_a_row(lambda n: model.fit(X[:n], y[:n])) > 15
 
 
-# ----------------------------------------------------------------------- a whole process
+# ---------------------------------------------------------------------- a whole process
 # RLIMIT_DATA bounds private memory that can be written to, which is what a process may
 # not have more of than there is; a file that is mapped to be read takes part in
 # RLIMIT_AS alone, which would forbid to map it at all.
