@@ -356,8 +356,8 @@ BAD = {
 
 @pytest.mark.promise(
     "A call that raises changes nothing",
-    "What an iterator of batches raises comes out as it is, a batch in the middle of an "
-    "epoch that does not go with the first is named, and the model is the old one.",
+    "What an iterator of batches raises comes out as it is, a batch in mid-epoch that "
+    "does not go with the first is named, and the model is the old one.",
 )
 @pytest.mark.parametrize("read_ahead", [0, 1, 3])
 @pytest.mark.parametrize("bad", BAD)

@@ -4,12 +4,15 @@ import re
 import subprocess
 import sys
 import tracemalloc
+import types
+from importlib.util import find_spec
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
 
 from pybackprop import MLPClassifier, MLPRegressor
 
@@ -119,6 +122,79 @@ def test_shuffling_all_rows_does_not_do_without():
     y = np.broadcast_to(np.float32([1]), 2**21)
     model = MLPRegressor(**SMALL | {"max_iter": 1})
     assert bytes_a_row(lambda n: model.fit(X[:n], y[:n])) > 15
+
+
+# ------------------------------------------------------------ chunks of files on a disk
+def readers_of(library, folder):
+    """The ways of a library to go through the table in a folder, by their names.
+
+    Each gives frames of 100 rows, the last column of which is y.
+    """
+    module = pytest.importorskip(library)
+    names = {"csv": "read_csv", "parquet": "read_parquet"}
+    parts = {suffix: sorted(folder.glob(f"part-*.{suffix}")) for suffix in names}
+    if library == "pandas":
+        yield "chunks", lambda: module.read_csv(folder / "all.csv", chunksize=100)
+    if library == "polars":
+        lazy = module.scan_parquet(folder / "all.parquet")
+        yield "slices", lambda: (lazy.slice(i, 100).collect() for i in (0, 100, 200))
+    if library == "pyarrow":
+        csv = pytest.importorskip("pyarrow.csv")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        module = types.SimpleNamespace(
+            read_csv=csv.read_csv, read_parquet=parquet.read_table
+        )
+        file = parquet.ParquetFile(folder / "all.parquet")
+        yield "batches", lambda: file.iter_batches(100)
+    for suffix, name in names.items():
+        if (library, suffix) == ("pandas", "parquet") and not find_spec("pyarrow"):
+            continue  # by which it reads
+        read = getattr(module, name)
+        yield suffix, lambda paths=parts[suffix], read=read: map(read, paths)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A table of digits in memory and, whole and in parts, in a folder."""
+    polars = pytest.importorskip("polars")
+    folder = tmp_path_factory.mktemp("digits")
+    X, y = load_digits(return_X_y=True)
+    X = np.sqrt(X[:300] / 7)  # numbers that take all of their digits
+    names = [f"x{i}" for i in range(64)]
+    frame = polars.DataFrame(X, names, orient="row").with_columns(digit=y[:300])
+    parts = {f"part-{i}": frame[100 * i : 100 * i + 100] for i in range(3)}
+    for name, part in {"all": frame, **parts}.items():
+        part.write_csv(folder / f"{name}.csv")
+        part.write_parquet(folder / f"{name}.parquet")
+    return X, y[:300], names, folder
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_chunks_of_files_have_the_bits_of_arrays(digits, library):
+    """By each reader, in partial_fit and in fit_batches."""
+    X, y, names, folder = digits
+    params = SMALL | {"random_state": 0, "shuffle": False, "batch_size": 100}
+    in_parts, whole = MLPClassifier(**params), MLPClassifier(**params).fit(X, y)
+    for i in (0, 100, 200):
+        in_parts.partial_fit(X[i : i + 100], y[i : i + 100], classes=range(10))
+
+    n_ways = 0
+    for way, read in readers_of(library, folder):
+        model, n_ways = MLPClassifier(**params), n_ways + 1
+        for frame in read():
+            chunk = frame[names] if library == "pandas" else frame.select(names)
+            model.partial_fit(chunk, frame["digit"], classes=range(10))
+        assert_array_equal(model.coefs_[0], in_parts.coefs_[0], way)
+
+        def batches(read=read):
+            for frame in read():
+                chunk = frame[names] if library == "pandas" else frame.select(names)
+                yield chunk, frame["digit"]
+
+        model = MLPClassifier(**params).fit_batches(batches)
+        assert model.loss_curve_ == whole.loss_curve_, way
+        assert_array_equal(model.coefs_[0], whole.coefs_[0], way)
+    assert n_ways >= 2
 
 
 # ---------------------------------------------------------------------- a whole process
