@@ -1,0 +1,196 @@
+"""
+Larger than memory
+==================
+
+Which way to train on a table that does not fit into memory, what each of them keeps of
+a row, and how much of the reading disappears behind the training. All numbers below
+were measured when this page was built.
+"""
+
+import tempfile
+import time
+import tracemalloc
+import warnings
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from matplotlib import pyplot as plt
+from sklearn.exceptions import ConvergenceWarning
+
+from pybackprop import MLPClassifier, MLPRegressor
+
+warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch, below
+
+# %%
+# Which way
+# ---------
+#
+# ============================  =========================================
+# The table is                  Use
+# ============================  =========================================
+# an array in a file            ``fit`` on the mapped file
+# anything read in pieces       ``fit_batches``, as ``fit`` does
+# seen once, piece by piece     ``partial_fit``
+# ============================  =========================================
+#
+# :ref:`sphx_glr_auto_examples_18_larger_than_memory.py` shows all three.
+#
+# A mapped file
+# -------------
+#
+# ``np.load(path, mmap_mode="r")``, ``np.memmap`` and ``joblib.load(path,
+# mmap_mode="r")`` give arrays that lie in a file. ``fit`` reads their rows there. What
+# it keeps besides, for each row, is measured by fits of two lengths:
+
+folder = tempfile.TemporaryDirectory()
+path = Path(folder.name)
+rng = np.random.RandomState(0)
+rows = rng.standard_normal((2**14, 3)).astype(np.float32)
+
+
+def mapped(name, array):
+    np.save(path / f"{name}.npy", array)
+    return np.load(path / f"{name}.npy", mmap_mode="r")
+
+
+X = mapped("X", np.tile(rows, (2**6, 1)))
+y = mapped("y", X[:, 0] - X[:, 1])
+in_double = mapped("in_double", np.float64(y))
+classes = mapped("classes", np.digitize(y, [-1, 1]))
+weights = mapped("weights", np.abs(in_double) + 1)
+
+
+def bytes_a_row(estimator, *columns, **params):
+    model = estimator(hidden_layer_sizes=(3,), batch_size=1024, max_iter=1, **params)
+    model.fit(*(column[:2000] for column in columns))
+    peaks = []
+    for length in (2**18, 2**20):
+        tracemalloc.start()
+        model.fit(*(column[:length] for column in columns))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return (peaks[1] - peaks[0]) / (2**20 - 2**18)
+
+
+in_order = {"shuffle": False}
+for words, estimator, columns, params in (
+    ("numbers of X's type, in order", MLPRegressor, (X, y), in_order),
+    ("the same, L-BFGS", MLPRegressor, (X, y), {"solver": "lbfgs"}),
+    ("weights in float64 too", MLPRegressor, (X, y, weights), in_order),
+    ("numbers of another type", MLPRegressor, (X, in_double), in_order),
+    ("class labels", MLPClassifier, (X, classes), in_order),
+    ("numbers, in blocks", MLPRegressor, (X, y), {"shuffle": "blocks"}),
+    ("numbers, all rows shuffled", MLPRegressor, (X, y), {}),
+):
+    kept = bytes_a_row(estimator, *columns, **params)
+    print(f"{words:<30} {kept:5.1f} bytes a row")
+
+# %%
+# **Class labels** become codes of 4 bytes, whatever type they have; labels that are not
+# integers are besides sorted once, in a copy of them. **In blocks**,
+# ``shuffle="blocks"`` holds the order of up to 262,144 rows at a time, some 10 MB, and
+# that of the blocks of 256 rows; what shows above is a second such piece, which the
+# shorter table did not have. **All rows shuffled**, the default, is an order of all
+# rows.
+#
+# A table is copied as a whole if it has to be converted: if X is not float32 or float64
+# in the byte order of the machine, or sparse and not CSR in order. ``y`` is copied if
+# it is a multilabel indicator, or has not the type of X in a regression; weights are,
+# if they are not float64, or if there is a ``class_weight``. A validation set that is
+# split off takes an order of all rows and a copy of its own rows: pass ``X_val`` and
+# ``y_val``.
+#
+# Every fit reads the table once more than it has epochs, to look for NaN:
+# ``sklearn.config_context(assume_finite=True)`` leaves that out. Rows in order, or in
+# blocks, are read from the disk in long runs. Nobody may shorten a file that is mapped:
+# the operating system then ends the process that reads it.
+#
+# Batches
+# -------
+#
+# ``fit_batches`` iterates over ``batches`` anew in every epoch: a list, an object with
+# ``__iter__``, or a function that returns an iterator. Each batch, ``(X, y)`` or ``(X,
+# y, sample_weight)``, is one step, and all rows are seen as by ``fit`` with
+# ``shuffle=False`` and such a ``batch_size``, bit for bit. In memory are ``read_ahead``
+# batches and three more. Without ``classes``, a classifier goes over the batches once
+# before it begins. Random order is for the batches to bring: read parts of a file in
+# random order, shuffle within each, and draw from a generator of your own.
+#
+# A learning rate that moves from step to step has to know how many steps an epoch has:
+# ``len(batches)``, or what the pass for the classes has counted. ``resume=True`` gives
+# the bits of a fit that has not stopped if each epoch brings the same batches.
+#
+# Read-ahead
+# ----------
+#
+# A thread reads, checks and converts the next batches during a step, which needs no
+# interpreter. ``read_ahead=0`` reads between steps. With a reader that waits, as for a
+# disk or a network, for about as long as a step takes:
+
+rows = rng.standard_normal((20, 1000, 100)).astype(np.float32)
+batches = [(part, part[:, 0]) for part in rows]
+model = MLPRegressor(hidden_layer_sizes=(256,), max_iter=1, n_jobs=1, random_state=0)
+model.fit_batches(batches)
+
+
+def seconds(batches, **params):
+    start = time.perf_counter()
+    model.fit_batches(batches, **params)
+    return time.perf_counter() - start
+
+
+pause = seconds(batches) / len(batches)
+
+
+def slowly():
+    for batch in batches:
+        time.sleep(pause)
+        yield batch
+
+
+times = {"training alone": [], "read_ahead=0": [], "read_ahead=1": []}
+for _ in range(5):
+    times["training alone"].append(seconds(batches, read_ahead=0))
+    times["read_ahead=0"].append(seconds(slowly, read_ahead=0))
+    times["read_ahead=1"].append(seconds(slowly))
+medians = {name: median(taken) for name, taken in times.items()}
+pairs = zip(times["read_ahead=0"], times["read_ahead=1"], strict=True)
+ratio = median(without / ahead for without, ahead in pairs)
+print(f"reading ahead is {ratio:.2f} times as fast as reading between steps")
+
+figure, ax = plt.subplots(figsize=(6, 2.2), layout="constrained")
+bars = ax.barh(list(medians), medians.values(), color=["0.7", "#d55e00", "#0072b2"])
+ax.bar_label(bars, fmt="%.2f s", padding=3)
+ax.margins(x=0.15)
+ax.invert_yaxis()
+ax.set(xlabel="seconds an epoch, on this machine, in this build")
+plt.show()
+folder.cleanup()
+
+# %%
+# The most that can be had is 2, where reading and training take equally long. A reader
+# that computes, such as a parser of CSV, needs a processor of its own, and lets others
+# compute only while it does not hold the interpreter's lock. ``python
+# benchmarks/read_ahead.py`` measures a reader that waits, Parquet and CSV, interleaved.
+#
+# Chunks
+# ------
+#
+# What reads a file in chunks can feed ``partial_fit``, which sees each once, or, within
+# a function, ``fit_batches``. Frames and tables are taken as they are::
+#
+#     for frame in pandas.read_csv(path, chunksize=1000):
+#         model.partial_fit(frame[columns], frame["y"], classes=classes)
+#
+#     frame = polars.scan_parquet(path)
+#     for start in range(0, n_rows, 1000):
+#         chunk = frame.slice(start, 1000).collect()
+#         model.partial_fit(chunk.select(columns), chunk["y"], classes=classes)
+#
+#     for batch in pyarrow.parquet.ParquetFile(path).iter_batches(1000):
+#         model.partial_fit(batch.select(columns), batch["y"], classes=classes)
+#
+# A test holds all three, from CSV and Parquet, to the bits of the same arrays. Versions
+# of pandas before 3 need ``float_precision="round_trip"`` for the last bit of a number
+# in a CSV file.
