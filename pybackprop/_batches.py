@@ -7,6 +7,7 @@ Batches are read, checked and converted in the thread of _read_ahead.py.
 
 from collections.abc import Iterable
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import repeat
 from numbers import Integral
 
@@ -18,7 +19,7 @@ from pybackprop._layers import check_layers
 from pybackprop._parameters import InvalidParameterError, number
 from pybackprop._read_ahead import read_ahead
 from pybackprop._sample_weight import check_sample_weight
-from pybackprop._sparse import canonical_rows
+from pybackprop._sparse import canonical_rows, valid_table
 from pybackprop._targets import MULTILABEL, labels_in
 from pybackprop._validation import Table
 
@@ -141,7 +142,7 @@ class BatchRows:
     Attributes
     ----------
     table : Table
-        The first batch, once ``begin`` has read it.
+        The first batch, once ``begin`` has read it, for the diagnosis of a fit.
     given : tuple
         X and y of it, as callbacks are to see them.
     n_batches : int or None
@@ -172,7 +173,7 @@ class BatchRows:
 
     def epoch(self):
         """Yield the Tables of one epoch."""
-        table = self.table
+        table = self._first
         if not self.batches.is_open:
             self._epoch += 1
             table = self.batches.open(self._checked)
@@ -200,7 +201,7 @@ class BatchRows:
 
         def labels_of(batch, position):
             with _said_of_batch(position, 0):
-                return labels_in(_parts(batch)[1])
+                return labels_in(valid_table(_parts(batch)[1], "y"))
 
         labels = found = self.batches.open(labels_of)
         self._require_some(labels)
@@ -246,7 +247,9 @@ class BatchRows:
         self.given = table.X if isinstance(X, np.ndarray) else X, _own(y)
         self.given_weight = table.given_weight
         self.n_features, self.dtype = table.X.shape[1], table.X.dtype
-        self.table = table
+        self._first = self.table = table
+        if not _weighs(table):
+            self.table = replace(table, sample_weight=None)
 
 
 def _parts(batch):

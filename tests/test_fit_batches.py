@@ -260,6 +260,13 @@ def test_epochs_may_be_of_different_lengths():
     assert batched.t_ == 900
 
 
+def test_a_first_batch_without_weight():
+    weights = WEIGHTS.copy()
+    weights[:64] = 0
+    fitted = MLPClassifier(**PARAMS).fit(X, CODES, weights)
+    compare(MLPClassifier(**PARAMS).fit_batches(cut(X, CODES, weights)), fitted)
+
+
 def test_the_length_is_what_a_schedule_goes_by():
     """Where it is not known, that of the pass for the classes, or words."""
     params = PARAMS | {"learning_rate": "cosine"}
