@@ -1,12 +1,15 @@
 """A fit from batches is the fit from a table of them all, read ahead or not."""
 
 import gc
+import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import warnings
 import weakref
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ import sklearn
 from numpy.testing import assert_array_equal
 from reference import assert_state, state_of, timeless
 from sklearn.exceptions import ConvergenceWarning
+from test_memory import leaks, without_collection
 
 from pybackprop import MLPClassifier, MLPRegressor, _core
 
@@ -648,3 +652,76 @@ def test_batches_are_freed_as_they_are_used(read_ahead):
         assert [reference() for reference in seen] == [None] * 25
     finally:
         gc.enable()
+
+
+def last_one_fails():
+    yield from cut(X, CODES)
+    raise KeyError
+
+
+LEAVING = {
+    "well": cut(X, CODES),
+    "the iterator raises": last_one_fails,
+    "a bad batch": [*cut(X, CODES), (X, CODES + 1)],
+    "a bad first batch": [(X, CODES[:3])],
+}
+
+
+@pytest.mark.parametrize("read_ahead", [0, 1])
+@pytest.mark.parametrize("end", LEAVING)
+def test_nothing_leaks_and_no_circle_is_left(end, read_ahead):
+    def call():
+        model = MLPClassifier(**PARAMS | {"max_iter": 2})
+        with suppress(KeyError, ValueError):
+            model.fit_batches(LEAVING[end], classes=[0, 1, 2], read_ahead=read_ahead)
+
+    call()
+    with without_collection() as left:
+        call()
+    assert [type(item) for item in left] == []
+    assert not leaks(call, 10)
+
+
+READERS = tuple(
+    os.path.join("pybackprop", f"_{name}.py") for name in ("batches", "read_ahead")
+)
+
+
+@pytest.mark.slow
+def test_an_interruption_at_any_line_leaves_a_whole_model_and_no_thread():
+    """At whatever line of what reads and hands on batches, in the caller's thread."""
+    params = PARAMS | {"max_iter": 2}
+    old = MLPClassifier(**params).fit(X, CODES)
+    new = MLPClassifier(**params | {"random_state": 1}).fit(X, CODES)
+    expected = [model.predict_proba(X).tobytes() for model in (old, new)]
+    number, was_stopped = 0, True
+    while was_stopped:
+        model, left = pickle.loads(pickle.dumps(old)), [number]
+        model.set_params(random_state=1)
+
+        def trace(frame, event, _, left=left):
+            if not frame.f_code.co_filename.endswith(READERS):
+                return None
+            if event == "line":
+                left[0] -= 1
+                if left[0] == -1:
+                    raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            model.fit_batches(cut(X, CODES), classes=[0, 1, 2])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        was_stopped = left[0] < 0
+        assert model.predict_proba(X).tobytes() in expected[not was_stopped :]
+        for _ in range(1000):
+            if no_reader_left():
+                break
+            time.sleep(0.01)
+        assert no_reader_left(), number
+        number += 1
+    assert number > 100
