@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
 from pybackprop import MLPClassifier, MLPRegressor
+from pybackprop._rows import some_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -60,6 +61,27 @@ def test_a_mapped_table_has_the_bits_of_one_in_memory(tmp_path, mapping, way):
     assert all(isinstance(array, np.memmap) for array in files.values())
     assert model.fit(**files).loss_curve_ == expected
     assert_array_equal(model.predict(files["X"]), model.predict(X))
+
+
+# ---------------------------------------------------------- what is done block by block
+@pytest.mark.parametrize("most", [7, 1000, 10**6])
+def test_rows_to_look_at_are_evenly_spread_over_those_that_weigh(most):
+    rng = np.random.RandomState(0)
+    weights = rng.uniform(size=300_000) * (rng.uniform(size=300_000) < 0.4)
+    weighing = np.flatnonzero(weights)
+    expected = weighing[:: -(-len(weighing) // most)]
+    assert_array_equal(some_rows(len(weights), weights, most), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.int8, np.float64])
+def test_labels_of_many_rows(dtype):
+    y = np.arange(200_000) // 50_000 * 2 - 1
+    y[-1] = 9
+    X, y = np.abs(y)[:, np.newaxis], np.abs(y).astype(dtype)
+    model = MLPClassifier(hidden_layer_sizes=(1,), max_iter=1).fit(X, y)
+    assert model.classes_.tolist() == [1, 3, 5, 9] and model.classes_.dtype == dtype
+    expected = y[:, None] == model.classes_
+    assert_array_equal(model.network_targets(y), expected)
 
 
 # ------------------------------------------------------------- what is left of each row

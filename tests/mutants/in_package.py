@@ -204,7 +204,7 @@ MUTANTS = (
     Mutant(
         "one negative weight passes among others",
         "pybackprop/_sample_weight.py",
-        "    if (weights < 0).any():",
+        "    if smallest < 0:",
         "    if weights.sum() < 0:",
         "a row's loss is rewarded",
         "tests/test_bad_input.py",
