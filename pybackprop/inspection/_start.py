@@ -58,17 +58,17 @@ class Start:
         known = model.get_params(deep=False)
         model.set_params(**{k: v for k, v in parameters.items() if k in known})
         check_parameters(model)
-        table, loss = model._check_table(X, y, sample_weight, True, False, None)
+        training_rows, loss = model._check_rows(X, y, sample_weight, True, False, None)
         self.network = model._training_network(
-            table.X, loss, True, generator_of(model.random_state)
+            training_rows, loss, True, generator_of(model.random_state)
         )
-        n_rows = table.X.shape[0]
+        table, n_rows = training_rows.table, training_rows.n_samples
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ScalingWarning)
             warn_of_inputs(model, table)
         self.complaint = str(caught[0].message) if caught else ""
         weights = table.sample_weight
-        self.total_weight = float(n_rows if weights is None else weights.sum())
+        self.total_weight = float(training_rows.total_weight)
         rows = some_rows(n_rows, weights, _MOST_ROWS)
         self.X = take_rows(table.X, rows)
         targets = model._numbers(take_rows(table.targets, rows), self.network.dtype)
