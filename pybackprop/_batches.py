@@ -110,11 +110,14 @@ class Batches:
                 "batches, a callable, must return an iterable of batches. "
                 f"Got {type(batches).__name__}."
             )
-        iterator = iter(batches)
+        iterator, position = iter(batches), 0
         try:
-            for position, batch in enumerate(iterator, 1):
-                yield prepare(batch, position)
+            for batch in iterator:
+                position += 1  # not by enumerate, which holds on to the batch
+                prepared = prepare(batch, position)
                 del batch
+                yield prepared
+                del prepared
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:

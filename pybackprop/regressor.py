@@ -556,8 +556,8 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         read_ahead : int, default=1
             Most batches that wait, read, for their step: a thread reads, checks and
             converts them meanwhile. 0 reads in the caller's thread. In memory at a time
-            are this many batches and three more: the first, the one that is trained on
-            and the next one.
+            are at most this many batches and five more: the first, the one that is
+            being read, and those that are handed over.
 
         Returns
         -------

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 import weakref
 from contextlib import suppress
@@ -652,6 +653,30 @@ def test_batches_are_freed_as_they_are_used(read_ahead):
         assert [reference() for reference in seen] == [None] * 25
     finally:
         gc.enable()
+
+
+@pytest.mark.promise(
+    "Memory",
+    "A fit from batches has at most read_ahead + 5 of them in memory, however many "
+    "there are.",
+)
+@pytest.mark.parametrize("read_ahead", [0, 1, 4])
+def test_few_batches_are_in_memory(read_ahead):
+    n_rows = 2**16
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, n_jobs=1)
+    for n_batches in (8, 32):
+
+        def batches(n_batches=n_batches):
+            for i in range(n_batches):
+                rows = np.full((n_rows, 4), i, np.float32)
+                yield rows, rows[:, 0]
+                del rows
+
+        tracemalloc.start()
+        model.fit_batches(batches, read_ahead=read_ahead)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak / (4 * 5 * n_rows) < read_ahead + 5.5
 
 
 def last_one_fails():
