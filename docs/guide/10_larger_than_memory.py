@@ -113,9 +113,10 @@ for words, estimator, columns, params in (
 # ``__iter__``, or a function that returns an iterator. Each batch, ``(X, y)`` or ``(X,
 # y, sample_weight)``, is one step, and all rows are seen as by ``fit`` with
 # ``shuffle=False`` and such a ``batch_size``, bit for bit. In memory are at most
-# ``read_ahead`` batches and five more, however many there are. Without ``classes``, a classifier goes over the batches once
-# before it begins. Random order is for the batches to bring: read parts of a file in
-# random order, shuffle within each, and draw from a generator of your own.
+# ``read_ahead`` batches and five more, however many there are. Without ``classes``, a
+# classifier goes over the batches once before it begins. Random order is for the
+# batches to bring: read parts of a file in random order, shuffle within each, and draw
+# from a generator of your own.
 #
 # A learning rate that moves from step to step has to know how many steps an epoch has:
 # ``len(batches)``, or what the pass for the classes has counted. ``resume=True`` gives

@@ -10,7 +10,7 @@ _TEST = "tests/test_fit_batches.py"
 
 MUTANTS = (
     Mutant(
-        "one batch more is read ahead",
+        "two batches more are read ahead",
         _AHEAD,
         "for _ in range(n_items):",
         "for _ in range(n_items + 2):",
