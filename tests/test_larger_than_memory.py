@@ -1,6 +1,7 @@
 """A table that is mapped from a file is trained on where it lies, at any length."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -106,7 +107,8 @@ def columns(tmp_path_factory):
     classes = np.digitize(y, [-1, 1])
     files = {"X": X, "y": y, "y in double": y.astype(np.float64), "classes": classes}
     files["short classes"], files["weights"] = classes.astype(np.uint8), np.abs(y) + 1.0
-    return {name: mapped(folder / name, array) for name, array in files.items()}
+    yield {name: mapped(folder / name, array) for name, array in files.items()}
+    shutil.rmtree(folder)
 
 
 # What docs/larger_than_memory.md says of each.
@@ -285,8 +287,7 @@ def folder(tmp_path_factory):
                 file.seek(array[:1].nbytes * start)
                 array.tofile(file)
     yield folder
-    for name in ("X", "y"):
-        (folder / name).unlink()
+    shutil.rmtree(folder)
 
 
 def fits_within_limit(folder, ways):
