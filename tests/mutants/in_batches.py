@@ -7,6 +7,7 @@ _BATCHES = "pybackprop/_batches.py"
 _ROWS = "pybackprop/_rows.py"
 _TARGETS = "pybackprop/_targets.py"
 _TEST = "tests/test_fit_batches.py"
+_TEST_OF_AHEAD = "tests/test_read_ahead.py"
 
 MUTANTS = (
     Mutant(
@@ -15,7 +16,7 @@ MUTANTS = (
         "for _ in range(n_items):",
         "for _ in range(n_items + 2):",
         "more memory than was asked for",
-        _TEST,
+        _TEST_OF_AHEAD,
     ),
     Mutant(
         "a thread that reads is not told that it is over",
@@ -23,7 +24,7 @@ MUTANTS = (
         "        self._is_over = True\n        self._tokens.put(None)",
         "        self._is_over = True",
         "each fit that fails leaves a thread",
-        _TEST,
+        _TEST_OF_AHEAD,
     ),
     Mutant(
         "what an iterator raises ends its epoch",
