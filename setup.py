@@ -1,15 +1,20 @@
 """Build the one extension module: the Cython binding and all of csrc/.
 
-Everything that can be said as data is in pyproject.toml.  Two things cannot:
-the list of C files, and compiler flags that must come after the user's own.
+Everything that can be said as data is in pyproject.toml.  Three things cannot:
+the list of C files, compiler flags that must come after the user's own, and
+archives whose bytes do not tell who made them, where and when.
 """
 
+import gzip
+import os
+import tarfile
 from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).parent
 
@@ -35,6 +40,15 @@ FLAGS = {
 # of a kind wins, so these two keep it out.
 LINK_FLAGS = {"unix": ["-O2", "-fno-fast-math", "-pthread"], "msvc": []}
 
+# Files are readable to all whatever the umask of who builds: a wheel keeps modes.
+os.umask(0o022)
+
+
+def debug_flags():
+    """No debugging information, which names folders of the machine, unless asked."""
+    asked = any(flag.startswith("-g") for flag in os.environ.get("CFLAGS", "").split())
+    return [] if asked else ["-g0"]
+
 
 class BuildExt(build_ext):
     """Add the flags of the compiler that was found, after the user's CFLAGS."""
@@ -45,8 +59,40 @@ class BuildExt(build_ext):
             extension.extra_compile_args += FLAGS[family]
             extension.extra_link_args += LINK_FLAGS[family]
             if family == "unix":
+                extension.extra_compile_args += debug_flags()
                 extension.libraries.append("m")
         super().build_extensions()
+
+
+class Sdist(sdist):
+    """Write the archive so that equal files make equal bytes.
+
+    Every time is SOURCE_DATE_EPOCH, or else a constant that a zip file can hold too.
+    """
+
+    def make_archive(self, base_name, format, root_dir=None, base_dir=None, **owner):
+        if format != "gztar":
+            return super().make_archive(base_name, format, root_dir, base_dir, **owner)
+        epoch = int(os.environ.get("SOURCE_DATE_EPOCH", 315532800))
+
+        def anonymous(member):
+            member.mtime, member.uid, member.gid = epoch, 0, 0
+            member.uname = member.gname = ""
+            # Git keeps no more of a mode than who may execute the file.
+            member.mode = 0o755 if member.mode & 0o100 else 0o644
+            return member
+
+        name = f"{base_name}.tar.gz"
+        with (
+            open(name, "wb") as file,
+            gzip.GzipFile("", "wb", 9, file, mtime=epoch) as packed,
+            tarfile.open(
+                fileobj=packed, mode="w", format=tarfile.PAX_FORMAT
+            ) as archive,
+        ):
+            # Sorted by TarFile.add, folder by folder.
+            archive.add(base_dir, filter=anonymous)
+        return name
 
 
 def files(pattern):
@@ -64,5 +110,5 @@ core = Extension(
 
 setup(
     ext_modules=cythonize([core], build_dir="build/cython", language_level=3),
-    cmdclass={"build_ext": BuildExt},
+    cmdclass={"build_ext": BuildExt, "sdist": Sdist},
 )
