@@ -21,13 +21,16 @@ OTHERS = {
 
 def build(kind, source, into, epoch, *, umask, env):
     """Build an sdist or a wheel of a folder, and return the one file that it made."""
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "build", f"--{kind}", "--outdir", into, source],
         env=os.environ | env | {"SOURCE_DATE_EPOCH": str(epoch)},
         umask=umask,
-        check=True,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
+    if done.returncode:
+        raise SystemExit(f"{done.stdout}\nThis {kind} could not be built.")
     (made,) = into.iterdir()
     return made
 

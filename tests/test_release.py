@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(
 )
 if PACKAGING.is_dir():
     sys.path.insert(0, str(PACKAGING))
+    import check_release
     import release_rules
     import same_bytes
     from release_rules import AT_ALL_TIMES
@@ -267,3 +268,70 @@ def test_what_tells_two_archives_apart_is_said(tmp_path, make, name, changes, sa
     make(one), make(same), make(other, **changes)
     assert same_bytes.differences(one, same) == []
     assert said in same_bytes.differences(one, other)[0]
+
+
+# ---------------------------------------------------- what the archives hold
+PACKAGE = {"pybackprop/__init__.py": b"", "pybackprop/plots/py.typed": b""}
+SOURCES = {**PACKAGE, "pybackprop/_core.pyx": b"", "csrc/a.c": b"", "setup.py": b""}
+WHEEL = {
+    **PACKAGE,
+    "pybackprop/_core.cpython-313.so": b"compiled",
+    "pybackprop-1.dist-info/RECORD": b"",
+}
+
+
+def put(root, files):
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "added, missing, said",
+    [
+        ({}, None, []),
+        ({"tests/test_a.py": b""}, None, ["tests/test_a.py is there"]),
+        ({"pybackprop/_core.pyx": b""}, None, ["pybackprop/_core.pyx is there"]),
+        ({}, "pybackprop/__init__.py", ["pybackprop/__init__.py is missing"]),
+        ({}, "pybackprop/_core.cpython-313.so", ["extensions: set()"]),
+    ],
+)
+def test_a_wheel_holds_the_package_alone(tmp_path, added, missing, said):
+    put(tmp_path, SOURCES)
+    files = {**WHEEL, **added}
+    files.pop(missing, None)
+    made = wheel(tmp_path / "x.whl", files)
+    assert check_release.other_files_than_the_package(made, tmp_path) == said
+
+
+def test_a_wheel_that_names_the_folder_of_its_build_is_found(tmp_path):
+    name = "pybackprop/_core.cpython-313.so"
+    there = wheel(tmp_path / "x.whl", {**WHEEL, name: bytes(tmp_path / "csrc")})
+    assert check_release.folders(there, tmp_path) == [f"{tmp_path} stands in {name}"]
+    assert check_release.folders(wheel(tmp_path / "y.whl", WHEEL), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "added, missing, said",
+    [
+        ({}, None, []),
+        ({"left.o": b""}, None, ["left.o is not git's"]),
+        ({}, "csrc/a.c", ["csrc/a.c is missing"]),
+    ],
+)
+def test_a_source_distribution_holds_what_git_tracks(tmp_path, added, missing, said):
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    put(tmp_path, {**SOURCES, ".gitignore": b"*.gz"})
+    commit(tmp_path, "all")
+    files = {**SOURCES, "PKG-INFO": b"", "setup.cfg": b"", **added}
+    files.pop(missing, None)
+    made = tar(tmp_path / "x-1.tar.gz", {f"x-1/{k}": v for k, v in files.items()})
+    assert check_release.other_files_than_git(made, tmp_path) == said
+
+
+def test_a_repository_above_a_build_is_found(tmp_path):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    assert f"{tmp_path} has .git" in check_release.repository_above(inner)
