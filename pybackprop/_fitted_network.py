@@ -167,7 +167,8 @@ def _has_functions(network, model):
             activation == network.activation
             or (type(activation) is list and tuple(activation) == network.activation)
         )
-        and fitted.get("out_activation_") == network.output_activation
+        and isinstance(fitted.get("out_activation_"), str)
+        and fitted["out_activation_"] == network.output_activation
     )
 
 

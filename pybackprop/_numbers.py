@@ -73,9 +73,16 @@ def _kinds_of_values(values):
 
 def _array_of(array, name):
     try:
-        return np.asarray(array)
+        made = np.asarray(array)
     except ValueError as error:  # ragged lists
         raise ValueError(f"{name} is no table of numbers: {error}") from error
+    # Before NumPy 1.24 these became an array of lists, with a warning.
+    if made.dtype == object and isinstance(array, (list, tuple)):
+        if any(isinstance(value, (list, tuple, np.ndarray)) for value in made.flat):
+            raise ValueError(
+                f"{name} is no table of numbers: its rows differ in length."
+            )
+    return made
 
 
 @contextmanager

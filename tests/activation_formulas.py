@@ -57,13 +57,13 @@ POINTS = np.concatenate(
 SMALL = np.concatenate([-TINY, TINY, np.linspace(-30, -4, 99)])
 
 
-def assert_is_formula(name, z, a):
+def assert_is_formula(name, z, a, roundings=4):
     """Within some roundings of the data type of f(z), for z among POINTS."""
     expected = FORMULAS[name](z.astype("float64"))
     assert a.dtype == z.dtype
     # Rounding z once moves f(z) by up to |z| f'(z) eps; exp'(z) is exp(z) itself.
     condition = np.maximum(1, np.abs(z)) * (expected if name == "exp" else 1)
-    assert np.all(np.abs(a - expected) <= 4 * np.finfo(a.dtype).eps * condition)
+    assert np.all(np.abs(a - expected) <= roundings * np.finfo(a.dtype).eps * condition)
 
 
 def assert_keeps_digits(name, z, a):

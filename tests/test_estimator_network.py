@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
+import sklearn
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.fixes import parse_version
 from sklearn.utils.validation import check_is_fitted
 from test_edited_attributes import FOREIGN
+from test_files import unpickled
 from test_shared_estimators import bits_of, interleaved
 
 from pybackprop import MLPClassifier, MLPRegressor, Network
@@ -426,12 +429,14 @@ def test_it_is_no_part_of_what_is_saved():
     assert pickle.dumps(model) == before
     assert set(vars(model)) == names
     check_is_fitted(model)
-    assert "network_" in model._repr_html_()
+    # Since 1.9 scikit-learn's view of an estimator shows the fitted attributes too.
+    if parse_version(sklearn.__version__) >= parse_version("1.9"):
+        assert "network_" in model._repr_html_()
 
 
 def test_a_file_of_before_objectives_were_kept_has_a_network():
     path = Path(__file__).parent / "files" / "0.1.0" / "regressor_dropout.pkl"
-    model = pickle.loads(path.read_bytes())
+    model = unpickled(path)
     assert model.network_.dtype == "float32"
     assert (model.network_.loss_name, model.network_.alpha) == ("squared_error", 1e-4)
     model, rows, _ = fitted("huber")

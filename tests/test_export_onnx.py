@@ -81,7 +81,8 @@ def test_every_activation_of_the_core_has_nodes():
 def test_an_activation_is_its_formula(name, dtype):
     z = POINTS.reshape(4, -1).astype(dtype)
     (a,) = run(activation_model(name, dtype, z.shape[1]), z)
-    assert_is_formula(name, z, a)
+    # The Erf of ONNX Runtime 1.23, the last for Python 3.10, adds some of its own.
+    assert_is_formula(name, z, a, roundings=8 if name == "gelu" else 4)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

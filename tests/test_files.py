@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import cloudpickle
@@ -345,7 +346,15 @@ def load(path):
     if path.suffix == ".skops":
         skops_io = pytest.importorskip("skops.io")
         return skops_io.load(path, trusted=skops_io.get_untrusted_types(file=path))
-    return pickle.loads(path.read_bytes())
+    return unpickled(path)
+
+
+def unpickled(path):
+    """What a pickle holds, if NumPy is not older than its own change of names."""
+    content = path.read_bytes()
+    if b"numpy._core" in content and find_spec("numpy._core") is None:
+        pytest.skip("saved with NumPy 2, whose pickles NumPy reads since 1.26")
+    return pickle.loads(content)
 
 
 def script_that_makes_files():
