@@ -49,6 +49,7 @@ def copies_of_the_version_agree(root):
     version = project(root)["version"]
     copies = [
         ("CITATION.cff", r"^version: (.*)$"),
+        ("csrc/pybackprop.h", r'^#define PB_VERSION +"(.*)"$'),
         ("packaging/conda/recipe.yaml", r'^  version: "(.*)"$'),
     ]
     faults = []

@@ -37,6 +37,7 @@ READ = [
     ".github/workflows/test.yml",
     "CHANGELOG.md",
     "CITATION.cff",
+    "csrc/pybackprop.h",
     "docs/conf.py",
     "packaging/conda/recipe.yaml",
     "packaging/oldest.txt",
@@ -90,6 +91,7 @@ FAULTS = {
     "copies_of_the_version_agree": [
         ("CITATION.cff", r"^version: .*", "version: 9.9.9"),
         ("CITATION.cff", r"^version: .*", ""),
+        ("csrc/pybackprop.h", r"^(#define PB_VERSION +).*", r'\1"9.9.9"'),
         ("packaging/conda/recipe.yaml", r'^  version: ".*"', '  version: "9.9.9"'),
         ("pyproject.toml", r'^version = ".*"', 'version = "9.9.9"'),
     ],
