@@ -18,7 +18,7 @@ ENDS_PIP = bin/pip install --disable-pip-version-check --quiet
 test-oldest: build/oldest/installed ## The fast tests with the oldest NumPy, SciPy and scikit-learn we support
 	cd tests && ../build/oldest/bin/python -m pytest $(PYTEST_ARGUMENTS)
 
-test-newest: build/newest/installed ## The fast tests with the newest of them, taken anew each time
+test-newest: build/newest/bin/python ## The fast tests with the newest of them, taken anew each time
 	build/newest/$(ENDS_PIP) --upgrade --upgrade-strategy eager $(foreach need,$(NEWEST_NEEDS),'$(need)')
 	cd tests && ../build/newest/bin/python -m pytest $(PYTEST_ARGUMENTS)
 
@@ -29,7 +29,5 @@ build/oldest/installed: packaging/oldest.txt $(SOURCES)
 	build/oldest/$(ENDS_PIP) -c packaging/oldest.txt $(foreach need,$(OLDEST_NEEDS),'$(need)')
 	@build/oldest/bin/python -m pybackprop; touch $@
 
-build/newest/installed: $(SOURCES)
+build/newest/bin/python:
 	$(PYTHON) -m venv build/newest
-	build/newest/$(ENDS_PIP) $(foreach need,$(NEWEST_NEEDS),'$(need)')
-	@touch $@
