@@ -20,6 +20,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
+from sklearn.utils.fixes import parse_version
 
 from pybackprop import MLPClassifier, MLPRegressor, _core
 from pybackprop._targets import ClassLabels
@@ -81,8 +82,9 @@ def test_every_activation_of_the_core_has_nodes():
 def test_an_activation_is_its_formula(name, dtype):
     z = POINTS.reshape(4, -1).astype(dtype)
     (a,) = run(activation_model(name, dtype, z.shape[1]), z)
-    # The Erf of ONNX Runtime 1.23, the last for Python 3.10, adds some of its own.
-    assert_is_formula(name, z, a, roundings=8 if name == "gelu" else 4)
+    # Erf had more roundings of its own in ONNX Runtime 1.23, the last for Python 3.10.
+    is_old = parse_version(runtime.__version__) < parse_version("1.24")
+    assert_is_formula(name, z, a, roundings=8 if is_old and name == "gelu" else 4)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
