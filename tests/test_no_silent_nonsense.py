@@ -348,7 +348,7 @@ def test_weights_may_be_bools_and_one_number():
     kept = regressor(solver="lbfgs").fit(X[half], VALUES[half])
     model = regressor(solver="lbfgs").fit(X, VALUES, sample_weight=half)
     np.testing.assert_allclose(model.predict(X), kept.predict(X))
-    # The score is scikit-learn's, in whose sums twice a number rounds as the number does.
+    # The score is scikit-learn's, in whose sums twice a number rounds like the number.
     assert model.score(X, VALUES, sample_weight=2) == model.score(X, VALUES)
 
 
