@@ -1,5 +1,6 @@
-/* Processor features. On x86 the operating system must save the wide registers too: the
- * compilers' own query looks at XCR0, and so does the one for compilers without it. */
+/* Processor features. On x86 the operating system must save the wide registers too, which
+ * XCR0 tells. The processor is asked itself: __builtin_cpu_supports asks the compiler's runtime
+ * library, and there is one (zig's) that answers no to everything. */
 #include "base/cpu.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -7,6 +8,8 @@
 #    if defined(_MSC_VER) && !defined(__clang__)
 #        include <immintrin.h>
 #        include <intrin.h>
+#    else
+#        include <cpuid.h>
 #    endif
 #endif
 
@@ -21,35 +24,53 @@ const char *pb_isa_name(pb_isa isa) {
     return "unknown";
 }
 
-#if defined(PB_X86) && defined(_MSC_VER) && !defined(__clang__)
+#if defined(PB_X86)
 
-static int x86_runs(pb_isa isa) {
-    int leaf[4];
-    __cpuid(leaf, 0);
-    if (leaf[0] < 7) {
-        return 0;
+typedef struct registers {
+    unsigned eax, ebx, ecx, edx;
+} registers;
+
+/* All zeros for a leaf that the processor has not. */
+static registers cpuid(unsigned leaf) {
+    registers r = {0, 0, 0, 0};
+#    if defined(_MSC_VER) && !defined(__clang__)
+    int words[4];
+    __cpuid(words, 0);
+    if ((unsigned)words[0] >= leaf) {
+        __cpuidex(words, (int)leaf, 0);
+        r = (registers){(unsigned)words[0], (unsigned)words[1], (unsigned)words[2],
+                        (unsigned)words[3]};
     }
-    __cpuidex(leaf, 1, 0);
-    const int has_fma = (leaf[2] >> 12) & 1;
-    const int has_xsave = (leaf[2] >> 27) & 1;
-    if (!has_fma || !has_xsave) {
-        return 0;
-    }
-    const unsigned long long saved = _xgetbv(0);
-    __cpuidex(leaf, 7, 0);
-    const int ymm = (saved & 0x06) == 0x06;
-    const int zmm = (saved & 0xe6) == 0xe6;
-    return isa == PB_AVX2 ? ymm && ((leaf[1] >> 5) & 1) : zmm && ((leaf[1] >> 16) & 1);
+#    else
+    __get_cpuid_count(leaf, 0, &r.eax, &r.ebx, &r.ecx, &r.edx);
+#    endif
+    return r;
 }
 
-#elif defined(PB_X86)
+/* Which registers the operating system saves: the low half of XCR0. */
+static unsigned saved_registers(void) {
+#    if defined(_MSC_VER) && !defined(__clang__)
+    return (unsigned)_xgetbv(0);
+#    else
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+#    endif
+}
 
 static int x86_runs(pb_isa isa) {
-    if (!__builtin_cpu_supports("fma")) {
+    const registers basic = cpuid(1), extended = cpuid(7);
+    const int has_fma = (basic.ecx >> 12) & 1;
+    const int may_ask_xcr0 = (basic.ecx >> 27) & 1;
+    if (!has_fma || !may_ask_xcr0) {
         return 0;
     }
-    return isa == PB_AVX2 ? __builtin_cpu_supports("avx2") != 0
-                          : __builtin_cpu_supports("avx512f") != 0;
+    const unsigned saved = saved_registers();
+    const int ymm = (saved & 0x06) == 0x06;
+    const int zmm = (saved & 0xe6) == 0xe6;
+    const int has_avx2 = (extended.ebx >> 5) & 1;
+    const int has_avx512f = (extended.ebx >> 16) & 1;
+    return ymm && has_avx2 && (isa == PB_AVX2 || (zmm && has_avx512f));
 }
 
 #endif
