@@ -1,0 +1,64 @@
+"""Does an extension module of a wheel ask for no more than its tags say?
+
+``binary_findings`` reads an ELF file with pyelftools, which is imported when asked.
+"""
+
+import io
+
+MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
+# The C library alone, in the pieces that it had before 2.34, and its loader.
+LIBRARIES = {
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
+}
+SEARCH_PATHS = {"DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
+EXECUTABLE = 1  # PF_X
+
+
+def dynamic_findings(elf):
+    """Libraries that it needs, and where it would look for them."""
+    for tag in elf.get_section_by_name(".dynamic").iter_tags():
+        if tag.entry.d_tag in SEARCH_PATHS:
+            path = getattr(tag, SEARCH_PATHS[tag.entry.d_tag])
+            yield f"it looks for libraries in {path}"
+        elif tag.entry.d_tag == "DT_NEEDED" and tag.needed not in LIBRARIES:
+            yield f"it needs {tag.needed}"
+
+
+def version_findings(elf, glibc):
+    """Versions of symbols, each of which some C library was the first to have."""
+    for library, versions in elf.get_section_by_name(".gnu.version_r").iter_versions():
+        for version in versions:
+            kind, _, number = version.name.partition("_")
+            numbers = tuple(map(int, number.split("."))) if kind == "GLIBC" else None
+            if numbers is None or numbers > glibc:
+                yield f"it needs {version.name} of {library.name}"
+
+
+def binary_findings(data, machine, glibc):
+    """What is wrong with the bytes of a shared library, as lines of text.
+
+    ``machine`` is the tag's, such as "x86_64"; ``glibc`` the newest C library that it
+    may ask for, such as (2, 17).
+    """
+    from elftools.elf.elffile import ELFFile
+
+    elf = ELFFile(io.BytesIO(data))
+    found = [*dynamic_findings(elf), *version_findings(elf, glibc)]
+    if elf["e_machine"] != MACHINES[machine]:
+        found.append(f"it is for {elf['e_machine']}, not {machine}")
+    if debug := [s.name for s in elf.iter_sections() if s.name.startswith(".debug")]:
+        found.append(f"it has debugging information: {', '.join(debug)}")
+    stacks = [s for s in elf.iter_segments() if s["p_type"] == "PT_GNU_STACK"]
+    if not stacks or stacks[0]["p_flags"] & EXECUTABLE:
+        found.append("its stack can be executed")
+    if not any(
+        s.name == "PyInit__core"
+        for s in elf.get_section_by_name(".dynsym").iter_symbols()
+    ):
+        found.append("it is no extension module: it has no PyInit__core")
+    return found

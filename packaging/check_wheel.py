@@ -1,0 +1,153 @@
+"""Is this wheel fit to leave? It holds what it must, and nothing of who built it.
+
+    python packaging/check_wheel.py SDIST WHEEL ...
+
+A wheel is made of the Python files of the source distribution, unaltered, one extension
+module, and the description of both: no test, no source of the core, no path of the
+machine that it was built on. The extension asks for no library, and no version of a
+symbol, that its tags do not allow. Needs pyelftools.
+"""
+
+import base64
+import csv
+import email
+import hashlib
+import itertools
+import re
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from check_binary import binary_findings
+
+PACKAGE = "pybackprop"
+# What is imported, and what type checkers read.
+PACKED = {".py", ".pyi", ".typed"}
+DESCRIPTION = {"METADATA", "WHEEL", "RECORD", "top_level.txt", "licenses/LICENSE"}
+NAME = re.compile(
+    r"(?P<name>\w+)-(?P<version>[^-]+)-(?P<python>cp3\d+)-(?P<abi>cp3\d+)-"
+    r"(?P<platform>[\w.]+)\.whl"
+)
+PLATFORM = re.compile(r"manylinux_2_(?P<glibc>\d+)_(?P<machine>x86_64|aarch64)")
+OLD_PLATFORM = re.compile(r"manylinux2014_(x86_64|aarch64)")  # another word for 2.17
+# Where people, build machines and temporary files live.
+FOLDERS = re.compile(
+    rb"(?<![\w.])/(?:root|home|Users|tmp|private|builds?|work|opt)/[\w.]"
+)
+
+
+def content_of_sdist(path):
+    """Bytes by name of what the package should hold, and of PKG-INFO."""
+    with tarfile.open(path) as archive:
+        for member in archive.getmembers():
+            name = PurePosixPath(*PurePosixPath(member.name).parts[1:])
+            packed = name.parts[:1] == (PACKAGE,) and name.suffix in PACKED
+            if member.isfile() and (packed or str(name) == "PKG-INFO"):
+                yield str(name), archive.extractfile(member).read()
+
+
+def name_findings(parts, info, version):
+    """Tags: one CPython and its ABI, one machine, in name and WHEEL file alike."""
+    if parts["name"] != PACKAGE or parts["version"] != version:
+        yield f"its name says {parts['name']} {parts['version']}, not {version}"
+    if parts["python"] != parts["abi"]:
+        yield f"it is for {parts['python']} with the ABI of {parts['abi']}"
+    platforms = parts["platform"].split(".")
+    for platform in platforms:
+        if not PLATFORM.fullmatch(platform) and not OLD_PLATFORM.fullmatch(platform):
+            yield f"{platform} is no platform that many distributions share"
+    wanted = {f"{parts['python']}-{parts['abi']}-{platform}" for platform in platforms}
+    said = email.message_from_bytes(info)
+    if set(said.get_all("Tag", [])) != wanted:
+        yield f"WHEEL says {said.get_all('Tag')}, the name {sorted(wanted)}"
+    if said["Root-Is-Purelib"] != "false":
+        yield "WHEEL says that there is no extension in it"
+
+
+def content_findings(held, sdist, suffix):
+    """Every file that should be there, as it is in the source distribution, and no other."""
+    extension = f"{PACKAGE}/_core{suffix}"
+    version = email.message_from_bytes(sdist["PKG-INFO"])["Version"]
+    described = {f"{PACKAGE}-{version}.dist-info/{name}" for name in DESCRIPTION}
+    packed = sdist.keys() - {"PKG-INFO"}
+    for name in sorted(held.keys() - packed - described - {extension}):
+        yield f"{name} does not belong there"
+    for name in sorted((packed | described | {extension}) - held.keys()):
+        yield f"{name} is missing"
+    for name in sorted(packed & held.keys()):
+        if held[name] != sdist[name]:
+            yield f"{name} is another than in the source distribution"
+    metadata = held.get(f"{PACKAGE}-{version}.dist-info/METADATA")
+    if metadata is not None and metadata != sdist["PKG-INFO"]:
+        yield "METADATA differs from the source distribution's PKG-INFO"
+
+
+def record_findings(held):
+    """RECORD names every file with its hash."""
+    (name,) = (name for name in held if name.endswith(".dist-info/RECORD"))
+    recorded = {row[0]: row[1] for row in csv.reader(held[name].decode().splitlines())}
+    for path in sorted(recorded.keys() ^ held.keys()):
+        yield f"{path} is in one of RECORD and the archive"
+    for path in sorted(recorded.keys() & held.keys() - {name}):
+        digest = base64.urlsafe_b64encode(hashlib.sha256(held[path]).digest())
+        if recorded[path] != f"sha256={digest.rstrip(b'=').decode()}":
+            yield f"{path} has another hash than RECORD says"
+
+
+def path_findings(held):
+    """Paths of a machine, in any file: people's homes and temporary folders."""
+    here = {str(Path(__file__).resolve().parents[1]), str(Path.home()), sys.base_prefix}
+    here |= {tempfile.gettempdir()}
+    literal = [re.escape(f"{folder}/".encode()) for folder in here if len(folder) > 1]
+    for name, data in held.items():
+        for pattern in [FOLDERS.pattern, *literal]:
+            for match in itertools.islice(re.finditer(pattern, data), 1):
+                around = data[match.start() : match.start() + 60]
+                yield f"{name} holds a path of a machine: {around!r}"
+
+
+def findings(wheel, sdist):
+    """What is wrong with ``wheel``, which was built from ``sdist``: lines of text."""
+    match = NAME.fullmatch(wheel.name)
+    if match is None:
+        return [f"{wheel.name} is no name of a wheel of one CPython"]
+    with zipfile.ZipFile(wheel) as archive:
+        held = {n: archive.read(n) for n in archive.namelist() if not n.endswith("/")}
+    sdist = dict(content_of_sdist(sdist))
+    version = email.message_from_bytes(sdist["PKG-INFO"])["Version"]
+    platform = PLATFORM.search(match["platform"])
+    if platform is None:
+        return [f"{wheel.name} is for no platform that many distributions share"]
+    minor = match["python"].removeprefix("cp")
+    suffix = f".cpython-{minor}-{platform['machine']}-linux-gnu.so"
+    info = held.get(f"{PACKAGE}-{version}.dist-info/WHEEL", b"")
+    found = [
+        *name_findings(match, info, version),
+        *content_findings(held, sdist, suffix),
+        *path_findings(held),
+    ]
+    if f"{PACKAGE}-{version}.dist-info/RECORD" in held:
+        found += record_findings(held)
+    extension = held.get(f"{PACKAGE}/_core{suffix}")
+    if extension is not None:
+        glibc = (2, int(platform["glibc"]))
+        found += binary_findings(extension, platform["machine"], glibc)
+    return found
+
+
+def main():
+    sdist, *wheels = map(Path, sys.argv[1:])
+    if not wheels:
+        sys.exit(__doc__)
+    failed = False
+    for wheel in wheels:
+        found = findings(wheel, sdist)
+        print("\n  ".join([f"{wheel.name}: {'not fit' if found else 'fit'}", *found]))
+        failed |= bool(found)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The CPython interpreters of this machine, by their versions.
+
+    python packaging/interpreters.py 3.11        prints the path of one, or fails
+
+On PATH first, then among pyenv's. One without the headers that an extension needs, or
+without the global interpreter lock, does not count.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROBE = """
+import os, sys, sysconfig
+assert sys.implementation.name == "cpython" and "%d.%d" % sys.version_info[:2] == {!r}
+assert not sysconfig.get_config_var("Py_GIL_DISABLED")
+assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
+"""
+
+
+def candidates(version):
+    name = f"python{version}"
+    if found := shutil.which(name):
+        yield Path(found)
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    yield from sorted(pyenv.glob(f"versions/{version}.*/bin/{name}"))
+
+
+def find(version):
+    """Path of an interpreter of ``version``, such as "3.11", or None."""
+    for path in candidates(version):
+        # What pyenv puts on PATH fails for a version that is not chosen.
+        probe = [path, "-I", "-c", PROBE.format(version)]
+        if subprocess.run(probe, capture_output=True).returncode == 0:
+            return path
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(
+        f"no CPython {sys.argv[1]}" if not (path := find(sys.argv[1])) else print(path)
+    )

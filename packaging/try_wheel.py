@@ -1,0 +1,90 @@
+"""Install a wheel alone, look whether it works, then run tests against it.
+
+    python packaging/try_wheel.py SDIST WHEELS VERSION VENV [argument of pytest ...]
+
+An empty environment of CPython ``VERSION`` gets the wheel of that version and what the
+wheel asks for, as a user would install it, and a first fit is made. Then come the
+packages of the tests, and the tests of the source distribution are run: unpacked
+beside the environment, so that no checkout is near, and from their own folder, where no
+pybackprop can be imported but the installed one.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from email import message_from_bytes
+from pathlib import Path
+
+from interpreters import find
+
+HERE = Path(__file__).resolve().parent
+# Without it, the checks of the wheels themselves are skipped by their tests.
+ALSO = "pyelftools"
+
+
+def wheel_of(version, sdist, folder):
+    tag = "cp" + version.replace(".", "")
+    release = Path(sdist).name.removesuffix(".tar.gz")
+    found = sorted(Path(folder).glob(f"{release}-{tag}-{tag}-manylinux*_x86_64.whl"))
+    if not found:
+        sys.exit(f"{folder} has no wheel for CPython {version}: make wheels")
+    return found[-1].resolve()
+
+
+def unpack(sdist, folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(sdist) as archive:
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(folder, filter="data")
+        else:
+            archive.extractall(folder)
+    (tree,) = folder.iterdir()
+    return tree
+
+
+def wanted_by_tests(tree):
+    metadata = message_from_bytes((tree / "PKG-INFO").read_bytes())
+    for line in metadata.get_all("Requires-Dist"):
+        requirement, _, marker = line.partition(";")
+        if re.search(r"""extra == ["'](test|plots)["']""", marker):
+            yield requirement.strip()
+
+
+def install_for_tests(pip, tree):
+    """All together or, where one is not to be had for this Python, each that is."""
+    wanted = [*wanted_by_tests(tree), ALSO]
+    if subprocess.run([*pip, *wanted], capture_output=True).returncode == 0:
+        return
+    for requirement in wanted:
+        if subprocess.run([*pip, requirement], capture_output=True).returncode != 0:
+            print(
+                f"{requirement}: not to be had here, its tests are skipped", flush=True
+            )
+
+
+def main():
+    sdist, wheels, version, venv, *arguments = sys.argv[1:]
+    interpreter, wheel = find(version), wheel_of(version, sdist, wheels)
+    if interpreter is None:
+        sys.exit(f"no CPython {version} here")
+    venv = Path(venv).resolve()
+    python = venv / "bin" / "python"
+    tree = unpack(sdist, venv.with_name(venv.name + "-tests"))
+    subprocess.run([interpreter, "-m", "venv", "--clear", venv], check=True)
+    # Nothing is compiled: a wheel that needs a compiler is no wheel for everybody.
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip += ["--only-binary", ":all:"]
+    subprocess.run([*pip, wheel], check=True)
+    subprocess.run(
+        [python, "-m", "pip", "list", "--disable-pip-version-check"], check=True
+    )
+    subprocess.run([python, HERE / "first_fit.py"], cwd=venv, check=True)
+    install_for_tests(pip, tree)
+    tests = [python, HERE / "installed_tests.py", *arguments]
+    sys.exit(subprocess.run(tests, cwd=tree / "tests").returncode)
+
+
+if __name__ == "__main__":
+    main()
