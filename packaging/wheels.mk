@@ -16,7 +16,7 @@ wheels: wheel-sdist ## Build and check wheels for Linux in dist/: PYTHONS="3.10 
 
 wheel-sdist: $(WHEEL_TOOLS)/made
 	@rm -rf $(WHEEL_SDIST)
-	$(WHEEL_TOOLS)/bin/pyproject-build --sdist --outdir $(WHEEL_SDIST) . >$(WHEELS)/sdist.log
+	$(WHEEL_TOOLS)/bin/pyproject-build --sdist --outdir $(WHEEL_SDIST) . >$(WHEELS)/sdist.log 2>&1
 
 $(WHEEL_TOOLS)/made: packaging/wheels.mk
 	$(PYTHON) -m venv --clear $(WHEEL_TOOLS)
