@@ -31,7 +31,8 @@ def dynamic_findings(elf):
 
 def version_findings(elf, glibc):
     """Versions of symbols, each of which some C library was the first to have."""
-    for library, versions in elf.get_section_by_name(".gnu.version_r").iter_versions():
+    needed = elf.get_section_by_name(".gnu.version_r")
+    for library, versions in needed.iter_versions() if needed else []:
         for version in versions:
             kind, _, number = version.name.partition("_")
             numbers = tuple(map(int, number.split("."))) if kind == "GLIBC" else None

@@ -12,7 +12,6 @@ import base64
 import csv
 import email
 import hashlib
-import itertools
 import re
 import sys
 import tarfile
@@ -33,9 +32,7 @@ NAME = re.compile(
 PLATFORM = re.compile(r"manylinux_2_(?P<glibc>\d+)_(?P<machine>x86_64|aarch64)")
 OLD_PLATFORM = re.compile(r"manylinux2014_(x86_64|aarch64)")  # another word for 2.17
 # Where people, build machines and temporary files live.
-FOLDERS = re.compile(
-    rb"(?<![\w.])/(?:root|home|Users|tmp|private|builds?|work|opt)/[\w.]"
-)
+FOLDERS = rb"(?<![\w.])/(?:root|home|Users|tmp|builds?|work|opt)/[\w.]"
 
 
 def content_of_sdist(path):
@@ -98,14 +95,14 @@ def record_findings(held):
 
 def path_findings(held):
     """Paths of a machine, in any file: people's homes and temporary folders."""
-    here = {str(Path(__file__).resolve().parents[1]), str(Path.home()), sys.base_prefix}
-    here |= {tempfile.gettempdir()}
-    literal = [re.escape(f"{folder}/".encode()) for folder in here if len(folder) > 1]
+    tree = Path(__file__).resolve().parents[1]
+    here = {str(tree), str(Path.home()), tempfile.gettempdir()}
+    literal = [re.escape(f"{folder}/".encode()) for folder in sorted(here - {"/"})]
+    pattern = re.compile(b"|".join([FOLDERS, *literal]))
     for name, data in held.items():
-        for pattern in [FOLDERS.pattern, *literal]:
-            for match in itertools.islice(re.finditer(pattern, data), 1):
-                around = data[match.start() : match.start() + 60]
-                yield f"{name} holds a path of a machine: {around!r}"
+        if match := pattern.search(data):
+            around = data[match.start() : match.start() + 60]
+            yield f"{name} holds a path of a machine: {around!r}"
 
 
 def findings(wheel, sdist):
