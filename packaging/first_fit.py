@@ -30,7 +30,7 @@ def main():
     assert "site-packages" in module.parts, f"{module} is not installed"
     print(describe())
     X, y = load_digits(return_X_y=True)
-    model = MLPClassifier((30,), random_state=0).fit(X / 16, y)
+    model = MLPClassifier((30,), solver="lbfgs", random_state=0).fit(X / 16, y)
     assert model.score(X / 16, y) > 0.99
     assert np.isfinite(model.predict_proba(X / 16)).all()
     sets = [name for name, runs in _core.instruction_sets().items() if runs]
