@@ -41,7 +41,7 @@ ARM_FOLDER := $(WHEELS)/aarch64
 
 test-wheel-aarch64: ## Run some tests on a wheel for AArch64 in an emulator; needs Debian, qemu-user
 	$(MAKE) --no-print-directory wheels MACHINE=aarch64 PYTHONS=$(ARM_PYTHON)
-	PIP="$(abspath $(WHEEL_TOOLS))/bin/pip" packaging/emulated_python.sh $(ARM_FOLDER) \
+	PIP="$(abspath $(WHEEL_TOOLS))/bin/pip" sh packaging/emulated_python.sh $(ARM_FOLDER) \
 	    $(ARM_PYTHON) dist/pybackprop-*-cp$(subst .,,$(ARM_PYTHON))-*_aarch64.whl \
 	    pytest hypothesis cloudpickle
 	rm -rf $(ARM_FOLDER)/tests; mkdir $(ARM_FOLDER)/tests
