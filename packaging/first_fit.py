@@ -38,6 +38,7 @@ def main():
         subprocess.check_output(
             [sys.executable, "-W", "ignore", "-c", FIT],
             env={**os.environ, "PYBACKPROP_ISA": name},
+            cwd=module.parents[1],  # where this is run from may be a checkout
         )
         for name in sets
     }
