@@ -1,4 +1,5 @@
 # cython: language_level=3
+# cython: freethreading_compatible=True
 """The C core, bound: buffers in, errors out.
 
 Nothing is decided here that a user could notice.  Arrays must already have the network's data
@@ -674,10 +675,13 @@ cdef class Workspace:
 
     cdef pb_workspace *c
     cdef Network network
+    cdef size_t max_rows
+    cdef Workspace next
 
     def __cinit__(self, Network network not None, size_t max_rows, pb_purpose purpose,
                   size_t n_threads):
         self.network = network
+        self.max_rows = max_rows
         check(pb_workspace_new(network.c, max_rows, purpose, n_threads, &self.c))
 
     def __dealloc__(self):
@@ -965,19 +969,35 @@ cdef class FewRows:
 
     Wherever a look does not show that all is well it returns None, and the caller goes the way that
     checks, converts and raises.
+
+    Any number of threads may call it at once: each takes a workspace off a stack of those that
+    nobody uses, and puts it back.
     """
 
     cdef Network network
     cdef cnp.ndarray theta
     cdef object memory
-    cdef Workspace workspace
-    cdef Py_ssize_t workspace_rows
+    cdef Workspace unused
 
     def __cinit__(self, Network network not None, parameters):
         self.network = network
         self.theta = vector(parameters, network.type_number, network.n_parameters)
         self.memory = kept(self.theta)
-        self.workspace_rows = 0
+
+    cdef Workspace take(self, size_t n_rows):
+        cdef Workspace workspace
+        with cython.critical_section(self):
+            workspace = self.unused
+            if workspace is not None:
+                self.unused = workspace.next
+        if workspace is None or workspace.max_rows < n_rows:
+            workspace = Workspace(self.network, n_rows, PB_FOR_PREDICTION, 1)
+        return workspace
+
+    cdef put_back(self, Workspace workspace):
+        with cython.critical_section(self):
+            workspace.next = self.unused
+            self.unused = workspace
 
     def predict(self, X, coefs, intercepts, bint logits):
         """As ``Network.predict`` for an array of samples, or None.
@@ -993,6 +1013,7 @@ cdef class FewRows:
         cdef cnp.ndarray rows
         cdef cnp.ndarray out
         cdef pb_samples samples
+        cdef Workspace workspace
         cdef int finite = 0
         if not cnp.PyArray_CheckExact(X):
             return None
@@ -1010,11 +1031,6 @@ cdef class FewRows:
             return None
         shape[0] = cnp.PyArray_DIM(rows, 0)
         shape[1] = sizes[len(network.layer_sizes) - 1]
-        if shape[0] > self.workspace_rows:
-            self.workspace = Workspace(network, shape[0], PB_FOR_PREDICTION, 1)
-            self.workspace_rows = shape[0]
-        # From here on the interpreter's lock is held and no Python runs, so nobody else takes the
-        # workspace: one is enough for all threads.
         rows = cnp.PyArray_GETCONTIGUOUS(rows)
         check(pb_all_finite(network.c_dtype, cnp.PyArray_SIZE(rows), cnp.PyArray_DATA(rows),
                             &finite))
@@ -1026,8 +1042,10 @@ cdef class FewRows:
         samples.column_stride = 1
         samples.indptr = NULL
         samples.indices = NULL
+        workspace = self.take(shape[0])
         check(pb_predict(network.c, cnp.PyArray_DATA(self.theta), &samples, shape[0], what,
-                         self.workspace.c, NULL, cnp.PyArray_DATA(out)))
+                         workspace.c, NULL, cnp.PyArray_DATA(out)))
+        self.put_back(workspace)
         check(pb_all_finite(network.c_dtype, cnp.PyArray_SIZE(out), cnp.PyArray_DATA(out), &finite))
         return out if finite else None
 

@@ -270,12 +270,3 @@ sub.destroy(other)
 print(bits(model().fit(X, y)) == bits(model().fit(X, y)))
 """
     assert process(code, env=os.environ | {"PYTHONWARNINGS": "ignore"}) == ["True"]
-
-
-def test_free_threaded_python_takes_its_lock_for_the_module():
-    """As for every module that does not say that it can do without."""
-    if hasattr(sys, "_is_gil_enabled"):
-        assert process("print(sys._is_gil_enabled())") == ["True"]
-    setup, core = ROOT / "setup.py", ROOT / "pybackprop" / "_core.pyx"
-    for source in (setup, core, core.with_suffix(".pxd")):
-        assert "freethreading_compatible" not in source.read_text(encoding="utf-8")

@@ -95,6 +95,7 @@ class LayerMonitor(Tabular):
         self._rows = []
         self._runs = {}
         self._last_run = None
+        self._numbers = {}
 
     @property
     def history_(self):
@@ -135,10 +136,10 @@ class LayerMonitor(Tabular):
             return
         run = self._runs[id(context.parent)]
         if run.number is None:
-            run.begin_after(self._last_run, estimator)
+            run.begin_after(self._last_run, estimator, self._numbers)
             self._last_run = run
             if run.epoch == 0:
-                self._rows += run.rows(estimator)
+                self._rows += list(run.rows(estimator))
 
     def on_fit_task_end(self, estimator, context):
         """Called by scikit-learn when a fit, or an epoch of it, has ended."""
@@ -148,7 +149,7 @@ class LayerMonitor(Tabular):
         # An iteration of L-BFGS that was given up leaves no entry in the loss curve.
         if len(estimator.loss_curve_) > run.epoch:
             run.epoch = len(estimator.loss_curve_)
-            self._rows += run.rows(estimator)
+            self._rows += list(run.rows(estimator))
 
     # ---------------------------------------------------------------------- in words
     def _tables(self):
@@ -210,13 +211,20 @@ class _Run:
         self._sample = sample
         self._before = None
 
-    def begin_after(self, last, estimator):
-        """Take the place after another run, with the weights as they are."""
+    def begin_after(self, last, estimator, numbers):
+        """Take the place after another run, with the weights as they are.
+
+        ``numbers`` has those that are taken, also by fits that run in other threads.
+        """
         self.epoch = len(estimator.loss_curve_)
-        self.number = 1 if last is None else last.number + 1
-        if last is not None and self.name == last.name == "partial_fit":
-            self.number -= self.epoch == last.epoch > 0
         self._before = _copied(estimator)
+        number, mine = 0 if last is None else last.number, object()
+        both = last is not None and self.name == last.name == "partial_fit"
+        if not (both and self.epoch == last.epoch > 0):
+            number += 1
+            while numbers.setdefault(number, mine) is not mine:
+                number += 1
+        self.number = number
 
     def rows(self, estimator):
         """The rows of the history for the weights as they now are."""
