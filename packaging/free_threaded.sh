@@ -9,6 +9,7 @@ prefix=$1 suite=$2
 shift 2
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
+trap 'exit 1' INT TERM HUP
 
 for tool in apt-get dpkg-source; do
     command -v $tool >/dev/null || {
