@@ -6,6 +6,7 @@ import gc
 import pickle
 import subprocess
 import sys
+import sysconfig
 import tracemalloc
 import weakref
 from contextlib import contextmanager
@@ -264,7 +265,9 @@ def leaks(call, n_calls, n_rounds=40):
 )
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_leaks(path):
-    assert not leaks(PATHS[path], 10)
+    # A free-threaded Python's count of blocks drifts by dozens each time it is taken.
+    is_free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
+    assert not leaks(PATHS[path], 200 if is_free_threaded else 10)
 
 
 @pytest.mark.slow
