@@ -214,7 +214,7 @@ INLINE vec v_sqrt(vec a) { return X(vsqrtq)(a); }
 #    define TILE_ROWS_2    4
 #    define TILE_ROWS_3    4
 #    define STRIP_ROWS     8
-#    define WORK_PER_CHECK ((size_t)1 << 25) /* fma may be a call, or software */
+#    define WORK_PER_CHECK ((size_t)1 << 25) /* an fma may be software */
 
 typedef real vec;
 typedef int mask;
@@ -231,8 +231,8 @@ INLINE real_bits v_to_bits(vec a) {
 }
 INLINE vec v_load(const real *p) { return *p; }
 INLINE void v_store(real *p, vec a) { *p = a; }
-INLINE vec v_fma(vec a, vec b, vec c) { return PICK(fma, fmaf)(a, b, c); }
-INLINE vec v_fnma(vec a, vec b, vec c) { return PICK(fma, fmaf)(-a, b, c); }
+INLINE vec v_fma(vec a, vec b, vec c) { return PICK(pb_fma, pb_fmaf)(a, b, c); }
+INLINE vec v_fnma(vec a, vec b, vec c) { return PICK(pb_fma, pb_fmaf)(-a, b, c); }
 INLINE mask v_lt(vec a, vec b) { return a < b; }
 INLINE mask v_le(vec a, vec b) { return a <= b; }
 INLINE mask v_eq(vec a, vec b) { return a == b; }

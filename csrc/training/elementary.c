@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "base/exact_fma.h"
+
 typedef struct pair {
     double high, low; /* |low| at most about a unit in the last place of high */
 } pair;
@@ -16,13 +18,13 @@ static pair sum_of(double larger, double smaller) {
 
 static pair product_of(pair a, pair b) {
     const double high = a.high * b.high;
-    const double low = fma(a.high, b.high, -high) + (a.high * b.low + a.low * b.high);
+    const double low = pb_fma(a.high, b.high, -high) + (a.high * b.low + a.low * b.high);
     return sum_of(high, low);
 }
 
 static pair quotient_of(pair a, pair b) {
     const double high = a.high / b.high;
-    const double rest = fma(-high, b.high, a.high) + (a.low - high * b.low);
+    const double rest = pb_fma(-high, b.high, a.high) + (a.low - high * b.low);
     return sum_of(high, rest / b.high);
 }
 
@@ -43,12 +45,12 @@ static pair log_of(double x) {
     const pair q = product_of(s, s);
     double p = 0;
     for (int k = 27; k >= 7; k -= 2) {
-        p = fma(p, q.high, 1.0 / k);
+        p = pb_fma(p, q.high, 1.0 / k);
     }
     /* From here on a rounding would show: 1/5 + q p, then 1/3 + q (...), as pairs. */
     const pair fifth = quotient_of((pair){1, 0}, (pair){5, 0});
     const pair third = quotient_of((pair){1, 0}, (pair){3, 0});
-    pair tail = sum_of(fifth.high, fma(q.high, p, fifth.low));
+    pair tail = sum_of(fifth.high, pb_fma(q.high, p, fifth.low));
     tail = product_of(q, tail);
     tail = sum_of(third.high, tail.high + (tail.low + third.low));
     tail = product_of(s, product_of(q, tail));
@@ -65,7 +67,7 @@ static pair log_of(double x) {
 /* e^x = 2^n (1 + r + r^2/2 + r^3 (1/6 + ...)) with x = n log 2 + r, |r| <= log(2) / 2. */
 static double exp_of(pair x) {
     const double n = floor(x.high * 1.44269504088896340736 + 0.5);
-    const pair r = sum_of(fma(-n, LOG_2_HIGH, x.high), fma(-n, LOG_2_LOW, x.low));
+    const pair r = sum_of(pb_fma(-n, LOG_2_HIGH, x.high), pb_fma(-n, LOG_2_LOW, x.low));
     double p = 0;
     for (int k = 17; k >= 3; k--) {
         p = (p * r.high + 1) / k;
@@ -86,7 +88,7 @@ double pb_pow(double x, double y) {
     if (!(fabs(high) < 800)) {
         return high > 0 ? INFINITY : 0;
     }
-    return exp_of(sum_of(high, fma(y, log_x.high, -high) + y * log_x.low));
+    return exp_of(sum_of(high, pb_fma(y, log_x.high, -high) + y * log_x.low));
 }
 
 /* sin v for |v| <= pi / 4, by the Taylor series. */
@@ -96,12 +98,12 @@ static double sin_of(double v) {
     for (int k = 18; k >= 2; k -= 2) {
         p = (1 - p) * (q / (k * (k + 1)));
     }
-    return fma(-v, p, v);
+    return pb_fma(-v, p, v);
 }
 
 /* (1 + cos(pi x)) / 2 = 1 - sin^2(pi x / 2) = sin^2(pi (1 - x) / 2). */
 double pb_fall(double x) {
     const double half_pi = 1.57079632679489661923;
     const double s = sin_of(half_pi * (x <= 0.5 ? x : 1 - x));
-    return x <= 0.5 ? fma(-s, s, 1) : s * s;
+    return x <= 0.5 ? pb_fma(-s, s, 1) : s * s;
 }

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/exact_fma.h"
+
 /* x^n by squaring. Each product keeps what rounding took from it (a fused multiply-add has it
  * exactly), since the roundings of many squarings would show. IEEE operations only, so
  * the same bits with every C library. */
@@ -13,12 +15,12 @@ static double pb_power(double x, int64_t n) {
     for (; n > 0; n /= 2) {
         if (n % 2 == 1) {
             const double product = power * x;
-            const double lost = fma(power, x, -product) + (power * x_lost + power_lost * x);
+            const double lost = pb_fma(power, x, -product) + (power * x_lost + power_lost * x);
             power = product + lost;
             power_lost = lost - (power - product);
         }
         const double square = x * x;
-        const double lost = fma(x, x, -square) + 2 * (x * x_lost);
+        const double lost = pb_fma(x, x, -square) + 2 * (x * x_lost);
         x = square + lost;
         x_lost = lost - (x - square);
     }

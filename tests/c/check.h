@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/exact_fma.h"
 #include "kernels/table.h"
 
 /* ---- Checks -------------------------------------------------------------------------------- */
@@ -115,7 +116,7 @@ static inline double rounded(pb_dtype dtype, double value) {
 }
 
 static inline double fused(pb_dtype dtype, double a, double b, double c) {
-    return dtype == PB_FLOAT64 ? fma(a, b, c) : (double)fmaf((float)a, (float)b, (float)c);
+    return dtype == PB_FLOAT64 ? pb_fma(a, b, c) : (double)pb_fmaf((float)a, (float)b, (float)c);
 }
 
 /* The same number to the last bit and sign; any NaN is any other. */

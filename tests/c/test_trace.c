@@ -148,8 +148,8 @@ static void check_forward(const run *r, const char *hidden, const char *output) 
             for (size_t j = 0; j < sizes[l + 1]; j++) {
                 double sum = 0;
                 for (size_t k = 0; k < sizes[l]; k++) {
-                    sum = fma(before[i * sizes[l] + k],
-                              r->parameters[r->coefs[l] + k * sizes[l + 1] + j], sum);
+                    sum = pb_fma(before[i * sizes[l] + k],
+                                 r->parameters[r->coefs[l] + k * sizes[l + 1] + j], sum);
                 }
                 sum += r->parameters[r->intercepts[l] + j];
                 CHECK(same_bits(z[j], sum), "Z%zu(%zu, %zu) = %a, not %a", l + 1, i, j, z[j], sum);
@@ -186,8 +186,8 @@ static void check_dloss_da(const run *r, const char *hidden, const char *output,
             double sum = 0;
             for (size_t j = 0; j < sizes[l + 2]; j++) {
                 const size_t weight = i % width * sizes[l + 2] + j;
-                sum = fma(r->parameters[r->coefs[l + 1] + weight],
-                          r->delta[l + 1][i / width * sizes[l + 2] + j], sum);
+                sum = pb_fma(r->parameters[r->coefs[l + 1] + weight],
+                             r->delta[l + 1][i / width * sizes[l + 2] + j], sum);
             }
             CHECK(same_bits(v, sum), "dl/dA%zu(%zu) = %a, not %a", l + 1, i, v, sum);
         }

@@ -1,0 +1,226 @@
+/* The fused multiply-add without an instruction for it.
+ *
+ * Rounding to odd keeps, in the last bit, whether anything was lost: a second rounding, to nearest
+ * and to at least two digits less, then gives what one would have given (Boldo & Melquiond,
+ * "Emulation of a FMA and correctly rounded sums", IEEE Transactions on Computers 57, 2008). A
+ * float takes a double for the first; a double takes their algorithm where no part of it can
+ * overflow or underflow, and integers of 128 bits elsewhere. */
+#include "base/exact_fma.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRACTION_BITS = 52, EXPONENT_MAX = 0x7ff, BIAS = 1023 };
+
+#define HIDDEN_BIT ((uint64_t)1 << FRACTION_BITS)
+#define SIGN       ((uint64_t)1 << 63)
+#define INFINITE   ((uint64_t)EXPONENT_MAX << FRACTION_BITS)
+
+static uint64_t bits_of(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static double of_bits(uint64_t bits) {
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static int exponent_field(double x) { return (int)(bits_of(x) >> FRACTION_BITS & EXPONENT_MAX); }
+
+/* ---- Sums and products with what they lose --------------------------------------------------- */
+
+typedef struct pair {
+    double high, low; /* high is the result, rounded; high + low is it exactly */
+} pair;
+
+/* Knuth, "The Art of Computer Programming", volume 2, section 4.2.2. */
+static pair sum_of(double a, double b) {
+    const double high = a + b, b_seen = high - a;
+    return (pair){high, (a - (high - b_seen)) + (b - b_seen)};
+}
+
+/* Dekker, "A floating-point technique for extending the available precision", 1971: factors in
+ * halves, whose products are exact. */
+static pair product_of(double a, double b) {
+    const double splitter = 0x1p27 + 1;
+    const double a_far = splitter * a, a_high = a_far - (a_far - a), a_low = a - a_high;
+    const double b_far = splitter * b, b_high = b_far - (b_far - b), b_low = b - b_high;
+    const double high = a * b;
+    const double low = ((a_high * b_high - high) + a_high * b_low + a_low * b_high) + a_low * b_low;
+    return (pair){high, low};
+}
+
+/* a + b, rounded to odd: if it is not exact, the neighbour whose last bit is one. */
+static double odd_sum(double a, double b) {
+    const pair sum = sum_of(a, b);
+    uint64_t bits = bits_of(sum.high);
+    /* Neither, if low is NaN, as it is beside an infinity. */
+    if ((sum.low > 0 || sum.low < 0) && bits % 2 == 0) {
+        bits += (sum.low > 0) == (sum.high > 0) ? 1 : UINT64_MAX;
+    }
+    return of_bits(bits);
+}
+
+float pb_exact_fmaf(float a, float b, float c) { return (float)odd_sum((double)a * b, c); }
+
+/* ---- Integers of 128 bits -------------------------------------------------------------------- */
+
+typedef struct wide {
+    uint64_t high, low;
+} wide;
+
+static wide wide_product(uint64_t a, uint64_t b) {
+    const uint64_t a_high = a >> 32, a_low = (uint32_t)a, b_high = b >> 32, b_low = (uint32_t)b;
+    const uint64_t lowest = a_low * b_low;
+    const uint64_t middle = a_high * b_low + (lowest >> 32);
+    const uint64_t other = a_low * b_high + (uint32_t)middle;
+    return (wide){a_high * b_high + (middle >> 32) + (other >> 32), other << 32 | (uint32_t)lowest};
+}
+
+/* x < 2^127. Whatever falls off leaves a one in the last bit: rounded to odd again. */
+static wide wide_right(wide x, int n) {
+    n = n < 127 ? n : 127;
+    if (n >= 64) {
+        x = (wide){0, x.high | (x.low != 0)};
+        n -= 64;
+    }
+    if (n == 0) {
+        return x;
+    }
+    const int lost = x.low << (64 - n) != 0;
+    return (wide){x.high >> n, x.high << (64 - n) | x.low >> n | (uint64_t)lost};
+}
+
+/* |x - y|; their order is left in *x_is_less. */
+static wide wide_difference(wide x, wide y, int *x_is_less) {
+    *x_is_less = x.high < y.high || (x.high == y.high && x.low < y.low);
+    const wide large = *x_is_less ? y : x, small = *x_is_less ? x : y;
+    return (wide){large.high - small.high - (large.low < small.low), large.low - small.low};
+}
+
+static wide wide_sum(wide x, wide y) {
+    const uint64_t low = x.low + y.low;
+    return (wide){x.high + y.high + (low < x.low), low};
+}
+
+/* ---- Any finite numbers ---------------------------------------------------------------------- */
+
+/* x = digits 2^(exponent - BIAS - FRACTION_BITS), the digits in [2^52, 2^53). */
+static uint64_t digits_of(double x, int *exponent) {
+    uint64_t m = bits_of(x) % HIDDEN_BIT;
+    *exponent = exponent_field(x);
+    if (*exponent > 0) {
+        return m | HIDDEN_BIT;
+    }
+    for (*exponent = 1; m < HIDDEN_BIT; m *= 2) {
+        (*exponent)--;
+    }
+    return m;
+}
+
+/* m 2^(exponent - BIAS - 63), m rounded to odd and its first bit set, to the nearest double. */
+static double nearest(uint64_t sign, uint64_t m, int exponent) {
+    if (exponent >= EXPONENT_MAX) {
+        return of_bits(sign | INFINITE);
+    }
+    const int field = exponent > 1 ? exponent : 1;
+    const int n_dropped = 63 - FRACTION_BITS + (field - exponent);
+    if (n_dropped > 64) {
+        return of_bits(sign);
+    }
+    const uint64_t half = (uint64_t)1 << 63;
+    const uint64_t kept = n_dropped < 64 ? m >> n_dropped : 0;
+    const uint64_t dropped = n_dropped < 64 ? m << (64 - n_dropped) : m;
+    const int up = dropped > half || (dropped == half && kept % 2 == 1);
+    /* A carry goes into the exponent, up to that of infinity; of a subnormal number the first bit
+     * is not there to be added to it. */
+    return of_bits(sign | (((uint64_t)(field - 1) << FRACTION_BITS) + kept + (uint64_t)up));
+}
+
+/* Product and c as integers of 125 bits: what the smaller one loses at its end is sticky, and far
+ * below the digits that can be left when they cancel. */
+static double by_integers(double a, double b, double c) {
+    int a_exponent, b_exponent, exponent, is_less = 0;
+    const uint64_t a_m = digits_of(a, &a_exponent), b_m = digits_of(b, &b_exponent);
+    const uint64_t c_m = digits_of(c, &exponent);
+    uint64_t sign = (bits_of(a) ^ bits_of(b)) & SIGN;
+    const uint64_t c_sign = bits_of(c) & SIGN;
+    /* Both times 2^(exponent - BIAS - 124). */
+    wide product = wide_product(a_m << 9, b_m << 10), addend = {c_m << 8, 0};
+    const int distance = a_exponent + b_exponent - BIAS + 1 - exponent;
+    if (distance > 0) {
+        addend = wide_right(addend, distance);
+        exponent += distance;
+    } else {
+        product = wide_right(product, -distance);
+    }
+    wide sum;
+    if (sign == c_sign) {
+        sum = wide_sum(product, addend);
+    } else {
+        sum = wide_difference(product, addend, &is_less);
+        sign = is_less ? c_sign : sign;
+    }
+    if (sum.high == 0) {
+        if (sum.low == 0) {
+            return 0;
+        }
+        sum = (wide){sum.low, 0};
+        exponent -= 64;
+    }
+    for (exponent += 3; sum.high >> 63 == 0; exponent--) {
+        sum = wide_sum(sum, sum);
+    }
+    return nearest(sign, sum.high | (sum.low != 0), exponent);
+}
+
+double pb_exact_fma(double a, double b, double c) {
+    const int a_exponent = exponent_field(a), b_exponent = exponent_field(b);
+    const int c_exponent = exponent_field(c);
+    /* Factors within 2^480 of 1: of the product, at most 2^960 of it, no digit is below 2^-1074. */
+    if (abs(a_exponent - BIAS) < 480 && abs(b_exponent - BIAS) < 480 && c_exponent < BIAS + 960) {
+        const pair product = product_of(a, b);
+        const pair low = sum_of(c, product.low);
+        const pair high = sum_of(product.high, low.high);
+        return high.high + odd_sum(low.low, high.low);
+    }
+    if (a == 0 || b == 0 || a_exponent == EXPONENT_MAX || b_exponent == EXPONENT_MAX) {
+        return a * b + c; /* nothing is rounded but c, which is not */
+    }
+    if (c == 0) {
+        return a * b;
+    }
+    return c_exponent == EXPONENT_MAX ? c : by_integers(a, b, c);
+}
+
+/* ---- The instruction, if this processor has it ----------------------------------------------- */
+
+#if !PB_HAS_FMA
+
+#    if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#        define RUNS_FMA __builtin_cpu_supports("fma")
+static __attribute__((target("fma"))) double instruction(double a, double b, double c) {
+    return __builtin_fma(a, b, c);
+}
+static __attribute__((target("fma"))) float instructionf(float a, float b, float c) {
+    return __builtin_fmaf(a, b, c);
+}
+#    else
+#        define RUNS_FMA     0
+#        define instruction  pb_exact_fma
+#        define instructionf pb_exact_fmaf
+#    endif
+
+double pb_fma(double a, double b, double c) {
+    return RUNS_FMA ? instruction(a, b, c) : pb_exact_fma(a, b, c);
+}
+
+float pb_fmaf(float a, float b, float c) {
+    return RUNS_FMA ? instructionf(a, b, c) : pb_exact_fmaf(a, b, c);
+}
+
+#endif
