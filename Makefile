@@ -17,7 +17,7 @@ C_TESTS := $(sort $(wildcard tests/c/test_*.c))
 GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check-c check-bits-arm check-bits-ofast golden-bits sanitize \
+.PHONY: help demo test test-fast check-c check-bits-ofast golden-bits sanitize \
     sanitize-threads sanitize-python valgrind coverage mutants lint format features promises docs \
     sdist wheel check-all clean \
     benchmark benchmark-full benchmark-sweep benchmark-report
@@ -62,20 +62,6 @@ sanitize: ## Run the C tests under the address and undefined-behaviour sanitizer
 	done; \
 	if [ -z "$$found" ]; then echo "none of these compilers has sanitizers: $(CCS)"; exit 1; fi; \
 	$(C_SUMMARY)
-
-ARM := aarch64-linux-gnu
-# The emulator cannot fork a program that has threads, which test_threads.c does.
-ARM_TESTS := $(filter-out tests/c/test_threads.c,$(C_TESTS))
-check-bits-arm: ## Run the C tests and the golden bits on an emulated ARM (AArch64)
-	@for tool in $(ARM)-gcc qemu-aarch64; do \
-	    command -v $$tool >/dev/null || { echo "$$tool is not installed. On Debian and Ubuntu" \
-	        "this needs: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"; exit 1; }; \
-	done
-	@rm -rf build/c/results; mkdir -p build/c
-	@$(MAKE) --no-print-directory c-tests c-golden CC=$(ARM)-gcc AR=$(ARM)-ar \
-	    C_OUT=build/c/$(ARM) C_EXTRA=-static RUN=qemu-aarch64 GOLDEN_THREADS=2 \
-	    C_TESTS="$(ARM_TESTS)"
-	@$(C_SUMMARY)
 
 # What setup.py does with a user's flags, and a test of it, is in tests/test_golden_bits.py.
 check-bits-ofast: ## Check the golden bits of a core that was built with -Ofast -march=native
@@ -263,8 +249,8 @@ C_FLAGS := -std=c11 $(C_OPTIMIZE) -Wall -Wextra -Wshadow -Wconversion -Werror \
 C_LINK := -O2 -fno-fast-math
 C_LIBRARY := $(C_OUT)/libpybackprop.a
 C_OBJECTS := $(C_FILES:%.c=$(C_OUT)/%.o)
-C_PROGRAMS := $(C_TESTS:%.c=$(C_OUT)/%)
-C_GOLDEN := $(C_OUT)/tests/c/golden_bits
+C_PROGRAMS := $(C_TESTS:%.c=$(C_OUT)/%$(EXE))
+C_GOLDEN := $(C_OUT)/tests/c/golden_bits$(EXE)
 CXX_OF_CC := $(subst clang,clang++,$(subst gcc,g++,$(CC)))
 
 # No test at all is no success.
@@ -292,7 +278,7 @@ c-tests: $(C_LIBRARY) $(C_PROGRAMS)
 GOLDEN_THREADS ?= 1 2 3 7
 GOLDEN_JOBS ?= 2
 c-golden: $(C_GOLDEN)
-	@for isa in $$($(RUN) $(C_GOLDEN) --instruction-sets); do \
+	@for isa in $$($(RUN) $(C_GOLDEN) --instruction-sets | tr -d '\r'); do \
 	    for threads in $(GOLDEN_THREADS); do echo $$isa $$threads; done; \
 	done | xargs -P $(GOLDEN_JOBS) -n 2 sh -c ' \
 	    if PYBACKPROP_ISA=$$0 $(RUN) $(C_GOLDEN) $$1 --check $(GOLDEN_BITS); then verdict=PASS; \
@@ -325,10 +311,10 @@ $(C_OUT)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@$(CC) $(C_FLAGS) -MMD -MP -c $< -o $@
 
-$(C_PROGRAMS) $(C_GOLDEN): $(C_OUT)/%: $(C_OUT)/%.o $(C_LIBRARY)
+$(C_PROGRAMS) $(C_GOLDEN): $(C_OUT)/%$(EXE): $(C_OUT)/%.o $(C_LIBRARY)
 	@$(CC) $(C_FLAGS) $^ -o $@ -lm -lpthread $(C_LINK)
 
--include $(C_OBJECTS:.o=.d) $(C_PROGRAMS:=.d) $(C_GOLDEN).d
+-include $(patsubst %$(EXE),%.d,$(C_PROGRAMS) $(C_GOLDEN)) $(C_OBJECTS:.o=.d)
 
 # --- fuzzing -------------------------------------------------------------------
 

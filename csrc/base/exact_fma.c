@@ -201,7 +201,7 @@ double pb_exact_fma(double a, double b, double c) {
 
 #if !PB_HAS_FMA
 
-#    if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#    if defined(__x86_64__) && defined(__GNUC__) && !defined(PB_NO_FMA_INSTRUCTION)
 #        define RUNS_FMA __builtin_cpu_supports("fma")
 static __attribute__((target("fma"))) double instruction(double a, double b, double c) {
     return __builtin_fma(a, b, c);

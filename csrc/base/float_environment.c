@@ -1,6 +1,7 @@
 /* The C library's own default is what is wanted: FE_DFL_ENV clears "flush to zero" and "denormals
  * are zero" too, on x86 (glibc, musl, macOS) and aarch64, which C does not promise and tests/c
- * checks. With MSVC the control word has bits for both. */
+ * checks. With MSVC the control word has bits for both. mingw-w64's leaves both as they are, and
+ * traps: there the register of the SSE instructions, which do all arithmetic, is set itself. */
 #include "base/float_environment.h"
 
 #if defined(_MSC_VER)
@@ -19,6 +20,17 @@ void pb_float_environment_leave(const pb_float_environment *saved) {
     unsigned int now = 0;
     _controlfp_s(&now, *saved, CONTROLLED);
 }
+
+#elif defined(_WIN32) && defined(__x86_64__)
+
+static void set_register(unsigned int value) { __asm__ volatile("ldmxcsr %0" : : "m"(value)); }
+
+void pb_float_environment_enter(pb_float_environment *saved) {
+    __asm__ volatile("stmxcsr %0" : "=m"(*saved));
+    set_register(0x1f80); /* all exceptions masked, none raised; to nearest, nothing flushed */
+}
+
+void pb_float_environment_leave(const pb_float_environment *saved) { set_register(*saved); }
 
 #else
 

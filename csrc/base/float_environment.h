@@ -5,7 +5,7 @@
 #ifndef PB_FLOAT_ENVIRONMENT_H
 #define PB_FLOAT_ENVIRONMENT_H
 
-#if defined(_MSC_VER)
+#if defined(_MSC_VER) || (defined(_WIN32) && defined(__x86_64__))
 typedef unsigned int pb_float_environment;
 #else
 #    include <fenv.h>

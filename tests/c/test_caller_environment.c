@@ -207,6 +207,7 @@ static void compute(work *w) {
 /* Computes in an environment; what the caller has afterwards must be what it had before. */
 static void compute_in(const environment *e, work *w, control *before, control *after) {
     fenv_t saved;
+    const control modes = control_now();
     fegetenv(&saved);
     fesetround(e->rounding);
     set_modes(e->set, e->clear);
@@ -214,6 +215,7 @@ static void compute_in(const environment *e, work *w, control *before, control *
     compute(w);
     *after = control_now();
     fesetenv(&saved);
+    set_modes(modes.modes, ~modes.modes); /* which mingw-w64 forgets */
 }
 
 static void free_work(work *w) {

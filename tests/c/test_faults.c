@@ -6,22 +6,32 @@
  * of a system that refuses when it is told to; the linker then leaves the library's own aside. */
 #define _GNU_SOURCE 1 /* as base/threads_system.h wants it */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 static void *some_calloc(size_t count, size_t size);
 static void counted_free(void *block);
-static int some_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                               void *(*start)(void *), void *argument);
+#define calloc some_calloc
+#define free   counted_free
 
-#define calloc         some_calloc
-#define free           counted_free
-#define pthread_create some_pthread_create
+#if defined(_WIN32)
+#    include <windows.h>
+static HANDLE WINAPI some_thread(LPSECURITY_ATTRIBUTES attributes, SIZE_T stack,
+                                 LPTHREAD_START_ROUTINE start, LPVOID argument, DWORD flags,
+                                 LPDWORD id);
+#    define CreateThread some_thread
+#else
+#    include <pthread.h>
+static int some_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                       void *argument);
+#    define pthread_create some_thread
+#endif
+
 #include "base/memory.c"
 #include "base/threads.c"
 #undef calloc
 #undef free
 #undef pthread_create
+#undef CreateThread
 
 #include "check.h"
 
@@ -56,12 +66,22 @@ static void counted_free(void *block) {
     free(block);
 }
 
-static int some_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                               void *(*start)(void *), void *argument) {
+#if defined(_WIN32)
+static HANDLE WINAPI some_thread(LPSECURITY_ATTRIBUTES attributes, SIZE_T stack,
+                                 LPTHREAD_START_ROUTINE start, LPVOID argument, DWORD flags,
+                                 LPDWORD id) {
+    return refuses(&threads_left, &n_refused_threads)
+               ? NULL
+               : CreateThread(attributes, stack, start, argument, flags, id);
+}
+#else
+static int some_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                       void *argument) {
     return refuses(&threads_left, &n_refused_threads)
                ? EAGAIN
                : pthread_create(thread, attributes, start, argument);
 }
+#endif
 
 /* ---- What a call reads and writes ------------------------------------------------------------ */
 
@@ -339,10 +359,12 @@ static void test_threads_that_do_not_start(void) {
     expected = *trained(1);
     CHECK_SAME(pool.n_workers, 0, "workers of one thread");
 
+#if !defined(_WIN32)
     atfork_status = ENOMEM; /* the system did not take the function that makes a fork safe */
     CHECK(memcmp(trained(N_THREADS), &expected, sizeof expected) == 0, "no word of forks");
     CHECK_SAME(pool.n_workers, 0, "workers without word of forks");
     atfork_status = 0;
+#endif
 
     for (size_t n = 0; n < N_THREADS; n++) {
         pool.n_refusals = 0; /* else the next request is a thousand jobs away */

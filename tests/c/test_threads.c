@@ -1,50 +1,10 @@
 /* Every part is run once, by a thread whose number is its own meanwhile; failures and interruptions
- * end a job; callers do not disturb each other; a forked child can go on; whoever computes rounds
- * in the default way.
- *
- * Parts run in other threads, so they only count; what they counted is checked by the caller. */
-#define _GNU_SOURCE 1 /* feenableexcept, and all of POSIX under -std=c11 */
-#include <errno.h>
-#include <fenv.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "base/threads.h"
-#include "check.h"
-
-static double seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void pass(double time) {
-    const struct timespec t = {(time_t)time, (long)(1e9 * (time - (double)(time_t)time))};
-    nanosleep(&t, NULL);
-}
-
-/* What must happen soon has this long, on a machine however busy. */
-#define PATIENCE 60
-
-/* Waits until a counter has reached n; 0 if that takes too long. */
-static int reached(atomic_size_t *counter, size_t n) {
-    const double end = seconds() + PATIENCE;
-    for (size_t turns = 0; atomic_load(counter) < n; turns++) {
-        if (turns > 1000) {
-            sched_yield();
-            if (seconds() > end) {
-                return 0;
-            }
-        }
-    }
-    return 1;
-}
+ * end a job; callers do not disturb each other. What the pool owes to a process of POSIX is in
+ * test_forks.c. */
+#if !defined(_WIN32)
+#    define _GNU_SOURCE 1 /* all of POSIX under -std=c11 */
+#endif
+#include "jobs.h"
 
 /* ---- Every part once ------------------------------------------------------------------------- */
 
@@ -119,28 +79,6 @@ static void test_odd_numbers(void) {
 
 /* ---- All threads take part ------------------------------------------------------------------- */
 
-typedef struct meeting {
-    atomic_size_t n_arrived, n_missed;
-    size_t n;
-} meeting;
-
-/* Waits for all others: only as many threads as there are parts can do that. */
-static pb_status meet(void *context, size_t part, size_t thread, pb_watch *watch) {
-    meeting *m = context;
-    (void)part, (void)thread, (void)watch;
-    atomic_fetch_add(&m->n_arrived, 1);
-    if (!reached(&m->n_arrived, m->n)) {
-        atomic_fetch_add(&m->n_missed, 1);
-    }
-    return PB_OK;
-}
-
-static size_t n_missing(size_t n_threads) {
-    meeting m = {0, 0, n_threads};
-    return pb_threads_run(n_threads, n_threads, meet, &m, NULL) == PB_OK ? atomic_load(&m.n_missed)
-                                                                         : n_threads;
-}
-
 /* The number of threads is honoured on fewer cores, and those that sleep wake up. */
 static void test_all_take_part(void) {
     static const size_t threads[] = {1, 2, 3, 7, 2, 64, 2};
@@ -184,19 +122,6 @@ static void test_shares(void) {
                        "thread %zu of %zu, %zu parts", t, n_threads, n_parts);
         }
     }
-}
-
-static pb_status add_part(void *context, size_t part, size_t thread, pb_watch *watch) {
-    (void)thread, (void)watch;
-    atomic_fetch_add((atomic_size_t *)context, part + 1);
-    return PB_OK;
-}
-
-/* 1 + 2 + ... + n_parts, or one too many. */
-static size_t sum_of_parts(size_t n_threads, size_t n_parts) {
-    atomic_size_t sum = 0;
-    const pb_status status = pb_threads_run(n_threads, n_parts, add_part, &sum, NULL);
-    return atomic_load(&sum) + (status != PB_OK);
 }
 
 static void test_back_to_back(void) {
@@ -363,17 +288,7 @@ static void test_nested(void) {
 typedef struct caller {
     pthread_t thread;
     size_t n_jobs, n_wrong;
-    atomic_size_t *state; /* for callers that wait for a word from the test */
 } caller;
-
-static pthread_t start(void *(*function)(void *), void *context) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, function, context) != 0) {
-        printf("no thread\n");
-        exit(EXIT_FAILURE);
-    }
-    return thread;
-}
 
 static void *call_often(void *context) {
     caller *c = context;
@@ -415,16 +330,6 @@ static void *compute(void *context) {
     return NULL;
 }
 
-static pb_status highest_thread(void *context, size_t part, size_t thread, pb_watch *watch) {
-    atomic_size_t *highest = context;
-    (void)part, (void)watch;
-    for (size_t h = atomic_load(highest);
-         h < thread && !atomic_compare_exchange_weak(highest, &h, thread);) {
-    }
-    sched_yield();
-    return PB_OK;
-}
-
 /* Each other caller in a scope takes a thread away; a thread that nests scopes is one caller. */
 static void test_callers_share(void) {
     for (int in_scope = 0; in_scope <= 2; in_scope++) {
@@ -451,330 +356,7 @@ static void test_callers_share(void) {
     }
 }
 
-/* ---- Fork ------------------------------------------------------------------------------------ */
-
-static void *call_until_told(void *context) {
-    caller *c = context;
-    pb_scope scope;
-    pb_scope_enter(&scope);
-    atomic_store(c->state, 1);
-    while (atomic_load(c->state) == 1) {
-        c->n_wrong += sum_of_parts(3, 20) != 210;
-    }
-    pb_scope_leave(&scope);
-    return NULL;
-}
-
-/* What a child makes of it: 0 is well. A child that hangs is ended by its alarm. */
-static int child_status(pid_t child) {
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR) {
-            return -1;
-        }
-    }
-    return status;
-}
-
-static int child_computes(void) {
-    alarm(PATIENCE);
-    /* With workers of its own, and nobody counted who stayed behind. */
-    return sum_of_parts(2, 100) == 5050 && n_missing(2) == 0 && n_missing(3) == 0;
-}
-
-/* The thread sanitizer of gcc 12 stops a child whose new thread is given the place of one that
- * another thread of the parent had started and not joined. */
-#if defined(__SANITIZE_THREAD__)
-#    define CANNOT_START 1
-#else
-#    define CANNOT_START 0
-#endif
-
-static void test_fork(void) {
-    for (int busy = 0; busy < 2; busy++) {
-        atomic_size_t state = 0;
-        caller c = {.state = &state};
-        if (busy) {
-            c.thread = start(call_until_told, &c);
-            CHECK(reached(&state, 1), "the caller did not start");
-        }
-        for (int i = 0; i < 50; i++) {
-            fflush(stdout);
-            const pid_t child = fork();
-            if (child == 0) {
-                _exit((busy && CANNOT_START) || child_computes() ? 0 : 1);
-            }
-            CHECK(child > 0, "no child");
-            CHECK_SAME(child_status(child), 0, "child %d, job going: %d", i, busy);
-            pass(i % 5 * 1e-4);
-        }
-        if (busy) {
-            atomic_store(&state, 2);
-            pthread_join(c.thread, NULL);
-            CHECK_SAME(c.n_wrong, 0, "jobs while others forked");
-        }
-        CHECK_SAME(n_missing(2), 0, "the parent goes on");
-    }
-}
-
-/* A part that forks: the child has lost the other thread, which it must not wait for. */
-static pb_status fork_in_part(void *context, size_t part, size_t thread, pb_watch *watch) {
-    long_work *w = context;
-    (void)part, (void)watch;
-    atomic_fetch_add(&w->n_running, 1);
-    if (thread == 0 && reached(&w->n_running, 2)) {
-        const pid_t child = fork();
-        if (child == 0) {
-            alarm(PATIENCE);
-            return PB_OK;
-        }
-        w->mode = child_status(child);
-        atomic_fetch_add(&w->n_running, 1);
-    }
-    return reached(&w->n_running, 3) ? PB_OK : PB_BAD_ARGUMENT;
-}
-
-static void test_fork_inside(void) {
-    for (int i = 0; i < 10; i++) {
-        const pid_t parent = getpid();
-        long_work w = {-1, 0, 0};
-        fflush(stdout);
-        const pb_status status = pb_threads_run(2, 2, fork_in_part, &w, NULL);
-        if (getpid() != parent) {
-            _exit(status == PB_INTERRUPTED && child_computes() ? 0 : 1);
-        }
-        CHECK_SAME(status, PB_OK, "the parent's job");
-        CHECK_SAME(w.mode, 0, "the child");
-    }
-}
-
-/* Processes end, by way of exit, while workers spin, sleep or are just being started. */
-static void test_exit(void) {
-    for (int i = 0; i < 100; i++) {
-        fflush(stdout);
-        const pid_t child = fork();
-        if (child == 0) {
-            alarm(PATIENCE);
-            const int right = sum_of_parts(2 + (size_t)(i % 7), 20) == 210;
-            pass(i % 3 * 1e-4);
-            exit(right ? 0 : 1);
-        }
-        CHECK(child > 0, "no child");
-        CHECK_SAME(child_status(child), 0, "child %d", i);
-    }
-}
-
-/* ---- The floating-point environment ---------------------------------------------------------- */
-
-/* Results depend on these, and the compiler must not compute them itself. */
-static int rounds_to_nearest(void) {
-    volatile double one = 1, third = 3, tiny = 0x1p-60;
-    const double up = one + tiny, down = -one - tiny;
-    return one / third == 0x1.5555555555555p-2 && up == 1 && down == -1;
-}
-
-static int keeps_subnormal(void) {
-    volatile double smallest_normal = DBL_MIN, subnormal = 0x1p-1070;
-    const double result = smallest_normal / 4; /* flushed to zero? */
-    const double taken = subnormal * 0x1p100;  /* taken as zero? */
-    return result > 0 && taken > 0;
-}
-
-static int traps_nothing(void) {
-#if defined(__GLIBC__)
-    return fegetexcept() == 0;
-#else
-    return 1;
-#endif
-}
-
-/* Bits that flush results and take operands as zero, set or taken back; 0 where there are none. */
-static int set_flushing(int on) {
-#if defined(__x86_64__) || defined(__i386__)
-    unsigned int csr;
-    __asm__ volatile("stmxcsr %0" : "=m"(csr));
-    csr = on ? csr | 0x8040 : csr & ~0x8040u;
-    __asm__ volatile("ldmxcsr %0" : : "m"(csr));
-    return 1;
-#elif defined(__aarch64__)
-    uint64_t fpcr;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    fpcr = on ? fpcr | 1u << 24 : fpcr & ~(UINT64_C(1) << 24);
-    __asm__ volatile("msr fpcr, %0" : : "r"(fpcr));
-    return 1;
-#else
-    return on < 0;
-#endif
-}
-
-static pb_status look_at_environment(void *context, size_t part, size_t thread, pb_watch *watch) {
-    atomic_size_t *n_wrong = context;
-    (void)part, (void)thread, (void)watch;
-    atomic_fetch_add(n_wrong, !(rounds_to_nearest() && keeps_subnormal() && traps_nothing() &&
-                                fegetround() == FE_TONEAREST));
-    return PB_OK;
-}
-
-/* The meeting makes sure that each thread has looked. */
-static pb_status look_and_meet(void *context, size_t part, size_t thread, pb_watch *watch) {
-    meeting *m = context;
-    look_at_environment(&m->n_missed, part, thread, watch);
-    return meet(context, part, thread, watch);
-}
-
-static void check_scope(const char *what) {
-    pb_scope outer, inner;
-    meeting m = {0, 0, 3};
-    pb_scope_enter(&outer);
-    pb_scope_enter(&inner);
-    CHECK_SAME(pb_threads_run(3, 3, look_and_meet, &m, NULL), PB_OK, "%s", what);
-    pb_scope_leave(&inner);
-    look_at_environment(&m.n_missed, 0, 0, NULL);
-    pb_scope_leave(&outer);
-    CHECK_SAME(atomic_load(&m.n_missed), 0, "threads in another environment: %s", what);
-}
-
-/* In a child, whose workers have not started yet: they inherit what their creator has set. */
-static int environment_child(void) {
-    alarm(PATIENCE);
-    checks_made = checks_failed = 0;
-    const int can_flush = set_flushing(1);
-    CHECK(!can_flush || !keeps_subnormal(), "cannot flush");
-    /* Without a scope, the workers alone are clean. */
-    meeting m = {0, 0, 3};
-    CHECK_SAME(pb_threads_run(3, 3, look_and_meet, &m, NULL), PB_OK, "no scope");
-    CHECK_SAME(atomic_load(&m.n_missed), can_flush != 0, "threads that flush, no scope");
-    check_scope("the caller flushes");
-    CHECK(!can_flush || !keeps_subnormal(), "flushing is not put back");
-    set_flushing(0);
-
-    CHECK_SAME(fesetround(FE_UPWARD), 0, "round upward");
-    CHECK(!rounds_to_nearest(), "still rounds to nearest");
-    check_scope("the caller rounds upward");
-    CHECK_SAME(fegetround(), FE_UPWARD, "rounding is not put back");
-    CHECK(!rounds_to_nearest(), "rounding is not put back");
-    fesetround(FE_TONEAREST);
-
-    feclearexcept(FE_ALL_EXCEPT);
-    feraiseexcept(FE_DIVBYZERO);
-    check_scope("the caller has divided by zero");
-    CHECK_SAME(fetestexcept(FE_DIVBYZERO | FE_INEXACT), FE_DIVBYZERO, "exceptions of the scope");
-#if defined(__GLIBC__)
-    feclearexcept(FE_ALL_EXCEPT);
-    if (feenableexcept(FE_DIVBYZERO | FE_INVALID) != -1) { /* not every processor has traps */
-        const int traps = fegetexcept();
-        volatile double zero = 0;
-        pb_scope scope;
-        check_scope("the caller traps");
-        pb_scope_enter(&scope);
-        CHECK(isinf(1 / zero), "no division by zero");
-        pb_scope_leave(&scope);
-        CHECK_SAME(fegetexcept(), traps, "traps are not put back");
-        fedisableexcept(FE_ALL_EXCEPT);
-    }
-#endif
-    return checks_failed == 0;
-}
-
-static void test_environment(void) {
-    fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-        const int right = environment_child();
-        fflush(stdout);
-        _exit(right ? 0 : 1);
-    }
-    CHECK_SAME(child_status(child), 0, "the environment in a child");
-    check_scope("nothing special");
-}
-
 /* ---- The rest -------------------------------------------------------------------------------- */
-
-static pb_status look_at_signals(void *context, size_t part, size_t thread, pb_watch *watch) {
-    meeting *m = context;
-    sigset_t blocked;
-    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-    atomic_fetch_add(&m->n_missed, thread != 0 && (!sigismember(&blocked, SIGINT) ||
-                                                   !sigismember(&blocked, SIGTERM) ||
-                                                   sigismember(&blocked, SIGSEGV)));
-    return meet(context, part, thread, watch);
-}
-
-static void test_signals(void) {
-    sigset_t before, after;
-    pthread_sigmask(SIG_BLOCK, NULL, &before);
-    meeting m = {0, 0, 9};
-    CHECK_SAME(pb_threads_run(9, 9, look_at_signals, &m, NULL), PB_OK, "job");
-    CHECK_SAME(atomic_load(&m.n_missed), 0, "workers that take signals");
-    pthread_sigmask(SIG_BLOCK, NULL, &after);
-    CHECK_SAME(sigismember(&after, SIGINT), sigismember(&before, SIGINT), "the caller's mask");
-}
-
-#if defined(__linux__)
-static pb_status look_at_processors(void *context, size_t part, size_t thread, pb_watch *watch) {
-    meeting *m = context;
-    cpu_set_t may;
-    /* A worker is awake a moment before it has its processor back. */
-    for (int i = 0; i < 1000 && sched_getaffinity(0, sizeof may, &may) == 0; i++) {
-        if (CPU_COUNT(&may) == (int)m->n) {
-            return PB_OK;
-        }
-        pass(1e-4);
-    }
-    (void)part, (void)thread, (void)watch;
-    atomic_fetch_add(&m->n_missed, 1);
-    return PB_OK;
-}
-
-/* A worker that is awake may run wherever it could before it slept. */
-static void test_processors(void) {
-    cpu_set_t may;
-    if (sched_getaffinity(0, sizeof may, &may) != 0) {
-        return;
-    }
-    for (int i = 0; i < 20; i++) {
-        meeting m = {0, 0, (size_t)CPU_COUNT(&may)};
-        pass(1e-3);
-        CHECK_SAME(n_missing(2), 0, "of two threads");
-        CHECK_SAME(pb_threads_run(2, 2, look_at_processors, &m, NULL), PB_OK, "job");
-        CHECK_SAME(atomic_load(&m.n_missed), 0, "threads kept off a processor");
-    }
-}
-#endif
-
-/* A system that gives no thread, here for want of room for its stack. Sanitizers want room too. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#    define SANITIZED 1
-#elif defined(__has_feature)
-#    define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#    define SANITIZED 0
-#endif
-
-static void test_no_threads(void) {
-    if (SANITIZED) {
-        return;
-    }
-    fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(PATIENCE);
-        const struct rlimit none = {0, RLIM_INFINITY}, any = {RLIM_INFINITY, RLIM_INFINITY};
-        atomic_size_t highest = 0;
-        int right = setrlimit(RLIMIT_AS, &none) == 0;
-        for (int i = 0; i < 2000; i++) {
-            right &= pb_threads_run(3, 20, highest_thread, &highest, NULL) == PB_OK;
-        }
-        right &= atomic_load(&highest) == 0;
-        /* It is asked again after some time. */
-        right &= setrlimit(RLIMIT_AS, &any) == 0;
-        for (int i = 0; i < 2000; i++) {
-            right &= sum_of_parts(3, 20) == 210;
-        }
-        _exit(right && n_missing(3) == 0 ? 0 : 1);
-    }
-    CHECK_SAME(child_status(child), 0, "a child that gets no threads");
-}
 
 static void test_limit(void) {
     CHECK_SAME(pb_thread_limit(), 0, "nobody has said");
@@ -788,8 +370,6 @@ static void test_limit(void) {
 }
 
 int main(void) {
-    test_no_threads();  /* first: a child finds neither workers nor the stacks they left */
-    test_environment(); /* its child finds no workers */
     test_every_part_once();
     test_odd_numbers();
     test_all_take_part();
@@ -801,13 +381,6 @@ int main(void) {
     test_nested();
     test_many_callers();
     test_callers_share();
-    test_fork();
-    test_fork_inside();
-    test_exit();
-    test_signals();
-#if defined(__linux__)
-    test_processors();
-#endif
     test_limit();
     return check_summary();
 }

@@ -5,6 +5,7 @@ from mutants.planted import Mutant
 _THREADS = "csrc/base/threads.c"
 _MEMORY = "csrc/base/memory.c"
 _FLOAT = "csrc/base/float_environment.c"
+_FMA = "csrc/base/exact_fma.c"
 
 MUTANTS = (
     Mutant(
@@ -29,7 +30,39 @@ MUTANTS = (
         "    pb_float_environment_enter(&inherited);",
         "    fegetenv(&inherited);",
         "some parts of a result are rounded as the first caller rounds",
-        "tests/c/test_threads.c",
+        "tests/c/test_forks.c",
+    ),
+    Mutant(
+        "a sum is rounded to nearest in the place of odd",
+        _FMA,
+        "        bits += (sum.low > 0) == (sum.high > 0) ? 1 : UINT64_MAX;",
+        "        bits += 0;",
+        "without the instruction, other bits now and then",
+        "tests/c/test_fma.c",
+    ),
+    Mutant(
+        "what a shift loses is forgotten",
+        _FMA,
+        " | (uint64_t)lost};",
+        " | (uint64_t)(lost & 0)};",
+        "without the instruction, subnormal results are rounded wrongly",
+        "tests/c/test_fma.c",
+    ),
+    Mutant(
+        "the exact algorithm is used where its products underflow",
+        _FMA,
+        "abs(b_exponent - BIAS) < 480",
+        "abs(b_exponent - BIAS) < 700",
+        "without the instruction, tiny numbers lose digits",
+        "tests/c/test_fma.c",
+    ),
+    Mutant(
+        "plain C multiplies and adds with two roundings",
+        "csrc/kernels/vec.h",
+        "INLINE vec v_fma(vec a, vec b, vec c) { return PICK(pb_fma, pb_fmaf)(a, b, c); }",
+        "INLINE vec v_fma(vec a, vec b, vec c) { return a * b + c; }",
+        "other bits on a processor without vectors that we know",
+        "tests/c/test_fma.c",
     ),
     Mutant(
         "no overflow check in a sum of sizes",
@@ -125,7 +158,7 @@ MUTANTS = (
         "    word_store(&pool.n_callers, self.n_scopes > 0);",
         "    word_add(&pool.n_callers, 0);",
         "children of a busy parent compute alone for ever",
-        "tests/c/test_threads.c",
+        "tests/c/test_forks.c",
     ),
     Mutant(
         "a forked child waits for its parent's workers",
@@ -133,7 +166,7 @@ MUTANTS = (
         "        if (word_load(&pool.n_forks) != n_forks) {",
         "        if (word_load(&pool.n_forks) > n_forks + 1) {",
         "a child that was forked inside a fit hangs",
-        "tests/c/test_threads.c",
+        "tests/c/test_forks.c",
     ),
     Mutant(
         "one more caller than there is",
