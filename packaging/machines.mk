@@ -20,7 +20,8 @@ check-bits-arm: ## Run the C tests and the golden bits on an emulated ARM (AArch
 	    RUN=qemu-aarch64 C_TESTS="$(WITHOUT_FORKS)"
 	@$(C_SUMMARY)
 
-# In ISO C this compiler keeps floats in double, unless it is told not to (as setup.py does).
+# In ISO C this compiler keeps floats in double unless it is told not to, which the core refuses.
+# All of it takes minutes; for less: make check-bits-s390x S390X_TESTS=tests/c/test_fma.c
 S390X := s390x-linux-gnu
 check-bits-s390x: ## The same on an emulated s390x, whose numbers begin with their highest byte
 	$(call need,$(S390X)-gcc qemu-s390x,gcc-$(S390X) libc6-dev-s390x-cross qemu-user)
