@@ -23,7 +23,7 @@ GOLDEN_BITS := tests/golden_bits.txt
     benchmark benchmark-full benchmark-sweep benchmark-report
 
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 	    while IFS='|' read -r target what; do printf '  make %-16s %s\n' "$$target" "$$what"; done
 
 demo: $(VENV)/installed ## Run the main job on real data; the picture goes to build/
