@@ -7,6 +7,7 @@ archives whose bytes do not tell who made them, where and when.
 
 import gzip
 import os
+import platform
 import tarfile
 from pathlib import Path
 
@@ -35,6 +36,9 @@ FLAGS = {
     ],
     "msvc": ["/std:c11", "/fp:precise"],
 }
+if platform.machine() == "s390x":
+    # There gcc keeps floats in double, in ISO C.
+    FLAGS["unix"].append("-fexcess-precision=fast")
 # With -Ofast or -ffast-math among the user's flags, the linker adds start-up
 # code that flushes subnormals to zero in the whole process.  The later option
 # of a kind wins, so these two keep it out.
