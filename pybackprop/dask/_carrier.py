@@ -1,0 +1,218 @@
+"""Actors that hold the shards, an actor a worker, and calls to all of them.
+
+A call to an actor is the quickest that Dask has.  An actor dies with its worker, but
+the shards are futures, which the scheduler makes again from their recipe: then there
+are new actors, and the call is repeated.  No wait is longer than the scheduler takes to
+find out that a worker is gone, and each ends at once for a KeyboardInterrupt.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+_A_LOOK = 0.1  # seconds between two looks at whether all workers are still there
+_MOST_LOSSES = 5
+_LONGEST_WITHOUT_WORKERS = 60.0
+
+_TIMEOUTS = (TimeoutError, asyncio.TimeoutError)
+
+
+class _Lost(Exception):
+    """A worker is gone."""
+
+
+@dataclass
+class Answer:
+    """What an actor's method returned, or raised, and how long it took, in seconds."""
+
+    value: Any
+    raised: Exception | None
+    seconds: float
+
+
+def answering(method):
+    """A method whose result, or exception, arrives as an Answer.
+
+    So what an actor raises is told from what its loss raises.
+    """
+
+    def answer(self, *args):
+        began = time.perf_counter()
+        value = raised = None
+        try:
+            value = method(self, *args)
+        except Exception as exception:
+            raised = exception
+        return Answer(value, raised, time.perf_counter() - began)
+
+    return answer
+
+
+class Carrier:
+    """Calls the methods of a class on shards where they lie.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    shards : list of Future
+        In the table's order.
+    make : callable
+        ``make(numbers, *shards)`` makes the object that holds the shards of these
+        numbers, on a worker, and cannot fail; its methods are ``answering``.
+
+    Attributes
+    ----------
+    n_losses : int
+        How often workers were lost so far.
+    """
+
+    def __init__(self, client, shards, make):
+        self.client = client
+        self.n_losses = 0
+        self._shards = shards
+        self._make = make
+        self._futures = []
+        self._actors = []
+
+    def call(self, method, *args):
+        """The Answers of all actors, once there is one of each.
+
+        Raises
+        ------
+        RuntimeError
+            If shards are lost that have no recipe, or workers again and again.
+        """
+        for _ in range(_MOST_LOSSES):
+            try:
+                if not self._actors:
+                    self._start()
+                answers = self._answers(method, args)
+            except _Lost:
+                self.n_losses += 1
+                self._stop()
+                continue
+            for answer in answers:
+                if answer.raised is not None:
+                    raise answer.raised
+            return answers
+        raise RuntimeError(
+            f"Workers were lost {_MOST_LOSSES} times in a row, each time before they "
+            "could answer. They may lack memory: see the workers' logs."
+        )
+
+    def close(self):
+        """Let go of the actors; a call that is under way ends by itself."""
+        self._stop()
+
+    def _stop(self):
+        futures, self._futures, self._actors = self._futures, [], []
+        release(self.client, futures)
+
+    def _start(self):
+        """An actor for each worker that has shards."""
+        wait_for_shards(self.client, self._shards)
+        for numbers, address in self._places():
+            self._futures.append(
+                self.client.submit(
+                    self._make,
+                    numbers,
+                    *(self._shards[i] for i in numbers),
+                    actor=True,
+                    # Should that worker be gone by now, another one takes them.
+                    workers=[address],
+                    allow_other_workers=True,
+                )
+            )
+        wait_while(self.client, lambda: _any_pending(self._futures))
+        self._require_all()
+        self._actors = [future.result() for future in self._futures]
+
+    def _places(self):
+        """Pairs of the numbers of shards and the address where they are."""
+        holders = self.client.who_has(self._shards)
+        numbers_at = {}
+        for number, future in enumerate(self._shards):
+            addresses = holders.get(future.key)
+            if not addresses:
+                raise _Lost
+            # Of several, one that holds the neighbour too.
+            address = max(addresses, key=lambda a: number - 1 in numbers_at.get(a, ()))
+            numbers_at.setdefault(address, []).append(number)
+        return [(numbers, address) for address, numbers in numbers_at.items()]
+
+    def _answers(self, method, args):
+        try:
+            calls = [getattr(actor, method)(*args) for actor in self._actors]
+        except RuntimeError as error:  # Dask knows already that an actor is gone
+            raise _Lost from error
+
+        async def answers():
+            together = asyncio.gather(*calls, return_exceptions=True)
+            return await asyncio.wait_for(together, _A_LOOK)
+
+        while True:
+            try:
+                found = self.client.sync(answers)
+            except _TIMEOUTS:
+                self._require_all()
+                continue
+            if all(isinstance(answer, Answer) for answer in found):
+                return found
+            raise _Lost
+
+    def _require_all(self):
+        if any(future.status != "finished" for future in self._futures):
+            raise _Lost
+
+
+def wait_for_shards(client, shards):
+    """Wait until all are on a worker, computed or computed again.
+
+    Raises
+    ------
+    RuntimeError
+        For shards that are lost for good.
+    Exception
+        What the first in the table's order that has failed has raised.
+    """
+    for number, future in enumerate(shards):
+        wait_while(client, lambda future=future: future.status in ("pending", "lost"))
+        if future.status == "error":
+            raise future.exception()
+        if future.status != "finished":
+            raise RuntimeError(
+                f"Rows of X, y or sample_weight are lost with their worker (part "
+                f"{number + 1} of {len(shards)}), and they cannot be made again: they "
+                "were scattered, or are futures whose own data is gone. Pass a "
+                "collection that has a recipe, such as one that reads files or is "
+                "computed of such; persist() keeps it."
+            )
+
+
+def wait_while(client, is_waiting):
+    """Wait while the callable says so; RuntimeError where no worker is to be seen."""
+    last_look = last_seen = time.monotonic()
+    while is_waiting():
+        time.sleep(0.01)
+        now = time.monotonic()
+        if now - last_look < 1:
+            continue
+        last_look = now
+        if client.nthreads():
+            last_seen = now
+        elif now - last_seen > _LONGEST_WITHOUT_WORKERS:
+            raise RuntimeError(
+                "The cluster has had no worker for "
+                f"{_LONGEST_WITHOUT_WORKERS:.0f} seconds."
+            )
+
+
+def _any_pending(futures):
+    return any(future.status == "pending" for future in futures)
+
+
+def release(client, futures):
+    """Let go of futures, whether they are computed or not."""
+    if futures:
+        client.cancel(futures)

@@ -1,0 +1,145 @@
+"""A table's rows checked where they lie, in the words of a local fit.
+
+A shard is checked by a task on a worker, which raises what the local estimator would
+raise for these rows.  What can be said of the whole table only, such as its classes,
+is put together on the client from what each task found.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+from sklearn.utils import check_array
+
+from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._sample_weight import require_total_weight
+from pybackprop._targets import ClassLabels
+
+
+@dataclass
+class Found:
+    """What the client needs to know of some rows.
+
+    Attributes
+    ----------
+    labels : ndarray or None
+        Labels that occur in y, if it holds labels.
+    a_target : ndarray
+        The first row of y.
+    weights : ndarray or None
+        The smallest, the largest and the sum.
+    """
+
+    labels: np.ndarray | None
+    a_target: np.ndarray
+    weights: np.ndarray | None
+
+
+@dataclass
+class Shard:
+    """Some rows of the table, checked: X in the data type of the network."""
+
+    X: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    found: Found
+
+
+def checked_shard(model, dtype, X, y, sample_weight):
+    """The task: rows as the collection has them, as a Shard.
+
+    Parameters
+    ----------
+    model : estimator
+        With the parameters of the fit, and nothing fitted.
+    dtype : numpy dtype
+        Of the network.
+    X, y, sample_weight : ndarray
+        The last may be None.
+    """
+    require_dense(X)
+    with warnings.catch_warnings():
+        # That few rows have many classes says nothing of the table.
+        warnings.simplefilter("ignore")
+        X, y = model._validate(X, y, dtype, reset=True)
+        labels = model._labels_in(y, X.dtype)
+    of_weights = None
+    if sample_weight is not None:
+        sample_weight = _checked_weights(sample_weight)
+        with np.errstate(over="ignore"):
+            of_weights = np.array([f(sample_weight) for f in (np.min, np.max, np.sum)])
+    found = Found(labels, y[:1], of_weights)
+    return Shard(np.ascontiguousarray(X), np.ascontiguousarray(y), sample_weight, found)
+
+
+def require_dense(X):
+    """Raise TypeError for a chunk, or an array whose chunks are, sparse."""
+    if scipy.sparse.issparse(getattr(X, "_meta", X)):
+        raise TypeError(
+            "X must have dense chunks for a fit on a cluster. Got sparse ones: pass "
+            "X.map_blocks(lambda chunk: chunk.toarray()), or fit the local estimator."
+        )
+
+
+def _checked_weights(sample_weight):
+    require_numbers(sample_weight, "sample_weight")
+    with numbers_only("sample_weight"):
+        return check_array(
+            sample_weight,
+            ensure_2d=False,
+            dtype=np.float64,
+            order="C",
+            input_name="sample_weight",
+        )
+
+
+def require_weights(found):
+    """Raise what a local fit raises for weights, from what was found in the shards."""
+    if found[0].weights is None:
+        return
+    smallest, largest, sums = np.transpose([of_shard.weights for of_shard in found])
+    require_total_weight(np.concatenate((smallest, largest)), "sample_weight")
+    with np.errstate(over="ignore"):
+        total = sums.sum()
+    if total == np.inf:
+        raise ValueError(
+            f"sample_weight must have a finite sum. Got weights up to {largest.max()}."
+        )
+
+
+def some_targets(found, n_samples):
+    """Few targets in which all labels of the table occur, if they are labels."""
+    if found[0].labels is None:
+        return found[0].a_target
+    labels = np.concatenate([of_shard.labels for of_shard in found])
+    n_columns = found[0].a_target.shape[1:]
+    if n_columns:
+        return np.repeat(labels.reshape(-1, 1), n_columns[0], axis=1)
+    # As often as it takes not to look like numbers, unless they do in the table.
+    n_classes = len(ClassLabels.of(labels).classes)
+    return np.tile(labels, 3) if n_samples > 2 * n_classes else labels
+
+
+def add_class_totals(totals, shard, labels):
+    """The task: add the weights of a shard's rows to those of their classes.
+
+    In the rows' order, as a local fit does.
+
+    Parameters
+    ----------
+    totals : ndarray of shape (n_columns, n_classes) or None
+        Of all shards before.
+    shard : Shard
+    labels : ClassLabels
+    """
+    codes = labels.encode(shard.y)
+    columns = codes.T if labels.kind == "multilabel" else codes[np.newaxis]
+    n_values = 2 if labels.kind == "multilabel" else len(labels.classes)
+    if totals is None:
+        totals = np.zeros((len(columns), n_values))
+    totals = totals.copy()
+    weights = 1.0 if shard.sample_weight is None else shard.sample_weight
+    for of_column, column in zip(totals, columns, strict=True):
+        np.add.at(of_column, column, weights)
+    return totals

@@ -1,0 +1,332 @@
+"""Training rows that lie on the workers of a Dask cluster.
+
+Beside InMemory, what the solvers ask of training rows: the same numbers come out.
+"""
+
+import time
+from functools import cached_property, partial
+
+import dask
+import numpy as np
+from distributed import futures_of
+
+from pybackprop import _core
+from pybackprop._in_memory import batch_size_of
+from pybackprop._row_order import BlockOrder, orders
+from pybackprop._sample_weight import require_total_weight
+from pybackprop._validation import Table
+from pybackprop._warnings import warn_caller
+from pybackprop.dask._carrier import Carrier, release, wait_for_shards
+from pybackprop.dask._checks import add_class_totals, checked_shard
+from pybackprop.dask._holder import Batch, Holder, Job, Sums
+from pybackprop.dask._shards import BLOCK_ROWS, n_blocks_of, plan_for
+from pybackprop.dask._sum_tree import add_neighbours, root_level
+
+# The diagnosis of a fit looks at as many.
+_MOST_ROWS = 1000
+_MOST_VALUES = 1_000_000
+
+
+class OnWorkers:
+    """A table to train on, held by the workers of a client.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    n_samples, n_features : int
+    dtype : numpy dtype
+        Of the network.
+
+    Attributes
+    ----------
+    n_samples, n_features, dtype
+        As given.
+    given_weight : None
+        Weights stay where they are.
+    """
+
+    given_weight = None
+
+    def __init__(self, client, n_samples, n_features, dtype):
+        self.n_samples = n_samples
+        self.n_features = n_features
+        self.dtype = np.dtype(dtype)
+        self._client = client
+        self._plan = plan_for(n_samples, len(client.nthreads()))
+        self._shards = []
+        self._carrier = None
+
+    # ------------------------------------------------------------- where the rows are
+    def persist(self, model, X, y, sample_weight):
+        """Check the rows on the workers, keep them there, and say what was found.
+
+        Parameters
+        ----------
+        model : estimator
+            With the parameters of the fit, and nothing fitted.
+        X, y, sample_weight : dask.array.Array
+            Of known chunks; the last may be None.
+
+        Returns
+        -------
+        list of Found
+        """
+        check = dask.delayed(partial(checked_shard, model, self.dtype), pure=False)
+        addresses = _in_order_of_rows(self._client, X)
+        for address, run in zip(addresses, self._plan.runs, strict=False):
+            rows, chunks = slice(*self._plan.rows_of(run)), self._plan.chunks_of(run)
+            parts = [_parts(array, rows, chunks) for array in (X, y, sample_weight)]
+            self._shards += self._client.compute(
+                [check(*arrays) for arrays in zip(*parts, strict=True)],
+                workers=[address],
+                allow_other_workers=True,
+            )
+        wait_for_shards(self._client, self._shards)
+        return self._client.gather(self._client.map(_found, self._shards, pure=False))
+
+    def class_totals(self, labels):
+        """Total weight of each class; of 0 and 1 for each column of a multilabel y."""
+        totals = None
+        for shard in self._shards:  # one after the other: sums have one order
+            totals = self._client.submit(
+                add_class_totals, totals, shard, labels, pure=False
+            )
+        return totals.result()
+
+    def hold(self, model):
+        """Make the workers ready for a model that knows its classes."""
+        make = partial(Holder, model, self.n_samples, self._plan.shard_rows)
+        self._carrier = Carrier(self._client, self._shards, make)
+        if self._weighed is not None:
+            largest = [of_shard.largest.max() for of_shard in self._weighed]
+            require_total_weight(np.array(largest), "class_weight times sample_weight")
+
+    def close(self):
+        """Let go of all that is on the workers."""
+        if self._carrier is not None:
+            self._carrier.close()
+        release(self._client, self._shards)
+        self._shards = []
+
+    # ------------------------------------------------------------------------ weights
+    @cached_property
+    def _weighed(self):
+        """Weighed of each shard in turn; None without weights."""
+        weighed = self._by_number("weighed")
+        return None if weighed[0] is None else weighed
+
+    @cached_property
+    def _largest(self):
+        """The largest weight of each block; None without weights."""
+        if self._weighed is None:
+            return None
+        return np.concatenate([of_shard.largest for of_shard in self._weighed])
+
+    @property
+    def total_weight(self):
+        """Sum of the weights of all rows."""
+        if self._weighed is None:
+            return self.n_samples
+        return np.sum([of_shard.total for of_shard in self._weighed])
+
+    def largest_weight(self, blocks):
+        """The largest weight in some blocks."""
+        return 1.0 if self._largest is None else self._largest[blocks].max()
+
+    # ------------------------------------------------------------ what the solvers ask
+    @cached_property
+    def table(self):
+        """A Table of some of the rows, evenly taken."""
+        n_shards = len(self._shards)
+        if self._weighed is None:
+            counts = [min(self._plan.shard_rows, self.n_samples)] * n_shards
+            n_rows = self.n_samples
+        else:
+            counts = [of_shard.n_rows for of_shard in self._weighed]
+            n_rows = sum(counts)
+        most = min(_MOST_ROWS, max(_MOST_VALUES // max(1, self.n_features), 100))
+        before = np.concatenate(([0], np.cumsum(counts)[:-1])).tolist()
+        parts = self._by_number("some_rows", -(-n_rows // most), before)
+        X, targets, weights = zip(*parts, strict=True)
+        weights = None if weights[0] is None else np.concatenate(weights)
+        return Table(np.concatenate(X), np.concatenate(targets), weights, None)
+
+    def split_off(self, model, groups, random_state):
+        """Not from rows on several machines: require_suited says so before."""
+        raise NotImplementedError
+
+    def training(self, model, network, optimizer, n_threads):
+        """What trains a network, whose parameters are changed in place, by epochs."""
+        return _Training(self, model, network, optimizer)
+
+    def objective(self, model, network, n_threads):
+        """The objective of all rows: f(parameters, gradient), which is written to."""
+        summation = _Summation(self, model, network)
+        blocks = range(n_blocks_of(self.n_samples))
+
+        def objective(parameters, gradient):
+            sums, scale = summation.of(parameters, blocks)
+            gradient[:] = sums.gradient
+            value, _ = _core.finish_sums(
+                network.core, parameters, sums.loss, sums.weight, scale, gradient
+            )
+            return value
+
+        return objective
+
+    def call(self, method, *args):
+        """The values of all answers, and the seconds that each worker computed."""
+        answers = self._carrier.call(method, *args)
+        return [a.value for a in answers], [a.seconds for a in answers]
+
+    def _by_number(self, method, *args):
+        """Of a method that answers for each shard: the values, in the table's order."""
+        values, _ = self.call(method, *args)
+        by_number = {
+            number: v for of_worker in values for number, v in of_worker.items()
+        }
+        return [by_number[number] for number in sorted(by_number)]
+
+
+class _Summation:
+    """Sums of the losses and gradients of a batch of blocks."""
+
+    def __init__(self, rows, model, network, optimizer=None):
+        self._rows = rows
+        self._clock = _Clock()
+        self._job = Job(
+            network={
+                "layer_sizes": network.layer_sizes,
+                "activation": network.activation,
+                "output_activation": network.output_activation,
+                "loss": network.loss_name,
+                "loss_parameter": network.loss_parameter,
+                "dtype": network.dtype.name,
+            },
+            dropout=None if optimizer is None else optimizer.dropout,
+            dropout_seed=0 if optimizer is None else optimizer.dropout_seed,
+            n_jobs=model.n_jobs,
+        )
+
+    def of(self, parameters, blocks, epoch=0, seed=None):
+        """The Sums of a batch, unfinished, and the scale of its weights."""
+        scale = _core.weight_scale(self._rows.largest_weight(blocks))
+        batch = Batch(blocks, scale, epoch, seed)
+        began = time.perf_counter()
+        parts, seconds = self._rows.call("sums", self._job, parameters, batch)
+        n_blocks = len(blocks)
+        sums = {node: value for part in parts for node, value in part.items()}
+        sums = add_neighbours(sums, n_blocks, Sums.__add__)
+        self._clock.count(time.perf_counter() - began, sum(seconds))
+        root = sums[root_level(n_blocks), 0]
+        root.gradient = np.require(root.gradient, requirements="AW")
+        return root, scale
+
+
+class _Training:
+    """The epochs of one fit."""
+
+    def __init__(self, rows, model, network, optimizer):
+        self.n_samples = rows.n_samples
+        self.batch_size = batch_size_of(model.batch_size, rows.n_samples)
+        self._rows = rows
+        self._network = network
+        self._optimizer = optimizer
+        self._solver = _core.Solver(network.core, network.parameters, optimizer)
+        self._summation = _Summation(rows, model, network, optimizer)
+
+    def orders(self, shuffle, random_state):
+        """The order of each epoch in turn."""
+        return orders(self.n_samples, self.batch_size, shuffle, random_state)
+
+    def epoch(self, order):
+        """One epoch; as _core.Training has it."""
+        n_blocks = n_blocks_of(self.n_samples)
+        size = n_blocks_of(self.batch_size)
+        blocks = order.blocks if isinstance(order, BlockOrder) else range(n_blocks)
+        batches = [blocks[first : first + size] for first in range(0, n_blocks, size)]
+        weighing = [i for i in range(len(batches)) if self._weighs(batches[i])]
+        loss = penalty = 0.0
+        n_counted = 0
+        for index in weighing:
+            place = index, len(batches), index == weighing[-1]
+            value, norm = self._step(batches[index], order, place)
+            n_rows = self._rows_in(batches[index])
+            loss += value[0] * n_rows
+            penalty += value[1] * n_rows
+            n_counted += n_rows
+        self._optimizer.n_epochs += 1
+        finite = _core.all_finite(self._network.parameters)
+        return loss / n_counted, finite, penalty / n_counted, norm
+
+    def _step(self, blocks, order, place):
+        """Objective and penalty of a batch, and its gradient's norm, if known."""
+        network, parameters = self._network, self._network.parameters
+        seed = order.seed if isinstance(order, BlockOrder) else None
+        sums, scale = self._summation.of(
+            parameters, blocks, self._optimizer.n_epochs, seed
+        )
+        value = _core.finish_sums(
+            network.core, parameters, sums.loss, sums.weight, scale, sums.gradient
+        )
+        return value, self._solver.take_step(sums.gradient, *place)
+
+    def _weighs(self, blocks):
+        return self._rows.largest_weight(blocks) > 0
+
+    def _rows_in(self, blocks):
+        """How many rows there are; only the table's last block may lack some."""
+        missing = (int(blocks[-1]) + 1) * BLOCK_ROWS - self.n_samples
+        return len(blocks) * BLOCK_ROWS - max(0, missing)
+
+
+class _Clock:
+    """Tells the caller, once, that a cluster is no gain for this fit."""
+
+    # A cluster answers within 5 to 20 ms, whatever is asked.
+    _SHORT_STEP = 0.02
+    _N_STEPS = 20
+
+    def __init__(self):
+        self._steps = []
+
+    def count(self, whole, computing):
+        """Count a step: seconds that it took, and that all workers computed."""
+        if len(self._steps) == self._N_STEPS:
+            return
+        self._steps.append((whole, computing))
+        if len(self._steps) < self._N_STEPS:
+            return
+        whole, computing = np.median(self._steps, axis=0)
+        if computing < min(self._SHORT_STEP, whole):
+            warn_caller(
+                f"One machine would be faster: a step takes {1000 * whole:.1f} ms on "
+                f"the cluster, of which the workers compute {1000 * computing:.1f} ms "
+                "in all. Fit the local estimator, or take larger batches."
+            )
+
+
+def _parts(array, rows, chunks):
+    """Some rows of a Dask array as a Delayed for each chunk of so many."""
+    if array is None:
+        return [None] * len(chunks)
+    array = array[rows]
+    return array.rechunk({0: chunks}).to_delayed().ravel().tolist()
+
+
+def _found(shard):
+    return shard.found
+
+
+def _in_order_of_rows(client, X):
+    """Addresses of all workers, those first that have the first rows in memory."""
+    places = {address: [] for address in client.nthreads()}
+    holders = client.who_has(futures_of(X))
+    for key, addresses in holders.items():
+        is_numbered = isinstance(key, tuple) and len(key) > 1
+        for address in addresses:
+            if is_numbered and address in places:
+                places[address].append(key[1])
+    return sorted(
+        places, key=lambda a: (np.median(places[a]) if places[a] else np.inf, a)
+    )

@@ -1,0 +1,58 @@
+"""The fixed binary tree in which the sums of row blocks are added, in parts.
+
+Leaves are the blocks of a batch in their order; node (level, index) is the sum over the
+2**level leaves from index * 2**level on, or over those of them that there are: an odd
+last sum passes up unchanged.  Whoever holds all leaves of a node may make its sum, so
+the root has the same bits wherever the leaves lie.
+"""
+
+
+def nodes_over(first, end, n_leaves):
+    """The fewest nodes whose leaves are those from first up to, not with, end.
+
+    Yields
+    ------
+    level, index, first, end : int
+        A node and its leaves.
+    """
+    while first < end:
+        level = root_level(n_leaves)
+        while first % 2**level or min(first + 2**level, n_leaves) > end:
+            level -= 1
+        last = min(first + 2**level, n_leaves)
+        yield level, first >> level, first, last
+        first = last
+
+
+def root_level(n_leaves):
+    """Level of the node over all leaves, which has the index 0."""
+    return (n_leaves - 1).bit_length()
+
+
+def add_neighbours(sums, n_leaves, add):
+    """Add up all pairs of neighbours that are here, level by level.
+
+    Parameters
+    ----------
+    sums : dict
+        From nodes, (level, index), to their sums. Not changed.
+    n_leaves : int
+    add : callable
+        Takes the sums of a left and a right neighbour.
+
+    Returns
+    -------
+    dict
+        Of nodes none of which has its neighbour here; once all leaves are, of the root
+        alone.
+    """
+    sums = dict(sums)
+    for level in range(root_level(n_leaves)):
+        for index in sorted(index for at, index in sums if at == level):
+            left, right = index & ~1, index | 1
+            if right << level >= n_leaves:
+                sums[level + 1, index // 2] = sums.pop((level, index))
+            elif (level, left) in sums and (level, right) in sums:
+                total = add(sums.pop((level, left)), sums.pop((level, right)))
+                sums[level + 1, index // 2] = total
+    return sums
