@@ -144,8 +144,7 @@ class Holder:
     def sums(self, job, parameters, batch):
         """The Sums of all nodes of a batch that are here and have no neighbour here."""
         self._start(job)
-        # As they come from the wire they need not be aligned.
-        parameters = np.require(parameters, requirements="A")
+        parameters = _aligned(parameters)
         sums = {}
         n_blocks = len(batch.blocks)
         for number, block_sums in self._block_sums.items():
@@ -181,7 +180,7 @@ class Holder:
         """X, targets and weights of each shard, as the core reads them."""
         if self._encoded is None:
             self._encoded = {
-                number: (shard.X, *self._model._encoded(shard))
+                number: tuple(map(_aligned, (shard.X, *self._model._encoded(shard))))
                 for number, shard in self._shards.items()
             }
 
@@ -200,11 +199,16 @@ class Holder:
                 weights,
                 len(X),
                 threads_for(n_jobs),
-                job.dropout,
+                _aligned(job.dropout),
             )
             for number, (X, targets, weights) in self._encoded.items()
         }
         self._job = job.key
+
+
+def _aligned(array):
+    """An array, or None, as the core reads it; from the wire it may come otherwise."""
+    return None if array is None else np.require(array, requirements="A")
 
 
 def _places(blocks, first_row, n_rows):
