@@ -35,33 +35,15 @@ def lazy_array(collection):
     return collection
 
 
-def known_array(value, n_samples=None, name="X"):
-    """A table as a Dask array whose chunk sizes are known, computed if need be.
+def known_array(value):
+    """A table, or a vector, as a Dask array whose chunk sizes are known.
 
-    Parameters
-    ----------
-    value : Dask collection, array-like or float
-        A float is a weight for each of ``n_samples`` rows.
-    n_samples : int, default=None
-        Rows expected; ValueError for another number.
-    name : str
-        For messages.
+    Those of a collection are computed if need be; other values go along with the tasks.
     """
-    if is_dask_collection(value):
-        array = lazy_array(value)
-        if np.isnan(array.shape).any():
-            array = array.compute_chunk_sizes()
-    elif np.ndim(value) == 0 and n_samples is not None:
-        array = da.full(n_samples, value, dtype=np.float64)
-    else:
-        array = da.from_array(np.asarray(value))
-    if n_samples is not None and array.shape[:1] != (n_samples,):
-        rows = array.shape[0] if array.ndim else 0
-        raise ValueError(
-            "Found input variables with inconsistent numbers of samples: X has "
-            f"{n_samples}, {name} has {rows}."
-        )
-    return array
+    if not is_dask_collection(value):
+        return da.from_array(np.asarray(value))
+    array = lazy_array(value)
+    return array.compute_chunk_sizes() if np.isnan(array.shape).any() else array
 
 
 def one_column(y):

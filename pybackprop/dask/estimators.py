@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import dask
+import dask.array as da
 import numpy as np
 from distributed import get_client
 from sklearn.utils.metaestimators import available_if
@@ -104,14 +105,22 @@ class OnCluster:
             shape = X.shape if 0 in X.shape else (1,) * X.ndim
             self._validate(np.zeros(shape), np.zeros(shape[:1]), np.float64, True)
         n_samples = X.shape[0]
-        y = one_column(known_array(y, n_samples, "y"))
-        if sample_weight is not None:
-            sample_weight = known_array(sample_weight, n_samples, "sample_weight")
-            if sample_weight.ndim != 1:
-                raise ValueError(
-                    f"sample_weight must have the shape ({n_samples},), one weight a "
-                    f"sample. Got the shape {sample_weight.shape}."
-                )
+        y = one_column(known_array(y))
+        if y.shape[:1] != X.shape[:1]:
+            raise ValueError(
+                "Found input variables with inconsistent numbers of samples: "
+                f"{[n_samples, *y.shape[:1]]}"
+            )
+        if sample_weight is None:
+            return X, y, None
+        if np.ndim(sample_weight) == 0:
+            return X, y, da.full(n_samples, sample_weight, dtype=np.float64)
+        sample_weight = known_array(sample_weight)
+        if sample_weight.shape != (n_samples,):
+            raise ValueError(
+                f"sample_weight must have the shape ({n_samples},), one weight a "
+                f"sample. Got the shape {sample_weight.shape}."
+            )
         return X, y, sample_weight
 
     def _reader(self):
