@@ -164,13 +164,15 @@ def imports_of(text, module_level):
 
 def the_package_stands_alone(root):
     """At import: the library, NumPy, SciPy, scikit-learn and what that stands on;
-    matplotlib in plotting/."""
+    matplotlib in plotting/, and Dask in dask/."""
     found = []
     for path, name in files(root, "pybackprop", suffixes={".py"}):
         allowed = {*sys.stdlib_module_names, "numpy", "scipy", "sklearn", "pybackprop"}
         allowed |= {"joblib", "threadpoolctl"}
         if name.startswith("pybackprop/plotting/"):
             allowed.add("matplotlib")
+        if name.startswith("pybackprop/dask/"):
+            allowed |= {"dask", "distributed"}
         for line, module, _ in imports(path, module_level=True):
             if module.split(".")[0] not in allowed:
                 found.append(f"{name}:{line}: {module}")
@@ -192,6 +194,18 @@ def only_export_knows_other_formats(root):
                 ("pybackprop.export", "sklearn.neural_network")
             ):
                 found.append(f"{name}:{line}: {full}")
+    return found
+
+
+def the_cluster_is_its_users_affair(root):
+    """Nothing else of the package needs, or loads, what is for a cluster."""
+    found = []
+    for path, name in files(root, "pybackprop", suffixes={".py"}):
+        if name.startswith("pybackprop/dask/"):
+            continue
+        for line, module, imported in imports(path, module_level=True):
+            if f"{module}.{imported}.".startswith("pybackprop.dask."):
+                found.append(f"{name}:{line}: {module}.{imported}")
     return found
 
 
@@ -341,6 +355,13 @@ RULES = {
         ("pybackprop/network.py", "from pandas import DataFrame\n"),
         ("pybackprop/network.py", "def f():\n    from benchmarks import sweep\n"),
         ("pybackprop/network.py", "from .network import Network\n"),
+        ("pybackprop/network.py", "import dask.array as da\n"),
+        ("pybackprop/_in_memory.py", "from distributed import Client\n"),
+    ],
+    the_cluster_is_its_users_affair: [
+        ("pybackprop/__init__.py", "from pybackprop import dask\n"),
+        ("pybackprop/__init__.py", "import pybackprop.dask\n"),
+        ("pybackprop/classifier.py", "from pybackprop.dask import MLPClassifier\n"),
     ],
     only_export_knows_other_formats: [
         ("pybackprop/classifier.py", "def f():\n    import onnx\n"),

@@ -154,9 +154,8 @@ if __name__ == "__main__":
     with LocalCluster(n_workers=1, **options) as cluster, Client(cluster) as client:
         X = np.random.RandomState(0).normal(size=(20_000, 10))
         y = np.abs(X[:, 0])
-        model = MLPRegressor(hidden_layer_sizes=(100, 100), solver="lbfgs", max_iter=1, random_state=0)
+        model = MLPRegressor(solver="lbfgs", max_iter=1, random_state=0)
         model.fit(X[:100], y[:100])
-        before = dict(vars(model))
         model.set_params(max_iter=10_000, tol=0.0, max_fun=10**6, scoring=tell)
         before = dict(vars(model))
         try:

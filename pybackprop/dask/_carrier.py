@@ -126,7 +126,8 @@ class Carrier:
             )
         wait_while(self.client, lambda: _any_pending(self._futures))
         self._require_all()
-        self._actors = [future.result() for future in self._futures]
+        with self.client.as_current():  # for an actor is of the current client
+            self._actors = [future.result() for future in self._futures]
 
     def _places(self):
         """Pairs of the numbers of shards and the address where they are."""

@@ -81,8 +81,9 @@ class OnWorkers:
                 workers=[address],
                 allow_other_workers=True,
             )
+        found = self._client.map(_found, self._shards, pure=False)
         wait_for_shards(self._client, self._shards)
-        return self._client.gather(self._client.map(_found, self._shards, pure=False))
+        return self._client.gather(found)
 
     def class_totals(self, labels):
         """Total weight of each class; of 0 and 1 for each column of a multilabel y."""
