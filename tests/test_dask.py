@@ -219,6 +219,19 @@ def test_data_frames_keep_the_names_of_their_features(client):
         model.predict(lazy_frame[names[::-1]])
 
 
+@pytest.mark.parametrize("dtype", ["category", "Int64", "str"])
+def test_labels_of_pandas_own_types(client, dtype):
+    X, y, _ = some_data(1000)
+    frame = pd.DataFrame(X, columns=list("abcde")).assign(y=pd.Series(y).astype(dtype))
+    model = model_of("lbfgs", max_iter=2)
+    local = local_of(model).fit(frame[["a", "b"]], frame.y)
+    lazy_frame = dd.from_pandas(frame, npartitions=3)
+    model.fit(lazy_frame[["a", "b"]], lazy_frame.y)
+    require_same(model, local)
+    assert model.classes_.dtype == local.classes_.dtype
+    assert np.array_equal(model.classes_, local.classes_)
+
+
 def test_predictions_are_lazy(client):
     X, y, _ = some_data()
     model = model_of("lbfgs").fit(X, y)  # of NumPy's arrays: the local fit

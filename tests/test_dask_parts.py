@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from pybackprop.dask._on_workers import _Clock  # noqa: E402
+from pybackprop.dask._carrier import answering  # noqa: E402
+from pybackprop.dask._on_workers import _Clock, _in_order_of_rows  # noqa: E402
 from pybackprop.dask._shards import BLOCK_ROWS, plan_for  # noqa: E402
 from pybackprop.dask._sum_tree import (  # noqa: E402
     add_neighbours,
@@ -87,6 +88,36 @@ def test_runs_end_where_much_is_added_up_at_home():
         n_shards = plan.runs[-1][-1] + 1
         nodes = [list(nodes_over(run[0], run[-1] + 1, n_shards)) for run in plan.runs]
         assert max(map(len, nodes)) <= 3
+
+
+class FakeClient:
+    """Three workers, of which two hold the chunks of a table."""
+
+    def nthreads(self):
+        return {"a": 1, "b": 1, "c": 1}
+
+    def who_has(self, futures):
+        held = {"b": [0, 1, 2], "a": [3, 4]}
+        return {("x", i, 0): (w,) for w, chunks in held.items() for i in chunks}
+
+
+def test_rows_that_are_in_memory_stay_with_their_worker(monkeypatch):
+    monkeypatch.setattr("pybackprop.dask._on_workers.futures_of", lambda X: [])
+    assert _in_order_of_rows(FakeClient(), None) == ["b", "a", "c"]
+
+
+def test_an_exception_arrives_even_if_it_cannot_be_pickled():
+    class Local(Exception):
+        pass
+
+    @answering
+    def method(self, x):
+        raise x
+
+    assert isinstance(method(None, KeyError("k")).raised, KeyError)
+    answer = method(None, Local("what went wrong"))
+    assert answer.value is None
+    assert str(answer.raised) == "Local: what went wrong"
 
 
 def test_the_user_is_told_once_where_a_cluster_is_no_gain():

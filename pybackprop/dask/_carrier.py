@@ -7,6 +7,7 @@ find out that a worker is gone, and each ends at once for a KeyboardInterrupt.
 """
 
 import asyncio
+import pickle
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +44,19 @@ def answering(method):
         try:
             value = method(self, *args)
         except Exception as exception:
-            raised = exception
+            raised = _sendable(exception)
         return Answer(value, raised, time.perf_counter() - began)
 
     return answer
+
+
+def _sendable(exception):
+    """An exception, or its words where it cannot be pickled."""
+    try:
+        pickle.loads(pickle.dumps(exception))
+    except Exception:
+        return RuntimeError(f"{type(exception).__name__}: {exception}")
+    return exception
 
 
 class Carrier:
@@ -60,16 +70,10 @@ class Carrier:
     make : callable
         ``make(numbers, *shards)`` makes the object that holds the shards of these
         numbers, on a worker, and cannot fail; its methods are ``answering``.
-
-    Attributes
-    ----------
-    n_losses : int
-        How often workers were lost so far.
     """
 
     def __init__(self, client, shards, make):
         self.client = client
-        self.n_losses = 0
         self._shards = shards
         self._make = make
         self._futures = []
@@ -89,7 +93,6 @@ class Carrier:
                     self._start()
                 answers = self._answers(method, args)
             except _Lost:
-                self.n_losses += 1
                 self._stop()
                 continue
             for answer in answers:
@@ -126,8 +129,12 @@ class Carrier:
             )
         wait_while(self.client, lambda: _any_pending(self._futures))
         self._require_all()
-        with self.client.as_current():  # for an actor is of the current client
-            self._actors = [future.result() for future in self._futures]
+        try:
+            with self.client.as_current():  # for an actor is of the current client
+                self._actors = [future.result() for future in self._futures]
+        except Exception:
+            self._require_all()
+            raise
 
     def _places(self):
         """Pairs of the numbers of shards and the address where they are."""
@@ -215,5 +222,5 @@ def _any_pending(futures):
 
 def release(client, futures):
     """Let go of futures, whether they are computed or not."""
-    if futures:
+    if futures and client.status == "running":
         client.cancel(futures)

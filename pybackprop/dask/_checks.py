@@ -59,6 +59,7 @@ def checked_shard(model, dtype, X, y, sample_weight):
         The last may be None.
     """
     require_dense(X)
+    require_dense(y, "y")
     with warnings.catch_warnings():
         # That few rows have many classes says nothing of the table.
         warnings.simplefilter("ignore")
@@ -73,12 +74,13 @@ def checked_shard(model, dtype, X, y, sample_weight):
     return Shard(np.ascontiguousarray(X), np.ascontiguousarray(y), sample_weight, found)
 
 
-def require_dense(X):
+def require_dense(array, name="X"):
     """Raise TypeError for a chunk, or an array whose chunks are, sparse."""
-    if scipy.sparse.issparse(getattr(X, "_meta", X)):
+    if scipy.sparse.issparse(getattr(array, "_meta", array)):
         raise TypeError(
-            "X must have dense chunks for a fit on a cluster. Got sparse ones: pass "
-            "X.map_blocks(lambda chunk: chunk.toarray()), or fit the local estimator."
+            f"{name} must have dense chunks for a fit on a cluster. Got sparse ones: "
+            f"pass {name}.map_blocks(lambda chunk: chunk.toarray()), or fit the local "
+            "estimator."
         )
 
 

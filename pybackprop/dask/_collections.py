@@ -24,7 +24,7 @@ def is_frame(collection):
 def lazy_array(collection):
     """A collection as a Dask array, whose chunks of rows may have unknown sizes."""
     if is_frame(collection):
-        collection = collection.to_dask_array()
+        collection = _of_numpy(collection).to_dask_array()
     elif not isinstance(collection, da.Array):
         raise TypeError(
             "Expected a Dask array or data frame. Got a Dask "
@@ -35,13 +35,20 @@ def lazy_array(collection):
     return collection
 
 
+def _of_numpy(frame):
+    """A column of pandas' own numbers as scikit-learn reads it; else as it is."""
+    dtype = getattr(getattr(frame, "dtype", None), "numpy_dtype", None)
+    is_number = dtype is not None and dtype.kind in "biuf"
+    return frame.astype(np.float64) if is_number else frame
+
+
 def known_array(value):
     """A table, or a vector, as a Dask array whose chunk sizes are known.
 
     Those of a collection are computed if need be; other values go along with the tasks.
     """
     if not is_dask_collection(value):
-        return da.from_array(np.asarray(value))
+        return da.from_array(np.asarray(value), chunks=-1)
     array = lazy_array(value)
     return array.compute_chunk_sizes() if np.isnan(array.shape).any() else array
 

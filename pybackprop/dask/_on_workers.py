@@ -52,7 +52,7 @@ class OnWorkers:
         self.n_features = n_features
         self.dtype = np.dtype(dtype)
         self._client = client
-        self._plan = plan_for(n_samples, len(client.nthreads()))
+        self._plan = None
         self._shards = []
         self._carrier = None
 
@@ -73,7 +73,9 @@ class OnWorkers:
         """
         check = dask.delayed(partial(checked_shard, model, self.dtype), pure=False)
         addresses = _in_order_of_rows(self._client, X)
-        for address, run in zip(addresses, self._plan.runs, strict=False):
+        self._plan = plan_for(self.n_samples, len(addresses))
+        runs = self._plan.runs
+        for address, run in zip(addresses[: len(runs)], runs, strict=True):
             rows, chunks = slice(*self._plan.rows_of(run)), self._plan.chunks_of(run)
             parts = [_parts(array, rows, chunks) for array in (X, y, sample_weight)]
             self._shards += self._client.compute(
@@ -132,7 +134,11 @@ class OnWorkers:
 
     def largest_weight(self, blocks):
         """The largest weight in some blocks."""
-        return 1.0 if self._largest is None else self._largest[blocks].max()
+        if self._largest is None:
+            return 1.0
+        if isinstance(blocks, range):
+            blocks = slice(blocks.start, blocks.stop)
+        return self._largest[blocks].max()
 
     # ------------------------------------------------------------ what the solvers ask
     @cached_property
@@ -320,7 +326,10 @@ def _found(shard):
 
 
 def _in_order_of_rows(client, X):
-    """Addresses of all workers, those first that have the first rows in memory."""
+    """Addresses of all workers, those first that have the first rows in memory.
+
+    Keys of the chunks of an array that was persisted end with their numbers.
+    """
     places = {address: [] for address in client.nthreads()}
     holders = client.who_has(futures_of(X))
     for key, addresses in holders.items():
