@@ -36,10 +36,16 @@ def lazy_array(collection):
 
 
 def _of_numpy(frame):
-    """A column of pandas' own numbers as scikit-learn reads it; else as it is."""
-    dtype = getattr(getattr(frame, "dtype", None), "numpy_dtype", None)
-    is_number = dtype is not None and dtype.kind in "biuf"
+    """A column of one of pandas' own types as scikit-learn reads it."""
+    dtype = getattr(frame, "dtype", None)
+    if hasattr(dtype, "categories"):
+        return frame.map_partitions(_plain, meta=frame._meta.astype(object))
+    is_number = getattr(getattr(dtype, "numpy_dtype", None), "kind", "O") in "biuf"
     return frame.astype(np.float64) if is_number else frame
+
+
+def _plain(series):
+    return type(series)(np.asarray(series), index=series.index)
 
 
 def known_array(value):
