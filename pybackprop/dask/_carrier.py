@@ -16,8 +16,6 @@ _A_LOOK = 0.1  # seconds between two looks at whether all workers are still ther
 _MOST_LOSSES = 5
 _LONGEST_WITHOUT_WORKERS = 60.0
 
-_TIMEOUTS = (TimeoutError, asyncio.TimeoutError)
-
 
 class _Lost(Exception):
     """A worker is gone."""
@@ -155,23 +153,33 @@ class Carrier:
         except RuntimeError as error:  # Dask knows already that an actor is gone
             raise _Lost from error
 
-        async def answers():
-            together = asyncio.gather(*calls, return_exceptions=True)
-            return await asyncio.wait_for(together, _A_LOOK)
+        async def look():
+            return await _finished(calls, _A_LOOK)
 
-        while True:
-            try:
-                found = self.client.sync(answers)
-            except _TIMEOUTS:
-                self._require_all()
-                continue
-            if all(isinstance(answer, Answer) for answer in found):
-                return found
-            raise _Lost
+        while (found := self.client.sync(look)) is None:
+            self._require_all()
+        if all(isinstance(answer, Answer) for answer in found):
+            return found
+        raise _Lost
 
     def _require_all(self):
         if any(future.status != "finished" for future in self._futures):
             raise _Lost
+
+
+async def _finished(awaitables, timeout):
+    """Results of all, or what they raised; None if some take longer than that."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        _, pending = await asyncio.wait(tasks, timeout=timeout)
+    finally:
+        for task in tasks:
+            task.cancel()
+    # Each exception is looked at, or asyncio would report it.
+    raised = [task.exception() for task in tasks if task not in pending]
+    if pending:
+        return None
+    return [e or task.result() for e, task in zip(raised, tasks, strict=True)]
 
 
 def wait_for_shards(client, shards):
