@@ -255,8 +255,9 @@ def test_predictions_are_lazy(client):
         assert outputs.dtype == outputs._meta.dtype == expected.dtype
         assert same(getattr(model, method)(table), expected)
     assert model.score(table, lazy(y, 300)) == model.score(X, y)
-    # Later fits do not change what was asked for before.
+    # Neither edits nor later fits change what was asked for before.
     predicted, before = model.predict_proba(table), model.predict_proba(X)
+    model.coefs_[0][...] *= 2
     model.set_params(random_state=5).fit(X, y)
     assert same(predicted, before)
     assert not np.array_equal(model.predict_proba(X), before)

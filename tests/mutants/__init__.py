@@ -3,6 +3,7 @@
 from mutants import (
     in_base,
     in_batches,
+    in_dask,
     in_inspection,
     in_kernels,
     in_network,
@@ -15,5 +16,6 @@ MUTANTS = (
     *in_network.MUTANTS,
     *in_package.MUTANTS,
     *in_batches.MUTANTS,
+    *in_dask.MUTANTS,
     *in_inspection.MUTANTS,
 )
