@@ -1,12 +1,13 @@
 """Steps a second and bytes a step of one fit on a Dask cluster of this machine.
 
-Run it with ``python dask_fit.py``; ``--workers 1 2 4`` and ``--direct``, without the
-way through the scheduler, are the options.  Bytes are those of the loopback device:
-run it in a network of its own, ``unshare -n sh -c 'ip link set lo up; python
-dask_fit.py'``, where others use the machine.
+Run it with ``python dask_fit.py``; ``--workers 1 2 4``, ``--only narrow`` and
+``--direct``, without the way through the scheduler, are the options.  Bytes are those
+of the loopback device: run it in a network of its own, ``unshare -n sh -c 'ip link set
+lo up; python dask_fit.py'``, where others use the machine.
 
 The ideal of n workers is n times the speed of the local fit with one thread.  At its
-end stands a calculation on paper of larger clusters, from what was measured.
+end stands a calculation on paper of larger clusters, from what was measured: the local
+step, and what a step takes that has one block of rows a worker.
 """
 
 import argparse
@@ -87,6 +88,14 @@ def of_fit(kind, task, X, y, **params):
     return steps.seconds(per_epoch), model
 
 
+def of_empty_step(task, X, y, n_workers):
+    """Seconds a step with the network of a task and one block of rows a worker."""
+    rows = slice(256 * n_workers)
+    hardly = Task(task.name, task.hidden, "adam", rows.stop, rows.stop, 30)
+    tables = da.from_array(X[rows], chunks=(256, N_FEATURES)), y[rows]
+    return of_fit(MLPRegressor, hardly, *tables)[0]
+
+
 def loopback():
     """Bytes that the loopback device has carried so far."""
     return psutil.net_io_counters(pernic=True)["lo"].bytes_sent
@@ -122,13 +131,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--direct", action="store_true")
+    parser.add_argument("--only", default="", help="part of a task's name")
     arguments = parser.parse_args()
+    tasks = [task for task in TASKS if arguments.only in task.name]
     rng = np.random.RandomState(0)
-    X = rng.normal(size=(max(task.n_rows for task in TASKS), N_FEATURES))
+    X = rng.normal(size=(max(task.n_rows for task in tasks), N_FEATURES))
     y = np.abs(X[:, 0]) + X[:, 1] * X[:, 2]
     print("task, parameters, rows a step: seconds a step of the local fit, one thread")
     local = {}
-    for task in TASKS:
+    for task in tasks:
         rows = slice(task.n_rows)
         local[task.name], _ = of_fit(
             pybackprop.MLPRegressor, task, X[rows], y[rows], n_jobs=1
@@ -138,32 +149,32 @@ def main():
             f"{1000 * local[task.name]:9.1f} ms"
         )
     print("task, workers: ms a step, steps/s, of the ideal, bytes a step")
-    overhead = {}
+    empty = {}
     for n_workers in arguments.workers:
         options = {"threads_per_worker": 1, "dashboard_address": ":0"}
         with (
             LocalCluster(n_workers=n_workers, **options) as cluster,
-            Client(cluster, direct_to_workers=arguments.direct or None) as client,
+            Client(cluster, direct_to_workers=arguments.direct or None),
         ):
-            for task in TASKS:
+            for task in tasks:
                 rows = slice(task.n_rows)
                 tables = da.from_array(X[rows], chunks=(4096, N_FEATURES)), y[rows]
                 step, _ = of_fit(MLPRegressor, task, *tables)
                 carried = bytes_of_steps(task, *tables)
                 efficiency = local[task.name] / (n_workers * step)
-                overhead[task.name, n_workers] = step - local[task.name] / n_workers
+                empty[task.name, n_workers] = of_empty_step(task, X, y, n_workers)
                 print(
                     f"{task.name:16} {n_workers:3} {1000 * step:9.1f} {1 / step:8.1f} "
-                    f"{efficiency:6.0%} {carried / 1e6:9.2f} MB",
+                    f"{efficiency:6.0%} {carried / 1e6:9.2f} MB; "
+                    f"{1000 * empty[task.name, n_workers]:.1f} ms with hardly any rows",
                     flush=True,
                 )
-            del client
     few, many = min(arguments.workers), max(arguments.workers)
     if few == many:
         return
     print("on paper, batches 64 times as large: ms a step and of the ideal")
-    for task in TASKS:
-        at_few, at_many = overhead[task.name, few], overhead[task.name, many]
+    for task in tasks:
+        at_few, at_many = empty[task.name, few], empty[task.name, many]
         per_worker = max(0.0, (at_many - at_few) / (many - few))
         fixed = max(0.0, at_few - few * per_worker)
         for n_workers in (10, 100, 1000):
