@@ -73,7 +73,10 @@ def require_same(model, local):
             assert one.dtype == other.dtype
             assert np.array_equal(one, other)
     for name, column in local.history_.items():
-        if name != "seconds":
+        if name == "penalty" and model.solver == "lbfgs":
+            # The sum of the weights, which only this column needs, has another order.
+            np.testing.assert_allclose(model.history_[name], column, rtol=1e-14)
+        elif name != "seconds":
             assert np.array_equal(model.history_[name], column, equal_nan=True), name
     assert model.stopping_reason_ == local.stopping_reason_
 
