@@ -38,7 +38,7 @@ test-fast: $(VENV)/installed ## Run the fast part of the suite
 	cd tests && $(abspath $(BIN))/pytest -m "not slow"
 
 check-c: ## Build csrc/ without Python and run its tests, with each compiler of CCS
-	@rm -rf build/c/results; mkdir -p build/c; found=; \
+	@rm -rf $(C_RESULTS); mkdir -p build/c; found=; \
 	for cc in $(CCS); do \
 	    if ! command -v $$cc >/dev/null; then echo "$$cc: not installed, skipped"; continue; fi; \
 	    found=1; echo "$$cc: $$($$cc --version | head -n 1)"; \
@@ -51,7 +51,7 @@ check-c: ## Build csrc/ without Python and run its tests, with each compiler of 
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
 
 sanitize: ## Run the C tests under the address and undefined-behaviour sanitizers
-	@rm -rf build/c/results; mkdir -p build/c; found=; \
+	@rm -rf $(C_RESULTS); mkdir -p build/c; found=; \
 	for cc in $(CCS); do \
 	    if ! echo 'int main(void) { return 0; }' | \
 	        $$cc $(SANITIZERS) -x c - -o build/c/probe 2>/dev/null || ! build/c/probe; then \
@@ -65,7 +65,7 @@ sanitize: ## Run the C tests under the address and undefined-behaviour sanitizer
 
 # What setup.py does with a user's flags, and a test of it, is in tests/test_golden_bits.py.
 check-bits-ofast: ## Check the golden bits of a core that was built with -Ofast -march=native
-	@rm -rf build/c/results; mkdir -p build/c
+	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@for cc in $(CCS); do \
 	    if ! command -v $$cc >/dev/null; then echo "$$cc: not installed, skipped"; continue; fi; \
 	    $(MAKE) --no-print-directory c-golden CC=$$cc C_OUT=build/c/ofast-$$cc \
@@ -85,7 +85,7 @@ THREAD_SANITIZER := -fsanitize=thread -fno-omit-frame-pointer -g
 
 sanitize-threads: export TSAN_OPTIONS := die_after_fork=0 atexit_sleep_ms=0 allocator_may_return_null=1
 sanitize-threads: ## Run the C tests, and the golden bits, under the thread sanitizer
-	@rm -rf build/c/results; mkdir -p build/c; found=; \
+	@rm -rf $(C_RESULTS); mkdir -p build/c; found=; \
 	for cc in $(CCS); do \
 	    if ! echo 'int main(void) { return 0; }' | \
 	        $$cc $(THREAD_SANITIZER) -x c - -o build/c/probe 2>/dev/null || ! build/c/probe; then \
@@ -132,7 +132,7 @@ MEMCHECK = sh -c 'valgrind --quiet --error-exitcode=99 --leak-check=full \
 
 valgrind: ## Run the C tests under valgrind's memcheck
 	@command -v valgrind >/dev/null || { echo "valgrind is not installed"; exit 1; }
-	@rm -rf build/c/results; mkdir -p build/c
+	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@$(MAKE) --no-print-directory c-tests CC=gcc C_OUT=build/c/valgrind C_EXTRA=-g \
 	    RUN='$$(MEMCHECK)'
 	@$(C_SUMMARY)
@@ -143,7 +143,7 @@ valgrind: ## Run the C tests under valgrind's memcheck
 COVERAGE := --coverage -fprofile-update=atomic -Dalways_inline=unused -D_exit=exit
 
 coverage: $(VENV)/tools ## Count which lines and branches of the core the tests run
-	@rm -rf build/c/results; mkdir -p build/c/coverage; find build/c/coverage -name '*.gcda' -delete
+	@rm -rf $(C_RESULTS); mkdir -p build/c/coverage; find build/c/coverage -name '*.gcda' -delete
 	@$(MAKE) --no-print-directory c-tests c-golden c-extension CC=gcc C_OUT=build/c/coverage \
 	    C_OPTIMIZE=-O0 C_EXTRA="$(COVERAGE)" GOLDEN_THREADS=2
 	@$(C_SUMMARY)
@@ -240,6 +240,8 @@ $(VENV)/benchmarks: pyproject.toml | $(VENV)/installed
 # --- csrc/ alone: called by check-c and sanitize, once a compiler ------------
 
 C_OUT ?= build/c/$(CC)
+# Where doors that run side by side count what passed, each for itself.
+C_RESULTS ?= build/c/results
 C_OPTIMIZE ?= -O2
 # A record whose last fields are left out has zeros there, which is meant.
 C_FLAGS := -std=c11 $(C_OPTIMIZE) -Wall -Wextra -Wshadow -Wconversion -Werror \
@@ -254,8 +256,8 @@ C_GOLDEN := $(C_OUT)/tests/c/golden_bits$(EXE)
 CXX_OF_CC := $(subst clang,clang++,$(subst gcc,g++,$(CC)))
 
 # No test at all is no success.
-C_SUMMARY = touch build/c/results; \
-    passed=$$(grep -c ^PASS build/c/results); failed=$$(grep -c ^FAIL build/c/results); \
+C_SUMMARY = touch $(C_RESULTS); \
+    passed=$$(grep -c ^PASS $(C_RESULTS)); failed=$$(grep -c ^FAIL $(C_RESULTS)); \
     echo "$$passed passed, $$failed failed"; [ "$$passed" -gt 0 ] && [ "$$failed" -eq 0 ]; exit
 
 .PHONY: c-headers c-tests c-golden c-extension
@@ -270,7 +272,7 @@ c-headers:
 c-tests: $(C_LIBRARY) $(C_PROGRAMS)
 	@for program in $(C_PROGRAMS); do \
 	    if $(RUN) $$program; then verdict=PASS; else verdict=FAIL; fi; \
-	    echo "$$verdict $$program" | tee -a build/c/results; \
+	    echo "$$verdict $$program" | tee -a $(C_RESULTS); \
 	done
 
 # Every instruction set in processes of its own, since a process chooses once. RUN is what an
@@ -283,7 +285,7 @@ c-golden: $(C_GOLDEN)
 	done | xargs -P $(GOLDEN_JOBS) -n 2 sh -c ' \
 	    if PYBACKPROP_ISA=$$0 $(RUN) $(C_GOLDEN) $$1 --check $(GOLDEN_BITS); then verdict=PASS; \
 	    else verdict=FAIL; fi; \
-	    echo "$$verdict $(C_GOLDEN) $$0, threads: $$1" | tee -a build/c/results'
+	    echo "$$verdict $(C_GOLDEN) $$0, threads: $$1" | tee -a $(C_RESULTS)'
 
 # The package around an extension that is made of the objects above, for tools that look into
 # it. What the generator wrote is not held to our warnings.

@@ -15,7 +15,7 @@ EMULATED := --no-print-directory c-tests c-golden GOLDEN_THREADS=2
 ARM := aarch64-linux-gnu
 check-bits-arm: ## Run the C tests and the golden bits on an emulated ARM (AArch64)
 	$(call need,$(ARM)-gcc qemu-aarch64,gcc-$(ARM) libc6-dev-arm64-cross qemu-user)
-	@rm -rf build/c/results; mkdir -p build/c
+	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@$(MAKE) $(EMULATED) CC=$(ARM)-gcc AR=$(ARM)-ar C_OUT=build/c/$(ARM) C_EXTRA=-static \
 	    RUN=qemu-aarch64 C_TESTS="$(WITHOUT_FORKS)"
 	@$(C_SUMMARY)
@@ -28,7 +28,7 @@ S390X_SLOW := gradient stripes bits caller_environment steps parts product fault
 S390X := s390x-linux-gnu
 check-bits-s390x: ## The same on an emulated s390x, whose numbers begin with their highest byte
 	$(call need,$(S390X)-gcc qemu-s390x,gcc-$(S390X) libc6-dev-s390x-cross qemu-user)
-	@rm -rf build/c/results; mkdir -p build/c
+	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@$(MAKE) $(EMULATED) CC=$(S390X)-gcc AR=$(S390X)-ar C_OUT=build/c/$(S390X) \
 	    C_EXTRA="-static -fexcess-precision=fast" RUN=qemu-s390x \
 	    C_TESTS="$(filter-out $(S390X_SLOW:%=tests/c/test_%.c),$(WITHOUT_FORKS))"
@@ -40,7 +40,7 @@ MINGW := x86_64-w64-mingw32
 WINE := $(firstword $(shell command -v wine64 wine) $(wildcard /usr/lib/wine/wine64) wine64)
 check-bits-windows: ## The same for Windows, by mingw-w64 and Wine
 	$(call need,$(MINGW)-gcc $(WINE),gcc-mingw-w64-x86-64 wine64)
-	@rm -rf build/c/results; mkdir -p build/c
+	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@$(MAKE) $(EMULATED) CC=$(MINGW)-gcc AR=$(MINGW)-ar C_OUT=build/c/$(MINGW) \
 	    C_EXTRA="-static -Wno-float-conversion" C_TESTS="$(WITHOUT_FORKS)" EXE=.exe \
 	    RUN="env WINEDEBUG=-all WINEPREFIX=$(abspath build/c/wine) $(WINE)"
@@ -48,7 +48,7 @@ check-bits-windows: ## The same for Windows, by mingw-w64 and Wine
 
 # With vectors the instruction is there, so plain C is all there is to look at.
 check-bits-no-fma: ## The golden bits of plain C on a processor without fused multiply-add
-	@rm -rf build/c/results; mkdir -p build/c
+	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@PYBACKPROP_ISA=baseline $(MAKE) $(EMULATED) CC=gcc C_OUT=build/c/no-fma \
 	    C_EXTRA=-DPB_NO_FMA_INSTRUCTION C_TESTS=tests/c/test_fma.c
 	@$(C_SUMMARY)
