@@ -57,15 +57,19 @@ def dangers(source):
 @pytest.mark.promise(
     "Security",
     "Nothing in the package evaluates text, unpickles, opens files, starts processes "
-    "or speaks to a network.",
+    "or speaks to a network, but pybackprop.dask, and that only through the client of "
+    "Dask that its user has made.",
 )
 def test_no_code_is_made_of_data():
+    # Exceptions of workers are tried out before they travel, and calls are waited for.
+    allowed = ["asyncio", "pickle", "loads"]
     paths = sorted(PACKAGE.rglob("*.py"))
     assert len(paths) > 20
     found = [
         f"{path.relative_to(PACKAGE)}:{line}: {name}"
         for path in paths
         for line, name in dangers(path.read_text(encoding="utf-8"))
+        if (path.parent.name, name) not in {("dask", name) for name in allowed}
     ]
     assert found == []
 
