@@ -6,7 +6,6 @@ Batches are read, checked and converted in the thread of _read_ahead.py.
 """
 
 from collections.abc import Iterable
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import repeat
 from numbers import Integral
@@ -18,6 +17,7 @@ from pybackprop import _core
 from pybackprop._layers import check_layers
 from pybackprop._parameters import InvalidParameterError, number
 from pybackprop._read_ahead import read_ahead
+from pybackprop._said_of import said_of
 from pybackprop._sample_weight import check_sample_weight
 from pybackprop._sparse import canonical_rows, valid_table
 from pybackprop._targets import MULTILABEL, labels_in
@@ -273,14 +273,9 @@ def _own(array):
     return np.array(array)
 
 
-@contextmanager
 def _said_of_batch(position, epoch):
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        where = f"epoch {epoch}" if epoch else "the pass that looks for classes"
-        raise kind(f"In batch {position} of {where}: {error}") from error
+    where = f"epoch {epoch}" if epoch else "the pass that looks for classes"
+    return said_of(f"In batch {position} of {where}")
 
 
 class _Training:

@@ -5,8 +5,6 @@ what it spells, of a structured value its field, and of a masked value whatever 
 under the mask. Trained on, all of these would be silent nonsense.
 """
 
-from contextlib import contextmanager
-
 import numpy as np
 
 # Arrays of complex numbers are refused by scikit-learn, in words of its own.
@@ -85,14 +83,22 @@ def _array_of(array, name):
     return made
 
 
-@contextmanager
-def numbers_only(name):
-    """Name the argument in the errors that Python raises where no number comes out."""
-    try:
-        yield
-    except OverflowError as error:
-        raise ValueError(f"{name} holds a number beyond float64: {error}") from error
-    except TypeError as error:
-        if "argument must be a" not in str(error):
-            raise
-        raise TypeError(f"{name} holds what is no number: {error}") from error
+class numbers_only:
+    """Name the argument in the errors that Python raises where no number comes out.
+
+    A class, for the reason that ``said_of`` is one.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _, error, __):
+        if isinstance(error, OverflowError):
+            raise ValueError(
+                f"{self.name} holds a number beyond float64: {error}"
+            ) from error
+        if isinstance(error, TypeError) and "argument must be a" in str(error):
+            raise TypeError(f"{self.name} holds what is no number: {error}") from error

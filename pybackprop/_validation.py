@@ -3,7 +3,6 @@
 Where no score is asked for by name, one forward pass gives both.
 """
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
 from numbers import Real
@@ -17,6 +16,7 @@ from sklearn.utils import _safe_indexing
 
 from pybackprop import _core
 from pybackprop._rows import take_rows
+from pybackprop._said_of import said_of
 from pybackprop._sample_weight import check_sample_weight, require_total_weight
 from pybackprop._sparse import canonical_rows
 
@@ -94,22 +94,13 @@ def check_given(model, X_val, y_val, sample_weight_val, dtype):
     """
     if X_val is None:
         return None
-    with _said_of_the_validation_set():
+    with said_of("In the validation set X_val, y_val"):
         X, y = model._validate(X_val, y_val, dtype, reset=False)
         X = canonical_rows(X)
         targets = model._check_validation_targets(y, dtype)
     weights = check_sample_weight(sample_weight_val, X.shape[0], "sample_weight_val")
     weights = model._weigh_classes(targets, weights, "sample_weight_val")
     return Table(X, targets, weights, y, X_val)
-
-
-@contextmanager
-def _said_of_the_validation_set():
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"In the validation set X_val, y_val: {error}") from error
 
 
 # ------------------------------------------------------------------ the set split off

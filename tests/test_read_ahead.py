@@ -212,7 +212,7 @@ def test_nothing_leaks_and_no_circle_is_left(end, read_ahead):
     with without_collection() as left:
         call()
     assert [type(item) for item in left] == []
-    assert not leaks(call, 10)
+    assert not leaks(call)
 
 
 READERS = tuple(
