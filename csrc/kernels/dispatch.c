@@ -18,10 +18,7 @@ typedef volatile int atomic_int;
 
 static atomic_int chosen = UNDECIDED;
 
-const pb_kernels *pb_kernels_of(pb_isa isa, pb_dtype dtype) {
-    if (!pb_isa_runnable(isa)) {
-        return NULL;
-    }
+static const pb_kernels *table_of(pb_isa isa, pb_dtype dtype) {
     switch (isa) {
     case PB_BASELINE:
         return dtype == PB_FLOAT64 ? &pb_kernels_baseline_f64 : &pb_kernels_baseline_f32;
@@ -33,6 +30,10 @@ const pb_kernels *pb_kernels_of(pb_isa isa, pb_dtype dtype) {
 #endif
     default: return NULL;
     }
+}
+
+const pb_kernels *pb_kernels_of(pb_isa isa, pb_dtype dtype) {
+    return pb_isa_runnable(isa) ? table_of(isa, dtype) : NULL;
 }
 
 static pb_status choose(int *choice) {
@@ -73,7 +74,8 @@ pb_status pb_kernels_chosen(pb_dtype dtype, const pb_kernels **kernels) {
     }
     const pb_status status = decide(&choice);
     if (status == PB_OK) {
-        *kernels = pb_kernels_of((pb_isa)choice, dtype);
+        /* Without asking the processor again: on a virtual one that takes microseconds. */
+        *kernels = table_of((pb_isa)choice, dtype);
     }
     return status;
 }

@@ -4,8 +4,9 @@
 
 #define UNTOUCHED ((size_t)12345)
 
-/* Or the address sanitizer stops where calloc is to return NULL. */
-const char *__asan_default_options(void);
+/* Or the address sanitizer stops where calloc is to return NULL. Its library looks for the name,
+ * which must not be hidden. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
 
 static void check_mul(size_t a, size_t b, int fits) {

@@ -11,8 +11,9 @@ static pb_status new_status(const pb_network_spec *spec) {
     return status;
 }
 
-/* Or the address sanitizer stops where calloc is to return NULL. */
-const char *__asan_default_options(void);
+/* Or the address sanitizer stops where calloc is to return NULL. Its library looks for the name,
+ * which must not be hidden. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
 
 static void test_bad_specs(void) {
