@@ -174,8 +174,8 @@ folder.cleanup()
 # that computes, such as a parser of CSV, needs a processor of its own, and lets others
 # compute only while it does not hold the interpreter's lock. ``python
 # benchmarks/read_ahead.py`` measures a reader that waits, Parquet and CSV, in turns. On
-# two processors on which ten other programs computed, reading ahead was 1.2, 1.3 and
-# 1.4 times as fast, in this order.
+# an idle machine of two cores, reading ahead was 1.2, 1.5 and 1.8 times as fast, in
+# this order.
 #
 # Chunks
 # ------
