@@ -17,7 +17,7 @@ C_TESTS := $(sort $(wildcard tests/c/test_*.c))
 GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check-c check-bits-ofast golden-bits sanitize \
+.PHONY: help demo test test-fast test-blas-kernels check-c check-bits-ofast golden-bits sanitize \
     sanitize-threads sanitize-python valgrind coverage mutants lint format features promises docs \
     sdist wheel check-all clean \
     benchmark benchmark-full benchmark-sweep benchmark-report
@@ -31,8 +31,22 @@ demo: $(VENV)/installed ## Run the main job on real data; the picture goes to bu
 
 # Tests run from tests/, where no pybackprop/ hides the installed package, in
 # this process or in one that a test starts.
-test: test-fast ## Run the whole suite against the installed package, fast tests first
-	cd tests && $(abspath $(BIN))/pytest -m slow
+test: $(VENV)/installed ## Run the whole suite against the installed package, fast tests first
+	@cd tests && failed=0; \
+	$(abspath $(BIN))/pytest -m "not slow" || failed=1; \
+	$(abspath $(BIN))/pytest -m slow || failed=1; \
+	exit $$failed
+
+# SciPy's L-BFGS computes with a BLAS, whose rounding errors depend on the kernel that it
+# chooses for the processor. OpenBLAS takes the kernel that this variable names.
+BLAS_KERNELS ?= Haswell Prescott
+BLAS_TESTS := test_sklearn_checks.py test_lbfgs.py
+
+test-blas-kernels: $(VENV)/installed ## Run the tests that depend on the BLAS with each kernel of BLAS_KERNELS
+	@cd tests && failed=0; for kernel in $(BLAS_KERNELS); do \
+	    echo "OPENBLAS_CORETYPE=$$kernel"; \
+	    OPENBLAS_CORETYPE=$$kernel $(abspath $(BIN))/pytest -k lbfgs $(BLAS_TESTS) || failed=1; \
+	done; exit $$failed
 
 test-fast: $(VENV)/installed ## Run the fast part of the suite
 	cd tests && $(abspath $(BIN))/pytest -m "not slow"

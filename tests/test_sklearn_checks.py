@@ -6,14 +6,15 @@ each such failure is listed, and a test shows that this very version has it.
 
 import warnings
 
+import numpy as np
 import pytest
-import scipy
 from sklearn import neural_network
+from sklearn.datasets import make_regression
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import (
     estimator_checks_generator,
     parametrize_with_checks,
 )
-from sklearn.utils.fixes import parse_version
 
 import pybackprop
 
@@ -38,10 +39,9 @@ CONFIGURATIONS = {
         "activation": "logistic",
         "alpha": 1,
         "hidden_layer_sizes": (10,),
-        # At 50, roundings have grown beyond the checks' 1e-7 with SciPy 1.8 and 1.9.
-        "max_iter": 40
-        if parse_version(scipy.__version__) < parse_version("1.10")
-        else 50,
+        # L-BFGS amplifies rounding errors, and SciPy's depend on the BLAS kernel: after
+        # 30 iterations they are below the checks' tolerance of 1e-7 with every kernel.
+        "max_iter": 30,
     },
     "lbfgs_no_hidden_layer": {
         "solver": "lbfgs",
@@ -137,12 +137,14 @@ OF_TRANSFORM = {
     },
     "MLPRegressor": {
         "warm_start": TRANSFORM_CONTINUES,
-        "lbfgs_warm_start": [
-            "check_pipeline_consistency",
-            "check_transformer_preserve_dtypes",
-        ],
+        "lbfgs_warm_start": ["check_transformer_preserve_dtypes"],
     },
 }
+# Whether these checks fail depends on the BLAS kernel, so they are expected neither to
+# pass nor to fail: the second fit of the check continues the first, and rounding errors
+# decide whether L-BFGS takes another step.  The property is held by
+# test_a_warm_start_in_a_pipeline_is_the_warm_start_alone.
+UNDECIDED = {("MLPRegressor", "lbfgs_warm_start"): ["check_pipeline_consistency"]}
 EXPECTED = {
     "MLPClassifier": OF_BOTH
     | {
@@ -178,11 +180,17 @@ REGRESSORS = {
 }
 
 
-def expected_failures(estimator):
-    """The list of the configuration of which this is the estimator."""
+def configuration_of(estimator):
+    """The class and the name of the configuration of which this is the estimator."""
     kind = type(estimator).__name__
     estimators = CLASSIFIERS if kind == "MLPClassifier" else REGRESSORS
     (name,) = (n for n, e in estimators.items() if e is estimator)
+    return kind, name
+
+
+def expected_failures(estimator):
+    """The expected failures of an estimator's configuration, by check."""
+    kind, name = configuration_of(estimator)
     of_transform = dict.fromkeys(OF_TRANSFORM[kind].get(name, []), CONTINUES)
     return EXPECTED[kind].get(name, {}) | of_transform
 
@@ -198,7 +206,27 @@ def test_classifier_keeps_the_conventions(estimator, check):
     list(REGRESSORS.values()), expected_failed_checks=expected_failures
 )
 def test_regressor_keeps_the_conventions(estimator, check):
+    if check.func.__name__ in UNDECIDED.get(configuration_of(estimator), []):
+        pytest.skip("the outcome depends on the BLAS kernel, see UNDECIDED")
     check(estimator)
+
+
+@pytest.mark.parametrize(("kind", "name"), UNDECIDED)
+def test_a_warm_start_in_a_pipeline_is_the_warm_start_alone(kind, name):
+    # As check_pipeline_consistency: a fit, and a second one that continues it.
+    X, y = make_regression(n_samples=30, n_features=3, noise=1.0, random_state=0)
+    X, y = X / X.std(axis=0), y / y.std()
+    alone = make_estimator(pybackprop, kind, name).set_params(random_state=0)
+    inside = make_estimator(pybackprop, kind, name).set_params(random_state=0)
+    pipeline = make_pipeline(inside)
+    for _ in range(2):
+        alone.fit(X, y)
+        pipeline.fit(X, y)
+        assert pipeline.score(X, y) == alone.score(X, y)
+        np.testing.assert_array_equal(pipeline.predict(X), alone.predict(X))
+        np.testing.assert_array_equal(pipeline.transform(X), alone.transform(X))
+    first = make_estimator(pybackprop, kind, name).set_params(random_state=0).fit(X, y)
+    assert alone.loss_ <= first.loss_ and alone.n_iter_ < 50
 
 
 @pytest.mark.parametrize(
