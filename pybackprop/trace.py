@@ -3,7 +3,7 @@
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._tables import Tabular
+from pybackprop._reports import Tabular
 
 
 class Trace(Tabular):
@@ -11,7 +11,7 @@ class Trace(Tabular):
 
     ``Network.backprop`` makes one, ``Network.forward`` one of the forward half: asking
     that for a gradient raises AttributeError. Layers are l = 1 ... L, as in
-    ``pybackprop.backprop_by_hand``; in the lists layer l has the index l - 1, except in
+    ``pybackprop.by_hand.backprop``; in the lists layer l has the index l - 1, except in
     ``a``, which begins with X. All are of the network's data type. Rows of weight 0
     take no part: theirs are zeros.
 

@@ -1,12 +1,12 @@
 """Training written plainly in NumPy: the oracle of what an estimator does step by step.
 
-Gradients of the sample losses are those of ``backprop_by_hand``; penalty, clipping,
+Gradients of the sample losses are those of ``by_hand.backprop``; penalty, clipping,
 update rule and norms are written out here, as published, array by array.
 """
 
 import numpy as np
 
-from pybackprop import Network, backprop_by_hand
+from pybackprop import Network, by_hand
 
 
 def sgd(w, g, state, rate, t, is_coef, p):
@@ -87,7 +87,7 @@ class PlainTraining:
         """Loss, penalty and gradient of some rows."""
         coefs, intercepts = self.arrays[: self.n_layers], self.arrays[self.n_layers :]
         S, r = self.weights[rows].sum(), self.p.l1_ratio
-        loss, coef_grads, intercept_grads, *_ = backprop_by_hand.objective(
+        loss, coef_grads, intercept_grads, *_ = by_hand.backprop.objective(
             self.X[rows],
             self.y[rows],
             coefs,

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 import pybackprop
-from pybackprop import Network, backprop_by_hand
+from pybackprop import Network, by_hand
 
 ESTIMATORS = ["MLPClassifier", "MLPRegressor"]
 LISTS = [
@@ -49,7 +49,7 @@ def test_every_number_is_that_of_backprop_by_hand(activation):
     sizes = [4, *(7 - i for i in range(len(activation))), 2]
     net = Network(sizes, activation=activation, alpha=0.1, random_state=0)
     trace = net.backprop(X, y)
-    F, coef_grads, intercept_grads, z, a, delta = backprop_by_hand.objective(
+    F, coef_grads, intercept_grads, z, a, delta = by_hand.backprop.objective(
         X,
         y,
         net.coefs,
@@ -126,8 +126,8 @@ def test_predictions_go_through_the_activation_of_each_layer(solver):
     model = fitted("MLPRegressor", ["gelu", "tanh"], solver=solver)
     X, _ = data()
     layers = ["gelu", "tanh"], "identity", model.coefs_
-    functions = backprop_by_hand.functions_of_layers(*layers)
-    _, a = backprop_by_hand.forward(X, model.coefs_, model.intercepts_, functions)
+    functions = by_hand.backprop.functions_of_layers(*layers)
+    _, a = by_hand.backprop.forward(X, model.coefs_, model.intercepts_, functions)
     np.testing.assert_allclose(model.predict(X), a[-1].ravel(), rtol=1e-12)
     np.testing.assert_array_equal(model.predict(X[:1]), model.predict(X)[:1])
 
@@ -147,8 +147,8 @@ def test_another_list_after_the_fit_is_seen():
     before = model.predict(X[:1])
     model.activation[1] = "identity"
     layers = ["relu", "identity"], "identity", model.coefs_
-    functions = backprop_by_hand.functions_of_layers(*layers)
-    _, a = backprop_by_hand.forward(X, model.coefs_, model.intercepts_, functions)
+    functions = by_hand.backprop.functions_of_layers(*layers)
+    _, a = by_hand.backprop.forward(X, model.coefs_, model.intercepts_, functions)
     np.testing.assert_allclose(model.predict(X[:1]), a[-1][:1].ravel(), rtol=1e-12)
     model.activation[1] = "tanh"
     np.testing.assert_array_equal(model.predict(X[:1]), before)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import erfc, expit, log1p
 
-from pybackprop import MLPRegressor, Network, _core, backprop_by_hand
+from pybackprop import MLPRegressor, Network, _core, by_hand
 
 RECORDS = _core.activations()
 HIDDEN = [name for name, record in RECORDS.items() if record["hidden"]]
@@ -54,7 +54,7 @@ def gelu_tanh_slope(z):
     return gate * (1 + z * inner * its_rest)
 
 
-SLOPES = {name: pair[1] for name, pair in backprop_by_hand.ACTIVATIONS.items()}
+SLOPES = {name: pair[1] for name, pair in by_hand.backprop.ACTIVATIONS.items()}
 SLOPES["gelu_tanh"] = gelu_tanh_slope
 
 
@@ -138,7 +138,7 @@ def test_slopes_at_kinks_and_right_beside_them(name, dtype):
         assert slope(name, z)[0] == pytest.approx(published, rel=1e-7)
         for side in (-np.inf, np.inf):
             beside = np.nextafter(z, np.array(side, dtype))
-            expected = backprop_by_hand.ACTIVATIONS[name][1](beside.astype(float))
+            expected = by_hand.backprop.ACTIVATIONS[name][1](beside.astype(float))
             assert slope(name, beside) == pytest.approx(expected, rel=1e-6)
 
 

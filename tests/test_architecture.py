@@ -233,7 +233,7 @@ def modules_form_no_circle(root):
             target
             for _, source, imported in imports(path)
             for target in (source, f"{source}.{imported}")
-            if target.startswith("pybackprop.")
+            if target.startswith("pybackprop.") and target != module
         }
     # Leave out, again and again, whatever imports nothing that is still there.
     left = dict(arrows)

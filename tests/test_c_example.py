@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pybackprop import MLPClassifier, Network
-from pybackprop.backprop_by_hand import objective
+from pybackprop.by_hand.backprop import objective
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "c_interface.md"

@@ -13,9 +13,9 @@ from sklearn.preprocessing import scale
 from test_gradients import COMBINATIONS, make_problem
 
 from pybackprop import MLPClassifier, MLPRegressor, Network, _core
+from pybackprop.by_hand.losses import LOSSES as BY_HAND
 from pybackprop.inspection import check_gradients
 from pybackprop.inspection._kinks import kinks_of
-from pybackprop.losses_by_hand import LOSSES as BY_HAND
 
 ACTIVATIONS = _core.activations()
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 from test_gradients import BY_HAND, DEPTHS, LOSSES, make_problem
 
-from pybackprop import MLPClassifier, Network, backprop_by_hand
+from pybackprop import MLPClassifier, Network, by_hand
 from pybackprop.inspection import _recipes, formulations
 from pybackprop.inspection._recipes import dy_dz
 
@@ -29,8 +29,8 @@ def assert_close(actual, expected, rtol=1e-12):
 
 
 def assert_gradients_of_hand(found, net, X, y, weights):
-    """All that a recipe says is what backprop_by_hand says."""
-    _, coef_grads, intercept_grads, _, _, delta = backprop_by_hand.objective(
+    """All that a recipe says is what by_hand.backprop says."""
+    _, coef_grads, intercept_grads, _, _, delta = by_hand.backprop.objective(
         X,
         y,
         net.coefs,

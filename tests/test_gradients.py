@@ -8,7 +8,7 @@ further edit.
 import numpy as np
 import pytest
 
-from pybackprop import Network, _core, backprop_by_hand
+from pybackprop import Network, _core, by_hand
 
 ACTIVATIONS = _core.activations()
 LOSSES = _core.losses()
@@ -125,9 +125,9 @@ def test_float32_gradient_is_the_float64_gradient(loss, output, hidden, depth):
 BY_HAND = [
     combination
     for combination in COMBINATIONS
-    if combination[0] in backprop_by_hand.LOSSES
-    and combination[1] in backprop_by_hand.OUTPUTS
-    and combination[2] in backprop_by_hand.ACTIVATIONS
+    if combination[0] in by_hand.backprop.LOSSES
+    and combination[1] in by_hand.backprop.OUTPUTS
+    and combination[2] in by_hand.backprop.ACTIVATIONS
 ]
 
 
@@ -141,7 +141,7 @@ def test_every_number_is_that_of_backprop_by_hand(
     net, X, y, weights = make_problem(loss, output, hidden, depth)
     weights = weights if weighted else None
     trace = net.backprop(X, y, weights)
-    F, coef_grads, intercept_grads, z, a, delta = backprop_by_hand.objective(
+    F, coef_grads, intercept_grads, z, a, delta = by_hand.backprop.objective(
         X,
         y,
         net.coefs,

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.class_weight import compute_class_weight
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, backprop_by_hand
+from pybackprop import MLPClassifier, MLPRegressor, Network, by_hand
 from pybackprop.inspection import LayerMonitor
 
 try:
@@ -111,7 +111,7 @@ def test_the_gradients_are_those_of_the_weights_that_an_epoch_has_reached(solver
         if epoch > 0:
             at = make(**options, max_iter=epoch).fit(X, Y).network_
         # By hand, in plain NumPy; 150 rows are all looked at.
-        _, coef_grads, intercept_grads, z, *_ = backprop_by_hand.objective(
+        _, coef_grads, intercept_grads, z, *_ = by_hand.backprop.objective(
             X,
             np.eye(3)[Y],
             at.coefs,

@@ -7,7 +7,7 @@ from plain_training import PlainTraining, assert_follows
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core, backprop_by_hand
+from pybackprop import MLPClassifier, MLPRegressor, Network, _core, by_hand
 from pybackprop._optimizer import Optimizer
 
 X = np.random.RandomState(1).standard_normal((33, 4))
@@ -46,7 +46,7 @@ ELASTIC = pytest.mark.feature(
 def test_objective_and_gradient_are_those_by_hand(l1_ratio, alpha):
     network = make_network(alpha=alpha, l1_ratio=l1_ratio)
     trace = network.backprop(X, Y, WEIGHTS)
-    F, coef_grads, intercept_grads, *_ = backprop_by_hand.objective(
+    F, coef_grads, intercept_grads, *_ = by_hand.backprop.objective(
         X,
         Y,
         network.coefs,

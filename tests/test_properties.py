@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain_training import RULES, PlainTraining, assert_follows
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core, backprop_by_hand
+from pybackprop import MLPClassifier, MLPRegressor, Network, _core, by_hand
 
 LOSSES = _core.losses()
 # An elementary function is within a few units in the last place.
@@ -80,13 +80,13 @@ def keep_in_domain(net, X):
 @st.composite
 def problems(draw, penalised=True):
     rng = np.random.RandomState(draw(st.integers(0, 2**16)))
-    loss = draw(st.sampled_from(list(backprop_by_hand.LOSSES)))
-    output = draw(st.sampled_from(list(backprop_by_hand.OUTPUTS)))
+    loss = draw(st.sampled_from(list(by_hand.backprop.LOSSES)))
+    output = draw(st.sampled_from(list(by_hand.backprop.OUTPUTS)))
     least = 2 if output == "softmax" or LOSSES[loss]["rows_sum_to_one"] else 1
     hidden = draw(st.lists(st.integers(1, 9), max_size=3))
     n_outputs = draw(st.integers(least, max(least, 2 if output == "softmax" else 5)))
     sizes = [draw(st.integers(1, 12)), *hidden, n_outputs]
-    activations = st.sampled_from(list(backprop_by_hand.ACTIVATIONS))
+    activations = st.sampled_from(list(by_hand.backprop.ACTIVATIONS))
     alphas = st.sampled_from([0.0, 0.25, 3.0]) if penalised else st.just(0.0)
     net = Network(
         sizes,
@@ -149,7 +149,7 @@ def assert_backward(net, functions, wide, y):
     z, a, W, delta = (wide[name] for name in ("z", "a", "coefs", "delta"))
     p = a[-1]
     parameter = [] if net.loss_parameter is None else [net.loss_parameter]
-    slope = backprop_by_hand.LOSSES[net.loss_name][1](y, p, *parameter)
+    slope = by_hand.backprop.LOSSES[net.loss_name][1](y, p, *parameter)
     *hidden, (_, vjp) = functions
     # How fast slope and Jacobian change with y_pred, which lies within 0.1 and 0.9.
     steep = (1 + 1 / p) ** 2 + (1 + 1 / (1 - p)) ** 2
@@ -201,7 +201,7 @@ def assert_gradients(net, trace, wide, s):
 def assert_loss(net, trace, wide, y, s):
     p, W, S, r = wide["a"][-1], wide["coefs"], s.sum(), net.l1_ratio
     parameter = [] if net.loss_parameter is None else [net.loss_parameter]
-    losses = backprop_by_hand.LOSSES[net.loss_name][0](y, p, *parameter)
+    losses = by_hand.backprop.LOSSES[net.loss_name][0](y, p, *parameter)
     penalty = sum(
         alpha * (r * abs(V) + (1 - r) / 2 * V**2).sum()
         for alpha, V in zip(net.alpha, W, strict=True)
@@ -237,7 +237,7 @@ def test_every_equation_holds_to_its_rounding(n_examples):
             "coefs": [W.astype("float64") for W in net.coefs],
             "intercepts": [b.astype("float64") for b in net.intercepts],
         }
-        functions = backprop_by_hand.functions_of_layers(
+        functions = by_hand.backprop.functions_of_layers(
             list(net.activation), net.output_activation, net.coefs
         )
         y = y[rows].astype("float64")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pybackprop._tables import Tabular, as_html, as_text
+from pybackprop._reports import Tabular, as_html, as_text
 
 
 class Result(Tabular):

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from pybackprop import Network, _core, backprop_by_hand
-from pybackprop.activations_by_hand import ACTIVATIONS, softmax
-from pybackprop.losses_by_hand import LOSSES
+from pybackprop import Network, _core, by_hand
+from pybackprop.by_hand.activations import ACTIVATIONS, softmax
+from pybackprop.by_hand.losses import LOSSES
 
 DEFAULT_OUTPUTS = {
     name: record["default_output"] for name, record in _core.losses().items()
@@ -107,7 +107,7 @@ def test_all_are_those_of_the_algorithm_by_hand():
     net, X, y = problem("squared_error", "softmax", alpha=0.1)
     weights = np.random.RandomState(1).rand(len(X))
     trace = net.backprop(X, y, weights)
-    F, coef_grads, intercept_grads, z, a, delta = backprop_by_hand.objective(
+    F, coef_grads, intercept_grads, z, a, delta = by_hand.backprop.objective(
         X,
         y,
         net.coefs,

@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pybackprop import MLPClassifier, MLPRegressor, Network
-from pybackprop.activations_by_hand import ACTIVATIONS
-from pybackprop.losses_by_hand import LOSSES
+from pybackprop.by_hand.activations import ACTIVATIONS
+from pybackprop.by_hand.losses import LOSSES
 
 # %%
 # Ask for a name that does not exist
@@ -56,7 +56,7 @@ names(regressor, learning_rate="?")
 # Activations and their derivatives
 # ---------------------------------
 # f(z) in blue and f′(z), dashed, in orange, by the formulas of
-# ``pybackprop.activations_by_hand``.  The points are what the core computes: a network
+# ``pybackprop.by_hand.activations``.  The points are what the core computes: a network
 # of one weight, 1, passes each z on as it is.
 
 z = np.linspace(-5, 5, 201)
@@ -81,7 +81,7 @@ plt.show()
 # Losses and their slopes
 # -----------------------
 # ℓ(y, ŷ) of one output as a function of the prediction ŷ, for a target y of 1, and its
-# slope ∂ℓ/∂ŷ, dashed, by the formulas of ``pybackprop.losses_by_hand``.  The slope is
+# slope ∂ℓ/∂ŷ, dashed, by the formulas of ``pybackprop.by_hand.losses``.  The slope is
 # not yet the gradient at the pre-activation: that is its product with the derivative of
 # the output activation.
 

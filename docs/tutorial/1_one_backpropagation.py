@@ -345,11 +345,11 @@ plt.show()
 # The same lines, in NumPy and in C
 # ---------------------------------
 #
-# This is the backward pass of ``pybackprop/backprop_by_hand.py``, complete, for any
+# This is the backward pass of ``pybackprop/by_hand/backprop.py``, complete, for any
 # loss and any activation. ``vjp`` is the product with the Jacobian of the output, which
 # for an elementwise output is (3). The shortcut is nowhere in it.
 #
-# .. literalinclude:: /../pybackprop/backprop_by_hand.py
+# .. literalinclude:: /../pybackprop/by_hand/backprop.py
 #    :pyobject: backward
 #
 # With sample weights :math:`s`, their sum :math:`S` and the penalty :math:`P` on the

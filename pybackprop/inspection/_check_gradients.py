@@ -5,7 +5,7 @@ from numbers import Real
 
 import numpy as np
 
-from pybackprop._tables import Tabular
+from pybackprop._reports import Tabular
 from pybackprop._twins import like
 from pybackprop.inspection._comparison import ALLOWED
 from pybackprop.inspection._data_gradient import (

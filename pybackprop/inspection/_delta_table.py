@@ -6,7 +6,7 @@ from itertools import groupby
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._tables import Tabular
+from pybackprop._reports import Tabular
 from pybackprop.inspection._delta_formulas import SLOPES, formulas, is_canonical
 from pybackprop.inspection._explain_delta import (
     output_trace,

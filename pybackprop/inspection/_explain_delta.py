@@ -6,7 +6,7 @@ import numpy as np
 
 from pybackprop import _core
 from pybackprop._numbers import numbers_only, require_numbers
-from pybackprop._tables import Tabular
+from pybackprop._reports import Tabular
 from pybackprop.inspection._delta_formulas import formulas, is_canonical, reason
 from pybackprop.inspection._recipes import through
 from pybackprop.network import Network

@@ -10,9 +10,9 @@ from numbers import Integral, Real
 import numpy as np
 
 from pybackprop import _core
+from pybackprop._reports import Tabular
 from pybackprop._sample_weight import check_sample_weight
-from pybackprop._tables import Tabular
-from pybackprop.activations_by_hand import OUTPUTS
+from pybackprop.by_hand.activations import OUTPUTS
 from pybackprop.inspection._in_float64 import InFloat64, require_formulas
 from pybackprop.inspection._recipes import hinton, ng
 from pybackprop.inspection._subject import network_and_targets
@@ -54,7 +54,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
         If ``network`` is none of these.
     ValueError
         For data that ``Network.backprop`` refuses; for a loss or an activation without
-        a formula in ``losses_by_hand`` or ``activations_by_hand``.
+        a formula in ``by_hand.losses`` or ``by_hand.activations``.
 
     Examples
     --------

@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse
 from sklearn.utils import check_array
 
-from pybackprop.activations_by_hand import ACTIVATIONS, OUTPUTS
+from pybackprop.by_hand.activations import ACTIVATIONS, OUTPUTS
+from pybackprop.by_hand.losses import LOSSES
 from pybackprop.inspection._differences import (
     Objective,
     differences_at_parameters,
@@ -14,7 +15,6 @@ from pybackprop.inspection._differences import (
     widened,
 )
 from pybackprop.inspection._recipes import ForwardPass, ng
-from pybackprop.losses_by_hand import LOSSES
 from pybackprop.network import Network
 
 

@@ -6,9 +6,9 @@ from numbers import Integral
 from sklearn.utils import check_array
 
 from pybackprop._perceptron import MultilayerPerceptron
+from pybackprop._reports import Tabular, or_none
 from pybackprop._rows import some_rows, take_rows
 from pybackprop._sample_weight import check_sample_weight
-from pybackprop._tables import Tabular, or_none
 from pybackprop.inspection._layer_statistics import (
     HEADS,
     LayerStatistics,

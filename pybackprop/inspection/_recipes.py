@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pybackprop import _core
-from pybackprop.activations_by_hand import ACTIVATIONS, OUTPUTS
+from pybackprop.by_hand.activations import ACTIVATIONS, OUTPUTS
 
 # Of Jacobians that are in memory together: 128 MB.
 _MOST_NUMBERS = 2**24

@@ -19,8 +19,8 @@ That shortcut is nowhere in this file: it comes out, or it does not hold.
 
 import numpy as np
 
-from pybackprop.activations_by_hand import ACTIVATIONS, OUTPUTS
-from pybackprop.losses_by_hand import LOSSES
+from pybackprop.by_hand.activations import ACTIVATIONS, OUTPUTS
+from pybackprop.by_hand.losses import LOSSES
 
 
 def functions_of_layers(activation, output_activation, coefs):
