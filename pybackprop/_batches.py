@@ -14,14 +14,14 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
+from pybackprop._data.dataset import Table
+from pybackprop._data.labels import MULTILABEL, labels_in
+from pybackprop._data.numeric import said_of
+from pybackprop._data.sparse import canonical_rows, valid_table
+from pybackprop._data.weights import check_sample_weight
 from pybackprop._layers import check_layers
 from pybackprop._parameters import InvalidParameterError, number
 from pybackprop._read_ahead import read_ahead
-from pybackprop._said_of import said_of
-from pybackprop._sample_weight import check_sample_weight
-from pybackprop._sparse import canonical_rows, valid_table
-from pybackprop._targets import MULTILABEL, labels_in
-from pybackprop._validation import Table
 
 _AHEAD = number(Integral, 0, 1000, closed="both")
 

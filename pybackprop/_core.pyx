@@ -240,7 +240,7 @@ cdef class Samples:
     """A table of samples as the core reads it: a dense array of any strides, or CSR.
 
     The table is not copied; the object keeps it alive.  CSR must be as
-    pybackprop._sparse.canonical_rows returns it: the core follows its indices.
+    pybackprop._data.sparse.canonical_rows returns it: the core follows its indices.
     """
 
     cdef pb_samples c

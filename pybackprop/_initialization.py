@@ -7,7 +7,7 @@ from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state
 
 from pybackprop import _core
-from pybackprop._numbers import require_unmasked
+from pybackprop._data.numeric import require_unmasked
 
 
 class _NoEntropy(ISeedSequence):

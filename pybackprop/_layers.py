@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._data.numeric import numbers_only, require_numbers
 
 
 def check_layers(coefs, intercepts):

@@ -1,7 +1,7 @@
 """What the two estimators share: a fit that succeeds or changes nothing.
 
 How a parameter is checked is in _parameters.py, what a class label becomes in
-_targets.py, how a network is trained in _training.py and _lbfgs.py, and how that is
+_data/labels.py, how a network is trained in _training.py and _lbfgs.py, and how that is
 measured on a validation set in _validation.py.
 """
 
@@ -17,6 +17,11 @@ from pybackprop import _core
 from pybackprop._as_fitted import as_fitted, network_as_fitted, objective_of_fit
 from pybackprop._batches import Batches, BatchRows
 from pybackprop._callbacks import FitTasks, outside_of_fits, with_callbacks
+from pybackprop._data.dataset import Table
+from pybackprop._data.labels import ClassLabels
+from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.sparse import canonical_rows, valid_table
+from pybackprop._data.weights import check_sample_weight
 from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
 from pybackprop._format import read, written
@@ -27,17 +32,13 @@ from pybackprop._initialization import check_given_layers, generator_of
 from pybackprop._layers import check_layers
 from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._losses import check_output
-from pybackprop._numbers import numbers_only, require_numbers
 from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
 from pybackprop._reached import require_reached
 from pybackprop._resume import Pause, require_pause
-from pybackprop._sample_weight import check_sample_weight
-from pybackprop._sparse import canonical_rows, valid_table
-from pybackprop._targets import ClassLabels
 from pybackprop._threads import threads_for
 from pybackprop._training import fit_stochastic
-from pybackprop._validation import Table, check_given, is_scorer, require_complete
+from pybackprop._validation import check_given, is_scorer, require_complete
 from pybackprop.network import Network
 
 # What a fit writes.  A fit that starts anew starts without any of them.

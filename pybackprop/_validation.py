@@ -3,53 +3,18 @@
 Where no score is asked for by name, one forward pass gives both.
 """
 
-from dataclasses import dataclass
 from inspect import signature
 from numbers import Real
-from typing import Any
 
 import numpy as np
-import scipy.sparse
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
-from sklearn.utils import _safe_indexing
 
 from pybackprop import _core
-from pybackprop._rows import take_rows
-from pybackprop._said_of import said_of
-from pybackprop._sample_weight import check_sample_weight, require_total_weight
-from pybackprop._sparse import canonical_rows
-
-
-@dataclass
-class Table:
-    """Samples as the core reads them, and as scorers want them.
-
-    ``X``, ``targets`` and ``sample_weight`` are checked and encoded; ``y`` are the
-    labels or numbers before that, and ``X_given`` is X as it was passed, with the names
-    of its features, or None where no scorer is going to be called. ``given_weight`` is
-    sample_weight without the weights of classes.
-    """
-
-    X: Any
-    targets: np.ndarray
-    sample_weight: np.ndarray | None
-    y: Any
-    X_given: Any = None
-    given_weight: np.ndarray | None = None
-
-    def take(self, rows):
-        """The table of some of the rows."""
-        X, weights, X_given = take_rows(self.X, rows), self.sample_weight, self.X_given
-        if scipy.sparse.issparse(X_given):
-            X_given = X
-        elif isinstance(X_given, np.ndarray):
-            X_given = take_rows(X_given, rows)
-        elif X_given is not None:
-            X_given = _safe_indexing(X_given, rows)
-        weights = None if weights is None else take_rows(weights, rows)
-        targets, y = take_rows(self.targets, rows), take_rows(self.y, rows)
-        return Table(X, targets, weights, y, X_given)
+from pybackprop._data.dataset import Table, take_rows
+from pybackprop._data.numeric import said_of
+from pybackprop._data.sparse import canonical_rows
+from pybackprop._data.weights import check_sample_weight, require_total_weight
 
 
 def is_scorer(scoring):
@@ -117,7 +82,7 @@ def split_off(model, table, groups, random_state):
     """
     fraction, n_samples = model.validation_fraction, table.X.shape[0]
     if isinstance(fraction, Real):
-        # As train_test_split does before it indexes, see _rows.py.
+        # As train_test_split does before it indexes, see _data/dataset.py.
         strata = model._stratify_by(table.targets)
         kind = ShuffleSplit if strata is None else StratifiedShuffleSplit
         splitter = kind(1, test_size=fraction, random_state=random_state)

@@ -11,15 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 from pybackprop import _core
 from pybackprop._batches import Batches
 from pybackprop._callbacks import CallbackSupportMixin
+from pybackprop._data.labels import ClassLabels, require_labels
+from pybackprop._data.numeric import numbers_only
+from pybackprop._data.sparse import valid_table
+from pybackprop._data.weights import require_total_weight
 from pybackprop._from_network import estimator_of, require_network
 from pybackprop._losses import Loss, gives_probabilities
-from pybackprop._numbers import numbers_only
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
-from pybackprop._sample_weight import require_total_weight
-from pybackprop._sparse import valid_table
-from pybackprop._targets import ClassLabels, require_labels
 
 
 def _has_probabilities(model):

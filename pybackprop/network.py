@@ -6,16 +6,16 @@ import numpy as np
 from sklearn.utils import check_array
 
 from pybackprop import _core
+from pybackprop._data.labels import check_target_domain
+from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.sparse import canonical_rows, valid_table
+from pybackprop._data.weights import check_sample_weight
 from pybackprop._format import read, written
 from pybackprop._initialization import draw_initial_parameters, generator_of
 from pybackprop._layers import check_layers, layer_alphas, listed, vector_behind
 from pybackprop._losses import check_loss_parameter
-from pybackprop._numbers import numbers_only, require_numbers
 from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import layer_sizes as units_of_layers
-from pybackprop._sample_weight import check_sample_weight
-from pybackprop._sparse import canonical_rows, valid_table
-from pybackprop._targets import check_target_domain
 from pybackprop._threads import granted
 from pybackprop.trace import Trace
 

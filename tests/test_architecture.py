@@ -264,7 +264,7 @@ def only_targets_know_a_class_label(root):
         root,
         "pybackprop",
         suffixes=PYTHON,
-        but=["pybackprop/_targets.py"],
+        but=["pybackprop/_data/labels.py"],
     )
 
 
@@ -366,8 +366,11 @@ RULES = {
     only_export_knows_other_formats: [
         ("pybackprop/classifier.py", "def f():\n    import onnx\n"),
         ("pybackprop/regressor.py", "from pybackprop.export import to_onnx\n"),
-        ("pybackprop/_targets.py", "from sklearn.neural_network import MLPRegressor\n"),
-        ("pybackprop/_targets.py", "from sklearn import neural_network\n"),
+        (
+            "pybackprop/_data/labels.py",
+            "from sklearn.neural_network import MLPRegressor\n",
+        ),
+        ("pybackprop/_data/labels.py", "from sklearn import neural_network\n"),
     ],
     only_the_core_is_cython: [
         ("pybackprop/other.pyx", "cimport numpy as np\n"),

@@ -23,7 +23,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import scale
 
 from pybackprop import MLPClassifier, MLPRegressor, _core
-from pybackprop._targets import ClassLabels
+from pybackprop._data.labels import ClassLabels
 from pybackprop.export import c, to_c
 
 CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.fixes import parse_version
 
 from pybackprop import MLPClassifier, MLPRegressor, _core
-from pybackprop._targets import ClassLabels
+from pybackprop._data.labels import ClassLabels
 from pybackprop.export import register_skl2onnx, to_onnx
 from pybackprop.export._layers import activations_of
 from pybackprop.export._onnx_nodes import ACTIVATIONS, Nodes

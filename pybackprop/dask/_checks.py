@@ -12,9 +12,9 @@ import numpy as np
 import scipy.sparse
 from sklearn.utils import check_array
 
-from pybackprop._numbers import numbers_only, require_numbers
-from pybackprop._sample_weight import require_total_weight
-from pybackprop._targets import ClassLabels
+from pybackprop._data.labels import ClassLabels
+from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.weights import require_total_weight
 
 
 @dataclass

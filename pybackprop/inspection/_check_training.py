@@ -6,11 +6,11 @@ from numbers import Integral
 import numpy as np
 
 from pybackprop import _core
+from pybackprop._data.dataset import take_rows
 from pybackprop._optimizer import Optimizer
 from pybackprop._parameters import InvalidParameterError
 from pybackprop._perceptron import MultilayerPerceptron
 from pybackprop._reports import Tabular, or_none
-from pybackprop._rows import take_rows
 from pybackprop._threads import granted
 from pybackprop._twins import like
 from pybackprop.inspection._check_gradients import check_gradients

@@ -4,8 +4,8 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._rows import some_rows, take_rows
-from pybackprop._sample_weight import check_sample_weight
+from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.weights import check_sample_weight
 from pybackprop._twins import like
 from pybackprop.inspection._comparison import ALLOWED, TensorCheck, compare
 from pybackprop.inspection._differences import widened

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._data.numeric import numbers_only, require_numbers
 from pybackprop._reports import Tabular
 from pybackprop.inspection._delta_formulas import formulas, is_canonical, reason
 from pybackprop.inspection._recipes import through

@@ -10,8 +10,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from pybackprop import _core
+from pybackprop._data.weights import check_sample_weight
 from pybackprop._reports import Tabular
-from pybackprop._sample_weight import check_sample_weight
 from pybackprop.by_hand.activations import OUTPUTS
 from pybackprop.inspection._in_float64 import InFloat64, require_formulas
 from pybackprop.inspection._recipes import hinton, ng

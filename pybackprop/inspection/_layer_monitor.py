@@ -5,10 +5,10 @@ from numbers import Integral
 
 from sklearn.utils import check_array
 
+from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.weights import check_sample_weight
 from pybackprop._perceptron import MultilayerPerceptron
 from pybackprop._reports import Tabular, or_none
-from pybackprop._rows import some_rows, take_rows
-from pybackprop._sample_weight import check_sample_weight
 from pybackprop.inspection._layer_statistics import (
     HEADS,
     LayerStatistics,

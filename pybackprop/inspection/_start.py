@@ -8,6 +8,7 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 
 from pybackprop import _core
+from pybackprop._data.dataset import some_rows, take_rows
 from pybackprop._diagnosis import warn_of_inputs
 from pybackprop._initialization import (
     activations_of_draws,
@@ -15,7 +16,6 @@ from pybackprop._initialization import (
     generator_of,
 )
 from pybackprop._parameters import check_parameters
-from pybackprop._rows import some_rows, take_rows
 from pybackprop._threads import granted
 from pybackprop._twins import like
 from pybackprop.exceptions import ScalingWarning

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
-from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._data.numeric import numbers_only, require_numbers
 from pybackprop.plotting._units import is_index
 
 # Share of the data's range that the plane goes beyond them, on each side.

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._data.numeric import numbers_only, require_numbers
 from pybackprop.plotting._units import is_index
 
 _METHODS = ("auto", "predict_proba", "decision_function", "predict")

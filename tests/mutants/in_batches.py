@@ -4,8 +4,8 @@ from mutants.planted import Mutant
 
 _AHEAD = "pybackprop/_read_ahead.py"
 _BATCHES = "pybackprop/_batches.py"
-_ROWS = "pybackprop/_rows.py"
-_TARGETS = "pybackprop/_targets.py"
+_ROWS = "pybackprop/_data/dataset.py"
+_TARGETS = "pybackprop/_data/labels.py"
 _TEST = "tests/test_fit_batches.py"
 _TEST_OF_AHEAD = "tests/test_read_ahead.py"
 

@@ -170,7 +170,7 @@ MUTANTS = (
     ),
     Mutant(
         "the rows looked at are the first ones",
-        "pybackprop/_rows.py",
+        "pybackprop/_data/dataset.py",
         "slice(None, None, -(-n_rows // most))",
         "slice(None, most)",
         "the end of a table is never looked at",

@@ -6,7 +6,7 @@ _CORE = "pybackprop/_core.pyx"
 _STOPPING = "pybackprop/_stopping.py"
 _TRAINING = "pybackprop/_training.py"
 _ORDER = "pybackprop/_row_order.py"
-_TARGETS = "pybackprop/_targets.py"
+_TARGETS = "pybackprop/_data/labels.py"
 
 MUTANTS = (
     # ---- the binding
@@ -203,7 +203,7 @@ MUTANTS = (
     ),
     Mutant(
         "one negative weight passes among others",
-        "pybackprop/_sample_weight.py",
+        "pybackprop/_data/weights.py",
         "    if smallest < 0:",
         "    if weights.sum() < 0:",
         "a row's loss is rewarded",
@@ -327,7 +327,7 @@ MUTANTS = (
     # ---- tables and threads
     Mutant(
         "indices of columns are not put in order",
-        "pybackprop/_sparse.py",
+        "pybackprop/_data/sparse.py",
         "        rows.sum_duplicates()\n",
         "",
         "columns of an unsorted row do not learn",
@@ -353,7 +353,7 @@ MUTANTS = (
     ),
     Mutant(
         "a column one past the last is taken for one",
-        "pybackprop/_sparse.py",
+        "pybackprop/_data/sparse.py",
         "indices.max() >= minor",
         "indices.max() > minor",
         "the core reads a weight that is not there",

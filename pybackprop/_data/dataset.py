@@ -1,9 +1,44 @@
-"""Rows of a table by their numbers."""
+"""The samples of a fit: a table with its targets and weights, and some of its rows."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse
+from sklearn.utils import _safe_indexing
 
 _ROWS_OF_A_BLOCK = 2**16
+
+
+@dataclass
+class Table:
+    """Samples as the core reads them, and as scorers want them.
+
+    ``X``, ``targets`` and ``sample_weight`` are checked and encoded; ``y`` are the
+    labels or numbers before that, and ``X_given`` is X as it was passed, with the names
+    of its features, or None where no scorer is going to be called. ``given_weight`` is
+    sample_weight without the weights of classes.
+    """
+
+    X: Any
+    targets: np.ndarray
+    sample_weight: np.ndarray | None
+    y: Any
+    X_given: Any = None
+    given_weight: np.ndarray | None = None
+
+    def take(self, rows):
+        """The table of some of the rows."""
+        X, weights, X_given = take_rows(self.X, rows), self.sample_weight, self.X_given
+        if scipy.sparse.issparse(X_given):
+            X_given = X
+        elif isinstance(X_given, np.ndarray):
+            X_given = take_rows(X_given, rows)
+        elif X_given is not None:
+            X_given = _safe_indexing(X_given, rows)
+        weights = None if weights is None else take_rows(weights, rows)
+        targets, y = take_rows(self.targets, rows), take_rows(self.y, rows)
+        return Table(X, targets, weights, y, X_given)
 
 
 def take_rows(table, rows):

@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import (
 )
 
 from pybackprop import _core
-from pybackprop._numbers import kinds_of, require_unmasked
+from pybackprop._data.numeric import kinds_of, require_unmasked
 
 _ROWS_OF_A_BLOCK = 2**16
 
@@ -330,7 +330,7 @@ class ClassLabels:
         columns = y.T if self.kind == "multilabel" else [y]
         product = np.ones(len(y))
         for weights, column in zip(class_weights, columns, strict=True):
-            product *= weights.take(column)  # not weights[column], see _rows.py
+            product *= weights.take(column)  # not weights[column], see _data/dataset.py
         return product
 
     def decide(self, y_pred):

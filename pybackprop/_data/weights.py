@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array
 
-from pybackprop._numbers import numbers_only, require_numbers
+from pybackprop._data.numeric import numbers_only, require_numbers
 
 
 def check_sample_weight(

@@ -102,3 +102,26 @@ class numbers_only:
             ) from error
         if isinstance(error, TypeError) and "argument must be a" in str(error):
             raise TypeError(f"{self.name} holds what is no number: {error}") from error
+
+
+class said_of:
+    """ValueError and TypeError that are raised inside begin with some words.
+
+    A class, not a generator of contextlib: since Python 3.13 an exception that replaces
+    another in one of these is in a circle of references with the traceback.
+
+    Parameters
+    ----------
+    words : str
+    """
+
+    def __init__(self, words):
+        self.words = words
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _, error, __):
+        if isinstance(error, (ValueError, TypeError)):
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{self.words}: {error}") from error
