@@ -701,7 +701,7 @@ def objective_workspace(Network network not None, max_rows, n_threads):
 cdef class Solver:
     """An optimizer at work on one parameter vector: what it points to is checked once.
 
-    ``optimizer`` has the attributes of pybackprop._optimizer.Optimizer.  Parameters and states are
+    ``optimizer`` has the attributes of pybackprop._model.optimizer.Optimizer.  Parameters and states are
     changed in place, ``learning_rate`` is read before each call, and ``n_steps`` and ``n_epochs``
     count on.
     """
@@ -1104,7 +1104,7 @@ cdef class Trace:
 # ---- Single functions ------------------------------------------------------------------------
 
 cdef pb_schedule schedule_of(object optimizer, object name) except *:
-    """The schedule of a pybackprop._optimizer.Optimizer; the caller keeps its name alive."""
+    """The schedule of a pybackprop._model.optimizer.Optimizer; the caller keeps its name alive."""
     cdef pb_schedule schedule
     schedule.name = PyUnicode_AsUTF8(name)
     schedule.learning_rate_init = optimizer.learning_rate_init

@@ -10,7 +10,7 @@ import scipy.sparse
 
 from pybackprop import _core
 from pybackprop._data.dataset import some_rows, take_rows
-from pybackprop._flat_units import flat_units
+from pybackprop._model.dead_units import flat_units
 from pybackprop._warnings import warn_caller
 from pybackprop.exceptions import ScalingWarning
 

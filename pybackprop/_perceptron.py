@@ -24,15 +24,15 @@ from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
-from pybackprop._format import read, written
 from pybackprop._hidden_layers import HiddenLayersMixin
 from pybackprop._history import columns_of
 from pybackprop._in_memory import InMemory
-from pybackprop._initialization import check_given_layers, generator_of
-from pybackprop._layers import check_layers
 from pybackprop._lbfgs import fit_lbfgs
-from pybackprop._losses import check_output
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.initialization import check_given_layers, generator_of
+from pybackprop._model.layers import check_layers
+from pybackprop._model.losses import check_output
+from pybackprop._model.optimizer import Optimizer
+from pybackprop._model.serialization import read, written
 from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
 from pybackprop._reached import require_reached
 from pybackprop._resume import Pause, require_pause

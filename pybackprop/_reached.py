@@ -8,7 +8,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.optimizer import Optimizer
 from pybackprop._parameters import InvalidParameterError, Rule, either, number
 
 _NONE = Rule("None", lambda value: value is None)

@@ -9,9 +9,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from pybackprop._diagnosis import why_not_converged
-from pybackprop._dropout import dropout_rates
 from pybackprop._history import Record, start_validation_curves
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.optimizer import Optimizer, dropout_rates
 from pybackprop._reached import optimizer_reached
 from pybackprop._resume import Pause
 from pybackprop._stopping import (

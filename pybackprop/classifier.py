@@ -16,7 +16,7 @@ from pybackprop._data.numeric import numbers_only
 from pybackprop._data.sparse import valid_table
 from pybackprop._data.weights import require_total_weight
 from pybackprop._from_network import estimator_of, require_network
-from pybackprop._losses import Loss, gives_probabilities
+from pybackprop._model.losses import Loss, gives_probabilities
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic

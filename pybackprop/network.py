@@ -10,11 +10,11 @@ from pybackprop._data.labels import check_target_domain
 from pybackprop._data.numeric import numbers_only, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
-from pybackprop._format import read, written
-from pybackprop._initialization import draw_initial_parameters, generator_of
-from pybackprop._layers import check_layers, layer_alphas, listed, vector_behind
-from pybackprop._losses import check_loss_parameter
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.initialization import draw_initial_parameters, generator_of
+from pybackprop._model.layers import check_layers, layer_alphas, listed, vector_behind
+from pybackprop._model.losses import check_loss_parameter
+from pybackprop._model.optimizer import Optimizer
+from pybackprop._model.serialization import read, written
 from pybackprop._parameters import layer_sizes as units_of_layers
 from pybackprop._threads import granted
 from pybackprop.trace import Trace

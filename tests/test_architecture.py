@@ -378,7 +378,10 @@ RULES = {
         ("pybackprop/_core.pyx", "from pybackprop.network import Network\n"),
     ],
     modules_form_no_circle: [
-        ("pybackprop/_initialization.py", "from pybackprop.network import Network\n"),
+        (
+            "pybackprop/_model/initialization.py",
+            "from pybackprop.network import Network\n",
+        ),
         ("pybackprop/network.py", "def f():\n    from pybackprop import regressor\n"),
     ],
     outsiders_use_public_names: [

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.optimizer import Optimizer
 
 SIZES = (3, 4, 2)
 X = np.random.RandomState(0).normal(size=(6, 3))

@@ -18,7 +18,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _format
+from pybackprop import MLPClassifier, MLPRegressor, Network
+from pybackprop._model import serialization
 
 FILES = Path(__file__).parent / "files"
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
@@ -283,12 +284,12 @@ MODELS = [
     "that version.",
 )
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
-@pytest.mark.parametrize("number", [_format.FORMAT + 1, 0, "1.5", None])
+@pytest.mark.parametrize("number", [serialization.FORMAT + 1, 0, "1.5", None])
 def test_a_format_that_is_not_known_is_refused(model, number):
     with pytest.raises(
         ValueError,
         match=rf"This {type(model).__name__} was saved by pybackprop 7\.8\.9, in "
-        rf"format {number!r}\. .* up to {_format.FORMAT}: update",
+        rf"format {number!r}\. .* up to {serialization.FORMAT}: update",
     ):
         changed(model, _pybackprop_format=number, _pybackprop_version="7.8.9")
 
@@ -302,8 +303,8 @@ def test_an_older_format_is_converted(model, monkeypatch):
         seen.append(set(state))
         return state
 
-    monkeypatch.setattr(_format, "FORMAT", 3)
-    monkeypatch.setattr(_format, "_CONVERSIONS", {1: convert, 2: convert})
+    monkeypatch.setattr(serialization, "FORMAT", 3)
+    monkeypatch.setattr(serialization, "_CONVERSIONS", {1: convert, 2: convert})
     other = pickle.loads(saved)
     assert len(seen) == 2 and not any("format" in name for name in seen[0])
     assert not any("pybackprop" in name for name in vars(other))

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from pybackprop import MLPClassifier, MLPRegressor, Network, _core, by_hand
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.optimizer import Optimizer
 
 X = np.random.RandomState(1).standard_normal((33, 4))
 Y = np.column_stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2]])

@@ -10,7 +10,7 @@ from plain_training import PlainTraining, assert_follows
 from sklearn.base import clone
 
 from pybackprop import MLPClassifier, MLPRegressor, _core
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.optimizer import Optimizer
 
 EPOCHS = 10
 SETTINGS = {

@@ -287,7 +287,7 @@ FORK = """
 import os, signal, threading
 import numpy as np
 from pybackprop import MLPRegressor, Network, _core
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.optimizer import Optimizer
 X = np.random.RandomState(0).rand(2000, 50)
 MLPRegressor(max_iter=1, n_jobs=2, batch_size=2000).fit(X, X[:, 0])
 network = Network([50, 400, 400, 1])

@@ -7,7 +7,7 @@ import numpy as np
 
 from pybackprop import _core
 from pybackprop._data.dataset import take_rows
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.optimizer import Optimizer
 from pybackprop._parameters import InvalidParameterError
 from pybackprop._perceptron import MultilayerPerceptron
 from pybackprop._reports import Tabular, or_none

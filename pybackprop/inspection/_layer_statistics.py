@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pybackprop._flat_units import is_flat
+from pybackprop._model.dead_units import is_flat
 
 _NAN = float("nan")
 # An activation this near to 0, of every row, says nothing to the next layer.

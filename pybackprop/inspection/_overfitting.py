@@ -7,7 +7,7 @@ import scipy.optimize
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._optimizer import Optimizer
+from pybackprop._model.optimizer import Optimizer
 from pybackprop._threads import granted
 from pybackprop._twins import like
 from pybackprop.inspection._layer_statistics import (

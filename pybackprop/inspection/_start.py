@@ -10,7 +10,7 @@ from sklearn.base import clone
 from pybackprop import _core
 from pybackprop._data.dataset import some_rows, take_rows
 from pybackprop._diagnosis import warn_of_inputs
-from pybackprop._initialization import (
+from pybackprop._model.initialization import (
     activations_of_draws,
     bound_of_draws,
     generator_of,

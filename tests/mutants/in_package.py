@@ -154,7 +154,7 @@ MUTANTS = (
     # ---- state
     Mutant(
         "copies of an optimizer share their state",
-        "pybackprop/_optimizer.py",
+        "pybackprop/_model/optimizer.py",
         "        other.states = self.states.copy()\n",
         "",
         "a partial_fit that raises leaves its momentum behind",
@@ -170,7 +170,7 @@ MUTANTS = (
     ),
     Mutant(
         "initial weights go by the wrong fan",
-        "pybackprop/_initialization.py",
+        "pybackprop/_model/initialization.py",
         'fans = fan_in if record["init_by_fan_in"] else fan_in + fan_out',
         'fans = fan_out if record["init_by_fan_in"] else fan_in + fan_out',
         "units of wide layers saturate from the start",
@@ -178,7 +178,7 @@ MUTANTS = (
     ),
     Mutant(
         "the features have the dropout of the first layer",
-        "pybackprop/_dropout.py",
+        "pybackprop/_model/optimizer.py",
         "np.array([model.input_dropout, *hidden], dtype=np.float64)",
         "np.array([*hidden, model.input_dropout], dtype=np.float64)",
         "input_dropout is that of the last hidden layer",
