@@ -8,8 +8,9 @@ another process too.
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from pybackprop._constraints import InvalidParameterError
 from pybackprop._fitted_network import FittedNetwork
-from pybackprop._parameters import RULES, InvalidParameterError
+from pybackprop._parameters import RULES
 
 
 class NoNetworkError(ValueError, AttributeError):

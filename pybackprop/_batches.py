@@ -14,13 +14,13 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
+from pybackprop._constraints import InvalidParameterError, number
 from pybackprop._data.dataset import Table
 from pybackprop._data.labels import MULTILABEL, labels_in
 from pybackprop._data.numeric import said_of
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._model.layers import check_layers
-from pybackprop._parameters import InvalidParameterError, number
 from pybackprop._read_ahead import read_ahead
 
 _AHEAD = number(Integral, 0, 1000, closed="both")

@@ -8,8 +8,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from pybackprop._constraints import InvalidParameterError, Rule, either, number
 from pybackprop._model.optimizer import Optimizer
-from pybackprop._parameters import InvalidParameterError, Rule, either, number
 
 _NONE = Rule("None", lambda value: value is None)
 _LIST = Rule("a list", lambda value: isinstance(value, list))

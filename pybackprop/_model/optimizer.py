@@ -5,7 +5,8 @@ from numbers import Real
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._parameters import RULES, one_of
+from pybackprop._constraints import one_of
+from pybackprop._parameters import RULES
 
 _SOLVER = one_of(*_core.optimizers())
 

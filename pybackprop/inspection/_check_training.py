@@ -6,9 +6,9 @@ from numbers import Integral
 import numpy as np
 
 from pybackprop import _core
+from pybackprop._constraints import InvalidParameterError
 from pybackprop._data.dataset import take_rows
 from pybackprop._model.optimizer import Optimizer
-from pybackprop._parameters import InvalidParameterError
 from pybackprop._perceptron import MultilayerPerceptron
 from pybackprop._reports import Tabular, or_none
 from pybackprop._threads import granted

@@ -1,0 +1,62 @@
+"""Constraints on values: a condition, and its description for error messages."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+
+class InvalidParameterError(ValueError, TypeError):
+    """A parameter of an estimator is of the wrong type or outside its range."""
+
+
+class Rule:
+    """A condition on a value, and the same in words."""
+
+    def __init__(self, words, holds):
+        self.words = words
+        self.holds = holds
+
+
+def number(kind, low, high=np.inf, closed="left"):
+    """A rule for numbers from low to high; ``closed`` names the ends that belong."""
+
+    def holds(value):
+        if not isinstance(value, kind):
+            return False
+        if kind is Real:
+            try:
+                value = float(value)  # as the core will see it
+            except OverflowError:
+                return False
+        above = value >= low if closed in ("left", "both") else value > low
+        below = value <= high if closed in ("right", "both") else value < high
+        return bool(above and below)
+
+    left = "[" if closed in ("left", "both") else "("
+    right = "]" if closed in ("right", "both") else ")"
+    name = "an int" if kind is Integral else "a float"
+    return Rule(f"{name} in the range {left}{low}, {high}{right}", holds)
+
+
+def one_of(*names):
+    """A rule for one of some strings."""
+    words = "a str among {" + ", ".join(repr(name) for name in names) + "}"
+    return Rule(words, lambda value: isinstance(value, str) and value in names)
+
+
+def either(*rules):
+    """A rule for a value that keeps any one of the rules."""
+    words = " or ".join(rule.words for rule in rules)
+    return Rule(words, lambda value: any(rule.holds(value) for rule in rules))
+
+
+def per_layer(rule, layer="weight layer"):
+    """A rule for a value that keeps another, or a sequence with one a layer."""
+
+    def holds(value):
+        is_array = isinstance(value, np.ndarray) and value.ndim == 1
+        if is_array or isinstance(value, (list, tuple)):
+            return len(value) > 0 and all(rule.holds(item) for item in value)
+        return rule.holds(value)
+
+    return Rule(f"{rule.words} or a sequence of them, one a {layer}", holds)
