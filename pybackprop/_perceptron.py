@@ -1,8 +1,8 @@
 """What the two estimators share: a fit that succeeds or changes nothing.
 
-How a parameter is checked is in _parameters.py, what a class label becomes in
-_data/labels.py, how a network is trained in _training.py and _lbfgs.py, and how that is
-measured on a validation set in _validation.py.
+_parameters.py checks the parameters, _data/labels.py encodes class labels,
+_training/stochastic.py and _training/lbfgs.py train a network, and
+_training/validation.py measures it on a validation set.
 """
 
 from copy import copy, deepcopy
@@ -15,30 +15,29 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, validate_dat
 
 from pybackprop import _core
 from pybackprop._as_fitted import as_fitted, network_as_fitted, objective_of_fit
-from pybackprop._batches import Batches, BatchRows
-from pybackprop._callbacks import FitTasks, outside_of_fits, with_callbacks
 from pybackprop._data.dataset import Table
 from pybackprop._data.labels import ClassLabels
 from pybackprop._data.numeric import numbers_only, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
-from pybackprop._diagnosis import warn_of_inputs, warn_of_targets
 from pybackprop._fitted_network import FittedNetwork, network_of
 from pybackprop._hidden_layers import HiddenLayersMixin
-from pybackprop._history import columns_of
-from pybackprop._in_memory import InMemory
-from pybackprop._lbfgs import fit_lbfgs
 from pybackprop._model.initialization import check_given_layers, generator_of
 from pybackprop._model.layers import check_layers
 from pybackprop._model.losses import check_output
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._model.serialization import read, written
 from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
-from pybackprop._reached import require_reached
-from pybackprop._resume import Pause, require_pause
 from pybackprop._threads import threads_for
-from pybackprop._training import fit_stochastic
-from pybackprop._validation import check_given, is_scorer, require_complete
+from pybackprop._training.batches import Batches, BatchRows
+from pybackprop._training.callbacks import FitTasks, outside_of_fits, with_callbacks
+from pybackprop._training.diagnosis import warn_of_inputs, warn_of_targets
+from pybackprop._training.history import columns_of
+from pybackprop._training.in_memory import InMemory
+from pybackprop._training.lbfgs import fit_lbfgs
+from pybackprop._training.resume import Pause, require_pause, require_reached
+from pybackprop._training.stochastic import fit_stochastic
+from pybackprop._training.validation import check_given, is_scorer, require_complete
 from pybackprop.network import Network
 
 # What a fit writes.  A fit that starts anew starts without any of them.

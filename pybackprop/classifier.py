@@ -9,8 +9,6 @@ from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
-from pybackprop._batches import Batches
-from pybackprop._callbacks import CallbackSupportMixin
 from pybackprop._data.labels import ClassLabels, require_labels
 from pybackprop._data.numeric import numbers_only
 from pybackprop._data.sparse import valid_table
@@ -20,6 +18,8 @@ from pybackprop._model.losses import Loss, gives_probabilities
 from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import CLASSIFICATION_LOSS
 from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
+from pybackprop._training.batches import Batches
+from pybackprop._training.callbacks import CallbackSupportMixin
 
 
 def _has_probabilities(model):

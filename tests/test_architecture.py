@@ -356,7 +356,7 @@ RULES = {
         ("pybackprop/network.py", "def f():\n    from benchmarks import sweep\n"),
         ("pybackprop/network.py", "from .network import Network\n"),
         ("pybackprop/network.py", "import dask.array as da\n"),
-        ("pybackprop/_in_memory.py", "from distributed import Client\n"),
+        ("pybackprop/_training/in_memory.py", "from distributed import Client\n"),
     ],
     the_cluster_is_its_users_affair: [
         ("pybackprop/__init__.py", "from pybackprop import dask\n"),
@@ -388,7 +388,7 @@ RULES = {
         ("examples/99.py", "from pybackprop import _core\n"),
         ("examples/99.py", "from pybackprop._core import losses\n"),
         ("examples/99.py", "import pybackprop\n\nprint(pybackprop._core.losses())\n"),
-        ("benchmarks/x.py", "import pybackprop._lbfgs\n"),
+        ("benchmarks/x.py", "import pybackprop._training.lbfgs\n"),
         ("docs/conf.py", "from pybackprop.network import _x\n"),
     ],
     only_targets_know_a_class_label: [

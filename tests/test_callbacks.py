@@ -19,7 +19,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pybackprop import MLPClassifier, MLPRegressor, _callbacks
+from pybackprop import MLPClassifier, MLPRegressor
+from pybackprop._training import callbacks as _callbacks
 
 try:
     from sklearn.callback import CallbackContext, ProgressBar, ScoringMonitor

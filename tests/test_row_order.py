@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from pybackprop import MLPRegressor
-from pybackprop._row_order import BlockOrder
+from pybackprop._training.sampling import BlockOrder
 
 SIZE = 256
 
@@ -47,7 +47,7 @@ def test_a_batch_of_whole_blocks_takes_them_as_they_lie():
 
 def test_pieces_are_whole_batches_and_say_where_they_begin(monkeypatch):
     whole = order_of(5000, 96, 7)
-    monkeypatch.setattr("pybackprop._row_order._ROWS_OF_A_PIECE", 1000)
+    monkeypatch.setattr("pybackprop._training.sampling._ROWS_OF_A_PIECE", 1000)
     pieces = list(BlockOrder(5000, 96, 7).pieces())
     assert np.array_equal(np.concatenate([rows for _, rows, _ in pieces]), whole)
     assert [first for first, _, _ in pieces] == [0, 10, 20, 30, 40, 50]
@@ -98,7 +98,9 @@ def test_no_bit_depends_on_the_pieces(batch_size, monkeypatch):
         random_state=0,
     )
     whole = clone(model).fit(X, y, weights)
-    monkeypatch.setattr("pybackprop._row_order._ROWS_OF_A_PIECE", 2 * batch_size)
+    monkeypatch.setattr(
+        "pybackprop._training.sampling._ROWS_OF_A_PIECE", 2 * batch_size
+    )
     model.fit(X, y, weights)
     for name in model.history_.keys() - {"seconds"}:
         assert model.history_[name] == whole.history_[name]

@@ -8,8 +8,8 @@ import numpy as np
 from distributed import get_worker
 
 from pybackprop import _core
-from pybackprop._row_order import BlockOrder
 from pybackprop._threads import threads_for
+from pybackprop._training.sampling import BlockOrder
 from pybackprop.dask._carrier import answering
 from pybackprop.dask._shards import BLOCK_ROWS
 from pybackprop.dask._sum_tree import add_neighbours, nodes_over

@@ -13,8 +13,8 @@ from distributed import futures_of
 from pybackprop import _core
 from pybackprop._data.dataset import Table
 from pybackprop._data.weights import require_total_weight
-from pybackprop._in_memory import batch_size_of
-from pybackprop._row_order import BlockOrder, orders
+from pybackprop._training.in_memory import batch_size_of
+from pybackprop._training.sampling import BlockOrder, orders
 from pybackprop._warnings import warn_caller
 from pybackprop.dask._carrier import Carrier, release, wait_for_shards
 from pybackprop.dask._checks import add_class_totals, checked_shard

@@ -13,10 +13,10 @@ from pybackprop import _core
 from pybackprop._data.labels import ClassLabels
 from pybackprop._fitted_network import network_of
 from pybackprop._from_network import take_network
-from pybackprop._history import history_elsewhere
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._parameters import check_parameters
-from pybackprop._reached import best_parameters_reached
+from pybackprop._training.history import history_elsewhere
+from pybackprop._training.resume import best_parameters_reached
 from pybackprop.classifier import MLPClassifier
 from pybackprop.export._layers import check_estimator, fitted_network
 from pybackprop.network import Network

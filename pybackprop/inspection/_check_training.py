@@ -26,7 +26,7 @@ from pybackprop.inspection._start import Start
 from pybackprop.inspection._subject import kind_and_hint
 
 # Initial weights on scaled data reach about twice the loss of weights of zero: as
-# _diagnosis.py has it.
+# _training/diagnosis.py has it.
 _LARGEST_LOSS = 3
 # Of a first step, relative to the weights: about 0.001 is usual.
 _SHORTEST_STEP, _LONGEST_STEP = 1e-5, 1e-1

@@ -10,7 +10,7 @@ _NAN = float("nan")
 # An activation this near to 0, of every row, says nothing to the next layer.
 _SILENT = 1e-3
 # Shares of units, and of the largest gradient, that are worth a sentence: those of
-# _diagnosis.py, and what a product of some slopes of 1/4 comes to.
+# _training/diagnosis.py, and what a product of some slopes of 1/4 comes to.
 _NOTABLE_SHARE = 0.1
 _VANISHING = 1e-3
 # A deep network of relu has a third of its units dead on a few rows from the start.

@@ -9,7 +9,6 @@ from sklearn.base import clone
 
 from pybackprop import _core
 from pybackprop._data.dataset import some_rows, take_rows
-from pybackprop._diagnosis import warn_of_inputs
 from pybackprop._model.initialization import (
     activations_of_draws,
     bound_of_draws,
@@ -17,6 +16,7 @@ from pybackprop._model.initialization import (
 )
 from pybackprop._parameters import check_parameters
 from pybackprop._threads import granted
+from pybackprop._training.diagnosis import warn_of_inputs
 from pybackprop._twins import like
 from pybackprop.exceptions import ScalingWarning
 from pybackprop.network import Network

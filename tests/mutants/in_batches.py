@@ -2,8 +2,8 @@
 
 from mutants.planted import Mutant
 
-_AHEAD = "pybackprop/_read_ahead.py"
-_BATCHES = "pybackprop/_batches.py"
+_AHEAD = "pybackprop/_training/prefetch.py"
+_BATCHES = "pybackprop/_training/batches.py"
 _ROWS = "pybackprop/_data/dataset.py"
 _TARGETS = "pybackprop/_data/labels.py"
 _TEST = "tests/test_fit_batches.py"

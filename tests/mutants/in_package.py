@@ -3,9 +3,9 @@
 from mutants.planted import Mutant
 
 _CORE = "pybackprop/_core.pyx"
-_STOPPING = "pybackprop/_stopping.py"
-_TRAINING = "pybackprop/_training.py"
-_ORDER = "pybackprop/_row_order.py"
+_STOPPING = "pybackprop/_training/stopping.py"
+_TRAINING = "pybackprop/_training/stochastic.py"
+_ORDER = "pybackprop/_training/sampling.py"
 _TARGETS = "pybackprop/_data/labels.py"
 
 MUTANTS = (
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         "validation rows are trained on",
-        "pybackprop/_in_memory.py",
+        "pybackprop/_training/in_memory.py",
         "return take_rows(self.chosen, positions)",
         "return positions",
         "the validation score is one of training",
@@ -211,7 +211,7 @@ MUTANTS = (
     ),
     Mutant(
         "the penalty of L-BFGS's history forgets the weights",
-        "pybackprop/_in_memory.py",
+        "pybackprop/_training/in_memory.py",
         "return self.n_samples if weights is None else weights.sum()",
         "return self.n_samples",
         "the column penalty of history_ is wrong with sample_weight",
@@ -244,7 +244,7 @@ MUTANTS = (
     ),
     Mutant(
         "each piece of an epoch counts its batches anew",
-        "pybackprop/_in_memory.py",
+        "pybackprop/_training/in_memory.py",
         "self.core.part(rows, first_batch, n_batches, 0, is_last)",
         "self.core.part(rows, 0, n_batches, 0, is_last)",
         "a schedule starts anew every 2**18 rows",

@@ -2,7 +2,7 @@
 
 Every pass over the iterable is an epoch, and each of its items a step.  Of all batches
 only the first is kept, for what else looks at the data: callbacks and diagnosis.
-Batches are read, checked and converted in the thread of _read_ahead.py.
+Batches are read, checked and converted in the thread of _training/prefetch.py.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from pybackprop._data.numeric import said_of
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._model.layers import check_layers
-from pybackprop._read_ahead import read_ahead
+from pybackprop._training.prefetch import read_ahead
 
 _AHEAD = number(Integral, 0, 1000, closed="both")
 

@@ -5,12 +5,12 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from pybackprop import _core
-from pybackprop._callbacks import ASKED_TO_STOP
-from pybackprop._diagnosis import why_not_converged
-from pybackprop._history import Record, start_validation_curves
-from pybackprop._stopping import Stop, time_limit_of
 from pybackprop._threads import one_blas_thread
-from pybackprop._validation import Validation
+from pybackprop._training.callbacks import ASKED_TO_STOP
+from pybackprop._training.diagnosis import why_not_converged
+from pybackprop._training.history import Record, start_validation_curves
+from pybackprop._training.stopping import Stop, time_limit_of
+from pybackprop._training.validation import Validation
 from pybackprop._warnings import warn_caller
 
 

@@ -5,8 +5,8 @@ from time import perf_counter
 
 import numpy as np
 
-from pybackprop._callbacks import ASKED_TO_STOP
-from pybackprop._reached import best_parameters_reached
+from pybackprop._training.callbacks import ASKED_TO_STOP
+from pybackprop._training.resume import best_parameters_reached
 
 
 @dataclass

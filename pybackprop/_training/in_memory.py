@@ -6,8 +6,8 @@ they see numbers of rows and weights, an objective, and epochs.
 
 from pybackprop import _core
 from pybackprop._data.dataset import take_rows
-from pybackprop._row_order import BlockOrder, orders
-from pybackprop._validation import split_off
+from pybackprop._training.sampling import BlockOrder, orders
+from pybackprop._training.validation import split_off
 from pybackprop._warnings import warn_caller
 
 

@@ -8,12 +8,11 @@ from itertools import islice
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from pybackprop._diagnosis import why_not_converged
-from pybackprop._history import Record, start_validation_curves
 from pybackprop._model.optimizer import Optimizer, dropout_rates
-from pybackprop._reached import optimizer_reached
-from pybackprop._resume import Pause
-from pybackprop._stopping import (
+from pybackprop._training.diagnosis import why_not_converged
+from pybackprop._training.history import Record, start_validation_curves
+from pybackprop._training.resume import Pause, optimizer_reached
+from pybackprop._training.stopping import (
     count_losses,
     count_scores,
     divergence,
@@ -22,7 +21,7 @@ from pybackprop._stopping import (
     start_counting,
     time_limit_of,
 )
-from pybackprop._validation import Validation
+from pybackprop._training.validation import Validation
 from pybackprop._warnings import warn_caller
 
 _NAN = float("nan")

@@ -1,0 +1,1 @@
+"""Trains the parameters of a network on arrays, batches or another source of rows."""
