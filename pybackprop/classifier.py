@@ -13,11 +13,11 @@ from pybackprop._data.labels import ClassLabels, require_labels
 from pybackprop._data.numeric import numbers_only
 from pybackprop._data.sparse import valid_table
 from pybackprop._data.weights import require_total_weight
-from pybackprop._from_network import estimator_of, require_network
+from pybackprop._estimator.base import MultilayerPerceptron, is_stochastic
+from pybackprop._estimator.fitted import of_one_fit
+from pybackprop._estimator.from_network import estimator_of, require_network
 from pybackprop._model.losses import Loss, gives_probabilities
-from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import CLASSIFICATION_LOSS
-from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._training.batches import Batches
 from pybackprop._training.callbacks import CallbackSupportMixin
 

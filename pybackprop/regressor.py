@@ -11,11 +11,11 @@ from sklearn.utils.metaestimators import available_if
 from pybackprop import _core
 from pybackprop._data.labels import check_output_columns, check_target_domain
 from pybackprop._data.numeric import numbers_only, require_numbers
-from pybackprop._from_network import estimator_of, require_network
+from pybackprop._estimator.base import MultilayerPerceptron, is_stochastic
+from pybackprop._estimator.fitted import of_one_fit
+from pybackprop._estimator.from_network import estimator_of, require_network
 from pybackprop._model.losses import Loss, parameters_for
-from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import REGRESSION_LOSS
-from pybackprop._perceptron import MultilayerPerceptron, is_stochastic
 from pybackprop._training.batches import Batches
 from pybackprop._training.callbacks import CallbackSupportMixin
 

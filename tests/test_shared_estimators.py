@@ -20,7 +20,7 @@ rng = np.random.RandomState(0)
 X = rng.normal(size=(40, 4))
 PATIENCE = 60
 PACKAGE = os.path.dirname(pybackprop.__file__)
-DECISIONS = os.path.join(PACKAGE, "_perceptron.py")
+DECISIONS = os.path.join(PACKAGE, "_estimator/base.py")
 # Two problems for one estimator, which differ in all that a fit writes.
 COLOURS = np.array(["blue", "green", "red"])[np.arange(40) % 3]
 NUMBERS = np.arange(40) % 2 + 10

@@ -22,7 +22,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from pybackprop import MLPClassifier, MLPRegressor, _core
-from pybackprop._fitted_network import FittedNetwork
+from pybackprop._estimator.fitted import FittedNetwork
 
 N_FEATURES = 6
 RANDOM = np.random.RandomState(0)

@@ -15,8 +15,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from pybackprop._data.labels import ClassLabels
+from pybackprop._estimator.base import is_stochastic
 from pybackprop._model.layers import check_layers
-from pybackprop._perceptron import is_stochastic
 from pybackprop.classifier import MLPClassifier as LocalClassifier
 from pybackprop.dask._checks import require_dense, require_weights, some_targets
 from pybackprop.dask._collections import (

@@ -6,9 +6,8 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from pybackprop._fitted_network import network_of
-from pybackprop._one_fit import as_it_is_now
-from pybackprop._perceptron import MultilayerPerceptron
+from pybackprop._estimator.base import MultilayerPerceptron
+from pybackprop._estimator.fitted import as_it_is_now, network_of
 
 LEAKY_RELU_SLOPE = 0.01
 # Klambauer et al. 2017: with these a layer keeps mean 0 and variance 1.

@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
 from pybackprop._data.labels import ClassLabels
-from pybackprop._fitted_network import network_of
-from pybackprop._from_network import take_network
+from pybackprop._estimator.fitted import network_of
+from pybackprop._estimator.from_network import take_network
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._parameters import check_parameters
 from pybackprop._training.history import history_elsewhere

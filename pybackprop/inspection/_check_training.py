@@ -8,8 +8,8 @@ import numpy as np
 from pybackprop import _core
 from pybackprop._constraints import InvalidParameterError
 from pybackprop._data.dataset import take_rows
+from pybackprop._estimator.base import MultilayerPerceptron
 from pybackprop._model.optimizer import Optimizer
-from pybackprop._perceptron import MultilayerPerceptron
 from pybackprop._reports import Tabular, or_none
 from pybackprop._threads import granted
 from pybackprop._twins import like

@@ -7,7 +7,7 @@ from sklearn.utils import check_array
 
 from pybackprop._data.dataset import some_rows, take_rows
 from pybackprop._data.weights import check_sample_weight
-from pybackprop._perceptron import MultilayerPerceptron
+from pybackprop._estimator.base import MultilayerPerceptron
 from pybackprop._reports import Tabular, or_none
 from pybackprop.inspection._layer_statistics import (
     HEADS,

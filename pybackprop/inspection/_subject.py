@@ -3,8 +3,8 @@
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 
-from pybackprop._as_fitted import as_fitted
-from pybackprop._perceptron import MultilayerPerceptron
+from pybackprop._estimator.base import MultilayerPerceptron
+from pybackprop._estimator.fitted import as_fitted
 from pybackprop.network import Network
 
 

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from pybackprop._perceptron import MultilayerPerceptron
+from pybackprop._estimator.base import MultilayerPerceptron
 from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import (
     MARKERS,

@@ -162,7 +162,7 @@ MUTANTS = (
     ),
     Mutant(
         "a draft is the estimator itself",
-        "pybackprop/_perceptron.py",
+        "pybackprop/_estimator/base.py",
         "        draft.__dict__.update(self.__dict__)",
         "        draft.__dict__ = self.__dict__",
         "a fit that raises leaves an estimator half fitted",
@@ -253,7 +253,7 @@ MUTANTS = (
     # ---- the network of an estimator, and the estimator of a network
     Mutant(
         "parameters of the next fit are those of the last one",
-        "pybackprop/_as_fitted.py",
+        "pybackprop/_estimator/fitted.py",
         "        attributes[name] = value\n",
         "",
         "set_params changes the objective of network_",
@@ -261,7 +261,7 @@ MUTANTS = (
     ),
     Mutant(
         "a fit remembers the list of penalties that others may edit",
-        "pybackprop/_as_fitted.py",
+        "pybackprop/_estimator/fitted.py",
         'kept["alpha"] = list(kept["alpha"])',
         'kept["alpha"] = kept["alpha"]',
         "an edited array is the penalty of a fit that is over",
@@ -269,7 +269,7 @@ MUTANTS = (
     ),
     Mutant(
         "network_ keeps the objective of the fit before",
-        "pybackprop/_fitted_network.py",
+        "pybackprop/_estimator/fitted.py",
         "                its_objective == objective\n                and _has",
         "                _has",
         "after a second fit gradients are those of the first loss",
@@ -277,7 +277,7 @@ MUTANTS = (
     ),
     Mutant(
         "an estimator has the parameters of the network it was made of",
-        "pybackprop/_from_network.py",
+        "pybackprop/_estimator/from_network.py",
         "network = like(network, copy=True)",
         "network = like(network, copy=False)",
         "a step of the network changes the estimator",
@@ -285,7 +285,7 @@ MUTANTS = (
     ),
     Mutant(
         "one penalty that agrees is enough",
-        "pybackprop/_from_network.py",
+        "pybackprop/_estimator/from_network.py",
         "is_same = np.all(np.equal(model.alpha, network.alpha))",
         "is_same = np.any(np.equal(model.alpha, network.alpha))",
         "an alpha that contradicts the network is dropped",

@@ -1,14 +1,25 @@
-"""The network of a fitted estimator, kept ready between its predictions.
+"""A fitted estimator: its network, its parameters as of the fit, and a snapshot of both.
 
-Users may edit ``coefs_`` and ``intercepts_``, in place or by putting other arrays
-there, and predictions use them as they are.  So what is kept is used only while
-both are the views of the vector that it was made for, which an edit in place
-writes to.
+Users may edit ``coefs_`` and ``intercepts_``, in place or by assigning other arrays, and
+predictions use them as they are.  So a network is reused between predictions only while
+both are views of the vector that it was made for, to which an edit in place writes.
+
+Parameters of an estimator are those of its next fit.  Of the last fit it keeps those that
+say what its network was trained for, also in a pickle.
+
+A successful fit replaces the ``__dict__`` of its estimator in one assignment and leaves
+the old one unchanged.  So a reference to a ``__dict__`` is a reference to a whole model:
+the old one or the new one, never some attributes of each.
 """
 
+from functools import wraps
+
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
+from pybackprop._constraints import InvalidParameterError
+from pybackprop._parameters import RULES
 from pybackprop.network import Network
 
 
@@ -174,3 +185,94 @@ def _has_functions(network, model):
 
 def _is_made_of(network, model):
     return network.core.are_views(network.parameters, model.coefs_, model.intercepts_)
+
+
+class NoNetworkError(ValueError, AttributeError):
+    """Fitted attributes fit no network.
+
+    An AttributeError too, as NotFittedError is, since scikit-learn looks at every
+    property of an estimator that it shows in a notebook.
+    """
+
+
+# The loss, its parameter, the penalty, and what the targets become.
+_OF_THE_OBJECTIVE = (
+    "loss",
+    "huber_delta",
+    "quantile",
+    "power",
+    "alpha",
+    "l1_ratio",
+    "label_smoothing",
+)
+
+
+def objective_of_fit(model):
+    """What a fit is to remember: its parameters of the objective, by name."""
+    parameters = vars(model)
+    kept = {name: parameters[name] for name in _OF_THE_OBJECTIVE if name in parameters}
+    if np.ndim(kept.get("alpha")) == 1:
+        kept["alpha"] = list(kept["alpha"])  # which nobody else changes
+    return kept
+
+
+def as_fitted(model):
+    """The estimator with the parameters by which its network was trained.
+
+    All other attributes are shared.  Where nothing was kept, as in a file of an earlier
+    version, parameters are taken as they are.
+
+    Raises NotFittedError, or ValueError for a kept parameter that no fit leaves.
+    """
+    fitted = model._draft()
+    check_is_fitted(fitted)
+    attributes = vars(fitted)
+    kept = attributes.get("_objective_of_fit")
+    kept = objective_of_fit(fitted) if kept is None else kept
+    if not isinstance(kept, dict):
+        raise ValueError(
+            f"_objective_of_fit must be the dict that a fit leaves. Got {kept!r}."
+        )
+    rules = {**RULES, "loss": fitted._loss_rule}
+    for name in (name for name in _OF_THE_OBJECTIVE if name in attributes):
+        value = kept.get(name, attributes[name])
+        if not rules[name].holds(value):
+            raise InvalidParameterError(
+                f"{name} must be {rules[name].words}, as in a fit. Got {value!r}."
+            )
+        attributes[name] = value
+    activation = attributes.pop("_activation_of_fit", None)
+    if activation is not None:
+        attributes["activation"] = activation
+    return fitted
+
+
+def network_as_fitted(model):
+    """A network on a model's own parameters, with the objective of its fit."""
+    try:
+        fitted = as_fitted(model)
+        kept = vars(fitted).get("_fitted_network") or FittedNetwork()
+        network = kept.network_of(fitted)
+        loss = fitted._loss_with(network.output_activation, network.dtype)
+        return kept.trainable(fitted, fitted._objective(loss))
+    except AttributeError:
+        raise
+    except ValueError as error:
+        raise NoNetworkError(str(error)) from error
+
+
+def as_it_is_now(estimator):
+    """The estimator with the fit that it has now: all attributes are shared."""
+    now = object.__new__(type(estimator))
+    now.__dict__ = estimator.__dict__
+    return now
+
+
+def of_one_fit(method):
+    """A method of X that reads the one fit that there is when it is called."""
+
+    @wraps(method)
+    def called(self, X):
+        return method(as_it_is_now(self), X)
+
+    return called

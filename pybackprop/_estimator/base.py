@@ -14,14 +14,19 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
 from pybackprop import _core
-from pybackprop._as_fitted import as_fitted, network_as_fitted, objective_of_fit
 from pybackprop._data.dataset import Table
 from pybackprop._data.labels import ClassLabels
 from pybackprop._data.numeric import numbers_only, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
-from pybackprop._fitted_network import FittedNetwork, network_of
-from pybackprop._hidden_layers import HiddenLayersMixin
+from pybackprop._estimator.fitted import (
+    FittedNetwork,
+    as_fitted,
+    network_as_fitted,
+    network_of,
+    objective_of_fit,
+)
+from pybackprop._estimator.hidden_layers import HiddenLayersMixin
 from pybackprop._model.initialization import check_given_layers, generator_of
 from pybackprop._model.layers import check_layers
 from pybackprop._model.losses import check_output

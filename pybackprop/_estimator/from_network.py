@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from pybackprop._as_fitted import objective_of_fit
-from pybackprop._fitted_network import FittedNetwork
+from pybackprop._estimator.fitted import FittedNetwork, objective_of_fit
 from pybackprop._model.losses import check_output
 from pybackprop._parameters import check_parameters, layer_sizes, rules_of
 from pybackprop._training.history import history_elsewhere

@@ -9,8 +9,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from pybackprop import _core
+from pybackprop._estimator.fitted import of_one_fit
 from pybackprop._model.layers import check_layers
-from pybackprop._one_fit import of_one_fit
 from pybackprop._parameters import layer_sizes
 from pybackprop._threads import threads_for
 
