@@ -15,7 +15,7 @@ from test_gradients import COMBINATIONS, make_problem
 from pybackprop import MLPClassifier, MLPRegressor, Network, _core
 from pybackprop.by_hand.losses import LOSSES as BY_HAND
 from pybackprop.inspection import check_gradients
-from pybackprop.inspection._kinks import kinks_of
+from pybackprop.inspection.gradients.kinks import kinks_of
 
 ACTIVATIONS = _core.activations()
 
@@ -228,7 +228,7 @@ def test_one_wrong_element_outside_of_the_sample_is_found(hidden):
 
 
 def test_the_elements_compared_lie_in_every_row_and_column():
-    from pybackprop.inspection._data_gradient import spread
+    from pybackprop.inspection.gradients.data_loss import spread
 
     for shape in [(100, 10), (64, 100), (10, 100), (784, 16)]:
         rows, columns = np.unravel_index(spread(shape[0] * shape[1]), shape)

@@ -7,7 +7,8 @@ from scipy.special import expit, ndtr
 from test_gradients import usual_parameter
 
 from pybackprop import _core
-from pybackprop.inspection import _delta_formulas, delta_table, explain_delta
+from pybackprop.inspection import delta_table, explain_delta
+from pybackprop.inspection.delta import formulas
 
 LOSSES = _core.losses()
 ACTIVATIONS = _core.activations()
@@ -210,9 +211,9 @@ def test_the_formula_of_a_softmax(loss):
     assert_close(of.y_pred * (q - of.y_pred @ q), of.delta)
 
 
-@pytest.mark.parametrize("loss", _delta_formulas.FAMILIES)
+@pytest.mark.parametrize("loss", formulas.FAMILIES)
 def test_the_variance_divides_the_slope_and_is_the_derivative_of_the_inverse_link(loss):
-    family = _delta_formulas.FAMILIES[loss]
+    family = formulas.FAMILIES[loss]
     power = {"power": 1.5}
     of = at_points(loss, "logistic")
     for k, values in values_of(of, loss):
@@ -227,11 +228,11 @@ def test_the_variance_divides_the_slope_and_is_the_derivative_of_the_inverse_lin
         assert (above - below) / (2 * h) == pytest.approx(V, rel=1e-6)
 
 
-@pytest.mark.parametrize("loss", _delta_formulas.FAMILIES)
+@pytest.mark.parametrize("loss", formulas.FAMILIES)
 def test_the_canonical_output_is_the_inverse_link(loss):
     canonical = LOSSES[loss]["canonical_output"]
     z = np.array([-2.0, -0.7])
-    inverse_link = _delta_formulas.FAMILIES[loss].inverse_link
+    inverse_link = formulas.FAMILIES[loss].inverse_link
     means = [evaluated(inverse_link, z=value, power=1.5) for value in z]
     same = [
         output
@@ -243,10 +244,10 @@ def test_the_canonical_output_is_the_inverse_link(loss):
 
 def test_every_row_of_the_lists_has_words():
     # A new row works without them; the project's own are explained.
-    assert set(_delta_formulas.SLOPES) == set(LOSSES)
+    assert set(formulas.SLOPES) == set(LOSSES)
     outputs = {name for name in OUTPUTS if not ACTIVATIONS[name]["rowwise"]}
-    assert set(_delta_formulas.DERIVATIVES) == outputs
-    explained = {*_delta_formulas.FAMILIES, *_delta_formulas._NO_FAMILY, "log_loss"}
+    assert set(formulas.DERIVATIVES) == outputs
+    explained = {*formulas.FAMILIES, *formulas._NO_FAMILY, "log_loss"}
     assert explained == set(LOSSES)
 
 
@@ -257,7 +258,7 @@ def test_every_row_of_the_lists_has_words():
 def test_a_row_without_words_is_explained_by_its_numbers(monkeypatch, loss, output):
     full = explain_delta(loss, output)
     for table in ("SLOPES", "DERIVATIVES", "FAMILIES", "_NO_FAMILY"):
-        monkeypatch.setattr(_delta_formulas, table, {})
+        monkeypatch.setattr(formulas, table, {})
     bare = explain_delta(loss, output)
     np.testing.assert_array_equal(bare.delta, full.delta)
     assert bare.is_canonical == full.is_canonical

@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pybackprop import MLPClassifier, MLPRegressor, Network
+from pybackprop import MLPClassifier, MLPRegressor, Network, inspection
 from pybackprop._model import serialization
 
 FILES = Path(__file__).parent / "files"
@@ -403,3 +403,20 @@ def test_this_version_has_its_files():
     assert sorted(listed) == [path.name for path in SAVED if path.parent == folder]
     assert max(path.stat().st_size for path in folder.iterdir()) < 20_000
     assert version.encode() in (folder / "network.pkl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("_check_gradients", "GradientCheck"),
+        ("_check_training", "TrainingCheck"),
+        ("_delta_table", "DeltaTable"),
+        ("_explain_delta", "DeltaExplanation"),
+        ("_formulations", "Formulations"),
+        ("_layer_monitor", "LayerMonitor"),
+    ],
+)
+def test_results_of_inspection_load_by_the_names_of_their_first_modules(module, name):
+    # As pickle writes a reference to a class: module and name, each on a line.
+    reference = f"cpybackprop.inspection.{module}\n{name}\n.".encode()
+    assert pickle.loads(reference) is getattr(inspection, name)

@@ -6,8 +6,9 @@ import scipy.sparse
 from test_gradients import BY_HAND, DEPTHS, LOSSES, make_problem
 
 from pybackprop import MLPClassifier, Network, by_hand
-from pybackprop.inspection import _recipes, formulations
-from pybackprop.inspection._recipes import dy_dz
+from pybackprop.inspection import formulations
+from pybackprop.inspection.delta import courses as _recipes
+from pybackprop.inspection.delta.courses import dy_dz
 
 RECIPES = ("ng", "hinton", "mistaken", "numeric", "core")
 PAIRS = sorted({(loss, output) for loss, output, *_ in BY_HAND})
@@ -501,7 +502,7 @@ def test_what_is_wrong_with_a_training_is_named(arguments, raised, words):
 
 
 def test_a_row_without_a_formula_by_hand_is_named(monkeypatch):
-    from pybackprop.inspection import _in_float64
+    from pybackprop.inspection.delta import float64_copy as _in_float64
 
     some = {name: _in_float64.ACTIVATIONS[name] for name in ("tanh", "relu")}
     monkeypatch.setattr(_in_float64, "ACTIVATIONS", some)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from test_estimator_network import PROBLEMS, STRINGS, X, fitted, numbers_of
 
 from pybackprop import MLPClassifier, MLPRegressor, Network
-from pybackprop.inspection._subject import network_and_targets
+from pybackprop.inspection._resolve import network_and_targets
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

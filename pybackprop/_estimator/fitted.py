@@ -1,14 +1,14 @@
-"""A fitted estimator: its network, its parameters as of the fit, and a snapshot of both.
+"""A fitted estimator: its network, its parameters as of the fit, and its snapshot.
 
-Users may edit ``coefs_`` and ``intercepts_``, in place or by assigning other arrays, and
+Users may edit ``coefs_`` and ``intercepts_``, in place or by assigning others, and
 predictions use them as they are.  So a network is reused between predictions only while
 both are views of the vector that it was made for, to which an edit in place writes.
 
-Parameters of an estimator are those of its next fit.  Of the last fit it keeps those that
+Parameters of an estimator are those of its next fit.  It keeps those of the last that
 say what its network was trained for, also in a pickle.
 
 A successful fit replaces the ``__dict__`` of its estimator in one assignment and leaves
-the old one unchanged.  So a reference to a ``__dict__`` is a reference to a whole model:
+A successful fit replaces an estimator's ``__dict__`` in one assignment and leaves
 the old one or the new one, never some attributes of each.
 """
 

@@ -3,7 +3,7 @@
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from pybackprop.inspection._subject import hint_for, network_and_targets
+from pybackprop.inspection._resolve import hint_for, network_and_targets
 from pybackprop.network import Network
 
 

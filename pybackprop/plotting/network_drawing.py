@@ -6,7 +6,7 @@ from textwrap import shorten, wrap
 import numpy as np
 from scipy.sparse import issparse
 
-from pybackprop.inspection._subject import network_and_targets
+from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._fitted import (
     fitted_last_step,

@@ -2,12 +2,12 @@
 
 from mutants.planted import Mutant
 
-_RECIPES = "pybackprop/inspection/_recipes.py"
-_SLOPES = "pybackprop/inspection/_slopes.py"
-_TRAINING = "pybackprop/inspection/_check_training.py"
-_START = "pybackprop/inspection/_start.py"
-_STATISTICS = "pybackprop/inspection/_layer_statistics.py"
-_MONITOR = "pybackprop/inspection/_layer_monitor.py"
+_RECIPES = "pybackprop/inspection/delta/courses.py"
+_SLOPES = "pybackprop/inspection/gradients/richardson.py"
+_TRAINING = "pybackprop/inspection/training/check_training.py"
+_START = "pybackprop/inspection/training/initial_state.py"
+_STATISTICS = "pybackprop/inspection/training/layer_statistics.py"
+_MONITOR = "pybackprop/inspection/training/layer_monitor.py"
 _FIRST_LAYER = "pybackprop/plotting/first_layer.py"
 _LOSS_CURVE = "pybackprop/plotting/loss_curve.py"
 
@@ -47,7 +47,7 @@ MUTANTS = (
     ),
     Mutant(
         "a parameter is not put back after its difference",
-        "pybackprop/inspection/_differences.py",
+        "pybackprop/inspection/gradients/central.py",
         "        array[index] = value\n",
         "",
         "differences are those of another network, a little",
@@ -55,7 +55,7 @@ MUTANTS = (
     ),
     Mutant(
         "the sign of y_pred - y",
-        "pybackprop/inspection/_explain_delta.py",
+        "pybackprop/inspection/delta/explain_delta.py",
         "y_minus=shaped(trace.a[-1]) - y,",
         "y_minus=y - shaped(trace.a[-1]),",
         "delta of a canonical pair is said to be something else",
@@ -63,7 +63,7 @@ MUTANTS = (
     ),
     Mutant(
         "targets are read by the parameters of the next fit",
-        "pybackprop/inspection/_subject.py",
+        "pybackprop/inspection/_resolve.py",
         "    model = as_fitted(network)\n",
         "    model = network\n",
         "after set_params an inspection shows gradients of no training",
@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         "a kink is looked for beside its place",
-        "pybackprop/inspection/_kinks.py",
+        "pybackprop/inspection/gradients/kinks.py",
         "places = grid[1:-1][jumps > 0]",
         "places = grid[:-2][jumps > 0]",
         "no activation has a kink",
@@ -104,7 +104,7 @@ MUTANTS = (
     ),
     Mutant(
         "the penalty is that of one row",
-        "pybackprop/inspection/_penalty_gradient.py",
+        "pybackprop/inspection/gradients/penalty.py",
         "weight = np.array([data.total_weight])",
         "weight = np.array([1.0])",
         "the sum of data and penalty is called wrong",
@@ -112,7 +112,7 @@ MUTANTS = (
     ),
     Mutant(
         "a penalty of abs(w) is compared at its kink",
-        "pybackprop/inspection/_penalty_gradient.py",
+        "pybackprop/inspection/gradients/penalty.py",
         "        if w == 0 and self._network.l1_ratio > 0:\n"
         "            return Slopes.none(_ABS_AT_0)\n",
         "",
@@ -121,7 +121,7 @@ MUTANTS = (
     ),
     Mutant(
         "what is not sampled of a tensor is not looked at",
-        "pybackprop/inspection/_data_gradient.py",
+        "pybackprop/inspection/gradients/data_loss.py",
         "        if len(places) < flat.size:\n",
         "        if len(places) > flat.size:\n",
         "one wrong element of many is not found",
@@ -178,7 +178,7 @@ MUTANTS = (
     ),
     Mutant(
         "samples are learned by heart with the penalty",
-        "pybackprop/inspection/_overfitting.py",
+        "pybackprop/inspection/training/overfit.py",
         "core = network._core_without_penalty()",
         "core = network.core",
         "alpha keeps a network from it that could",

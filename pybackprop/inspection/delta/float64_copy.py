@@ -8,13 +8,13 @@ from sklearn.utils import check_array
 
 from pybackprop.by_hand.activations import ACTIVATIONS, OUTPUTS
 from pybackprop.by_hand.losses import LOSSES
-from pybackprop.inspection._differences import (
+from pybackprop.inspection.delta.courses import ForwardPass, ng
+from pybackprop.inspection.gradients.central import (
     Objective,
     differences_at_parameters,
     differences_at_z,
     widened,
 )
-from pybackprop.inspection._recipes import ForwardPass, ng
 from pybackprop.network import Network
 
 

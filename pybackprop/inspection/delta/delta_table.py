@@ -7,13 +7,13 @@ import numpy as np
 
 from pybackprop import _core
 from pybackprop._reports import Tabular
-from pybackprop.inspection._delta_formulas import SLOPES, formulas, is_canonical
-from pybackprop.inspection._explain_delta import (
+from pybackprop.inspection.delta.explain_delta import (
     output_trace,
     product_of,
     takes,
     usual_parameter,
 )
+from pybackprop.inspection.delta.formulas import SLOPES, formulas, is_canonical
 
 _N_SAMPLES, _N_OUTPUTS = 100, 3
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from pybackprop import _core
 from pybackprop._twins import like
-from pybackprop.inspection._comparison import ALLOWED, compare
-from pybackprop.inspection._data_gradient import spread
-from pybackprop.inspection._differences import widened
-from pybackprop.inspection._slopes import EPS, Slopes, slopes_of
+from pybackprop.inspection.gradients.central import widened
+from pybackprop.inspection.gradients.comparison import ALLOWED, compare
+from pybackprop.inspection.gradients.data_loss import spread
+from pybackprop.inspection.gradients.richardson import EPS, Slopes, slopes_of
 
 BOTH = "both, data + penalty"
 _ABS_AT_0 = "|w| has a kink at w = 0"

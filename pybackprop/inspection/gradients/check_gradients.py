@@ -7,15 +7,15 @@ import numpy as np
 
 from pybackprop._reports import Tabular
 from pybackprop._twins import like
-from pybackprop.inspection._comparison import ALLOWED
-from pybackprop.inspection._data_gradient import (
+from pybackprop.inspection._resolve import network_and_targets
+from pybackprop.inspection.gradients.comparison import ALLOWED
+from pybackprop.inspection.gradients.custom_loss import check_own_loss
+from pybackprop.inspection.gradients.data_loss import (
     Data,
     check_data_gradient,
     nothing_to_compare,
 )
-from pybackprop.inspection._own_loss import check_own_loss
-from pybackprop.inspection._penalty_gradient import BOTH, check_penalty_gradient
-from pybackprop.inspection._subject import network_and_targets
+from pybackprop.inspection.gradients.penalty import BOTH, check_penalty_gradient
 
 
 def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):

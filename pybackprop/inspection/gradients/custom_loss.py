@@ -3,8 +3,8 @@
 import numpy as np
 
 from pybackprop import _core
-from pybackprop.inspection._comparison import ALLOWED, compare, factor_between
-from pybackprop.inspection._slopes import (
+from pybackprop.inspection.gradients.comparison import ALLOWED, compare, factor_between
+from pybackprop.inspection.gradients.richardson import (
     SHRINK,
     Slopes,
     first_step,

@@ -13,9 +13,9 @@ from pybackprop import _core
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._reports import Tabular
 from pybackprop.by_hand.activations import OUTPUTS
-from pybackprop.inspection._in_float64 import InFloat64, require_formulas
-from pybackprop.inspection._recipes import hinton, ng
-from pybackprop.inspection._subject import network_and_targets
+from pybackprop.inspection._resolve import network_and_targets
+from pybackprop.inspection.delta.courses import hinton, ng
+from pybackprop.inspection.delta.float64_copy import InFloat64, require_formulas
 
 # Beyond what finite differences lose, where their function has no kink.
 _ROUNDING = 1e-6
@@ -27,7 +27,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
     Andrew Ng's *Machine Learning* takes delta from layer to layer; Geoffrey Hinton's
     *Neural Networks for Machine Learning* the derivatives at the units' outputs.  Both
     are carried out as written, in plain NumPy and float64, whatever the network's data
-    type, from one forward pass.  ``pybackprop/inspection/_recipes.py`` is to be read.
+    type, from one forward pass.  Read ``pybackprop/inspection/delta/courses.py``.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pybackprop.inspection._slopes import LOSS_KINK
+from pybackprop.inspection.gradients.richardson import LOSS_KINK
 
 # Relative differences that are allowed: in double about the square root of what a
 # difference can see, in float32 some hundred roundings.

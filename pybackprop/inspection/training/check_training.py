@@ -13,17 +13,17 @@ from pybackprop._model.optimizer import Optimizer
 from pybackprop._reports import Tabular, or_none
 from pybackprop._threads import granted
 from pybackprop._twins import like
-from pybackprop.inspection._check_gradients import check_gradients
-from pybackprop.inspection._layer_statistics import (
+from pybackprop.inspection._resolve import kind_and_hint
+from pybackprop.inspection.gradients.check_gradients import check_gradients
+from pybackprop.inspection.training.initial_state import Start
+from pybackprop.inspection.training.layer_statistics import (
     HEADS,
     MANY,
     remarks_on_units,
     statistics_of_layers,
     update_ratio,
 )
-from pybackprop.inspection._overfitting import losses_by_heart, why_not_by_heart
-from pybackprop.inspection._start import Start
-from pybackprop.inspection._subject import kind_and_hint
+from pybackprop.inspection.training.overfit import losses_by_heart, why_not_by_heart
 
 # Initial weights on scaled data reach about twice the loss of weights of zero: as
 # _training/diagnosis.py has it.

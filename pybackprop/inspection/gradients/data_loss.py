@@ -7,11 +7,11 @@ from pybackprop import _core
 from pybackprop._data.dataset import some_rows, take_rows
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._twins import like
-from pybackprop.inspection._comparison import ALLOWED, TensorCheck, compare
-from pybackprop.inspection._differences import widened
-from pybackprop.inspection._kinks import kinks_of
-from pybackprop.inspection._own_loss import dtype_of_values
-from pybackprop.inspection._slopes import (
+from pybackprop.inspection.gradients.central import widened
+from pybackprop.inspection.gradients.comparison import ALLOWED, TensorCheck, compare
+from pybackprop.inspection.gradients.custom_loss import dtype_of_values
+from pybackprop.inspection.gradients.kinks import kinks_of
+from pybackprop.inspection.gradients.richardson import (
     NOT_FINITE,
     ObjectiveAlong,
     Slopes,

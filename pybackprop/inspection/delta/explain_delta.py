@@ -7,8 +7,8 @@ import numpy as np
 from pybackprop import _core
 from pybackprop._data.numeric import numbers_only, require_numbers
 from pybackprop._reports import Tabular
-from pybackprop.inspection._delta_formulas import formulas, is_canonical, reason
-from pybackprop.inspection._recipes import through
+from pybackprop.inspection.delta.courses import through
+from pybackprop.inspection.delta.formulas import formulas, is_canonical, reason
 from pybackprop.network import Network
 
 _SHAPES = "(n_outputs,) or (n_samples, n_outputs)"

@@ -9,14 +9,14 @@ from pybackprop._data.dataset import some_rows, take_rows
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._estimator.base import MultilayerPerceptron
 from pybackprop._reports import Tabular, or_none
-from pybackprop.inspection._layer_statistics import (
+from pybackprop.inspection._resolve import network_and_targets
+from pybackprop.inspection.training.layer_statistics import (
     HEADS,
     LayerStatistics,
     remarks_on,
     statistics_of_layers,
     update_ratio,
 )
-from pybackprop.inspection._subject import network_and_targets
 
 _EPOCHS = ("epoch", "iteration")
 _UPDATES = ("coef_update_ratio", "intercept_update_ratio")

@@ -10,7 +10,7 @@ from pybackprop import _core
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._threads import granted
 from pybackprop._twins import like
-from pybackprop.inspection._layer_statistics import (
+from pybackprop.inspection.training.layer_statistics import (
     MANY,
     remarks_on_units,
     statistics_of_layers,

@@ -1,0 +1,1 @@
+"""Explains delta, and carries out the recipes of two courses for it."""

@@ -1,0 +1,1 @@
+"""Checks gradients, exact ones and those of own losses, against finite differences."""

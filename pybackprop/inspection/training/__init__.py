@@ -1,0 +1,1 @@
+"""Looks at a training before it starts and while it goes on."""
