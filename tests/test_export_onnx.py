@@ -25,7 +25,7 @@ from sklearn.utils.fixes import parse_version
 from pybackprop import MLPClassifier, MLPRegressor, _core
 from pybackprop._data.labels import ClassLabels
 from pybackprop.export import register_skl2onnx, to_onnx
-from pybackprop.export._layers import activations_of
+from pybackprop.export._dense_layers import activations_of
 from pybackprop.export._onnx_nodes import ACTIVATIONS, Nodes
 
 onnx = pytest.importorskip("onnx")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 from scipy.special import erfcx
 
-from pybackprop.export._layers import (
+from pybackprop.export._dense_layers import (
     GELU_TANH_CUBIC,
     LEAKY_RELU_SLOPE,
     SELU_ALPHA,

@@ -6,7 +6,7 @@ import re
 import numpy as np
 from sklearn.base import is_classifier
 
-from pybackprop.export._layers import (
+from pybackprop.export._dense_layers import (
     GELU_TANH_CUBIC,
     LEAKY_RELU_SLOPE,
     SELU_ALPHA,

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from pybackprop.classifier import MLPClassifier
-from pybackprop.export._layers import check_estimator, layers_of, writer_of
+from pybackprop.export._dense_layers import check_estimator, layers_of, writer_of
 from pybackprop.export._onnx_nodes import ACTIVATIONS, Nodes
 from pybackprop.regressor import MLPRegressor
 

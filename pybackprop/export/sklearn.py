@@ -18,7 +18,7 @@ from pybackprop._parameters import check_parameters
 from pybackprop._training.history import history_elsewhere
 from pybackprop._training.resume import best_parameters_reached
 from pybackprop.classifier import MLPClassifier
-from pybackprop.export._layers import check_estimator, fitted_network
+from pybackprop.export._dense_layers import check_estimator, fitted_network
 from pybackprop.network import Network
 from pybackprop.regressor import MLPRegressor
 

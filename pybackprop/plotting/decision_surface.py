@@ -12,13 +12,13 @@ from pybackprop.plotting._colours import (
     scale_of,
     tints,
 )
-from pybackprop.plotting._fitted import (
+from pybackprop.plotting._feature_grid import Plane
+from pybackprop.plotting._regions import draw_regions, explain_regions, name_regions
+from pybackprop.plotting._resolve import (
     fitted_last_step,
     inputs_of_last_step,
     require_network,
 )
-from pybackprop.plotting._plane import Plane
-from pybackprop.plotting._regions import draw_regions, explain_regions, name_regions
 from pybackprop.plotting._responses import (
     response_of_estimator,
     response_of_network,

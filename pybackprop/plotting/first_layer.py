@@ -7,7 +7,7 @@ import numpy as np
 
 from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import DIVERGING
-from pybackprop.plotting._fitted import (
+from pybackprop.plotting._resolve import (
     fitted_last_step,
     names_of_inputs,
     require_network,

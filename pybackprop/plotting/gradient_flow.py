@@ -4,7 +4,7 @@ import numpy as np
 
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._colours import CATEGORIES, MARKERS
-from pybackprop.plotting._fitted import (
+from pybackprop.plotting._resolve import (
     network_of_last_step,
     require_network,
 )

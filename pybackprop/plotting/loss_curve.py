@@ -6,7 +6,7 @@ import numpy as np
 
 from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import CATEGORIES, MARKERS
-from pybackprop.plotting._fitted import fitted_last_step
+from pybackprop.plotting._resolve import fitted_last_step
 
 # Height of each panel, as a share of that of the first.
 PANELS = {"loss": 1.0, "score": 0.5, "learning_rate": 0.35}

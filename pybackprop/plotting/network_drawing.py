@@ -8,13 +8,13 @@ from scipy.sparse import issparse
 
 from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.plotting._axes import axes_to_draw_on
-from pybackprop.plotting._fitted import (
+from pybackprop.plotting._network_panel import NetworkPanel
+from pybackprop.plotting._resolve import (
     fitted_last_step,
     inputs_of_last_step,
     names_of_inputs,
     require_network,
 )
-from pybackprop.plotting._network_panel import NetworkPanel
 
 # What a panel can show: its title, and the name of its colour bar.
 _PANELS = {

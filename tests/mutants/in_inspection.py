@@ -268,7 +268,7 @@ MUTANTS = (
     ),
     Mutant(
         "the plane has its features in each other's place",
-        "pybackprop/plotting/_plane.py",
+        "pybackprop/plotting/_feature_grid.py",
         "        rows[:, pair[0]] = np.tile(x0, grid_resolution)\n"
         "        rows[:, pair[1]] = np.repeat(x1, grid_resolution)\n",
         "        rows[:, pair[0]] = np.repeat(x0, grid_resolution)\n"
