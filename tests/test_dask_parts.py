@@ -5,10 +5,10 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from pybackprop.dask._carrier import answering  # noqa: E402
-from pybackprop.dask._on_workers import _Clock, _in_order_of_rows  # noqa: E402
+from pybackprop.dask._actor_pool import answering  # noqa: E402
+from pybackprop.dask._dataset import _Clock, _in_order_of_rows  # noqa: E402
 from pybackprop.dask._shards import BLOCK_ROWS, plan_for  # noqa: E402
-from pybackprop.dask._sum_tree import (  # noqa: E402
+from pybackprop.dask._tree_reduction import (  # noqa: E402
     add_neighbours,
     nodes_over,
     root_level,
@@ -102,7 +102,7 @@ class FakeClient:
 
 
 def test_rows_that_are_in_memory_stay_with_their_worker(monkeypatch):
-    monkeypatch.setattr("pybackprop.dask._on_workers.futures_of", lambda X: [])
+    monkeypatch.setattr("pybackprop.dask._dataset.futures_of", lambda X: [])
     assert _in_order_of_rows(FakeClient(), None) == ["b", "a", "c"]
 
 

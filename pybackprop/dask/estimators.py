@@ -1,7 +1,7 @@
 """The local estimators, whose ``fit`` takes Dask collections as well.
 
 What is here says which of the two ways a call takes; how a fit goes on the cluster is
-the training rows' affair, _on_workers.py.
+the training rows' affair, dask/_dataset.py.
 """
 
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from pybackprop.dask._collections import (
     on_client,
     one_column,
 )
-from pybackprop.dask._on_workers import OnWorkers
+from pybackprop.dask._dataset import OnWorkers
 from pybackprop.dask._predictions import predict_lazily
 from pybackprop.dask._shards import BLOCK_ROWS
 from pybackprop.regressor import MLPRegressor as LocalRegressor

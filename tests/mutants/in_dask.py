@@ -2,10 +2,10 @@
 
 from mutants.planted import Mutant
 
-_TREE = "pybackprop/dask/_sum_tree.py"
+_TREE = "pybackprop/dask/_tree_reduction.py"
 _SHARDS = "pybackprop/dask/_shards.py"
-_HOLDER = "pybackprop/dask/_holder.py"
-_ON_WORKERS = "pybackprop/dask/_on_workers.py"
+_HOLDER = "pybackprop/dask/_shard_worker.py"
+_ON_WORKERS = "pybackprop/dask/_dataset.py"
 _PREDICTIONS = "pybackprop/dask/_predictions.py"
 _PARTS, _BITS = "tests/test_dask_parts.py", "tests/test_dask.py"
 

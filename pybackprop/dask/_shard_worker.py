@@ -10,9 +10,9 @@ from distributed import get_worker
 from pybackprop import _core
 from pybackprop._threads import threads_for
 from pybackprop._training.sampling import BlockOrder
-from pybackprop.dask._carrier import answering
+from pybackprop.dask._actor_pool import answering
 from pybackprop.dask._shards import BLOCK_ROWS
-from pybackprop.dask._sum_tree import add_neighbours, nodes_over
+from pybackprop.dask._tree_reduction import add_neighbours, nodes_over
 from pybackprop.network import Network
 
 

@@ -16,11 +16,11 @@ from pybackprop._data.weights import require_total_weight
 from pybackprop._training.in_memory import batch_size_of
 from pybackprop._training.sampling import BlockOrder, orders
 from pybackprop._warnings import warn_caller
-from pybackprop.dask._carrier import Carrier, release, wait_for_shards
+from pybackprop.dask._actor_pool import Carrier, release, wait_for_shards
 from pybackprop.dask._checks import add_class_totals, checked_shard
-from pybackprop.dask._holder import Batch, Holder, Job, Sums
+from pybackprop.dask._shard_worker import Batch, Holder, Job, Sums
 from pybackprop.dask._shards import BLOCK_ROWS, n_blocks_of, plan_for
-from pybackprop.dask._sum_tree import add_neighbours, root_level
+from pybackprop.dask._tree_reduction import add_neighbours, root_level
 
 # The diagnosis of a fit looks at as many.
 _MOST_ROWS = 1000
