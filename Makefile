@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SOURCES := setup.py pyproject.toml \
     $(shell find csrc pybackprop -not -path '*/__pycache__*')
 C_FILES := $(sort $(shell find csrc -name '*.c'))
-C_HEADERS := $(shell find csrc tests/c tests/fuzz -name '*.h')
+C_HEADERS := $(shell find csrc tests/c tests/fuzz -name '*.h' -o -name '*.def')
 C_TESTS := $(sort $(wildcard tests/c/test_*.c))
 GOLDEN_BITS := tests/golden_bits.txt
 

@@ -107,7 +107,7 @@ def files(pattern):
 core = Extension(
     "pybackprop._core",
     sources=["pybackprop/_core.pyx", *files("csrc/**/*.c")],
-    depends=["pybackprop/_core.pxd", *files("csrc/**/*.h")],
+    depends=["pybackprop/_core.pxd", *files("csrc/**/*.h"), *files("csrc/**/*.def")],
     include_dirs=["csrc", numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
 )

@@ -66,7 +66,7 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
                                name##_slope(v_load_part(z + i, left), v_load_part(a + i, left))), \
                          left));                                                                  \
     }
-#include "lists/activations.h"
+#include "registry/activations.def"
 
 /* log f(z), for the rows that have it: the others have a constant of that name, and no kernel. */
 #define LOG(expression) LOG_KERNEL, expression
@@ -84,7 +84,7 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
         FOR_PLANE(plane, v_store(a + i, name##_log_value(v_load(z + i))),                 \
                   v_store_part(a + i, name##_log_value(v_load_part(z + i, left)), left)); \
     }
-#include "lists/activations.h"
+#include "registry/activations.def"
 
 /* ---- Losses -------------------------------------------------------------------------------- */
 
@@ -121,7 +121,7 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
     DEFINE_LOSS_KERNEL(name##_loss_slope, slope)                                                \
     DEFINE_LOSS_KERNEL(name##_loss_value_in_z, value_in_z)                                      \
     DEFINE_LOSS_KERNEL(name##_loss_delta_in_z, delta_in_z)
-#include "lists/losses.h"
+#include "registry/losses.def"
 #undef DEFINE_LOSS_KERNEL
 
 /* ---- Plain arithmetic ---------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #define PB_TABLE_H
 
 #include "base/cpu.h"
-#include "kernels/lists.h"
+#include "registry/registry.h"
 #include "pybackprop.h"
 
 /* The values of one layer for many samples. The samples of a unit lie side by side, so that every
@@ -83,7 +83,7 @@ typedef struct pb_kernels {
     void (*csr_transposed_product)(const pb_csr_rows *x, size_t first_feature, size_t n_features,
                                    size_t n, const void *d, size_t d_panel, void *c);
 
-    /* elementwise.h, softmax.h: by row of lists/activations.h */
+    /* elementwise.h, softmax.h: by row of registry/activations.def */
     pb_map_kernel *activate[PB_ACTIVATION_COUNT];
     pb_map_kernel *log_activate[PB_ACTIVATION_COUNT]; /* NULL without */
     /* Both at once, where that saves something: NULL for an elementwise one. */
@@ -92,7 +92,7 @@ typedef struct pb_kernels {
     /* vector <- J^T vector, where J = da/dz of each sample */
     pb_vjp_kernel *vjp[PB_ACTIVATION_COUNT];
 
-    /* elementwise.h: by row of lists/losses.h */
+    /* elementwise.h: by row of registry/losses.def */
     pb_loss_kernel *loss_value[PB_LOSS_COUNT]; /* l, from y and a */
     pb_loss_kernel *loss_slope[PB_LOSS_COUNT]; /* dl/da           */
     /* l and dl/dz, from y and the z and a of the default output */
@@ -101,7 +101,7 @@ typedef struct pb_kernels {
     void (*add_bias)(const pb_plane *plane, const void *bias, void *z); /* z_u += bias_u  */
     void (*add)(size_t n, const void *x, void *sum);                    /* sum += x       */
 
-    /* updates.h: by row of lists/optimizers.h */
+    /* updates.h: by row of registry/optimizers.def */
     pb_update_kernel *update[PB_OPTIMIZER_COUNT];
     /* gradient = (gradient + alpha * coefs) / total_weight; without coefs, gradient / total_weight
      */

@@ -1,4 +1,4 @@
-/* The gradient of the objective, and one step of each rule of lists/optimizers.h. */
+/* The gradient of the objective, and one step of each rule of registry/optimizers.def. */
 
 /* x / S. Where S is a power of two, as batches often are, multiplying by 1 / S gives the same bits
  * in a fraction of the time. */
@@ -124,4 +124,4 @@ static void limit_columns(size_t n_rows, size_t n_columns, double longest, void 
             }                                                                             \
         }                                                                                 \
     }
-#include "lists/optimizers.h"
+#include "registry/optimizers.def"

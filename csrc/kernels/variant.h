@@ -80,7 +80,7 @@ const pb_kernels PB_VARIANT = {
         {
 #define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) name##_activate,
 #define ROWWISE_ACTIVATION(name, range, init, places)                        name##_activate,
-#include "lists/activations.h"
+#include "registry/activations.def"
         },
     .log_activate =
         {
@@ -89,52 +89,52 @@ const pb_kernels PB_VARIANT = {
 #define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) \
     log ? name##_log_activate : NULL,
 #define ROWWISE_ACTIVATION(name, range, init, places) name##_log_activate,
-#include "lists/activations.h"
+#include "registry/activations.def"
         },
     .activate_and_log =
         {
 #define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) NULL,
 #define ROWWISE_ACTIVATION(name, range, init, places) name##_activate_and_log,
-#include "lists/activations.h"
+#include "registry/activations.def"
         },
     .vjp =
         {
 #define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) name##_vjp,
 #define ROWWISE_ACTIVATION(name, range, init, places)                        name##_vjp,
-#include "lists/activations.h"
+#include "registry/activations.def"
         },
 #define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
              predictions)                                                                       \
     name##_loss_value,
     .loss_value =
         {
-#include "lists/losses.h"
+#include "registry/losses.def"
         },
 #define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
              predictions)                                                                       \
     name##_loss_value_in_z,
     .loss_value_in_z =
         {
-#include "lists/losses.h"
+#include "registry/losses.def"
         },
 #define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
              predictions)                                                                       \
     name##_loss_slope,
     .loss_slope =
         {
-#include "lists/losses.h"
+#include "registry/losses.def"
         },
 #define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
              predictions)                                                                       \
     name##_loss_delta_in_z,
     .loss_delta_in_z =
         {
-#include "lists/losses.h"
+#include "registry/losses.def"
         },
     .update =
         {
 #define OPTIMIZER(name, states, constants, update) name##_update,
-#include "lists/optimizers.h"
+#include "registry/optimizers.def"
         },
     .finish_gradient = finish_gradient,
     .add_signs = add_signs,

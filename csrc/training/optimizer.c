@@ -40,7 +40,7 @@ void pb_update_constants(pb_optimizer_rule rule, const pb_hyperparameters *h, do
         memcpy(constants, values, sizeof values);                                                 \
         break;                                                                                    \
     }
-#include "lists/optimizers.h"
+#include "registry/optimizers.def"
     case PB_OPTIMIZER_COUNT: break;
     }
 }

@@ -17,7 +17,7 @@ double pb_rate_of_step(pb_schedule_rule rule, const pb_schedule *s, double epoch
 #define RATE(expression) expression
 #define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
     case PB_SCHEDULE_##name: modulated = rule_rate; break;
-#include "lists/schedules.h"
+#include "registry/schedules.def"
     case PB_SCHEDULE_COUNT: break;
     }
     const double warm = epoch + length;
@@ -51,7 +51,7 @@ pb_status pb_schedule_after_epoch(const pb_schedule *s, int64_t n_samples, doubl
 #define AFTER_EPOCH(expression) expression
 #define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
     case PB_SCHEDULE_##name: *learning_rate = after_epoch; break;
-#include "lists/schedules.h"
+#include "registry/schedules.def"
     case PB_SCHEDULE_COUNT: break;
     }
     pb_scope_leave(&scope);
@@ -71,7 +71,7 @@ pb_status pb_schedule_on_plateau(const pb_schedule *s, double *learning_rate) {
 #define ON_PLATEAU(expression) expression
 #define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
     case PB_SCHEDULE_##name: *learning_rate = on_plateau; break;
-#include "lists/schedules.h"
+#include "registry/schedules.def"
     case PB_SCHEDULE_COUNT: break;
     }
     pb_scope_leave(&scope);

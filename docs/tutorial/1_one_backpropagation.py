@@ -376,7 +376,7 @@ plt.show()
 # In the row of the log-loss, ``DELTA_IN_Z`` is that product, :math:`a - y`, and
 # ``CANONICAL`` says with which output it is one. No code asks for a loss by its name:
 #
-# .. literalinclude:: /../csrc/lists/losses.h
+# .. literalinclude:: /../csrc/registry/losses.def
 #    :language: c
 #    :start-at: LOSS(binary_log_loss,
 #    :end-at: NO_PARAMETER

@@ -1,11 +1,11 @@
-"""Bugs in csrc/lists and csrc/kernels: activations, losses, steps, products."""
+"""Bugs in csrc/registry and csrc/kernels: activations, losses, steps, products."""
 
 from mutants.planted import Mutant
 
-_ACTIVATIONS = "csrc/lists/activations.h"
-_LOSSES = "csrc/lists/losses.h"
-_OPTIMIZERS = "csrc/lists/optimizers.h"
-_SCHEDULES = "csrc/lists/schedules.h"
+_ACTIVATIONS = "csrc/registry/activations.def"
+_LOSSES = "csrc/registry/losses.def"
+_OPTIMIZERS = "csrc/registry/optimizers.def"
+_SCHEDULES = "csrc/registry/schedules.def"
 _FUNCTIONS = "csrc/kernels/exp_log_tanh.h"
 _GEMM = "csrc/kernels/gemm.h"
 _SPARSE = "csrc/kernels/sparse.h"

@@ -1,14 +1,14 @@
 /* The lists as C: an enumerator for each row, and what is said of it. The rows' formulas become
  * kernels in variant.h. */
-#ifndef PB_LISTS_H
-#define PB_LISTS_H
+#ifndef PB_REGISTRY_H
+#define PB_REGISTRY_H
 
 #include "pybackprop.h"
 
 typedef enum pb_activation {
 #define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) PB_ACTIVATION_##name,
 #define ROWWISE_ACTIVATION(name, range, init, places)                        PB_ACTIVATION_##name,
-#include "lists/activations.h"
+#include "registry/activations.def"
     PB_ACTIVATION_COUNT
 } pb_activation;
 
@@ -16,19 +16,19 @@ typedef enum pb_loss {
 #define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
              predictions)                                                                       \
     PB_LOSS_##name,
-#include "lists/losses.h"
+#include "registry/losses.def"
     PB_LOSS_COUNT
 } pb_loss;
 
 typedef enum pb_optimizer_rule {
 #define OPTIMIZER(name, states, constants, update) PB_OPTIMIZER_##name,
-#include "lists/optimizers.h"
+#include "registry/optimizers.def"
     PB_OPTIMIZER_COUNT
 } pb_optimizer_rule;
 
 typedef enum pb_schedule_rule {
 #define SCHEDULE(name, acts_on, rate, after_epoch, on_plateau) PB_SCHEDULE_##name,
-#include "lists/schedules.h"
+#include "registry/schedules.def"
     PB_SCHEDULE_COUNT
 } pb_schedule_rule;
 

@@ -1,5 +1,5 @@
 /* What the lists say of their rows, and finding a row by its name. */
-#include "kernels/lists.h"
+#include "registry/registry.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static const pb_activation_info activations[] = {
     {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, range, init},
 #define ROWWISE_ACTIVATION(name, range, init, places) \
     {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 1, 1, range, init},
-#include "lists/activations.h"
+#include "registry/activations.def"
 };
 
 static const int slope_is_in_z[] = {
@@ -35,7 +35,7 @@ static const int slope_is_in_z[] = {
 #define SLOPE_IN_Z(expression)                                               1
 #define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) slope,
 #define ROWWISE_ACTIVATION(name, range, init, places)                        0,
-#include "lists/activations.h"
+#include "registry/activations.def"
 };
 
 static const pb_loss_info losses[] = {
@@ -48,13 +48,13 @@ static const pb_loss_info losses[] = {
 #define LOSS(name, value, slope, default_output, canonical, value_in_z, delta_in_z, parameter, \
              targets, predictions)                                                             \
     {#name, default_output, canonical, targets, parameter, predictions},
-#include "lists/losses.h"
+#include "registry/losses.def"
 };
 
 static const pb_optimizer_info optimizers[] = {
 #define STATES(n)                                  n
 #define OPTIMIZER(name, states, constants, update) {#name, states},
-#include "lists/optimizers.h"
+#include "registry/optimizers.def"
 };
 
 static const pb_schedule_info schedules[] = {
@@ -62,7 +62,7 @@ static const pb_schedule_info schedules[] = {
 #define ALL                                                    0
 #define FOR(solvers)                                           solvers
 #define SCHEDULE(name, acts_on, rate, after_epoch, on_plateau) {#name, acts_on},
-#include "lists/schedules.h"
+#include "registry/schedules.def"
 };
 
 pb_status pb_activation_at(size_t index, pb_activation_info *info) {
