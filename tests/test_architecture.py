@@ -89,7 +89,7 @@ def only_threads_name_a_thread(root):
         root,
         "csrc",
         suffixes=C,
-        but=["csrc/base/threads.", "csrc/base/threads_system.h"],
+        but=["csrc/base/thread_pool.", "csrc/base/thread_platform.h"],
     )
 
 
@@ -104,8 +104,8 @@ def only_dispatch_and_threads_hold_state(root):
         suffixes=C,
         but=[
             "csrc/kernels/dispatch.c",
-            "csrc/base/threads.",
-            "csrc/base/threads_system.h",
+            "csrc/base/thread_pool.",
+            "csrc/base/thread_platform.h",
         ],
     )
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/exact_fma.h"
+#include "base/fma.h"
 #include "kernels/table.h"
 
 #if defined(__FAST_MATH__)

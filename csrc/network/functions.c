@@ -1,6 +1,6 @@
 /* The activations and their Jacobians by themselves, for whoever holds numbers and no network. */
-#include "base/pace.h"
-#include "base/threads.h"
+#include "base/interrupt.h"
+#include "base/thread_pool.h"
 #include "kernels/table.h"
 
 /* Values between two looks at the clock: some hundred microseconds without vector instructions. */

@@ -10,7 +10,7 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "base/pace.h"
+#include "base/interrupt.h"
 #include "network/propagation.h"
 
 /* Enough for any number of blocks that a size_t can count. */

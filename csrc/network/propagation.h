@@ -7,7 +7,7 @@
 #ifndef PB_PROPAGATION_H
 #define PB_PROPAGATION_H
 
-#include "base/threads.h"
+#include "base/thread_pool.h"
 #include "network/workspace.h"
 
 typedef struct pb_pass {

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "base/pace.h"
+#include "base/interrupt.h"
 #include "network/propagation.h"
 #include "training/optimizer.h"
 #include "training/schedule.h"

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/exact_fma.h"
+#include "base/fma.h"
 
 /* x^n by squaring. Each product keeps what rounding took from it (a fused multiply-add has it
  * exactly), since the roundings of many squarings would show. IEEE operations only, so

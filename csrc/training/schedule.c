@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "base/threads.h"
-#include "training/elementary.h"
+#include "base/thread_pool.h"
+#include "base/portable_math.h"
 
 #define STOP 0
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/exact_fma.h"
+#include "base/fma.h"
 #include "kernels/table.h"
 
 /* ---- Checks -------------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "base/threads.h"
+#include "base/thread_pool.h"
 #include "check.h"
 
 static inline double seconds(void) {

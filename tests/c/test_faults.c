@@ -4,7 +4,7 @@
  *
  * The two files of csrc that ask the system for memory and for threads are compiled in here, on top
  * of a system that refuses when it is told to; the linker then leaves the library's own aside. */
-#define _GNU_SOURCE 1 /* as base/threads_system.h wants it */
+#define _GNU_SOURCE 1 /* as base/thread_platform.h wants it */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -27,7 +27,7 @@ static int some_thread(pthread_t *thread, const pthread_attr_t *attributes, void
 #endif
 
 #include "base/memory.c"
-#include "base/threads.c"
+#include "base/thread_pool.c"
 #undef calloc
 #undef free
 #undef pthread_create

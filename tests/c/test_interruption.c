@@ -1,7 +1,7 @@
 /* Training that is stopped, or refused: the parameters, the optimizer's states and its count are
  * those of the last complete step. Steps are taken as the gradients come or, where that is long
  * work, after the last of them: the table of kernels says what is long. */
-#include "base/pace.h"
+#include "base/interrupt.h"
 #include "check.h"
 #include "network/network.h"
 

@@ -1,7 +1,7 @@
 /* The learning rate over time: scikit-learn's definitions, the published formulas, and the powers
  * and cosines that they are made of. */
 #include "check.h"
-#include "training/elementary.h"
+#include "base/portable_math.h"
 
 static const double pi = 3.14159265358979323846;
 

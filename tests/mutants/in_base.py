@@ -2,10 +2,10 @@
 
 from mutants.planted import Mutant
 
-_THREADS = "csrc/base/threads.c"
+_THREADS = "csrc/base/thread_pool.c"
 _MEMORY = "csrc/base/memory.c"
-_FLOAT = "csrc/base/float_environment.c"
-_FMA = "csrc/base/exact_fma.c"
+_FLOAT = "csrc/base/fpenv.c"
+_FMA = "csrc/base/fma.c"
 
 MUTANTS = (
     Mutant(
@@ -98,7 +98,7 @@ MUTANTS = (
     ),
     Mutant(
         "a clock that is set back silences the pace",
-        "csrc/base/pace.c",
+        "csrc/base/interrupt.c",
         " && t >= pace->last) {",
         ") {",
         "no Ctrl-C for as long as the clock went back",
@@ -106,7 +106,7 @@ MUTANTS = (
     ),
     Mutant(
         "the answer of the pace is dropped",
-        "csrc/base/pace.c",
+        "csrc/base/interrupt.c",
         "    return pace->ask(pace->context) ? PB_INTERRUPTED : PB_OK;",
         "    (void)pace->ask(pace->context);\n    return PB_OK;",
         "Ctrl-C is heard, and the fit goes on",

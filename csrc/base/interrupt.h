@@ -1,6 +1,6 @@
 /* Long work asks its caller, by the clock, whether to go on. */
-#ifndef PB_PACE_H
-#define PB_PACE_H
+#ifndef PB_INTERRUPT_H
+#define PB_INTERRUPT_H
 
 #include "pybackprop.h"
 

@@ -1,7 +1,7 @@
 /* The elementary functions of the schedules, in double: operations of IEEE 754 alone, so the same
  * bits with every C library. */
-#ifndef PB_ELEMENTARY_H
-#define PB_ELEMENTARY_H
+#ifndef PB_PORTABLE_MATH_H
+#define PB_PORTABLE_MATH_H
 
 /* x^y for a finite x > 0 and a finite y, to 0.52 units in the last place where the result is
  * normal. */

@@ -4,10 +4,10 @@
  * first wanted, kept, and abandoned when the process ends. One job at a time uses the pool. Who
  * finds it busy, and a part that itself runs a job, works alone: never wrong, only slower. Which
  * thread runs which part is left to chance, so results must not depend on it. */
-#ifndef PB_THREADS_H
-#define PB_THREADS_H
+#ifndef PB_THREAD_POOL_H
+#define PB_THREAD_POOL_H
 
-#include "base/float_environment.h"
+#include "base/fpenv.h"
 #include "pybackprop.h"
 
 /* How a part hears that it should stop; valid while the part runs. */

@@ -2,7 +2,7 @@
  * are zero" too, on x86 (glibc, musl, macOS) and aarch64, which C does not promise and tests/c
  * checks. With MSVC the control word has bits for both. mingw-w64's leaves both as they are, and
  * traps: there the register of the SSE instructions, which do all arithmetic, is set itself. */
-#include "base/float_environment.h"
+#include "base/fpenv.h"
 
 #if defined(_MSC_VER)
 

@@ -1,11 +1,11 @@
 /* x^y = e^(y log x) loses as many digits as y log x has before the point: so the logarithm and the
  * product are pairs of doubles, their sum the number (Dekker 1971), and fma gives what a product
  * lost. Series as in Muller, "Elementary Functions", 3rd ed., chapters 3 and 11. */
-#include "training/elementary.h"
+#include "base/portable_math.h"
 
 #include <math.h>
 
-#include "base/exact_fma.h"
+#include "base/fma.h"
 
 typedef struct pair {
     double high, low; /* |low| at most about a unit in the last place of high */

@@ -2,9 +2,9 @@
  * what is here. The C library's is not asked: some round twice (mingw-w64's do), and glibc's takes
  * twenty times as long without the instruction.
  *
- * Needs the default rounding, as all arithmetic here does (float_environment.h). */
-#ifndef PB_EXACT_FMA_H
-#define PB_EXACT_FMA_H
+ * Needs the default rounding, as all arithmetic here does (fpenv.h). */
+#ifndef PB_FMA_H
+#define PB_FMA_H
 
 #include <float.h>
 #include <math.h>

@@ -1,7 +1,7 @@
-/* What compilers and systems call threads and what threads share. Only for threads.c, which defines
- * the two functions that are declared below. */
-#ifndef PB_THREADS_SYSTEM_H
-#define PB_THREADS_SYSTEM_H
+/* What compilers and systems call threads and what threads share. Only for thread_pool.c, which
+ * defines the two functions that are declared below. */
+#ifndef PB_THREAD_PLATFORM_H
+#define PB_THREAD_PLATFORM_H
 
 #if !defined(_WIN32) && !defined(_GNU_SOURCE)
 #    define _GNU_SOURCE 1 /* -std=c11 hides what systems add to <signal.h>, <time.h>, <sched.h> */

@@ -26,10 +26,10 @@
  * pool as new, locks included, and starts workers of its own when it wants some.
  *
  * Workers are detached and touch static memory only, so a process may end whatever they do. */
-#include "base/threads_system.h" /* first: it chooses what the system's headers declare */
+#include "base/thread_platform.h" /* first: it chooses what the system's headers declare */
 
-#include "base/pace.h"
-#include "base/threads.h"
+#include "base/interrupt.h"
+#include "base/thread_pool.h"
 
 /* ---- State ----------------------------------------------------------------------------------- */
 

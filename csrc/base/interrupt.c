@@ -1,5 +1,5 @@
 /* Asking costs the caller's lock, reading the clock some 20 ns: so the clock decides. */
-#include "base/pace.h"
+#include "base/interrupt.h"
 
 #if defined(_WIN32)
 #    define WIN32_LEAN_AND_MEAN

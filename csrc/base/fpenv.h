@@ -2,8 +2,8 @@
  * which exceptions trap. Results are promised to the last bit for the default one: to nearest, all
  * subnormal numbers kept, no traps. Any other may be set when a caller comes in; some libraries set
  * "flush to zero" for a whole process. */
-#ifndef PB_FLOAT_ENVIRONMENT_H
-#define PB_FLOAT_ENVIRONMENT_H
+#ifndef PB_FPENV_H
+#define PB_FPENV_H
 
 #if defined(_MSC_VER) || (defined(_WIN32) && defined(__x86_64__))
 typedef unsigned int pb_float_environment;

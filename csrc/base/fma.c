@@ -5,7 +5,7 @@
  * "Emulation of a FMA and correctly rounded sums", IEEE Transactions on Computers 57, 2008). A
  * float takes a double for the first; a double takes their algorithm where no part of it can
  * overflow or underflow, and integers of 128 bits elsewhere. */
-#include "base/exact_fma.h"
+#include "base/fma.h"
 
 #include <stdint.h>
 #include <stdlib.h>
