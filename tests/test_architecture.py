@@ -341,7 +341,7 @@ RULES = {
         ("csrc/base/memory.c", "_Thread_local int depth;\n"),
     ],
     includes_go_downward: [
-        ("csrc/base/status.c", '#include "kernels/table.h"\n'),
+        ("csrc/base/status.c", '#include "kernels/kernels.h"\n'),
         ("csrc/registry/registry.c", '#include "network/network.h"\n'),
         ("csrc/network/network.c", '#include "training/optimizer.h"\n'),
         ("csrc/base/cpu.c", '#include "registry/losses.def"\n'),

@@ -1,7 +1,7 @@
 /* Picks the table once, at the first use, from what this machine can run; the environment variable
  * PYBACKPROP_ISA overrides. The choice is the only state, and every thread that races for it
  * writes the same value. */
-#include "kernels/table.h"
+#include "kernels/kernels.h"
 
 #if defined(_MSC_VER) && !defined(__clang__)
 /* No <stdatomic.h> in C mode; a volatile int is read and written whole. */

@@ -98,7 +98,7 @@ INLINE void panel_tile_sums(const size_t vecs, size_t n_rows, const real *d, rea
     v_store_upto(sums + (vecs - 1) * VLEN, sum[vecs - 1], lanes);
 }
 
-/* sums_j = d_0j + d_1j + ..., in row order from +0; d lies in panels (see table.h). */
+/* sums_j = d_0j + d_1j + ..., in row order from +0; d lies in panels (see kernels.h). */
 static void panel_sums(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums_) {
     const real *d = panels;

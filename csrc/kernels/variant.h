@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/fma.h"
-#include "kernels/table.h"
+#include "kernels/kernels.h"
 
 #if defined(__FAST_MATH__)
 #    error "pybackprop promises exact arithmetic: build it without -ffast-math or -Ofast"
@@ -47,9 +47,9 @@
 
 #include "kernels/vec.h"
 
-#include "kernels/exp_log_tanh.h"
+#include "kernels/elementary.h"
 
-#include "kernels/rectifiers.h"
+#include "kernels/gelu_silu_mish.h"
 
 #include "kernels/elementwise.h"
 
@@ -59,11 +59,11 @@
 
 #include "kernels/gemm.h"
 
-#include "kernels/transpose.h"
+#include "kernels/layout.h"
 
 #include "kernels/sparse.h"
 
-#include "kernels/updates.h"
+#include "kernels/optimizers.h"
 
 #include "kernels/dropout.h"
 

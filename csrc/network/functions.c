@@ -1,7 +1,7 @@
 /* The activations and their Jacobians by themselves, for whoever holds numbers and no network. */
 #include "base/interrupt.h"
 #include "base/thread_pool.h"
-#include "kernels/table.h"
+#include "kernels/kernels.h"
 
 /* Values between two looks at the clock: some hundred microseconds without vector instructions. */
 #define VALUES_PER_CHECK 16384

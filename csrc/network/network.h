@@ -2,7 +2,7 @@
 #ifndef PB_NETWORK_H
 #define PB_NETWORK_H
 
-#include "kernels/table.h"
+#include "kernels/kernels.h"
 #include "pybackprop.h"
 
 struct pb_network {

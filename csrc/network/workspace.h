@@ -4,7 +4,7 @@
  * large the batch is: so scratch does not grow with it, but for the partial sums of the gradient,
  * which grow with the logarithm of the number of blocks.
  *
- * Layers are planes (kernels/table.h): unit u of sample s is at u * stride + s. Sample s of the
+ * Layers are planes (kernels/kernels.h): unit u of sample s is at u * stride + s. Sample s of the
  * rows in hand has place s in every plane. */
 #ifndef PB_WORKSPACE_H
 #define PB_WORKSPACE_H
@@ -66,7 +66,7 @@ struct pb_workspace {
     double *row_losses;
     void *loss_rows[3]; /* y, a and dl/da row by row, for the caller's own loss */
 
-    /* diag(s) Delta_l of the rows in hand, in panels (kernels/table.h). */
+    /* diag(s) Delta_l of the rows in hand, in panels (kernels/kernels.h). */
     void **panels;
     size_t panel_stride;
 

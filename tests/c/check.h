@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/fma.h"
-#include "kernels/table.h"
+#include "kernels/kernels.h"
 
 /* ---- Checks -------------------------------------------------------------------------------- */
 

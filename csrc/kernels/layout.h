@@ -134,7 +134,7 @@ static void gather_targets(const pb_targets *y, const int64_t *rows, size_t firs
     }
 }
 
-/* Units to columns of panels (see table.h): row r of panel p has units p PANEL_COLUMNS, ... of
+/* Units to columns of panels (see kernels.h): row r of panel p has units p PANEL_COLUMNS, ... of
  * sample r, times the sample's weight. `n_samples` is a whole number of vectors. */
 static void to_panels(const pb_plane *plane, const void *x_, const double *weights, void *panels_,
                       size_t panel_stride) {

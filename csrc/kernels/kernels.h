@@ -2,8 +2,8 @@
  * filled from the same text by variant.h. A `void *` is an array of the table's data type; all
  * matrices are row-major and contiguous unless a stride is given. Kernels allocate nothing, cannot
  * fail and trust their arguments. */
-#ifndef PB_TABLE_H
-#define PB_TABLE_H
+#ifndef PB_KERNELS_H
+#define PB_KERNELS_H
 
 #include "base/cpu.h"
 #include "registry/registry.h"
@@ -101,7 +101,7 @@ typedef struct pb_kernels {
     void (*add_bias)(const pb_plane *plane, const void *bias, void *z); /* z_u += bias_u  */
     void (*add)(size_t n, const void *x, void *sum);                    /* sum += x       */
 
-    /* updates.h: by row of registry/optimizers.def */
+    /* optimizers.h: by row of registry/optimizers.def */
     pb_update_kernel *update[PB_OPTIMIZER_COUNT];
     /* gradient = (gradient + alpha * coefs) / total_weight; without coefs, gradient / total_weight
      */
@@ -128,7 +128,7 @@ typedef struct pb_kernels {
     double (*sum_of_magnitudes)(size_t n, const void *x);
     int (*all_finite)(size_t n, const void *x);
 
-    /* transpose.h. `gather` and `gather_targets` make a plane of rows rows[i], or first + i if rows
+    /* layout.h. `gather` and `gather_targets` make a plane of rows rows[i], or first + i if rows
      * is NULL; the samples up to the next whole vector are zeros, or whatever was there. */
     void (*transpose)(size_t n_rows, size_t n_columns, const void *in, size_t in_stride, void *out,
                       size_t out_stride);
