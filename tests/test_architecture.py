@@ -324,7 +324,7 @@ RULES = {
     ],
     only_kernels_name_an_intrinsic: [
         ("csrc/base/memory.c", "#include <immintrin.h>\n"),
-        ("csrc/training/fit.c", "#    include <arm_neon.h>\n"),
+        ("csrc/training/epoch.c", "#    include <arm_neon.h>\n"),
         ("csrc/network/forward.c", "    x = _mm256_add_pd(x, y);\n"),
         ("csrc/base/cpu.c", "__m512d x;\n"),
         ("csrc/network/forward.c", "    x = vfmaq_f64(x, y, z);\n"),
@@ -332,12 +332,12 @@ RULES = {
     only_threads_name_a_thread: [
         ("csrc/network/backward.c", "#include <pthread.h>\n"),
         ("csrc/kernels/gemm.h", "#pragma omp parallel for\n"),
-        ("csrc/training/fit.c", "    mtx_lock(&lock);\n"),
+        ("csrc/training/epoch.c", "    mtx_lock(&lock);\n"),
     ],
     only_dispatch_and_threads_hold_state: [
         ("csrc/network/forward.c", "static int n_calls;\n"),
         ("csrc/network/forward.c", "static double cache[16];\n"),
-        ("csrc/training/fit.c", "    static size_t n = 0;\n"),
+        ("csrc/training/epoch.c", "    static size_t n = 0;\n"),
         ("csrc/base/memory.c", "_Thread_local int depth;\n"),
     ],
     includes_go_downward: [

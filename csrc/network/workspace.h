@@ -9,7 +9,7 @@
 #ifndef PB_WORKSPACE_H
 #define PB_WORKSPACE_H
 
-#include "network/crew.h"
+#include "network/thread_tuner.h"
 #include "network/network.h"
 
 /* Stripes are whole vectors of every instruction set, and tiles of most; the widest is so many of

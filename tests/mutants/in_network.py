@@ -8,7 +8,7 @@ _OBJECTIVE = "csrc/network/objective.c"
 _PREDICT = "csrc/network/predict.c"
 _NETWORK = "csrc/network/network.c"
 _WORKSPACE = "csrc/network/workspace.c"
-_FIT = "csrc/training/fit.c"
+_FIT = "csrc/training/epoch.c"
 _SCHEDULE = "csrc/training/schedule.c"
 
 MUTANTS = (
@@ -290,7 +290,7 @@ MUTANTS = (
     ),
     Mutant(
         "a crew grows beyond its scratch",
-        "csrc/network/crew.c",
+        "csrc/network/thread_tuner.c",
         "crew->n_usual * 2 < crew->n_most ? crew->n_usual * 2 : crew->n_most;",
         "crew->n_usual * 2;",
         "more threads than the fit was given",

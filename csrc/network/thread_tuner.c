@@ -1,7 +1,7 @@
 /* A turn is some batches with one number of threads. Most turns are taken with the number that has
  * done best; now and then one is taken with half or twice as many, the more seldom the longer that
  * has not paid, and broken off where it is clearly worse. */
-#include "network/crew.h"
+#include "network/thread_tuner.h"
 
 #define BATCHES_IN_TURN  ((size_t)8)
 #define LEAST_OF_A_TRIAL ((size_t)3)

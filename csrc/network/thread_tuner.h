@@ -1,8 +1,8 @@
 /* How many threads a batch gets, found by trying: whether a further thread pays depends on the
  * caches between the processors and on who else is using them, which nobody can know beforehand.
  * The number changes no bit of the result, so it may follow the clock. */
-#ifndef PB_CREW_H
-#define PB_CREW_H
+#ifndef PB_THREAD_TUNER_H
+#define PB_THREAD_TUNER_H
 
 #include <stddef.h>
 
