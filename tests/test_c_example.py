@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,33 +11,17 @@ from numpy.testing import assert_allclose
 
 from pybackprop import MLPClassifier, Network
 from pybackprop.by_hand.backprop import objective
+from support.c_program import NETWORK, PAGE, X, Y, numbers, start
+from support.checkout import ROOT
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "c_interface.md"
-PROGRAM = ROOT / "docs" / "c_example" / "xor.c"
 STRICT = "-Wall -Wextra -Wconversion -Werror -Wno-missing-field-initializers"
 
-X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-Y = np.array([[0.0], [1.0], [1.0], [0.0]])
-NETWORK = {
-    "activation": "tanh",
-    "output_activation": "logistic",
-    "loss": "binary_log_loss",
-}
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PAGE.exists(), reason="needs the source tree"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"),
 ]
-
-
-def start():
-    """The network of the program, with the parameters that it writes down."""
-    text = re.search(r"theta\[N_PARAMETERS\] = \{(.*?)\}", PROGRAM.read_text(), re.S)
-    network = Network([2, 3, 1], **NETWORK)
-    network.parameters[:] = [float(number) for number in text[1].split(",")]
-    return network
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +51,6 @@ def run(program, **environment):
 @pytest.fixture(scope="module")
 def output(program):
     return run(program)
-
-
-def numbers(text):
-    """The four rows of deltas, the four gradients and F."""
-    rows = re.findall(r"^  [01] [01] (.*)$", text, re.M)
-    deltas = np.array([row.split() for row in rows], dtype=float)
-    gradients = np.array(re.findall(r"dF/d.*? = +(\S+)", text), dtype=float)
-    return deltas, gradients, float(re.search(r"F = (\S+)", text)[1])
 
 
 def test_every_number_is_that_of_plain_numpy(output):

@@ -9,9 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_c_example import PAGE, PROGRAM, ROOT, X, Y, numbers, start
 
-HERE = Path(__file__).parent
+from support.c_program import PAGE, PROGRAM, X, Y, numbers, start
+from support.checkout import ROOT, TESTS
+
 HEADER = ROOT / "csrc" / "pybackprop.h"
 
 pytestmark = [
@@ -210,12 +211,12 @@ def test_a_program_in_cpp_and_the_versions(installed, tmp_path):
 
 @pytest.mark.slow
 def test_the_installed_library_has_the_recorded_bits(installed, tmp_path):
-    source = HERE / "c" / "golden_bits.c"
+    source = TESTS / "c" / "golden_bits.c"
     flags = installed.flags("--cflags", "--libs")
     shell(f"gcc -std=c11 -O1 {source} {flags} -lm -o golden_bits", tmp_path)
     program = tmp_path / "golden_bits"
     assert "libpybackprop" in str(dynamic_section(program))
-    said = installed.run(program, "1", "--check", HERE / "golden_bits.txt")
+    said = installed.run(program, "1", "--check", TESTS / "golden_bits.txt")
     assert re.search(r"[1-9]\d* lines, 0 failures", said)
 
 

@@ -10,12 +10,12 @@ import scipy.sparse
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
-from test_gradients import COMBINATIONS, make_problem
 
 from pybackprop import MLPClassifier, MLPRegressor, Network, _core
 from pybackprop.by_hand.losses import LOSSES as BY_HAND
 from pybackprop.inspection import check_gradients
 from pybackprop.inspection.gradients.kinks import kinks_of
+from support.gradient_problems import COMBINATIONS, make_problem
 
 ACTIVATIONS = _core.activations()
 

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from pybackprop import MLPClassifier, MLPRegressor
 from pybackprop.export import to_c, to_sklearn
+from support.foreign_values import FOREIGN
 
 X = np.random.RandomState(0).normal(size=(30, 4))
 CODES = np.arange(30) % 3
@@ -57,8 +58,6 @@ OTHER = {
     "sparse": scipy.sparse.csr_matrix,
     "None": lambda a: None,
 }
-FOREIGN = [None, 0, -1, 5, 3.7, np.nan, "x", [1], {}, (1, 2), np.array(7), object()]
-FOREIGN += [np.array([1.0, 2.0]), 2**70, [None, None], [np.ones(3)]]
 
 
 def uses(model):

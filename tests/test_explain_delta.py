@@ -4,11 +4,11 @@ where the variance of an exponential family cancels."""
 import numpy as np
 import pytest
 from scipy.special import expit, ndtr
-from test_gradients import usual_parameter
 
 from pybackprop import _core
 from pybackprop.inspection import delta_table, explain_delta
 from pybackprop.inspection.delta import formulas
+from support.gradient_problems import usual_parameter
 
 LOSSES = _core.losses()
 ACTIVATIONS = _core.activations()

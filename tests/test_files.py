@@ -6,7 +6,6 @@ import io
 import json
 import pickle
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import cloudpickle
@@ -20,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pybackprop import MLPClassifier, MLPRegressor, Network, inspection
 from pybackprop._model import serialization
+from support.saved_files import unpickled
 
 FILES = Path(__file__).parent / "files"
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
@@ -348,14 +348,6 @@ def load(path):
         skops_io = pytest.importorskip("skops.io")
         return skops_io.load(path, trusted=skops_io.get_untrusted_types(file=path))
     return unpickled(path)
-
-
-def unpickled(path):
-    """What a pickle holds, if NumPy is not older than its own change of names."""
-    content = path.read_bytes()
-    if b"numpy._core" in content and find_spec("numpy._core") is None:
-        pytest.skip("saved with NumPy 2, whose pickles NumPy reads since 1.26")
-    return pickle.loads(content)
 
 
 def script_that_makes_files():

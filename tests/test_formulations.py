@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import scipy.sparse
-from test_gradients import BY_HAND, DEPTHS, LOSSES, make_problem
 
 from pybackprop import MLPClassifier, Network, by_hand
 from pybackprop.inspection import formulations
 from pybackprop.inspection.delta import courses as _recipes
 from pybackprop.inspection.delta.courses import dy_dz
+from support.gradient_problems import BY_HAND, DEPTHS, LOSSES, make_problem
 
 RECIPES = ("ng", "hinton", "mistaken", "numeric", "core")
 PAIRS = sorted({(loss, output) for loss, output, *_ in BY_HAND})

@@ -8,7 +8,10 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.utils.validation import check_is_fitted
-from test_estimator_network import (
+
+from pybackprop import MLPClassifier, MLPRegressor, Network
+from pybackprop.export import from_sklearn, to_sklearn
+from support.estimator_problems import (
     CODES,
     FAST,
     NUMBER,
@@ -18,9 +21,6 @@ from test_estimator_network import (
     assert_same_answers,
     fitted,
 )
-
-from pybackprop import MLPClassifier, MLPRegressor, Network
-from pybackprop.export import from_sklearn, to_sklearn
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 OBJECTIVE = "loss huber_delta power alpha l1_ratio output_activation".split()

@@ -14,10 +14,10 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from reference import assert_state, state_of
-from test_fit_batches import CODES, PARAMS, VALUES, X, cut, fitted, no_reader_left
-from test_memory import leaks, without_collection
 
 from pybackprop import MLPClassifier, MLPRegressor
+from support.batches import CODES, PARAMS, VALUES, X, cut, fitted, no_reader_left
+from support.leaks import leaks, without_collection
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

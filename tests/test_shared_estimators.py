@@ -7,19 +7,16 @@ import sys
 import threading
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn.base import clone
 
-import pybackprop
 from pybackprop import MLPClassifier, MLPRegressor, Network, _core
 from pybackprop.export import to_c, to_sklearn
+from support.interleaving import PACKAGE, X, bits_of, interleaved
 
 rng = np.random.RandomState(0)
-X = rng.normal(size=(40, 4))
 PATIENCE = 60
-PACKAGE = os.path.dirname(pybackprop.__file__)
 DECISIONS = os.path.join(PACKAGE, "_estimator/base.py")
 # Two problems for one estimator, which differ in all that a fit writes.
 COLOURS = np.array(["blue", "green", "red"])[np.arange(40) % 3]
@@ -31,48 +28,7 @@ def small(**params):
     return MLPClassifier(tol=0, n_iter_no_change=99, n_jobs=1, **params)
 
 
-def bits_of(result):
-    """Whatever a method returns, as something that can be compared."""
-    if isinstance(result, (list, tuple)):
-        return tuple(bits_of(item) for item in result)
-    if isinstance(result, (pd.DataFrame, np.ndarray)):
-        array = np.asarray(result)
-        is_text = array.dtype.kind in "OU"
-        return array.shape, str(array.tolist()) if is_text else array.tobytes()
-    if isinstance(result, MLPClassifier):
-        fitted = result.coefs_, result.intercepts_, result.predict_proba(X)
-        return bits_of(fitted), str(result.classes_), result.n_iter_
-    return result
-
-
 # ------------------------------------------------------ another thread, at every line
-def interleaved(call, act, within=PACKAGE):
-    """What call() returns with act() before its first line of the package, ...
-
-    As if another thread had got the interpreter there.
-    """
-    for number in range(5000):
-        left = [number]
-
-        def trace(frame, event, _, left=left):
-            if not frame.f_code.co_filename.startswith(within):
-                return None
-            if event == "line":
-                left[0] -= 1
-                if left[0] == -1:
-                    act()
-            return trace
-
-        before = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            result = call()
-        finally:
-            sys.settrace(before)
-        if left[0] >= 0:
-            return
-        yield result
-    pytest.fail("a call of so many lines")
 
 
 METHODS = {

@@ -11,10 +11,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_estimator_network import PROBLEMS, STRINGS, X, fitted, numbers_of
 
 from pybackprop import MLPClassifier, MLPRegressor, Network
 from pybackprop.inspection._resolve import network_and_targets
+from support.estimator_problems import PROBLEMS, STRINGS, X, fitted, numbers_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
