@@ -195,6 +195,7 @@ def expected_failures(estimator):
     return EXPECTED[kind].get(name, {}) | of_transform
 
 
+@pytest.mark.sampled(200)
 @parametrize_with_checks(
     list(CLASSIFIERS.values()), expected_failed_checks=expected_failures
 )
@@ -202,6 +203,7 @@ def test_classifier_keeps_the_conventions(estimator, check):
     check(estimator)
 
 
+@pytest.mark.sampled(200)
 @parametrize_with_checks(
     list(REGRESSORS.values()), expected_failed_checks=expected_failures
 )
