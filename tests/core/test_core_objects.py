@@ -2,8 +2,6 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 import weakref
 
 import numpy as np
@@ -12,6 +10,7 @@ import scipy.sparse
 
 from pybackprop import _core
 from pybackprop._model.optimizer import Optimizer
+from support.processes import run_python
 
 SIZES = (3, 4, 2)
 X = np.random.RandomState(0).normal(size=(6, 3))
@@ -349,10 +348,5 @@ def random_calls(seed, n_calls):
 def test_random_calls_do_no_harm(seed):
     """In a process of its own, which a crash would end."""
     program = f"import test_core_objects as t; print(t.random_calls({seed}, 1500) > 20)"
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=__file__.rpartition("/")[0],
-    )
+    result = run_python(program)
     assert (result.returncode, result.stdout) == (0, "True\n"), result.stderr

@@ -1,13 +1,11 @@
 """A sparse table whose parts do not fit together is refused before anybody reads it."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import scipy.sparse
 
 from pybackprop import MLPClassifier, MLPRegressor, Network
+from support.processes import run_python
 
 N_ROWS, N_FEATURES = 24, 7
 DENSE = np.random.RandomState(0).normal(size=(N_ROWS, N_FEATURES))
@@ -170,12 +168,7 @@ def test_a_corrupted_table_is_refused_by_every_method():
         "t.refuse_everywhere(model)\n"
         "print('refused')"
     )
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=__file__.rpartition("/")[0],
-    )
+    result = run_python(program)
     assert result.stdout.strip() == "refused", result.stderr
 
 

@@ -2,8 +2,6 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from sklearn.base import clone
 from pybackprop import MLPClassifier, MLPRegressor
 from pybackprop.export import to_c, to_sklearn
 from support.foreign_values import FOREIGN
+from support.processes import run_python
 
 X = np.random.RandomState(0).normal(size=(30, 4))
 CODES = np.arange(30) % 3
@@ -274,11 +273,6 @@ def use_with_anything(seed):
 def test_anything_in_the_place_of_an_attribute_does_no_harm(seed):
     """In a process of its own, which a crash would end."""
     program = f"import test_edited_attributes as t; print(t.use_with_anything({seed}))"
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=__file__.rpartition("/")[0],
-    )
+    result = run_python(program)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout) > 100

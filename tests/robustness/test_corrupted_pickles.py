@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import subprocess
 import sys
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn import neural_network
 from sklearn.exceptions import NotFittedError
 
 from pybackprop import MLPClassifier, MLPRegressor
+from support.processes import run_python
 
 X = np.random.RandomState(0).normal(size=(30, 4))
 CODES = np.arange(30) % 3
@@ -80,16 +80,11 @@ def test_a_damaged_pickle_does_no_harm(seed):
     program = (
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\n"
-        f"import test_foreign_state as t; print(t.damage({seed}, 300))"
+        f"import test_corrupted_pickles as t; print(t.damage({seed}, 300))"
     )
     if sys.platform != "linux":
         pytest.skip("the limit is Linux's")
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=__file__.rpartition("/")[0],
-    )
+    result = run_python(program)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout) > 50
 
