@@ -40,7 +40,7 @@ test: $(VENV)/installed ## Run the whole suite against the installed package, fa
 # SciPy's L-BFGS computes with a BLAS, whose rounding errors depend on the kernel that it
 # chooses for the processor. OpenBLAS takes the kernel that this variable names.
 BLAS_KERNELS ?= Haswell Prescott
-BLAS_TESTS := test_sklearn_checks.py test_lbfgs.py
+BLAS_TESTS := estimators/test_sklearn_checks.py training/test_lbfgs.py
 
 test-blas-kernels: $(VENV)/installed ## Run the tests that depend on the BLAS with each kernel of BLAS_KERNELS
 	@cd tests && failed=0; for kernel in $(BLAS_KERNELS); do \
@@ -77,7 +77,7 @@ sanitize: ## Run the C tests under the address and undefined-behaviour sanitizer
 	if [ -z "$$found" ]; then echo "none of these compilers has sanitizers: $(CCS)"; exit 1; fi; \
 	$(C_SUMMARY)
 
-# What setup.py does with a user's flags, and a test of it, is in tests/test_golden_bits.py.
+# What setup.py does with a user's flags, and a test of it, is in tests/core/test_golden_bits.py.
 check-bits-ofast: ## Check the golden bits of a core that was built with -Ofast -march=native
 	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@for cc in $(CCS); do \
@@ -133,7 +133,7 @@ sanitize-python: $(VENV)/tools ## Run the fast part of the suite on an extension
 	@rm -f $(REPORTS).*
 	cd tests && PYTHONPATH=../build/c/sanitize-gcc/python LD_PRELOAD="$(PRELOADED)" \
 	    $(abspath $(BIN))/pytest $(PYTEST_ARGUMENTS) --deselect \
-	    tests/test_bad_input.py::test_absurd_sizes_are_refused_and_never_crash
+	    tests/data/test_bad_input.py::test_absurd_sizes_are_refused_and_never_crash
 	@! grep -s -H -E 'csrc/|_core\.c:|ERROR: AddressSanitizer|runtime error' $(REPORTS).*
 
 # Valgrind runs a processor of its own, without AVX-512, whose long double has 53 bits and whose
@@ -162,7 +162,7 @@ coverage: $(VENV)/tools ## Count which lines and branches of the core the tests 
 	    C_OPTIMIZE=-O0 C_EXTRA="$(COVERAGE)" GOLDEN_THREADS=2
 	@$(C_SUMMARY)
 	cd tests && PYTHONPATH=../build/c/coverage/python $(abspath $(BIN))/pytest $(PYTEST_ARGUMENTS)
-	$(BIN)/python tests/coverage_table.py build/c/coverage --lines 98 --branches 95
+	$(BIN)/python tests/support/coverage_table.py build/c/coverage --lines 98 --branches 95
 
 # What each form measures is said in benchmarks/run.py.  Name some peers and nothing is
 # installed for them: make benchmark PEERS="scikit-learn jax".
@@ -196,15 +196,15 @@ format: $(VENV)/tools ## Rewrite Python and C files in the project's layout
 	$(BIN)/clang-format -i $(C_FILES) $(C_HEADERS) tests/c/*.c tests/fuzz/*.c benchmarks/peak.c docs/c_example/*.c
 
 features: ## Put the features that tests show into README.md
-	$(PYTHON) tests/feature_table.py README.md
+	PYTHONPATH=tests $(PYTHON) -m support.feature_table README.md
 
 promises: ## Put the promises that tests show into docs/what_you_can_rely_on.md
-	$(PYTHON) tests/promises.py docs/what_you_can_rely_on.md
+	PYTHONPATH=tests $(PYTHON) -m support.promises docs/what_you_can_rely_on.md
 
 docs: $(VENV)/docs build/docs/package ## Build the documentation into build/docs/html, every script of it run
 	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going \
 	    -d build/docs/doctrees docs build/docs/html
-	cd tests && $(abspath $(BIN))/pytest test_docs.py
+	cd tests && $(abspath $(BIN))/pytest repository/test_docs.py
 
 sdist: $(VENV)/tools ## Make the source distribution in dist/
 	$(BIN)/pyproject-build --sdist

@@ -158,7 +158,7 @@ def check_wheel(verdicts, wheel, source, folder):
     verdicts.add("pip check", run(python, "-m", "pip", "check", cwd=empty))
     faults = files_of_the_version(python, source, folder / version)
     verdicts.add("the files of the version are what it saves", faults)
-    tests = [python, "-m", "pytest", "-q", "-m", "not slow", "test_golden_bits.py"]
+    tests = [python, "-m", "pytest", "-q", "-m", "not slow", "core/test_golden_bits.py"]
     verdicts.add(
         "golden bits of the installed wheel", run(*tests, cwd=source / "tests")
     )

@@ -13,7 +13,8 @@ python-free-threaded: $(FREE_THREADED) ## Build a Python without the interpreter
 test-free-threaded: $(FREE_THREADED_VENV)/installed ## Run the fast suite in it, then hammer what threads share
 	cd tests && PYTHON_GIL=0 ../$(FREE_THREADED_VENV)/bin/pytest $(PYTEST_ARGUMENTS)
 	cd tests && PYTHON_GIL=0 PYBACKPROP_HAMMER_SECONDS=$(FREE_THREADED_SECONDS) \
-	    ../$(FREE_THREADED_VENV)/bin/pytest test_free_threading.py test_shared_estimators.py
+	    ../$(FREE_THREADED_VENV)/bin/pytest \
+	    robustness/test_free_threading.py robustness/test_thread_safety.py
 
 $(FREE_THREADED_BUILT)/bin/python3.13t:
 	packaging/free_threaded.sh $(FREE_THREADED_BUILT) $(FREE_THREADED_SUITE)

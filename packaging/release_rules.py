@@ -2,8 +2,9 @@
 
 Each rule is a function from the root of a checkout to the list of its violations.  The
 version is written in pyproject.toml; wherever else a format wants it literally, a rule
-holds it to that.  The rules of AT_ALL_TIMES are tests (tests/test_release.py), the rest
-come true with a release: python packaging/release_rules.py.
+holds it to that.  The rules of AT_ALL_TIMES are tests
+(tests/repository/test_release.py), the rest come true with a release: python
+packaging/release_rules.py.
 """
 
 import re

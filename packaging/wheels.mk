@@ -36,8 +36,9 @@ test-wheel: ## Install a wheel of dist/ alone, run the fast tests on it: TEST_PY
 # The Python that Debian 12 has. An emulator takes ten times as long or more, so these are the
 # tests of the main promises; each needs no package but those of the list below.
 ARM_PYTHON ?= 3.11
-ARM_WHEEL_TESTS ?= test_golden_bits.py test_instruction_sets.py test_same_bits.py \
-    test_network.py test_losses.py test_estimator_behaviour.py test_gradients.py
+ARM_WHEEL_TESTS ?= core/test_golden_bits.py core/test_instruction_sets.py \
+    core/test_same_bits.py network/test_network.py network/test_losses.py \
+    network/test_gradients.py estimators/test_estimator_behaviour.py
 ARM_FOLDER := $(WHEELS)/aarch64
 
 test-wheel-aarch64: ## Run some tests on a wheel for AArch64 in an emulator; needs Debian, qemu-user

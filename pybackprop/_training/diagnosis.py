@@ -1,8 +1,8 @@
 """What is wrong with a fit, in words: scales far off, and units that no longer learn.
 
-Thresholds come from an experiment, tests/test_diagnosis.py: a warning is given where
-the cure makes the training better, on each data set that scikit-learn ships.  All is
-looked up on some rows, and nothing here draws a random number.
+Thresholds come from an experiment, tests/training/test_diagnosis.py: a warning is given
+where the cure makes the training better, on each data set that scikit-learn ships.  All
+is looked up on some rows, and nothing here draws a random number.
 """
 
 import numpy as np

@@ -1,10 +1,10 @@
 /* The fused multiply-add that the core uses, and the exact one that stands in where a processor has
- * none, on cases that are hard to round: against recorded hashes, which tests/test_fma.py computes
+ * none, on cases that are hard to round: against recorded hashes, which tests/core/test_fma.py computes
  * from the same cases with whole numbers, and against each other in every variant's kernels. */
 #include "check.h"
 #include "golden/sha256.h"
 
-/* Whoever changes the cases takes the new hashes from tests/test_fma.py. */
+/* Whoever changes the cases takes the new hashes from tests/core/test_fma.py. */
 #define FLOAT32_HASH "9273ad57324feb04afecc3b411c8c19c26c0081ab6d15bca9b684e47216be4b4"
 #define FLOAT64_HASH "e28e84e0b481d00f01cd6dabbe6b84da962abc8e366ed7305da811ff4a48ac9b"
 
@@ -45,7 +45,7 @@ static int is_nan(const format *f, uint64_t bits) {
     return (bits & ~f->sign) > (uint64_t)f->infinite << f->fraction_bits;
 }
 
-/* ---- Cases: tests/test_fma.py has the same text in Python ------------------------------------ */
+/* ---- Cases: tests/core/test_fma.py has the same text in Python ------------------------------------ */
 
 /* Few ones, many ones in a row, or any: products of these end just beside the middle between two
  * numbers, or exactly there. */

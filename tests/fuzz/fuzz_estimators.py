@@ -11,7 +11,8 @@ import warnings
 import atheris
 import numpy as np
 import scipy.sparse
-from reference import assert_state, state_of
+
+from support.reference import assert_state, state_of
 
 with atheris.instrument_imports(include=["pybackprop"]):
     from pybackprop import MLPClassifier, MLPRegressor

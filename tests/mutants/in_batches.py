@@ -6,8 +6,8 @@ _AHEAD = "pybackprop/_training/prefetch.py"
 _BATCHES = "pybackprop/_training/batches.py"
 _ROWS = "pybackprop/_data/dataset.py"
 _TARGETS = "pybackprop/_data/labels.py"
-_TEST = "tests/test_fit_batches.py"
-_TEST_OF_AHEAD = "tests/test_read_ahead.py"
+_TEST = "tests/data/test_fit_batches.py"
+_TEST_OF_AHEAD = "tests/data/test_read_ahead.py"
 
 MUTANTS = (
     Mutant(
@@ -80,7 +80,7 @@ MUTANTS = (
         "rows[-n_seen % step :: step]",
         "rows[::step]",
         "rows are not evenly spread",
-        "tests/test_larger_than_memory.py",
+        "tests/data/test_larger_than_memory.py",
     ),
     Mutant(
         "labels are found in the first block alone",
@@ -88,6 +88,6 @@ MUTANTS = (
         "for rows in _blocks(len(y))]",
         "for rows in list(_blocks(len(y)))[:1]]",
         "a class that comes late is no class",
-        "tests/test_larger_than_memory.py",
+        "tests/data/test_larger_than_memory.py",
     ),
 )

@@ -7,7 +7,7 @@ _SHARDS = "pybackprop/dask/_shards.py"
 _HOLDER = "pybackprop/dask/_shard_worker.py"
 _ON_WORKERS = "pybackprop/dask/_dataset.py"
 _PREDICTIONS = "pybackprop/dask/_predictions.py"
-_PARTS, _BITS = "tests/test_dask_parts.py", "tests/test_dask.py"
+_PARTS, _BITS = "tests/distributed/test_dask_parts.py", "tests/distributed/test_dask.py"
 
 MUTANTS = (
     Mutant(

@@ -19,7 +19,7 @@ MUTANTS = (
         "(delta @ Theta.T)[:, 1:]",
         "(delta @ Theta.T)[:, :-1]",
         "hidden units get the gradient of their neighbours",
-        "tests/test_formulations.py",
+        "tests/inspection/test_formulations.py",
     ),
     Mutant(
         "Ng's penalty is not divided by S",
@@ -27,7 +27,7 @@ MUTANTS = (
         "        D[1:] += given.penalties[layer - 1] / S\n",
         "        D[1:] += given.penalties[layer - 1]\n",
         "two recipes that seem to differ where there is a penalty",
-        "tests/test_formulations.py",
+        "tests/inspection/test_formulations.py",
     ),
     Mutant(
         "Hinton's mean counts rows, not their weights",
@@ -35,7 +35,7 @@ MUTANTS = (
         "share = given.weights[:, None] / given.weights.sum()",
         "share = given.weights[:, None] / len(given.weights)",
         "two recipes that seem to differ with sample_weight",
-        "tests/test_formulations.py",
+        "tests/inspection/test_formulations.py",
     ),
     Mutant(
         "all hidden layers have the slope of the first activation",
@@ -43,7 +43,7 @@ MUTANTS = (
         "ACTIVATIONS[self.hidden_activations[layer - 1]]",
         "ACTIVATIONS[self.hidden_activations[0]]",
         "both recipes are wrong alike, and agree",
-        "tests/test_formulations.py",
+        "tests/inspection/test_formulations.py",
     ),
     Mutant(
         "a parameter is not put back after its difference",
@@ -51,7 +51,7 @@ MUTANTS = (
         "        array[index] = value\n",
         "",
         "differences are those of another network, a little",
-        "tests/test_formulations.py",
+        "tests/inspection/test_formulations.py",
     ),
     Mutant(
         "the sign of y_pred - y",
@@ -59,7 +59,7 @@ MUTANTS = (
         "y_minus=shaped(trace.a[-1]) - y,",
         "y_minus=y - shaped(trace.a[-1]),",
         "delta of a canonical pair is said to be something else",
-        "tests/test_explain_delta.py",
+        "tests/inspection/test_explain_delta.py",
     ),
     Mutant(
         "targets are read by the parameters of the next fit",
@@ -67,7 +67,7 @@ MUTANTS = (
         "    model = as_fitted(network)\n",
         "    model = network\n",
         "after set_params an inspection shows gradients of no training",
-        "tests/test_subject.py",
+        "tests/inspection/test_subject.py",
     ),
     # ---- differences that can be relied on
     Mutant(
@@ -76,7 +76,7 @@ MUTANTS = (
         "(4 * narrow - wide) / 3",
         "(4 * wide - narrow) / 3",
         "a gradient that is right is called wrong",
-        "tests/test_check_gradients.py",
+        "tests/inspection/test_check_gradients.py",
     ),
     Mutant(
         "the bend of a smooth function is taken for a kink",
@@ -84,7 +84,7 @@ MUTANTS = (
         "np.abs(wide_bend - 2 * narrow_bend)",
         "np.abs(wide_bend - narrow_bend)",
         "elements are left out that could be compared",
-        "tests/test_check_gradients.py",
+        "tests/inspection/test_check_gradients.py",
     ),
     Mutant(
         "a kink counts only where every unit crosses it",
@@ -92,7 +92,7 @@ MUTANTS = (
         "if (meets & (below != above)).any():",
         "if (meets & (below != above)).all():",
         "differences across kinks are taken for slopes",
-        "tests/test_check_gradients.py",
+        "tests/inspection/test_check_gradients.py",
     ),
     Mutant(
         "a kink is looked for beside its place",
@@ -100,7 +100,7 @@ MUTANTS = (
         "places = grid[1:-1][jumps > 0]",
         "places = grid[:-2][jumps > 0]",
         "no activation has a kink",
-        "tests/test_check_gradients.py",
+        "tests/inspection/test_check_gradients.py",
     ),
     Mutant(
         "the penalty is that of one row",
@@ -108,7 +108,7 @@ MUTANTS = (
         "weight = np.array([data.total_weight])",
         "weight = np.array([1.0])",
         "the sum of data and penalty is called wrong",
-        "tests/test_check_gradients.py",
+        "tests/inspection/test_check_gradients.py",
     ),
     Mutant(
         "a penalty of abs(w) is compared at its kink",
@@ -117,7 +117,7 @@ MUTANTS = (
         "            return Slopes.none(_ABS_AT_0)\n",
         "",
         "a coefficient at 0 has no reason of its own to be left out",
-        "tests/test_check_gradients.py",
+        "tests/inspection/test_check_gradients.py",
     ),
     Mutant(
         "what is not sampled of a tensor is not looked at",
@@ -125,7 +125,7 @@ MUTANTS = (
         "        if len(places) < flat.size:\n",
         "        if len(places) > flat.size:\n",
         "one wrong element of many is not found",
-        "tests/test_check_gradients.py",
+        "tests/inspection/test_check_gradients.py",
     ),
     # ---- verdicts on a training
     Mutant(
@@ -134,7 +134,7 @@ MUTANTS = (
         "all(row.ok is not False for row in self.rows)",
         "all(row.ok for row in self.rows)",
         "a training with a loss of one's own is never ready",
-        "tests/test_check_training.py",
+        "tests/inspection/test_check_training.py",
     ),
     Mutant(
         "the penalty counts as if the rows at hand were all",
@@ -142,7 +142,7 @@ MUTANTS = (
         "share = (whole - of_data) * _total(start) / start.total_weight",
         "share = whole - of_data",
         "a penalty is called too large that is not, for a large table",
-        "tests/test_check_training.py",
+        "tests/inspection/test_check_training.py",
     ),
     Mutant(
         "the first step is not taken back",
@@ -150,7 +150,7 @@ MUTANTS = (
         "    network.parameters[:] = before\n",
         "",
         "samples are learned from other weights than a fit's",
-        "tests/test_check_training.py",
+        "tests/inspection/test_check_training.py",
     ),
     Mutant(
         "a vanishing gradient is measured upside down",
@@ -158,7 +158,7 @@ MUTANTS = (
         "float(np.divide(first, last))",
         "float(np.divide(last, first))",
         "a gradient that vanishes is said to explode",
-        "tests/test_check_training.py",
+        "tests/inspection/test_check_training.py",
     ),
     Mutant(
         "the few samples are the first ones",
@@ -166,7 +166,7 @@ MUTANTS = (
         "in_order = np.lexsort(self.y.T)",
         "in_order = np.arange(len(self.y))",
         "a table in order of its classes: one class is learned by heart",
-        "tests/test_check_training.py",
+        "tests/inspection/test_check_training.py",
     ),
     Mutant(
         "the rows looked at are the first ones",
@@ -174,7 +174,7 @@ MUTANTS = (
         "slice(None, None, -(-n_rows // most))",
         "slice(None, most)",
         "the end of a table is never looked at",
-        "tests/test_check_training.py",
+        "tests/inspection/test_check_training.py",
     ),
     Mutant(
         "samples are learned by heart with the penalty",
@@ -182,7 +182,7 @@ MUTANTS = (
         "core = network._core_without_penalty()",
         "core = network.core",
         "alpha keeps a network from it that could",
-        "tests/test_check_training.py",
+        "tests/inspection/test_check_training.py",
     ),
     # ---- layers
     Mutant(
@@ -191,7 +191,7 @@ MUTANTS = (
         "flat = is_flat(f_prime).all(axis=0)",
         "flat = is_flat(f_prime).any(axis=0)",
         "every relu network is said to be dying",
-        "tests/test_layer_monitor.py",
+        "tests/inspection/test_layer_monitor.py",
     ),
     Mutant(
         "dead units are called saturated",
@@ -199,7 +199,7 @@ MUTANTS = (
         "dead, saturated = flat & silent, flat & ~silent",
         "dead, saturated = flat & ~silent, flat & silent",
         "the remedy for the other illness",
-        "tests/test_layer_monitor.py",
+        "tests/inspection/test_layer_monitor.py",
     ),
     Mutant(
         "a change is relative to what it was before",
@@ -207,7 +207,7 @@ MUTANTS = (
         "np.divide(np.linalg.norm(after - before), np.linalg.norm(after))",
         "np.divide(np.linalg.norm(after - before), np.linalg.norm(before))",
         "intercepts that begin at 0 have an infinite ratio",
-        "tests/test_layer_monitor.py",
+        "tests/inspection/test_layer_monitor.py",
     ),
     Mutant(
         "changes are counted from the first epoch on",
@@ -215,7 +215,7 @@ MUTANTS = (
         "        self._before = now\n",
         "",
         "updates seem to grow from epoch to epoch",
-        "tests/test_layer_monitor.py",
+        "tests/inspection/test_layer_monitor.py",
     ),
     Mutant(
         "each partial_fit is a fit of its own",
@@ -223,7 +223,7 @@ MUTANTS = (
         "if not (both and self.epoch == last.epoch > 0):",
         "if True:",
         "a training in parts is many of one epoch",
-        "tests/test_layer_monitor.py",
+        "tests/inspection/test_layer_monitor.py",
     ),
     # ---- pictures
     Mutant(
@@ -232,7 +232,7 @@ MUTANTS = (
         "array=W.ravel(),",
         "array=W.T.ravel(),",
         "signs and colours belong to other pairs of units",
-        "tests/test_plotting_network_drawing.py",
+        "tests/plotting/test_plotting_network_drawing.py",
     ),
     Mutant(
         "the circles have the activations of the first sample",
@@ -240,7 +240,7 @@ MUTANTS = (
         '"a": [x, *(a[row] for a in trace.a[1:])],',
         '"a": [x, *(a[0] for a in trace.a[1:])],',
         "forward and backward pass are of two samples",
-        "tests/test_plotting_network_drawing.py",
+        "tests/plotting/test_plotting_network_drawing.py",
     ),
     Mutant(
         "images of weights are transposed",
@@ -248,7 +248,7 @@ MUTANTS = (
         "coefs[:, unit].reshape(self.image_shape)",
         'coefs[:, unit].reshape(self.image_shape, order="F")',
         "digits lie on their side",
-        "tests/test_plotting_first_layer.py",
+        "tests/plotting/test_plotting_first_layer.py",
     ),
     Mutant(
         "a network shows the weights of its last layer",
@@ -256,7 +256,7 @@ MUTANTS = (
         "cls._of(network.coefs[0], units",
         "cls._of(network.coefs[-1], units",
         "a picture of features that shows hidden units",
-        "tests/test_plotting_first_layer.py",
+        "tests/plotting/test_plotting_first_layer.py",
     ),
     Mutant(
         "the gradient at a is drawn for that at z",
@@ -264,7 +264,7 @@ MUTANTS = (
         '"delta": trace.delta,',
         '"delta": trace.dloss_da,',
         "a saturated layer seems to let the gradient pass",
-        "tests/test_plotting_gradient_flow.py",
+        "tests/plotting/test_plotting_gradient_flow.py",
     ),
     Mutant(
         "the plane has its features in each other's place",
@@ -274,7 +274,7 @@ MUTANTS = (
         "        rows[:, pair[0]] = np.repeat(x0, grid_resolution)\n"
         "        rows[:, pair[1]] = np.tile(x1, grid_resolution)\n",
         "a surface that is mirrored, with the samples where they are",
-        "tests/test_plotting_decision_surface.py",
+        "tests/plotting/test_plotting_decision_surface.py",
     ),
     Mutant(
         "the logit of the first class has the sign of the second's",
@@ -282,7 +282,7 @@ MUTANTS = (
         "values = answers if column == 1 else -answers",
         "values = answers",
         "the colours say the opposite of the title",
-        "tests/test_plotting_decision_surface.py",
+        "tests/plotting/test_plotting_decision_surface.py",
     ),
     Mutant(
         "the best epoch is counted from 0",
@@ -290,7 +290,7 @@ MUTANTS = (
         "return scores.index(best) + 1 if",
         "return scores.index(best) if",
         "the mark stands an epoch too early",
-        "tests/test_plotting_loss_curve.py",
+        "tests/plotting/test_plotting_loss_curve.py",
     ),
     Mutant(
         "the difference is that of the mistaken reading",
@@ -298,6 +298,6 @@ MUTANTS = (
         'arrays = [of["ng"], of["hinton"], of["ng"] - of["hinton"]]',
         'arrays = [of["ng"], of["hinton"], of["ng"] - of["mistaken"]]',
         "two recipes that agree are drawn as if they did not",
-        "tests/test_plotting_formulations.py",
+        "tests/plotting/test_plotting_formulations.py",
     ),
 )

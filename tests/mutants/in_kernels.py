@@ -29,7 +29,7 @@ MUTANTS = (
         "SLOPE_IN_A(v_select(v_gt(a, v_set1(0)), v_set1(1), v_set1(0)))",
         "SLOPE_IN_A(v_select(v_lt(a, v_set1(0)), v_set1(0), v_set1(1)))",
         "units that are 0 everywhere get a gradient, as nowhere published",
-        "tests/test_activations.py",
+        "tests/core/test_activations.py",
     ),
     Mutant(
         "leaky_relu leaks ten times as much back",
@@ -45,7 +45,7 @@ MUTANTS = (
         "v_mul(v_set1(REAL(1.05070098735548049341933498529461)), z))),",
         "v_mul(v_set1(1.05070098735548049341933498529461f), z))),",
         "selu in float64 has the digits of float32",
-        "tests/test_activations.py",
+        "tests/core/test_activations.py",
     ),
     Mutant(
         "hard_sigmoid has the slope of another publication",
@@ -53,7 +53,7 @@ MUTANTS = (
         "v_set1(REAL(1.0 / 6.0)), v_set1(0)",
         "v_set1(REAL(0.2)), v_set1(0)",
         "the slope is not the one of the value",
-        "tests/test_activations.py",
+        "tests/core/test_activations.py",
     ),
     Mutant(
         "exp stops where numbers become subnormal",
@@ -382,7 +382,7 @@ MUTANTS = (
         "v_div(v_mul(c5, s0), v_add(v_mul(c6, v_sqrt(s1)), c4)));))\n\n/* RMSprop",
         "v_div(v_mul(c5, s0), v_add(v_sqrt(s1), c4)));))\n\n/* RMSprop",
         "the first steps are thirty times as long",
-        "tests/test_update_rules.py",
+        "tests/training/test_update_rules.py",
     ),
     Mutant(
         "RMSprop's epsilon is inside the root",
@@ -390,7 +390,7 @@ MUTANTS = (
         "v_add(v_sqrt(s0), c2)));))",
         "v_sqrt(v_add(s0, c2))));))",
         "small gradients take far smaller steps",
-        "tests/test_update_rules.py",
+        "tests/training/test_update_rules.py",
     ),
     Mutant(
         "NAdam looks no step ahead",
@@ -398,7 +398,7 @@ MUTANTS = (
         "(1 - pb_power(h->beta_1, t + 1))),",
         "(1 - pb_power(h->beta_1, t))),",
         "the first steps are too long",
-        "tests/test_update_rules.py",
+        "tests/training/test_update_rules.py",
     ),
     Mutant(
         "invscaling starts at 0",
@@ -414,7 +414,7 @@ MUTANTS = (
         "STOP : rate / 5))",
         "STOP : rate / 2))",
         "another learning rate than scikit-learn's",
-        "tests/test_history.py",
+        "tests/training/test_history.py",
     ),
     Mutant(
         "one_cycle never comes down to its end",
@@ -439,7 +439,7 @@ MUTANTS = (
         "(real)(1 / (1 - where->rate))",
         "(real)(1 / where->rate)",
         "the expected sum is another in training than in prediction",
-        "tests/test_dropout.py",
+        "tests/training/test_dropout.py",
     ),
     Mutant(
         "all layers drop the same units",
@@ -447,7 +447,7 @@ MUTANTS = (
         "w.of[2][0] = (uint32_t)where->layer;",
         "w.of[2][0] = (uint32_t)(where->layer >> 32);",
         "the masks of two layers are one",
-        "tests/test_dropout.py",
+        "tests/training/test_dropout.py",
     ),
     Mutant(
         "all epochs drop the same units",
@@ -455,7 +455,7 @@ MUTANTS = (
         "w.of[0][0] = (uint32_t)where->epoch;",
         "w.of[0][0] = (uint32_t)(where->epoch >> 32);",
         "half of the network is never trained on a row",
-        "tests/test_dropout.py",
+        "tests/training/test_dropout.py",
     ),
     Mutant(
         "a row's mask is that of its place in the batch",
@@ -463,6 +463,6 @@ MUTANTS = (
         "masked_row(where, rows, first, r + i) : 0;",
         "r + i : 0;",
         "the masks depend on shuffles, and sparse ones differ from dense ones",
-        "tests/test_dropout.py",
+        "tests/training/test_dropout.py",
     ),
 )

@@ -156,7 +156,7 @@ MUTANTS = (
         "place),",
         "pb_at(network, w->a[l - 1], range->first_row * w->stride + place),",
         "units that were left out learn",
-        "tests/test_dropout.py",
+        "tests/training/test_dropout.py",
     ),
     Mutant(
         "delta comes back through units that are left out",
@@ -164,7 +164,7 @@ MUTANTS = (
         "        network->kernels->apply_mask(&plane, delta, kept, delta);",
         "        (void)plane, (void)kept, (void)delta;",
         "layers below a dropout have a wrong gradient",
-        "tests/test_dropout.py",
+        "tests/training/test_dropout.py",
     ),
     Mutant(
         "all hidden layers have the activation of the first",
@@ -172,7 +172,7 @@ MUTANTS = (
         "network->output_activation : network->activations[l - 1];",
         "network->output_activation : network->activations[0];",
         "a list of activations is read half",
-        "tests/test_activation_by_layer.py",
+        "tests/network/test_activation_by_layer.py",
     ),
     Mutant(
         "the parameter of a loss is ignored",
@@ -343,7 +343,7 @@ MUTANTS = (
         ".keep = range->is_intercepts ? 1 : 1 - rate",
         ".keep = 1 - rate",
         "AdamW shrinks intercepts",
-        "tests/test_update_rules.py",
+        "tests/training/test_update_rules.py",
     ),
     Mutant(
         "the rate of a layer is not that of its intercepts",
@@ -367,7 +367,7 @@ MUTANTS = (
         "limit_columns(network->layer_sizes[l], network->layer_sizes[l + 1],",
         "limit_columns(network->layer_sizes[l + 1], network->layer_sizes[l],",
         "what a unit takes in may be longer than max_norm",
-        "tests/test_limits.py",
+        "tests/training/test_limits.py",
     ),
     Mutant(
         "the sums of a node are finished like those of a batch",
@@ -418,7 +418,7 @@ MUTANTS = (
         "part->first_row + (rows->order == NULL ? i * batch_size : 0);",
         "part->first_row;",
         "with shuffle=False dropout depends on the batches",
-        "tests/test_dropout.py",
+        "tests/training/test_dropout.py",
     ),
     Mutant(
         "warm-up is one step late",

@@ -16,7 +16,7 @@ MUTANTS = (
         "        raise OverflowError(message)\n    raise ValueError(message)",
         "        raise OverflowError(message)\n    return 0",
         "what the core refuses counts as done",
-        "tests/test_same_bits.py",
+        "tests/core/test_same_bits.py",
     ),
     Mutant(
         "rows are as far apart as they are long",
@@ -25,7 +25,7 @@ MUTANTS = (
         "            self.c.column_stride",
         "cnp.PyArray_DIM(values, 1)\n            self.c.column_stride",
         "slices of a table predict other rows",
-        "tests/test_network.py",
+        "tests/network/test_network.py",
     ),
     Mutant(
         "columns of targets are taken as neighbours",
@@ -34,7 +34,7 @@ MUTANTS = (
         "            self.n_outputs",
         "1\n            self.n_outputs",
         "a transposed y is another problem",
-        "tests/test_network.py",
+        "tests/network/test_network.py",
     ),
     Mutant(
         "signals are never asked for",
@@ -42,7 +42,7 @@ MUTANTS = (
         "            self.c.ask = handle_signals\n",
         "",
         "Ctrl-C waits for the end of the epoch",
-        "tests/test_threads.py",
+        "tests/robustness/test_threads.py",
     ),
     Mutant(
         "few rows are not looked at for NaN",
@@ -50,7 +50,7 @@ MUTANTS = (
         "        if not finite:\n            return None",
         "        if finite > 1:\n            return None",
         "a prediction of NaN in the place of an error",
-        "tests/test_single_row.py",
+        "tests/estimators/test_single_row.py",
     ),
     Mutant(
         "few rows are taken as contiguous",
@@ -58,7 +58,7 @@ MUTANTS = (
         "        rows = cnp.PyArray_GETCONTIGUOUS(rows)\n",
         "",
         "a slice of a table predicts other rows",
-        "tests/test_single_row.py",
+        "tests/estimators/test_single_row.py",
     ),
     Mutant(
         "the count of steps does not come back",
@@ -66,7 +66,7 @@ MUTANTS = (
         "        self.optimizer.n_steps = self.c.n_steps\n",
         "",
         "Adam corrects in each epoch as in the first",
-        "tests/test_parity_training.py",
+        "tests/estimators/test_parity_training.py",
     ),
     Mutant(
         "intercepts are copies",
@@ -74,7 +74,7 @@ MUTANTS = (
         "parameters[intercepts_at:intercepts_at + fan_out])",
         "parameters[intercepts_at:intercepts_at + fan_out].copy())",
         "intercepts_ stay as they were drawn",
-        "tests/test_network.py",
+        "tests/network/test_network.py",
     ),
     Mutant(
         "what a loss of the caller's raises is dropped",
@@ -84,7 +84,7 @@ MUTANTS = (
         "loss.raised[<unsigned long>PyThread_get_thread_ident()] = exception\n"
         "        return 0",
         "a fit goes on with old numbers where the loss has raised",
-        "tests/test_own_loss.py",
+        "tests/training/test_own_loss.py",
     ),
     # ---- progress
     Mutant(
@@ -93,7 +93,7 @@ MUTANTS = (
         "model.loss_ > model.best_loss_ - model.tol:",
         "model.loss_ > model.best_loss_ + model.tol:",
         "a training that creeps never stops",
-        "tests/test_parity_training.py",
+        "tests/estimators/test_parity_training.py",
     ),
     Mutant(
         "a plateau is counted one epoch early",
@@ -101,7 +101,7 @@ MUTANTS = (
         "model._no_improvement_count > model.n_iter_no_change:",
         "model._no_improvement_count >= model.n_iter_no_change:",
         "training stops an epoch before scikit-learn's",
-        "tests/test_parity_training.py",
+        "tests/estimators/test_parity_training.py",
     ),
     Mutant(
         "the best weights are those of the last epoch",
@@ -109,7 +109,7 @@ MUTANTS = (
         "        model._best_parameters[:] = network.parameters",
         "        model._best_parameters = network.parameters",
         "early stopping restores what it was to undo",
-        "tests/test_validation_set.py",
+        "tests/training/test_validation_set.py",
     ),
     Mutant(
         "early stopping keeps the last weights",
@@ -117,7 +117,7 @@ MUTANTS = (
         "        network.parameters[:] = model._best_parameters",
         "        model._best_parameters[:] = network.parameters",
         "the fitted weights are not those of best_validation_score_",
-        "tests/test_validation_set.py",
+        "tests/training/test_validation_set.py",
     ),
     Mutant(
         "of equal scores the last one counts",
@@ -125,7 +125,7 @@ MUTANTS = (
         "    if score > model.best_validation_score_:",
         "    if score >= model.best_validation_score_:",
         "other weights than scikit-learn's after early stopping",
-        "tests/test_parity_training.py",
+        "tests/estimators/test_parity_training.py",
     ),
     Mutant(
         "validation rows are trained on",
@@ -133,7 +133,7 @@ MUTANTS = (
         "return take_rows(self.chosen, positions)",
         "return positions",
         "the validation score is one of training",
-        "tests/test_validation_set.py",
+        "tests/training/test_validation_set.py",
     ),
     Mutant(
         "each epoch shuffles the table anew",
@@ -141,7 +141,7 @@ MUTANTS = (
         "positions = positions.take(permutation)",
         "positions = permutation",
         "other orders than scikit-learn's from the second epoch on",
-        "tests/test_parity_training.py",
+        "tests/estimators/test_parity_training.py",
     ),
     Mutant(
         "a resumed fit has the orders of the first epochs",
@@ -149,7 +149,7 @@ MUTANTS = (
         "random_state), done, None)",
         "random_state), 0, None)",
         "a fit in two halves is another fit",
-        "tests/test_resume.py",
+        "tests/training/test_resume.py",
     ),
     # ---- state
     Mutant(
@@ -158,7 +158,7 @@ MUTANTS = (
         "        other.states = self.states.copy()\n",
         "",
         "a partial_fit that raises leaves its momentum behind",
-        "tests/test_bad_input.py",
+        "tests/data/test_bad_input.py",
     ),
     Mutant(
         "a draft is the estimator itself",
@@ -166,7 +166,7 @@ MUTANTS = (
         "        draft.__dict__.update(self.__dict__)",
         "        draft.__dict__ = self.__dict__",
         "a fit that raises leaves an estimator half fitted",
-        "tests/test_bad_input.py",
+        "tests/data/test_bad_input.py",
     ),
     Mutant(
         "initial weights go by the wrong fan",
@@ -174,7 +174,7 @@ MUTANTS = (
         'fans = fan_in if record["init_by_fan_in"] else fan_in + fan_out',
         'fans = fan_out if record["init_by_fan_in"] else fan_in + fan_out',
         "units of wide layers saturate from the start",
-        "tests/test_activations.py",
+        "tests/core/test_activations.py",
     ),
     Mutant(
         "the features have the dropout of the first layer",
@@ -182,7 +182,7 @@ MUTANTS = (
         "np.array([model.input_dropout, *hidden], dtype=np.float64)",
         "np.array([*hidden, model.input_dropout], dtype=np.float64)",
         "input_dropout is that of the last hidden layer",
-        "tests/test_dropout.py",
+        "tests/training/test_dropout.py",
     ),
     # ---- targets and weights
     Mutant(
@@ -191,7 +191,7 @@ MUTANTS = (
         "totals.sum() / (occurs.sum() * totals[occurs]",
         "totals.sum() / (n_values * totals[occurs]",
         "the penalty weighs more where one class does not occur",
-        "tests/test_class_weight.py",
+        "tests/data/test_class_weight.py",
     ),
     Mutant(
         "a probability of one half is the second class",
@@ -199,7 +199,7 @@ MUTANTS = (
         "return (y_pred[:, 0] > 0.5).astype(int)",
         "return (y_pred[:, 0] >= 0.5).astype(int)",
         "ties are decided otherwise than by scikit-learn and by argmax",
-        "tests/test_outputs.py",
+        "tests/network/test_outputs.py",
     ),
     Mutant(
         "one negative weight passes among others",
@@ -207,7 +207,7 @@ MUTANTS = (
         "    if smallest < 0:",
         "    if weights.sum() < 0:",
         "a row's loss is rewarded",
-        "tests/test_bad_input.py",
+        "tests/data/test_bad_input.py",
     ),
     Mutant(
         "the penalty of L-BFGS's history forgets the weights",
@@ -215,7 +215,7 @@ MUTANTS = (
         "return self.n_samples if weights is None else weights.sum()",
         "return self.n_samples",
         "the column penalty of history_ is wrong with sample_weight",
-        "tests/test_history.py",
+        "tests/training/test_history.py",
     ),
     # ---- the order of rows in blocks
     Mutant(
@@ -224,7 +224,7 @@ MUTANTS = (
         "            blocks[:n_full].reshape(-1, per_batch).sort(axis=1)\n",
         "",
         "no two neighbours of a sum lie on one machine",
-        "tests/test_row_order.py",
+        "tests/training/test_row_order.py",
     ),
     Mutant(
         "rows within a block stay in order",
@@ -232,7 +232,7 @@ MUTANTS = (
         "rows = np.take_along_axis(rows, within, axis=1).ravel()",
         "rows = rows.ravel()",
         "batches smaller than a block are the same each epoch",
-        "tests/test_row_order.py",
+        "tests/training/test_row_order.py",
     ),
     Mutant(
         "a piece of an epoch begins with its first block",
@@ -240,7 +240,7 @@ MUTANTS = (
         "skip = start - first * _core.BLOCK_ROWS",
         "skip = 0",
         "some rows come twice an epoch, others never",
-        "tests/test_row_order.py",
+        "tests/training/test_row_order.py",
     ),
     Mutant(
         "each piece of an epoch counts its batches anew",
@@ -248,7 +248,7 @@ MUTANTS = (
         "self.core.part(rows, first_batch, n_batches, 0, is_last)",
         "self.core.part(rows, 0, n_batches, 0, is_last)",
         "a schedule starts anew every 2**18 rows",
-        "tests/test_row_order.py",
+        "tests/training/test_row_order.py",
     ),
     # ---- the network of an estimator, and the estimator of a network
     Mutant(
@@ -257,7 +257,7 @@ MUTANTS = (
         "        attributes[name] = value\n",
         "",
         "set_params changes the objective of network_",
-        "tests/test_estimator_network.py",
+        "tests/estimators/test_estimator_network.py",
     ),
     Mutant(
         "a fit remembers the list of penalties that others may edit",
@@ -265,7 +265,7 @@ MUTANTS = (
         'kept["alpha"] = list(kept["alpha"])',
         'kept["alpha"] = kept["alpha"]',
         "an edited array is the penalty of a fit that is over",
-        "tests/test_estimator_network.py",
+        "tests/estimators/test_estimator_network.py",
     ),
     Mutant(
         "network_ keeps the objective of the fit before",
@@ -273,7 +273,7 @@ MUTANTS = (
         "                its_objective == objective\n                and _has",
         "                _has",
         "after a second fit gradients are those of the first loss",
-        "tests/test_estimator_network.py",
+        "tests/estimators/test_estimator_network.py",
     ),
     Mutant(
         "an estimator has the parameters of the network it was made of",
@@ -281,7 +281,7 @@ MUTANTS = (
         "network = like(network, copy=True)",
         "network = like(network, copy=False)",
         "a step of the network changes the estimator",
-        "tests/test_from_network.py",
+        "tests/estimators/test_from_network.py",
     ),
     Mutant(
         "one penalty that agrees is enough",
@@ -289,7 +289,7 @@ MUTANTS = (
         "is_same = np.all(np.equal(model.alpha, network.alpha))",
         "is_same = np.any(np.equal(model.alpha, network.alpha))",
         "an alpha that contradicts the network is dropped",
-        "tests/test_from_network.py",
+        "tests/estimators/test_from_network.py",
     ),
     # ---- traces and steps
     Mutant(
@@ -298,7 +298,7 @@ MUTANTS = (
         "            derivative[~self._rows] = 0\n",
         "            pass\n",
         "f_prime is no zero where z, a and delta are",
-        "tests/test_trace.py",
+        "tests/network/test_trace.py",
     ),
     Mutant(
         "rows of a Jacobian are in the wrong order",
@@ -306,7 +306,7 @@ MUTANTS = (
         "derivative[:, i] =",
         "derivative[:, -1 - i] =",
         "a softmax output whose f_prime does not give its delta",
-        "tests/test_trace.py",
+        "tests/network/test_trace.py",
     ),
     Mutant(
         "the table of a trace counts layers from 0",
@@ -314,7 +314,7 @@ MUTANTS = (
         '"layer": layer + 1, "unit"',
         '"layer": layer, "unit"',
         "the output layer is looked up in vain",
-        "tests/test_trace.py",
+        "tests/network/test_trace.py",
     ),
     Mutant(
         "an optimizer keeps the moments of a step that failed",
@@ -322,7 +322,7 @@ MUTANTS = (
         "            vars(optimizer).update(vars(before[1]))\n",
         "",
         "the next step is NaN too",
-        "tests/test_network_step.py",
+        "tests/network/test_network_step.py",
     ),
     # ---- tables and threads
     Mutant(
@@ -331,7 +331,7 @@ MUTANTS = (
         "        rows.sum_duplicates()\n",
         "",
         "columns of an unsorted row do not learn",
-        "tests/test_network.py",
+        "tests/network/test_network.py",
     ),
     Mutant(
         "a step that fails keeps the parameters it has reached",
@@ -339,7 +339,7 @@ MUTANTS = (
         "            self.parameters[:] = before[0]\n",
         "",
         "NaN in a network after an exception",
-        "tests/test_network_step.py",
+        "tests/network/test_network_step.py",
     ),
     Mutant(
         "a name makes a new optimizer at each step",
@@ -349,7 +349,7 @@ MUTANTS = (
         "                return self.optimizer(optimizer)\n"
         "            return self._optimizers[optimizer]",
         "adam forgets its moments",
-        "tests/test_network_step.py",
+        "tests/network/test_network_step.py",
     ),
     Mutant(
         "a column one past the last is taken for one",
@@ -357,7 +357,7 @@ MUTANTS = (
         "indices.max() >= minor",
         "indices.max() > minor",
         "the core reads a weight that is not there",
-        "tests/test_corrupted_tables.py",
+        "tests/data/test_corrupted_tables.py",
     ),
     Mutant(
         "n_jobs=-1 leaves a processor idle",
@@ -365,6 +365,6 @@ MUTANTS = (
         "max(1, granted() + 1 + int(n_jobs))",
         "max(1, granted() + int(n_jobs))",
         "fewer threads than asked for",
-        "tests/test_threads.py",
+        "tests/robustness/test_threads.py",
     ),
 )

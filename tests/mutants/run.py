@@ -48,8 +48,8 @@ class Tree:
         shutil.copytree(ROOT, root, ignore=LEFT_OUT, dirs_exist_ok=True)
         self.programs = sorted(p.stem for p in (root / "tests/c").glob("test_*.c"))
         self.suite = [
-            f"tests/{p.name}"
-            for p in sorted((root / "tests").glob("test_*.py"))
+            p.relative_to(root).as_posix()
+            for p in sorted((root / "tests").glob("*/test_*.py"))
             if not any(word in p.name for word in NOT_IN_SUITE)
         ]
 
@@ -128,7 +128,7 @@ class Tree:
         command = [f"{OUT}/tests/c/golden_bits", "2", "--check"]
         did = self.run([*command, "tests/golden_bits.txt"], LIMIT_OF_PROGRAM)
         if did is None:
-            return self.pytest("tests/test_golden_bits.py")
+            return self.pytest("tests/core/test_golden_bits.py")
         return "golden bits", did
 
     def catch(self, mutant, own_only=False):

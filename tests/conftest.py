@@ -1,0 +1,48 @@
+"""Settings of the whole suite: the short and the full run, and the time per folder."""
+
+import random
+import signal
+
+import pytest
+
+pytest.register_assert_rewrite("support")
+
+from support import sampling  # noqa: E402
+from support.durations import Durations  # noqa: E402
+
+N_LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="run every case of each product of parameters, not a sample",
+    )
+    parser.addoption(
+        "--seed", type=int, help="what the sample is drawn by; without it, a new one"
+    )
+
+
+def pytest_configure(config):
+    # A shell ignores interrupts in what it starts in the background, and Python then
+    # has no handler, so that tests of Ctrl-C would wait for ever.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.option.seed is None:
+        config.option.seed = random.SystemRandom().randrange(2**32)
+    config.pluginmanager.register(Durations())
+
+
+def pytest_report_header(config):
+    if config.option.full:
+        return "the full run"
+    return f"the short run, its sample drawn by --seed={config.option.seed}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    if config.option.full:
+        return
+    items[:], left_out = sampling.choose(items, config.option.seed)
+    config.hook.pytest_deselected(items=left_out)

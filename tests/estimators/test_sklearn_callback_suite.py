@@ -1,0 +1,59 @@
+"""scikit-learn's own tests of callbacks, with our estimator in the place of their toy.
+
+A test module is loaded from the installed package with ``MaxIterEstimator`` replaced,
+and each of its tests is then one of this file.
+"""
+
+import os
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from support.iterating_estimator import MaxIterEstimator
+
+_utils = pytest.importorskip("sklearn.callback.tests._utils")
+pytest.importorskip("rich")
+pytestmark = pytest.mark.slow
+SUITES = "callback_context callback_support pickle progressbar scoring_monitor".split()
+# The toy numbers its tasks in their names; ours have a number beside the name.
+RENAMED = {
+    'f"iteration {i}"': '"epoch"',
+    'startswith("iteration")': 'startswith("epoch")',
+}
+# Fits scikit-learn's toy in a script of its own.
+EXCLUDED = {"test_progressbar_outside_main_module"}
+
+
+def load(suite):
+    path = Path(_utils.__file__).with_name(f"test_{suite}.py")
+    source = path.read_text("utf-8")
+    for theirs, ours in RENAMED.items():
+        source = source.replace(theirs, ours)
+    namespace = {"__name__": f"sklearn_test_{suite}", "__file__": str(path)}
+    with mock.patch.object(_utils, "MaxIterEstimator", MaxIterEstimator):
+        exec(compile(source, path, "exec"), namespace)
+    return namespace
+
+
+NAMESPACES = {suite: load(suite) for suite in SUITES}
+globals().update(
+    {
+        f"test_{suite}_{name.removeprefix('test_')}": test
+        for suite, namespace in NAMESPACES.items()
+        for name, test in namespace.items()
+        if name.startswith("test_") and name not in EXCLUDED
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def _workers_find_what_we_found(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+
+
+def test_our_estimator_is_the_one_that_is_tested():
+    for namespace in NAMESPACES.values():
+        assert namespace["MaxIterEstimator"] is MaxIterEstimator
+    assert _utils.MaxIterEstimator is not MaxIterEstimator

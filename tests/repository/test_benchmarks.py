@@ -1,0 +1,224 @@
+"""The benchmarks compare like with like, and the README says what they measured.
+
+No time is asserted here.
+"""
+
+import json
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.checkout import ROOT
+
+BENCHMARKS = ROOT / "benchmarks"
+
+if not BENCHMARKS.is_dir():
+    pytest.skip(
+        "the benchmarks are not here: an installed test suite", allow_module_level=True
+    )
+sys.path.insert(0, str(BENCHMARKS))
+
+import epochs  # noqa: E402
+import growth  # noqa: E402
+import memory  # noqa: E402
+import peers_here  # noqa: E402
+import report  # noqa: E402
+import run  # noqa: E402
+import runner  # noqa: E402
+import sweep  # noqa: E402
+from workloads import DIGITS, EPOCHS, Workload  # noqa: E402
+
+TINY = Workload("tiny", 70, 5, (7, 4), batch=32, classes=3)
+SMALL_TABLES = [
+    TINY,
+    Workload("binary", 64, 5, (6,), batch=16, classes=2, activation="tanh"),
+    Workload("regression", 50, 3, (6,), batch=50, classes=0, activation="logistic"),
+]
+PEERS = [
+    # Compiling takes it half a minute.
+    pytest.param(peer, marks=[pytest.mark.slow] if "compile" in peer else [])
+    for peer in peers_here.listed()[1:]
+]
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_a_peer_that_is_installed_has_our_losses(peer):
+    with runner.Worker("epochs", 1) as theirs, runner.Worker("epochs", 1) as ours:
+        for workload in SMALL_TABLES:
+            for dtype in ("float64", "float32"):
+                losses = {}
+                for name, worker in ((peer, theirs), ("pybackprop", ours)):
+                    try:
+                        worker.ask(
+                            task="prepare",
+                            peer=name,
+                            workload=workload.as_dict(),
+                            dtype=dtype,
+                            n_threads=1,
+                        )
+                    except runner.PeerError as error:
+                        if "ModuleNotFoundError" in str(error) and name == peer:
+                            pytest.skip(str(error))
+                        raise
+                    reply = worker.ask(task="train", n_epochs=4)
+                    losses[name] = reply["losses"]
+                tolerance = 1e-9 if dtype == "float64" else 1e-5
+                np.testing.assert_allclose(
+                    losses[peer], losses["pybackprop"], rtol=tolerance, atol=0
+                )
+                assert len(set(losses[peer])) == 4  # it has trained
+
+
+# A peer that solves another problem, and one that needs what is not there.
+WRONG = """
+import peers.scikit_learn as right
+from workloads import replace
+NAME, PACKAGES = "wrong", []
+can_run = right.can_run
+def prepare(workload, *arguments):
+    return right.prepare(replace(workload, alpha=1.0), *arguments)
+"""
+ABSENT = "import a_library_that_nobody_has\n"
+
+
+@pytest.fixture(scope="module")
+def tiny_run(tmp_path_factory):
+    """A run of a tiny workload with peers that were put beside the others."""
+    copy = tmp_path_factory.mktemp("benchmarks") / "copy"
+    shutil.copytree(BENCHMARKS, copy, ignore=shutil.ignore_patterns("results"))
+    (copy / "peers" / "wrong.py").write_text(WRONG, "utf-8")
+    (copy / "peers" / "absent.py").write_text(ABSENT, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "HERE", copy)
+        patch.setattr(peers_here, "HERE", copy)
+        patch.setattr(run, "EPOCHS", [TINY])
+        # On a machine that does other things too, some would crawl with more.
+        patch.setattr(run, "THREADS", [1])
+        peers = ["scikit-learn", "wrong", "absent"]
+        run.run("short", peers, ["epochs"], turns=2, results=copy / "results")
+    return copy / "results"
+
+
+def test_the_runner_writes_json_that_names_nobody(tiny_run):
+    text = (tiny_run / "short.json").read_text("utf-8")
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    result = json.loads(text, parse_constant=refuse)
+    assert result["absent"] == ["absent"]
+    assert set(result["peers"]) == {"pybackprop", "scikit_learn", "wrong"}
+    compared = [r for r in result["epochs"]["records"] if "error" not in r]
+    assert len(compared) == 2 * 2
+    assert {r["dtype"] for r in compared} == {"float64", "float32"}
+    for record in compared:
+        assert len(record["epoch"]["turns"]) == 2
+        assert record["epoch"]["q1"] <= record["epoch"]["median"]
+        assert record["gflops"] > 0
+    for private in (socket.gethostname(), str(Path.home()), str(ROOT), str(tiny_run)):
+        assert private not in text or len(private) < 4
+
+
+def test_a_peer_with_other_losses_is_reported_and_not_compared(tiny_run):
+    result = json.loads((tiny_run / "short.json").read_text("utf-8"))
+    records = [r for r in result["epochs"]["records"] if r["peer"] == "wrong"]
+    assert len(records) == 2
+    for record in records:
+        assert "are not pybackprop's" in record["error"]
+        assert "epoch" not in record
+    assert "Not compared: wrong on tiny" in report.readme_section(tiny_run)
+
+
+@pytest.mark.parametrize("losses", [[1.0, 0.5 + 1e-7], [1.0, np.nan], [1.0]])
+def test_losses_that_disagree(losses):
+    epochs.hold_against([1.0, 0.5], [1.0, 0.5 + 1e-12], "float64")
+    with pytest.raises(runner.PeerError):
+        epochs.hold_against([1.0, 0.5], losses, "float64")
+
+
+def test_losses_are_compared_before_rounding_has_grown():
+    small = Workload("small", 1000, 4, (3,), batch=100)
+    large = Workload("large", 60_000, 4, (3,), batch=100)
+    assert epochs.checked_epochs(small, "float32") == epochs.CHECKED_EPOCHS
+    assert epochs.checked_epochs(large, "float64") == epochs.CHECKED_EPOCHS
+    assert epochs.checked_epochs(large, "float32") == 1
+
+
+def test_the_report_of_a_run(tiny_run):
+    section = report.readme_section(tiny_run)
+    assert "| tiny | float32 |" in section
+    assert "scikit-learn" in section and "Not installed: absent." in section
+    full = report.full_report(tiny_run)
+    for line in full.splitlines():
+        if line.startswith("|"):
+            assert line.count("|") > 3
+    pytest.importorskip("matplotlib")
+    report.draw(tiny_run)
+    first = (tiny_run / report.PICTURE).read_bytes()
+    report.draw(tiny_run)
+    assert (tiny_run / report.PICTURE).read_bytes() == first
+
+
+def test_the_readme_has_what_the_committed_results_say():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert report.with_section(readme, report.readme_section()) == readme
+    written = report.RESULTS / "report.md"
+    if any(report.load(report.RESULTS)):
+        assert written.read_text("utf-8") == report.full_report()
+    else:
+        assert report.NOT_MEASURED in readme
+        assert not written.exists()
+
+
+def test_flops_by_hand():
+    # 64-100-10: forward and gradient of both layers, backward of the second.
+    assert DIGITS.flops == 1797 * (4 * 6400 + 6 * 1000)
+
+
+def test_a_workload_is_shortened_in_whole_batches_and_says_so():
+    for workload in EPOCHS:
+        short = workload.shortened(0.01)
+        if short is not workload:
+            assert short.rows < workload.rows == short.rows_of
+            assert short.rows % short.batch == 0
+
+
+def test_the_cells_of_the_sweep():
+    cells = sweep.cells()
+    assert len({cell.name for cell in cells}) == len(cells) > 120
+    for cell in cells:
+        assert 1 <= cell.batch <= cell.rows
+        assert cell.classes <= cell.rows
+        assert cell.solver != "lbfgs" or cell.batch == cell.rows
+    for name in ("activation", "solver"):
+        wanted = set(sweep.ONE_AT_A_TIME[name])
+        assert {getattr(cell, name) for cell in cells} == wanted
+
+
+def test_the_verdict_takes_the_better_number_of_threads():
+    def record(peer, threads, seconds):
+        labels = {"workload": "w", "dtype": "float64", "peer": peer}
+        spread = runner.spread([seconds])
+        return labels | {"threads": threads, "epoch": spread}
+
+    records = [record("pybackprop", 1, 1.0), record("pybackprop", 2, 2.0)]
+    records += [record("scikit_learn", 1, 3.0), record("scikit_learn", 2, 4.0)]
+    (verdict,) = sweep.verdicts(records)
+    assert verdict["ratio"]["median"] == 3.0
+    assert (verdict["our_threads"], verdict["their_threads"]) == (1, 1)
+    assert verdict["all_to_one"] == 2.0
+
+
+def test_the_exponent_of_a_power_law():
+    x = np.array([1.0, 10.0, 100.0, 1000.0])
+    assert growth.exponent(x, 5 + x**2) == pytest.approx(2, abs=0.01)
+
+
+def test_memory_beyond_what_was_there():
+    system, traced = memory.beyond(lambda: np.ones(5_000_000))
+    assert 40e6 <= traced < 41e6
+    assert system is None or 39e6 <= system < 60e6

@@ -1,0 +1,114 @@
+"""The suite is whole: its files are where they are collected, and no list is empty.
+
+A file that is moved, or a pattern that no longer matches, would switch tests off in
+silence.
+"""
+
+import ast
+import re
+from collections import Counter
+
+import pytest
+from mutants import MUTANTS
+
+from support.checkout import ROOT, TESTS, files_of_tests
+from support.feature_table import features
+from support.promises import promises
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "pyproject.toml").exists(), reason="needs the source tree"
+)
+FOLDERS = sorted({path.parent for path in files_of_tests()})
+# Folders of other things than Python tests.
+OTHERS = {"c", "files", "fuzz", "mutants", "support"}
+MOST_FILES_IN_A_FOLDER = 15
+# What makes tests run: for each pattern, fewer files than that are a mistake.
+COLLECTIONS = {
+    "tests/*/test_*.py": 90,
+    "tests/c/test_*.c": 30,
+    "tests/fuzz/corpus_core/*": 10,
+    "tests/files/*/expected.json": 1,
+    "csrc/**/*.c": 30,
+    "pybackprop/**/*.py": 50,
+    "examples/[0-9]*.py": 8,
+    "docs/*.md": 8,
+    "docs/tutorial/*.py": 3,
+    "docs/guide/*.py": 10,
+    "benchmarks/peers/*.py": 3,
+    "packaging/*.py": 5,
+}
+# Without one of these, tests say that they need the source tree and are skipped.
+NEEDED = [
+    "README.md",
+    "docs/conf.py",
+    "docs/c_interface.md",
+    "docs/c_example/xor.c",
+    "docs/what_you_can_rely_on.md",
+    "csrc/pybackprop.h",
+    "Makefile",
+]
+
+
+@pytest.mark.parametrize("pattern", COLLECTIONS)
+def test_a_collection_of_files_is_not_empty(pattern):
+    assert len(list(ROOT.glob(pattern))) >= COLLECTIONS[pattern]
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_what_tests_are_skipped_without_is_there(name):
+    assert (ROOT / name).exists()
+
+
+def test_no_collection_of_marks_or_mutants_is_empty():
+    assert len(list(features())) >= 50
+    assert len(promises()) >= 60
+    assert len(MUTANTS) >= 70
+
+
+def test_every_file_of_tests_is_in_a_folder_of_its_own_name():
+    everywhere = sorted(
+        (path for path in TESTS.rglob("test_*.py")), key=lambda path: path.name
+    )
+    assert everywhere == files_of_tests()
+    assert {path.parent.name for path in everywhere} & OTHERS == set()
+    names = Counter(path.name for path in everywhere)
+    assert [name for name, count in names.items() if count > 1] == []
+    # Without __init__.py the name of a file is that of its module.
+    assert [folder for folder in FOLDERS if (folder / "__init__.py").exists()] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_folder_has_not_too_many_files(folder):
+    assert len(list(folder.glob("test_*.py"))) <= MOST_FILES_IN_A_FOLDER
+
+
+def imported(path):
+    """The modules and the names in them that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def test_no_test_imports_another_one():
+    modules = {path.stem for path in files_of_tests()}
+    found = [
+        (path.name, module)
+        for path in [*files_of_tests(), *TESTS.glob("support/*.py")]
+        for module, _ in imported(path)
+        if module.split(".")[-1] in modules
+    ]
+    assert found == []
+
+
+def test_every_make_target_names_files_of_tests_that_exist():
+    named = set()
+    makefiles = [*ROOT.glob("packaging/*"), ROOT / "Makefile", ROOT / ".ci" / "run"]
+    for path in makefiles:
+        if path.is_file():
+            text = path.read_text("utf-8")
+            named |= set(re.findall(r"(?<![\w/.])(\w+/test_\w+\.py)", text))
+    assert len(named) > 10
+    missing = [name for name in named if not (TESTS / name).is_file()]
+    assert missing == []
