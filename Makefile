@@ -20,7 +20,7 @@ GOLDEN_BITS := tests/golden_bits.txt
 .PHONY: help demo test test-fast test-blas-kernels check-c check-bits-ofast golden-bits sanitize \
     sanitize-threads sanitize-python valgrind coverage mutants lint format features promises docs \
     sdist wheel check-all clean \
-    benchmark benchmark-full benchmark-sweep benchmark-report
+    benchmark benchmark-full benchmark-sweep benchmark-summary benchmark-report
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -168,17 +168,27 @@ coverage: $(VENV)/tools ## Count which lines and branches of the core the tests 
 # installed for them: make benchmark PEERS="scikit-learn jax".
 BENCHMARK_NEEDS = $(if $(PEERS),$(VENV)/installed,$(VENV)/benchmarks)
 BENCHMARK = $(BIN)/python benchmarks/run.py
+# Where run.py writes what it measured, and the report of it.
+BENCHMARK_RUNS := build/benchmarks
+BENCHMARK_REPORT = @$(BIN)/python benchmarks/report.py $(BENCHMARK_RUNS) && \
+    echo "see $(BENCHMARK_RUNS)/report.md"
 
 benchmark: $(BENCHMARK_NEEDS) ## Time epochs, fits and predictions against other libraries, in ten minutes
 	$(BENCHMARK) short --peers "$(PEERS)"
+	$(BENCHMARK_REPORT)
 
 benchmark-full: $(BENCHMARK_NEEDS) ## The same with all rows, every peer and more turns
 	$(BENCHMARK) full --peers "$(PEERS)"
+	$(BENCHMARK_REPORT)
 
 benchmark-sweep: $(VENV)/installed ## Shapes, activations, solvers, growth and memory against scikit-learn
 	$(BENCHMARK) sweep --peers "$(PEERS)"
+	$(BENCHMARK_REPORT)
 
-benchmark-report: $(VENV)/installed ## Put what was measured into README.md and benchmarks/results/
+benchmark-summary: $(VENV)/installed ## Write benchmarks/results/summary-VERSION.json from full and sweep
+	$(BIN)/python benchmarks/summary.py $(BENCHMARK_RUNS)
+
+benchmark-report: $(VENV)/installed ## Rebuild the tables and the picture from the newest summary
 	$(BIN)/python benchmarks/report.py
 
 # cython-lint looks for its helper on PATH.
