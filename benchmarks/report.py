@@ -4,12 +4,13 @@
     python benchmarks/report.py DIRECTORY    # from the runs in DIRECTORY, into it
 
 Without an argument, writes the reports that Git tracks, all from the newest summary:
-results/report.md and results/epochs.svg, and the section of README.md between its
-markers.
+results/report.md and results/epochs.svg, the section of docs/benchmarks.md and the
+table of README.md, each of these two between its markers.
 """
 
 import re
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import report_parts as parts
@@ -19,8 +20,10 @@ from runner import HERE
 ROOT = HERE.parent
 RESULTS = summary.RESULTS
 PICTURE = "epochs.svg"
-# A file with a generated part: its first and its last line.
-PAGE = ROOT / "README.md"
+# Files with a generated part: its first and its last line.
+README = ROOT / "README.md"
+README_MARKERS = ("<!-- speed -->", "<!-- end of speed -->")
+PAGE = ROOT / "docs" / "benchmarks.md"
 PAGE_MARKERS = (
     "<!-- benchmarks: made by `make benchmark-report` -->",
     "<!-- end of benchmarks -->",
@@ -34,6 +37,8 @@ turns. Above 1, pybackprop is ahead."""
 REPORT_SOURCE = """\
 Made by `make benchmark-report` from the newest summary in this folder, which has every
 cell of the sweep; here are the least favourable ones. Times are medians."""
+README_WORKLOADS = ["iris", "digits", "50,000 x 50", "HIGGS network"]
+README_PEERS = {"scikit_learn": "scikit-learn", "pytorch": "torch", "jax": "jax"}
 
 
 def main_run(runs):
@@ -68,6 +73,53 @@ def others(main):
 
 
 # ------------------------------------------------------------------- tables
+def readme_section(runs):
+    """Epochs of four workloads beside three other libraries, for README.md."""
+    main = main_run(runs)
+    if main is None or "epochs" not in main:
+        return NOT_MEASURED
+    peers = {key: main["peers"][key] for key in README_PEERS if key in main["peers"]}
+    workloads = {workload["name"]: workload for workload in main["epochs"]["workloads"]}
+    ours, times = cells(main), ratios(main)
+    rows = []
+    for name in README_WORKLOADS:
+        both = [(name, "float64"), (name, "float32")]
+        if not all(key in ours for key in both):
+            continue
+        records = (summary.best(ours[key]["pybackprop"]) for key in both)
+        epochs = (parts.duration(record["epoch"]["median"]) for record in records)
+        row = [shape_of(workloads[name]), " / ".join(epochs)]
+        for peer in peers:
+            found = (times.get(key, {}).get(peer) for key in both)
+            row.append(" / ".join(f"{r['median']:.1f}" if r else "–" for r in found))
+        rows.append(row)
+    machine = main["machine"]
+    versions = [
+        f"{peer['name']} {peer['versions'][README_PEERS[key]].split('+')[0]}"
+        for key, peer in peers.items()
+    ]
+    versions = " and ".join(filter(None, [", ".join(versions[:-1]), *versions[-1:]]))
+    caption = (
+        f"Median time of one epoch of Adam on {machine['cores']} cores of an "
+        f"{machine['cpu'].split(' (')[0]}, float64 / float32, and how many times as "
+        f"long {versions} take, each with its best number of threads:"
+    )
+    names = (peer["name"] for peer in peers.values())
+    return f"{caption}\n\n{parts.table(['network', 'pybackprop', *names], rows)}"
+
+
+def shape_of(workload):
+    """Name, rows and layer sizes of a workload."""
+    units = [workload["features"], *workload["hidden"], max(1, workload["classes"])]
+    units[-1] = 1 if units[-1] == 2 else units[-1]
+    runs = [(n, len(list(equal))) for n, equal in groupby(units)]
+    layers = "-".join(f"{n}×{times}" if times > 2 else f"{n}" for n, times in runs)
+    shape = f"{workload['rows']:,} rows, {layers}"
+    # A workload without a name of its own is called by its shape.
+    is_shape = re.fullmatch(r"[\d,]+ x [\d,]+", workload["name"])
+    return shape if is_shape else f"{workload['name']}: {shape}"
+
+
 def epochs_table(main):
     peers = others(main)
     times = ratios(main)
@@ -110,18 +162,18 @@ def ahead(main):
 
 # ------------------------------------------------------------------- texts
 def page_section(runs):
-    """What stands between the markers of README.md."""
+    """What stands between the markers of docs/benchmarks.md."""
     main, sweep = main_run(runs), runs.get("sweep")
     if main is None:
         return NOT_MEASURED
     blocks = [parts.machine(main)]
     if "epochs" in main:
         blocks += [EPOCHS_CAPTION, epochs_table(main)]
-        blocks.append(f"![Time of an epoch](benchmarks/results/{PICTURE})")
+        blocks.append(f"![Time of an epoch](../benchmarks/results/{PICTURE})")
     blocks += [parts.others_table(main), ahead(main)]
     if sweep and "sweep" in sweep:
         blocks.append(parts.sweep_summary(sweep["sweep"]))
-    blocks.append("All tables: [report.md](benchmarks/results/report.md).")
+    blocks.append("All tables: [report.md](../benchmarks/results/report.md).")
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -210,9 +262,13 @@ def replace_section(text, markers, section, name="the file"):
 
 def tracked(runs):
     """Content of the tracked files that are made of a summary, but for the picture."""
-    page = PAGE.read_text("utf-8")
-    section = page_section(runs)
-    files = {PAGE: replace_section(page, PAGE_MARKERS, section, PAGE.name)}
+    readme, page = README.read_text("utf-8"), PAGE.read_text("utf-8")
+    files = {
+        README: replace_section(
+            readme, README_MARKERS, readme_section(runs), README.name
+        ),
+        PAGE: replace_section(page, PAGE_MARKERS, page_section(runs), PAGE.name),
+    }
     if runs:
         files[RESULTS / "report.md"] = full_report(runs)
     return files

@@ -88,7 +88,8 @@ def others_table(result):
                 for r in result["latency"]
                 if r["rows"] == rows_predicted and r["method"] == "predict_proba"
             ]
-            add(f"predict_proba, {rows_predicted:,} rows", group, "seconds")
+            unit = "row" if rows_predicted == 1 else "rows"
+            add(f"predict_proba, {rows_predicted:,} {unit}", group, "seconds")
     if "first_fit" in result:
         for name in dict.fromkeys(r["workload"] for r in result["first_fit"]):
             group = [r for r in result["first_fit"] if r["workload"] == name]

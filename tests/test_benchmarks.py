@@ -158,6 +158,7 @@ def test_the_report_of_a_run(tiny_run, tmp_path):
     for line in report.full_report(runs).splitlines():
         if line.startswith("|"):
             assert line.count("|") > 3
+    assert "tiny" not in report.readme_section(runs)
     pytest.importorskip("matplotlib")
     pictures = [tmp_path / "first.svg", tmp_path / "second.svg"]
     for picture in pictures:
@@ -194,6 +195,16 @@ def test_tracked_files_are_those_of_the_newest_summary():
     assert runs
     for path, text in report.tracked(runs).items():
         assert path.read_text("utf-8") == text, f"{path.name}: make benchmark-report"
+
+
+def test_the_table_of_the_readme():
+    text = report.readme_section(summary.newest())
+    *_, head, _, iris, digits, _, _ = text.splitlines()
+    assert head == "| network | pybackprop | scikit-learn | PyTorch | JAX |"
+    assert iris.startswith("| iris: 150 rows, 4-100-3 |")
+    assert digits.startswith("| digits: 1,797 rows, 64-100-10 |")
+    assert all(line.count(" / ") == 4 for line in (iris, digits))
+    assert report.readme_section({}) == report.page_section({}) == report.NOT_MEASURED
 
 
 def test_tracked_results_are_small():
