@@ -107,7 +107,13 @@ def files(pattern):
 core = Extension(
     "pybackprop._core",
     sources=["pybackprop/_core.pyx", *files("csrc/**/*.c")],
-    depends=["pybackprop/_core.pxd", *files("csrc/**/*.h"), *files("csrc/**/*.def")],
+    # With the lists of records (.def) and the parts of the binding (.pxi).
+    depends=[
+        *files("pybackprop/_core.pxd"),
+        *files("pybackprop/**/*.pxi"),
+        *files("csrc/**/*.h"),
+        *files("csrc/**/*.def"),
+    ],
     include_dirs=["csrc", numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
 )
