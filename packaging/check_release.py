@@ -17,7 +17,7 @@ from pathlib import Path
 
 import release_rules
 from release_rules import ROOT, git, project
-from same_bytes import build_twice, differences
+from reproducible_build import build_twice, differences
 
 GENERATED = {"PKG-INFO", "setup.cfg"}
 SMOKE = """

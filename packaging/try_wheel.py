@@ -78,7 +78,7 @@ def main():
     install = [*pip, "install", "--quiet", "--only-binary", ":all:"]
     subprocess.run([*install, wheel], check=True)
     subprocess.run([*pip, "list"], check=True)
-    subprocess.run([python, HERE / "first_fit.py"], cwd=venv, check=True)
+    subprocess.run([python, HERE / "smoke_fit.py"], cwd=venv, check=True)
     install_for_tests(install, tree)
     tests = [python, HERE / "installed_tests.py", *arguments]
     sys.exit(subprocess.run(tests, cwd=tree / "tests").returncode)

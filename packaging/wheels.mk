@@ -47,6 +47,6 @@ test-wheel-aarch64: ## Run some tests on a wheel for AArch64 in an emulator; nee
 	    pytest hypothesis cloudpickle
 	rm -rf $(ARM_FOLDER)/tests; mkdir $(ARM_FOLDER)/tests
 	tar xzf $(WHEEL_SDIST)/*.tar.gz -C $(ARM_FOLDER)/tests --strip-components 1
-	$(ARM_FOLDER)/python packaging/first_fit.py
+	$(ARM_FOLDER)/python packaging/smoke_fit.py
 	cd $(ARM_FOLDER)/tests/tests && ../../python $(abspath packaging)/installed_tests.py \
 	    $(PYTEST_ARGUMENTS) $(ARM_WHEEL_TESTS)

@@ -28,7 +28,7 @@ if PACKAGING.is_dir():
     sys.path.insert(0, str(PACKAGING))
     import check_release
     import release_rules
-    import same_bytes
+    import reproducible_build
     from release_rules import AT_ALL_TIMES
 else:
     AT_ALL_TIMES = []
@@ -268,8 +268,8 @@ CHANGED = {**TREE, "b": b"another"}
 def test_what_tells_two_archives_apart_is_said(tmp_path, make, name, changes, said):
     one, same, other = (tmp_path / f"{i}{name}" for i in range(3))
     make(one), make(same), make(other, **changes)
-    assert same_bytes.differences(one, same) == []
-    assert said in same_bytes.differences(one, other)[0]
+    assert reproducible_build.differences(one, same) == []
+    assert said in reproducible_build.differences(one, other)[0]
 
 
 # ---------------------------------------------------- what the archives hold
