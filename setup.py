@@ -1,8 +1,8 @@
-"""Build the one extension module: the Cython binding and all of csrc/.
+"""Builds the extension module from the Cython binding and all of csrc/.
 
-Everything that can be said as data is in pyproject.toml.  Three things cannot:
-the list of C files, compiler flags that must come after the user's own, and
-archives whose bytes do not tell who made them, where and when.
+pyproject.toml holds all settings that are data. This file adds the list of C files,
+compiler flags that must come after those of the user, and archives whose bytes do not
+depend on the time and place of the build.
 """
 
 import gzip
@@ -19,10 +19,10 @@ from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).parent
 
-# The promise of equal bits on every machine rests on these: a multiply and an
-# add are fused only where the source says so, and no sum is reordered.  Each
-# member of -ffast-math is named, since one that the user gave alone survives
-# -fno-fast-math.
+# With these flags results are equal to the bit on every machine: multiply and add are
+# fused only where the source says so, and sums are not reordered. Each part of
+# -ffast-math is negated by name, since -fno-fast-math does not negate a part that the
+# user gave by itself.
 FLAGS = {
     "unix": [
         "-std=c11",
@@ -37,25 +37,26 @@ FLAGS = {
     "msvc": ["/std:c11", "/fp:precise"],
 }
 if platform.machine() == "s390x":
-    # There gcc keeps floats in double, in ISO C.
+    # With -std=c11, gcc keeps floats in double on this machine.
     FLAGS["unix"].append("-fexcess-precision=fast")
-# With -Ofast or -ffast-math among the user's flags, the linker adds start-up
-# code that flushes subnormals to zero in the whole process.  The later option
-# of a kind wins, so these two keep it out.
+# With -Ofast or -ffast-math among the user's flags, the linker adds start-up code that
+# flushes subnormals to zero in the whole process. Later options override earlier ones,
+# so these two prevent that.
 LINK_FLAGS = {"unix": ["-O2", "-fno-fast-math", "-pthread"], "msvc": []}
 
-# Files are readable to all whatever the umask of who builds: a wheel keeps modes.
+# A wheel stores file modes. Its files must be readable by all, whatever the user's
+# umask.
 os.umask(0o022)
 
 
 def debug_flags():
-    """No debugging information, which names folders of the machine, unless asked."""
+    """Return -g0 unless CFLAGS asks for debugging information, which contains paths."""
     asked = any(flag.startswith("-g") for flag in os.environ.get("CFLAGS", "").split())
     return [] if asked else ["-g0"]
 
 
 class BuildExt(build_ext):
-    """Add the flags of the compiler that was found, after the user's CFLAGS."""
+    """Adds the flags for the compiler in use after the user's CFLAGS."""
 
     def build_extensions(self):
         family = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
@@ -69,9 +70,9 @@ class BuildExt(build_ext):
 
 
 class Sdist(sdist):
-    """Write the archive so that equal files make equal bytes.
+    """Writes archives whose bytes depend on the files only.
 
-    Every time is SOURCE_DATE_EPOCH, or else a constant that a zip file can hold too.
+    All times are SOURCE_DATE_EPOCH or, without it, the earliest time of a zip file.
     """
 
     def make_archive(self, base_name, format, root_dir=None, base_dir=None, **owner):
@@ -82,7 +83,7 @@ class Sdist(sdist):
         def anonymous(member):
             member.mtime, member.uid, member.gid = epoch, 0, 0
             member.uname = member.gname = ""
-            # Git keeps no more of a mode than who may execute the file.
+            # Git stores only whether a file is executable.
             member.mode = 0o755 if member.mode & 0o100 else 0o644
             return member
 
@@ -94,20 +95,26 @@ class Sdist(sdist):
                 fileobj=packed, mode="w", format=tarfile.PAX_FORMAT
             ) as archive,
         ):
-            # Sorted by TarFile.add, folder by folder.
+            # TarFile.add sorts the files of each folder.
             archive.add(base_dir, filter=anonymous)
         return name
 
 
 def files(pattern):
-    """Paths relative to this file, in an order that no file system decides."""
+    """Return sorted paths relative to this file."""
     return sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob(pattern))
 
 
 core = Extension(
     "pybackprop._core",
     sources=["pybackprop/_core.pyx", *files("csrc/**/*.c")],
-    depends=["pybackprop/_core.pxd", *files("csrc/**/*.h"), *files("csrc/**/*.def")],
+    # With the lists of records (.def) and the parts of the binding (.pxi).
+    depends=[
+        *files("pybackprop/_core.pxd"),
+        *files("pybackprop/**/*.pxi"),
+        *files("csrc/**/*.h"),
+        *files("csrc/**/*.def"),
+    ],
     include_dirs=["csrc", numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
 )

@@ -1,67 +1,53 @@
-"""Tables and a picture from what run.py wrote.
+"""Tables and a picture of benchmark runs.
 
-    python benchmarks/report.py
+    python benchmarks/report.py              # from results/summary-VERSION.json
+    python benchmarks/report.py DIRECTORY    # from the runs in DIRECTORY, into it
 
-Puts the summary into README.md, between its two markers, and writes
-results/report.md, with every part in full, and results/epochs.svg.  Text depends on
-the JSON files alone.
+Without an argument, writes the reports that Git tracks, all from the newest summary:
+results/report.md and results/epochs.svg, the section of docs/benchmarks.md and the
+table of README.md, each of these two between its markers.
 """
 
-import json
 import re
+import sys
+from itertools import groupby
 from pathlib import Path
 
 import report_parts as parts
-from runner import HERE, spread
+import summary
+from runner import HERE
 
-RESULTS = HERE / "results"
-README = HERE.parent / "README.md"
-BEGIN = "<!-- benchmarks: made by `make benchmark-report` -->"
-END = "<!-- end of benchmarks -->"
-NOT_MEASURED = "Not measured yet."
+ROOT = HERE.parent
+RESULTS = summary.RESULTS
 PICTURE = "epochs.svg"
-
-
-def load(results):
-    """(the full or else the short form, the sweep); None for what is not there."""
-    found = {}
-    for form in ("short", "full", "sweep"):
-        path = Path(results, f"{form}.json")
-        if path.exists():
-            found[form] = json.loads(path.read_text("utf-8"))
-    return found.get("full") or found.get("short"), found.get("sweep")
-
-
-def readme_section(results=RESULTS):
-    """What stands between the markers."""
-    main, sweep = load(results)
-    if main is None:
-        return NOT_MEASURED
-    blocks = [parts.machine(main)]
-    if "epochs" in main:
-        blocks += [EPOCHS_CAPTION, epochs_table(main)]
-        if Path(results, PICTURE).exists():
-            blocks.append(f"![Speed of an epoch](benchmarks/results/{PICTURE})")
-    blocks += [parts.others_table(main), ahead(main)]
-    if sweep and "sweep" in sweep:
-        blocks.append(parts.sweep_summary(sweep["sweep"]))
-    blocks.append("Everything else: [report.md](benchmarks/results/report.md).")
-    return "\n\n".join(block for block in blocks if block)
-
+# Files with a generated part: its first and its last line.
+README = ROOT / "README.md"
+README_MARKERS = ("<!-- speed -->", "<!-- end of speed -->")
+PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE_MARKERS = (
+    "<!-- benchmarks: made by `make benchmark-report` -->",
+    "<!-- end of benchmarks -->",
+)
+NOT_MEASURED = "Not measured yet."
 
 EPOCHS_CAPTION = """\
 How many times as long as pybackprop another library takes for an epoch, each at the
 better of one and all threads, in the same precision: median (quartiles) of paired
 turns. Above 1, pybackprop is ahead."""
+REPORT_SOURCE = """\
+Made by `make benchmark-report` from the newest summary in this folder, which has every
+cell of the sweep; here are the least favourable ones. Times are medians."""
+README_WORKLOADS = ["iris", "digits", "50,000 x 50", "HIGGS network"]
+README_PEERS = {"scikit_learn": "scikit-learn", "pytorch": "torch", "jax": "jax"}
 
 
-def best(records):
-    """Of records of one peer, that with the number of threads that suits it."""
-    return min(records, key=lambda record: record["epoch"]["median"])
+def main_run(runs):
+    """The full form or, without it, the short one; None if neither was run."""
+    return runs.get("full") or runs.get("short")
 
 
 def cells(main):
-    """(workload, dtype): {peer: records, one a number of threads}, without failures."""
+    """(workload, dtype): {peer: its records, one per number of threads}."""
     groups = {}
     for record in main["epochs"]["records"]:
         if "error" not in record:
@@ -70,10 +56,13 @@ def cells(main):
     return groups
 
 
-def paired(theirs, ours):
-    """Their time over ours, each at its best number of threads, turn by turn."""
-    theirs, ours = best(theirs)["epoch"]["turns"], best(ours)["epoch"]["turns"]
-    return spread([a / b for a, b in zip(theirs, ours, strict=False)])
+def ratios(main):
+    """(workload, dtype): {peer: its time of an epoch over ours}."""
+    groups = {}
+    for record in main["epochs"]["best"]:
+        group = groups.setdefault((record["workload"], record["dtype"]), {})
+        group[record["peer"]] = record["ratio"]
+    return groups
 
 
 def others(main):
@@ -83,16 +72,65 @@ def others(main):
     return dict(sorted(names.items(), key=lambda item: item[0] != "scikit_learn"))
 
 
+# ------------------------------------------------------------------- tables
+def readme_section(runs):
+    """Epochs of four workloads beside three other libraries, for README.md."""
+    main = main_run(runs)
+    if main is None or "epochs" not in main:
+        return NOT_MEASURED
+    peers = {key: main["peers"][key] for key in README_PEERS if key in main["peers"]}
+    workloads = {workload["name"]: workload for workload in main["epochs"]["workloads"]}
+    ours, times = cells(main), ratios(main)
+    rows = []
+    for name in README_WORKLOADS:
+        both = [(name, "float64"), (name, "float32")]
+        if not all(key in ours for key in both):
+            continue
+        records = (summary.best(ours[key]["pybackprop"]) for key in both)
+        epochs = (parts.duration(record["epoch"]["median"]) for record in records)
+        row = [shape_of(workloads[name]), " / ".join(epochs)]
+        for peer in peers:
+            found = (times.get(key, {}).get(peer) for key in both)
+            row.append(" / ".join(f"{r['median']:.1f}" if r else "–" for r in found))
+        rows.append(row)
+    machine = main["machine"]
+    versions = [
+        f"{peer['name']} {peer['versions'][README_PEERS[key]].split('+')[0]}"
+        for key, peer in peers.items()
+    ]
+    versions = " and ".join(filter(None, [", ".join(versions[:-1]), *versions[-1:]]))
+    caption = (
+        f"Median time of one epoch of Adam on {machine['cores']} cores of an "
+        f"{machine['cpu'].split(' (')[0]}, float64 / float32, and how many times as "
+        f"long {versions} take, each with its best number of threads:"
+    )
+    names = (peer["name"] for peer in peers.values())
+    return f"{caption}\n\n{parts.table(['network', 'pybackprop', *names], rows)}"
+
+
+def shape_of(workload):
+    """Name, rows and layer sizes of a workload."""
+    units = [workload["features"], *workload["hidden"], max(1, workload["classes"])]
+    units[-1] = 1 if units[-1] == 2 else units[-1]
+    runs = [(n, len(list(equal))) for n, equal in groupby(units)]
+    layers = "-".join(f"{n}×{times}" if times > 2 else f"{n}" for n, times in runs)
+    shape = f"{workload['rows']:,} rows, {layers}"
+    # A workload without a name of its own is called by its shape.
+    is_shape = re.fullmatch(r"[\d,]+ x [\d,]+", workload["name"])
+    return shape if is_shape else f"{workload['name']}: {shape}"
+
+
 def epochs_table(main):
     peers = others(main)
+    times = ratios(main)
     rows = []
     for (workload, dtype), group in cells(main).items():
         ours = sorted(group["pybackprop"], key=lambda record: record["threads"])
-        times = " / ".join(parts.duration(r["epoch"]["median"]) for r in ours)
+        epochs = " / ".join(parts.duration(r["epoch"]["median"]) for r in ours)
         shares = " / ".join(parts.share(r) for r in ours)
-        row = [workload, dtype, times, shares]
-        for peer in peers:
-            row.append(parts.ratio(paired(group[peer], ours)) if peer in group else "")
+        row = [workload, dtype, epochs, shares]
+        found = times.get((workload, dtype), {})
+        row += [parts.ratio(found[peer]) if peer in found else "" for peer in peers]
         rows.append(row)
     threads = " / ".join(str(n) for n in sorted({r["threads"] for r in ours}))
     head = ["workload", "data type", f"our epoch, {threads} threads"]
@@ -103,13 +141,15 @@ def ahead(main):
     """Every workload and peer that is faster than pybackprop, by name."""
     if "epochs" not in main:
         return ""
-    found = []
-    for (workload, dtype), group in cells(main).items():
-        for peer, name in others(main).items():
-            if peer in group:
-                median = paired(group[peer], group["pybackprop"])["median"]
-                if median < 1:
-                    found.append(f"{name} on {workload}, {dtype} ({median:.2f})")
+    names = others(main)
+    found = [
+        f"{names[peer]} on {workload}, {dtype} ({ratio['median']:.2f})"
+        for (workload, dtype), group in ratios(main).items()
+        for peer, ratio in sorted(
+            group.items(), key=lambda item: [*names].index(item[0])
+        )
+        if ratio["median"] < 1
+    ]
     failed = [
         f"{record['peer']} on {record['workload']}, {record['dtype']}, "
         f"{record['threads']} threads: {record['error']}"
@@ -120,14 +160,32 @@ def ahead(main):
     return "\n\n".join([text, *(f"Not compared: {line}" for line in failed)])
 
 
-def full_report(results=RESULTS):
-    main, sweep = load(results)
-    blocks = ["# Benchmarks", "Made by `make benchmark-report` from the JSON files."]
+# ------------------------------------------------------------------- texts
+def page_section(runs):
+    """What stands between the markers of docs/benchmarks.md."""
+    main, sweep = main_run(runs), runs.get("sweep")
+    if main is None:
+        return NOT_MEASURED
+    blocks = [parts.machine(main)]
+    if "epochs" in main:
+        blocks += [EPOCHS_CAPTION, epochs_table(main)]
+        blocks.append(f"![Time of an epoch](../benchmarks/results/{PICTURE})")
+    blocks += [parts.others_table(main), ahead(main)]
+    if sweep and "sweep" in sweep:
+        blocks.append(parts.sweep_summary(sweep["sweep"]))
+    blocks.append("All tables: [report.md](../benchmarks/results/report.md).")
+    return "\n\n".join(block for block in blocks if block)
+
+
+def full_report(runs):
+    """Every table."""
+    main, sweep = main_run(runs), runs.get("sweep")
+    blocks = ["# Benchmarks", REPORT_SOURCE]
     if main:
         blocks += ["## " + main["form"].capitalize() + " form", parts.machine(main)]
         if "epochs" in main:
             blocks += [EPOCHS_CAPTION, epochs_table(main), ahead(main)]
-            blocks += ["### Every turn of an epoch", parts.every_epoch(main)]
+            blocks += ["### Epochs by number of threads", parts.every_epoch(main)]
         for title, make in parts.DETAILS.items():
             text = make(main)
             if text:
@@ -141,33 +199,35 @@ def full_report(results=RESULTS):
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def draw(results=RESULTS):
-    """Bars of the epochs, and curves of growth where they were measured."""
+# ------------------------------------------------------------------- picture
+def draw(runs, path):
+    """Draw the ratios of the epochs as bars, one group per workload."""
+    main = main_run(runs)
+    if main is None or "epochs" not in main:
+        return
     import matplotlib
 
     matplotlib.use("svg")
-    # The same file from the same numbers.
+    # The same file from the same numbers. Text stays text: outlines take more bytes.
     matplotlib.rcParams.update({"svg.hashsalt": "pybackprop", "font.size": 8})
+    matplotlib.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot as plt
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    main, _ = load(results)
-    if main is None or "epochs" not in main:
-        return
     peers = others(main)
     figure, axes = plt.subplots(
         1, 2, figsize=(9, 3.6), sharex=True, sharey=True, layout="constrained"
     )
-    groups_of = {"float64": {}, "float32": {}}
-    for (workload, dtype), group in cells(main).items():
-        groups_of[dtype][workload] = group
-    for axis, (dtype, groups) in zip(axes, groups_of.items(), strict=True):
+    times_of = {"float64": {}, "float32": {}}
+    for (workload, dtype), group in ratios(main).items():
+        times_of[dtype][workload] = group
+    for axis, (dtype, groups) in zip(axes, times_of.items(), strict=True):
         height = 0.8 / len(peers)
         for number, (peer, name) in enumerate(peers.items()):
             at, lengths, low, high = [], [], [], []
             for place, group in enumerate(groups.values()):
                 if peer in group:
-                    value = paired(group[peer], group["pybackprop"])
+                    value = group[peer]
                     at.append(place + (number + 0.5) * height - 0.4)
                     lengths.append(value["median"])
                     low.append(value["median"] - value["q1"])
@@ -185,25 +245,48 @@ def draw(results=RESULTS):
     axes[0].invert_yaxis()
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(peers))
-    figure.savefig(Path(results, PICTURE), metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
 
-def with_section(readme, section):
-    """A README's text with the section between its markers."""
-    pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
-    if len(re.findall(pattern, readme, re.DOTALL)) != 1:
-        raise SystemExit("README.md does not have the two markers once")
-    new = f"{BEGIN}\n\n{section}\n\n{END}"
-    return re.sub(pattern, lambda match: new, readme, flags=re.DOTALL)
+# ------------------------------------------------------------------- files
+def replace_section(text, markers, section, name="the file"):
+    """A text with the section between its two markers replaced."""
+    first, last = markers
+    pattern = re.escape(first) + ".*?" + re.escape(last)
+    if len(re.findall(pattern, text, re.DOTALL)) != 1:
+        raise SystemExit(f"{name} does not have the markers {first} and {last} once")
+    new = f"{first}\n\n{section}\n\n{last}"
+    return re.sub(pattern, lambda match: new, text, flags=re.DOTALL)
+
+
+def tracked(runs):
+    """Content of the tracked files that are made of a summary, but for the picture."""
+    readme, page = README.read_text("utf-8"), PAGE.read_text("utf-8")
+    files = {
+        README: replace_section(
+            readme, README_MARKERS, readme_section(runs), README.name
+        ),
+        PAGE: replace_section(page, PAGE_MARKERS, page_section(runs), PAGE.name),
+    }
+    if runs:
+        files[RESULTS / "report.md"] = full_report(runs)
+    return files
 
 
 def main():
-    draw()
-    text = README.read_text("utf-8")
-    README.write_text(with_section(text, readme_section()), "utf-8")
-    if any(load(RESULTS)):
-        Path(RESULTS, "report.md").write_text(full_report(), "utf-8")
+    if len(sys.argv) > 1:
+        directory = Path(sys.argv[1])
+        runs = summary.of_runs(directory)
+        if not runs:
+            sys.exit(f"{directory} has no runs: make benchmark")
+        files = {directory / "report.md": full_report(runs)}
+    else:
+        directory, runs = RESULTS, summary.newest()
+        files = tracked(runs)
+    draw(runs, directory / PICTURE)
+    for path, text in files.items():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def ratio(value):
 
 def share(record):
     """GF/s as a share of the peak that as many threads reached in the same turn."""
-    if record["share_of_peak"] is None:
+    if "share_of_peak" not in record:
         return "–"
     return f"{100 * record['share_of_peak']:.0f} %"
 
@@ -88,7 +88,8 @@ def others_table(result):
                 for r in result["latency"]
                 if r["rows"] == rows_predicted and r["method"] == "predict_proba"
             ]
-            add(f"predict_proba, {rows_predicted:,} rows", group, "seconds")
+            unit = "row" if rows_predicted == 1 else "rows"
+            add(f"predict_proba, {rows_predicted:,} {unit}", group, "seconds")
     if "first_fit" in result:
         for name in dict.fromkeys(r["workload"] for r in result["first_fit"]):
             group = [r for r in result["first_fit"] if r["workload"] == name]
@@ -192,12 +193,14 @@ def grid_search(result):
     return rows and table(head, rows)
 
 
-def sweep(result):
+def sweep(result, n_rows=30):
+    """The verdicts in which pybackprop does worst, and every peer that failed."""
     if "sweep" not in result:
         return ""
     cells = {cell["name"]: cell for cell in result["sweep"]["cells"]}
+    verdicts = sorted(result["sweep"]["verdicts"], key=lambda v: v["ratio"]["median"])
     rows = []
-    for v in sorted(result["sweep"]["verdicts"], key=lambda v: v["ratio"]["median"]):
+    for v in verdicts[:n_rows]:
         cell = cells[v["workload"]]
         layers = "-".join(str(n) for n in (cell["features"], *cell["hidden"]))
         shape = f"{cell['rows']:,} x {layers}, batch {cell['batch']:,}"
@@ -209,12 +212,13 @@ def sweep(result):
         )
     failed = [
         f"Not compared: {r['peer']} on {r['workload']}, {r['dtype']}: {r['error']}"
-        for r in result["sweep"]["records"]
-        if "error" in r
+        for r in result["sweep"]["failed"]
     ]
     head = ["cell", "shape", "data type", "peer", "its time over ours"]
     head += ["our threads", "its threads", "ours, all threads over one"]
-    return "\n\n".join([sweep_summary(result["sweep"]), table(head, rows), *failed])
+    shown = f"The {len(rows)} of {len(verdicts)} comparisons with the lowest ratio:"
+    summary = sweep_summary(result["sweep"])
+    return "\n\n".join([summary, shown, table(head, rows), *failed])
 
 
 def growth(result):
@@ -235,7 +239,7 @@ def memory(result):
             expected = r["formula"]
             fits.append(
                 [r["fit"], r["dtype"], r["peer"]]
-                + [megabytes(r["system"]), megabytes(r["traced"])]
+                + [megabytes(r.get("system")), megabytes(r["traced"])]
                 + [megabytes(sum(expected.values()))]
                 + [" + ".join(megabytes(value) for value in expected.values())]
             )

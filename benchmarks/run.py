@@ -1,7 +1,9 @@
-"""Measure and write results/FORM.json, which report.py makes tables and pictures of.
+"""Run the benchmarks and write FORM.json, the input of report.py and summary.py.
 
     python benchmarks/run.py short|full|sweep [--peers "scikit-learn jax"]
         [--parts "epochs latency"] [--turns N] [--results DIRECTORY]
+
+The default of DIRECTORY is build/benchmarks, which Git does not track.
 
 short   every workload on fewer rows, in minutes; torch.compile only when it is named,
         since its compilations take longer than all the rest
@@ -26,7 +28,8 @@ import machine
 import memory
 import peers_here
 import sweep
-from runner import HERE, say, thread_counts
+from runner import say, thread_counts
+from summary import RUNS
 from workloads import EPOCHS
 
 DTYPES = ["float64", "float32"]
@@ -102,7 +105,7 @@ def default_peers(form):
     return [name for name in peers_here.listed() if name not in left_out]
 
 
-def run(form, peers, parts=(), turns=None, results=HERE / "results"):
+def run(form, peers, parts=(), turns=None, results=RUNS):
     """Measure the parts of a form and write them; returns what was written."""
     default_turns, all_parts = FORMS[form]
     installed, absent = peers_here.look(peers_here.chosen(peers or default_peers(form)))
@@ -125,7 +128,7 @@ def run(form, peers, parts=(), turns=None, results=HERE / "results"):
         result[name] = all_parts[name](list(installed), turns or default_turns)
         result["seconds"][name] = round(time.monotonic() - begin)
         path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    say(f"written: {path.name}")
+    say(f"written: {path}")
     return result
 
 
@@ -135,7 +138,7 @@ def main():
     parser.add_argument("--peers", default="", help="names, between spaces")
     parser.add_argument("--parts", default="", help="names, between spaces")
     parser.add_argument("--turns", type=int)
-    parser.add_argument("--results", default=HERE / "results", type=Path)
+    parser.add_argument("--results", default=RUNS, type=Path)
     given = parser.parse_args()
     run(
         given.form,

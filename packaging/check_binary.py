@@ -1,12 +1,12 @@
-"""Does an extension module of a wheel ask for no more than its tags say?
+"""Check that an extension module needs no more than the tags of its wheel allow.
 
-``binary_findings`` reads an ELF file with pyelftools, which is imported when asked.
+``binary_findings`` reads an ELF file with pyelftools, which it imports.
 """
 
 import io
 
 MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
-# The C library alone, in the pieces that it had before 2.34, and its loader.
+# The C library, which had several files before 2.34, and its loader.
 LIBRARIES = {
     "libc.so.6",
     "libm.so.6",
@@ -20,7 +20,7 @@ EXECUTABLE = 1  # PF_X
 
 
 def dynamic_findings(elf):
-    """Libraries that it needs, and where it would look for them."""
+    """Find libraries other than the C library, and search paths."""
     for tag in elf.get_section_by_name(".dynamic").iter_tags():
         if tag.entry.d_tag in SEARCH_PATHS:
             path = getattr(tag, SEARCH_PATHS[tag.entry.d_tag])
@@ -30,7 +30,7 @@ def dynamic_findings(elf):
 
 
 def version_findings(elf, glibc):
-    """Versions of symbols, each of which some C library was the first to have."""
+    """Find symbols that are newer than a version of glibc."""
     needed = elf.get_section_by_name(".gnu.version_r")
     for library, versions in needed.iter_versions() if needed else []:
         for version in versions:
@@ -41,10 +41,10 @@ def version_findings(elf, glibc):
 
 
 def binary_findings(data, machine, glibc):
-    """What is wrong with the bytes of a shared library, as lines of text.
+    """Return the faults of a shared library, as lines of text.
 
-    ``machine`` is the tag's, such as "x86_64"; ``glibc`` the newest C library that it
-    may ask for, such as (2, 17).
+    ``data`` is the content of the file, ``machine`` the machine in the tag of its
+    wheel, such as "x86_64", and ``glibc`` the version it may need, such as (2, 17).
     """
     from elftools.elf.elffile import ELFFile
 
@@ -56,8 +56,8 @@ def binary_findings(data, machine, glibc):
         found.append(f"it has debugging information: {', '.join(debug)}")
     stacks = [s for s in elf.iter_segments() if s["p_type"] == "PT_GNU_STACK"]
     if not stacks or stacks[0]["p_flags"] & EXECUTABLE:
-        found.append("its stack can be executed")
+        found.append("its stack is executable")
     symbols = elf.get_section_by_name(".dynsym").iter_symbols()
     if "PyInit__core" not in {symbol.name for symbol in symbols}:
-        found.append("it is no extension module: it has no PyInit__core")
+        found.append("it is not an extension module: it has no PyInit__core")
     return found

@@ -1,9 +1,10 @@
-"""May this commit be released?  Prints a verdict a check, and goes on after a failure.
+"""Check that HEAD can be released; print one verdict per check.
 
-Texts first (release_rules.py).  Then HEAD alone, in a folder outside of any repository:
-the source distribution is built twice and its files compared with git's, a wheel is
-built twice from the unpacked archive, and the wheel is tried in an environment that has
-nothing else.  What has passed is put into dist/.
+Checks the rules of release_rules.py, then builds HEAD in a folder outside of any
+repository. The source distribution is built twice, and its files are compared with
+those that Git tracks. A wheel is built twice from the unpacked source distribution and
+tested in an environment of its own. If every check passed, both archives are copied to
+dist/.
 """
 
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import release_rules
 from release_rules import ROOT, git, project
-from same_bytes import build_twice, differences
+from reproducible_build import build_twice, differences
 
 GENERATED = {"PKG-INFO", "setup.cfg"}
 SMOKE = """
@@ -32,7 +33,7 @@ assert {outside!r} in pybackprop.__file__, pybackprop.__file__
 
 
 class Verdicts:
-    """Prints what passed and what did not, and keeps count."""
+    """Prints the verdict of each check and counts failures."""
 
     def __init__(self, failed):
         self.failed = failed
@@ -45,7 +46,7 @@ class Verdicts:
 
 
 def run(*command, cwd):
-    """The last lines that a command printed, if it failed."""
+    """Run a command; return the last lines of its output if it failed."""
     done = subprocess.run(
         command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -66,14 +67,17 @@ def unpack(sdist, place):
 
 
 def other_files_than_git(sdist, root):
-    """The archive holds what git tracks, but for git's own files, and nothing else."""
+    """Find files that only one of Git and a source distribution has.
+
+    Files of Git itself (.gitignore and the like) do not count.
+    """
     with tarfile.open(sdist) as archive:
         packed = {item.name.partition("/")[2] for item in archive if item.isfile()}
     packed = {name for name in packed - GENERATED if ".egg-info/" not in name}
     tracked = {name for name in git(root, "ls-files").split("\n") if name}
     tracked = {name for name in tracked if not name.startswith(".git")}
     return [f"{name} is missing" for name in sorted(tracked - packed)] + [
-        f"{name} is not git's" for name in sorted(packed - tracked)
+        f"{name} is not tracked" for name in sorted(packed - tracked)
     ]
 
 
@@ -84,7 +88,10 @@ def repository_above(place):
 
 
 def other_files_than_the_package(wheel, source):
-    """A wheel is what is imported, one extension, and the description of both."""
+    """Find files that a wheel should not hold or does not hold.
+
+    A wheel holds the Python files, one extension module and its metadata.
+    """
     package = {path for path in (source / "pybackprop").rglob("*") if path.is_file()}
     wanted = {
         path.relative_to(source).as_posix()
@@ -96,15 +103,15 @@ def other_files_than_the_package(wheel, source):
     extensions = {name for name in names if name.endswith((".so", ".pyd"))}
     held = {name for name in names - extensions if ".dist-info/" not in name}
     faults = [f"{name} is missing" for name in sorted(wanted - held)]
-    faults += [f"{name} is there" for name in sorted(held - wanted)]
+    faults += [f"{name} does not belong there" for name in sorted(held - wanted)]
     return faults + ([] if len(extensions) == 1 else [f"extensions: {extensions}"])
 
 
 def folders(wheel, *places):
-    """Members of a wheel in which the path of a folder, or of the checkout, stands."""
+    """Find members of a wheel that contain the path of a folder or of the checkout."""
     with zipfile.ZipFile(wheel) as archive:
         return [
-            f"{place} stands in {name}"
+            f"{name} contains {place}"
             for name in archive.namelist()
             for place in (ROOT, *places)
             if str(place).encode() in archive.read(name)
@@ -112,7 +119,7 @@ def folders(wheel, *places):
 
 
 def environment(place, wheel):
-    """A Python that has the wheel, what that asks for, and the tools of the checks."""
+    """Create an environment with the wheel, its requirements and pytest."""
     venv.create(place, with_pip=True)
     python = place / "bin" / "python"
     subprocess.run(
@@ -124,7 +131,7 @@ def environment(place, wheel):
 
 
 def files_of_the_version(python, source, place):
-    """tests/files/make.py makes, of this wheel, the files that are committed."""
+    """Check that tests/files/make.py recreates the tracked files with this wheel."""
     version = project(ROOT)["version"]
     script = f"""
 import sys, warnings; from pathlib import Path
@@ -136,28 +143,29 @@ import make; make.make(Path({str(place)!r}))"""
     committed = source / "tests" / "files" / version
     names = {path.name for path in place.iterdir()}
     if names != {path.name for path in committed.iterdir()}:
-        return [f"tests/files/{version} is not {sorted(names)}: make them again"]
+        return [f"tests/files/{version} is not {sorted(names)}: run make.py again"]
     same = (place / "expected.json").read_text()
     if same != (committed / "expected.json").read_text():
-        return [f"tests/files/{version}/expected.json is another one: make it again"]
+        return [f"tests/files/{version}/expected.json differs: run make.py again"]
     return []
 
 
 def check_wheel(verdicts, wheel, source, folder):
     version = project(ROOT)["version"]
     faults = other_files_than_the_package(wheel, source)
-    verdicts.add("the wheel holds the package alone", faults)
-    verdicts.add("and names no folder that it was built in", folders(wheel, folder))
+    verdicts.add("the wheel holds the package only", faults)
+    verdicts.add("the wheel contains no path of its build", folders(wheel, folder))
     python = environment(folder / "environment", wheel)
     empty = folder / "empty"
     empty.mkdir()
     smoke = SMOKE.format(version=version, outside=str(folder / "environment"))
     verdicts.add(
-        "installed, it fits", run(python, "-W", "ignore", "-c", smoke, cwd=empty)
+        "an installed estimator fits",
+        run(python, "-W", "ignore", "-c", smoke, cwd=empty),
     )
     verdicts.add("pip check", run(python, "-m", "pip", "check", cwd=empty))
     faults = files_of_the_version(python, source, folder / version)
-    verdicts.add("the files of the version are what it saves", faults)
+    verdicts.add("the files of the version are what the wheel saves", faults)
     tests = [python, "-m", "pytest", "-q", "-m", "not slow", "core/test_golden_bits.py"]
     verdicts.add(
         "golden bits of the installed wheel", run(*tests, cwd=source / "tests")
@@ -169,17 +177,23 @@ def main():
     epoch = int(git(ROOT, "log", "-1", "--format=%ct"))
     with tempfile.TemporaryDirectory(prefix="release-") as name:
         folder = Path(name)
-        verdicts.add("no repository above the builds", repository_above(folder))
+        verdicts.add("no repository above the build folder", repository_above(folder))
         sdist, again = build_twice("sdist", clone, folder, epoch)
-        verdicts.add("two source distributions, one file", differences(sdist, again))
-        verdicts.add("it holds what git tracks", other_files_than_git(sdist, ROOT))
+        verdicts.add(
+            "two builds of the source distribution are equal", differences(sdist, again)
+        )
+        verdicts.add(
+            "the source distribution holds the tracked files",
+            other_files_than_git(sdist, ROOT),
+        )
         wheel, again = build_twice(
             "wheel", lambda place, umask: unpack(sdist, place), folder, epoch
         )
         verdicts.add("two wheels of it, one file", differences(wheel, again))
         source = unpack(sdist, folder / "unpacked")
         verdicts.add(
-            "make check-c in it", run("make", "-j2", "check-c", "CCS=cc", cwd=source)
+            "make check-c in the source distribution",
+            run("make", "-j2", "check-c", "CCS=cc", cwd=source),
         )
         check_wheel(verdicts, wheel, source, folder)
         if not verdicts.failed:

@@ -1,11 +1,11 @@
-"""Is this wheel fit to leave? It holds what it must, and nothing of who built it.
+"""Check the contents of wheels.
 
     python packaging/check_wheel.py SDIST WHEEL ...
 
-A wheel is made of the Python files of the source distribution, unaltered, one extension
-module, and the description of both: no test, no source of the core, no path of the
-machine that it was built on. The extension asks for no library, and no version of a
-symbol, that its tags do not allow. Needs pyelftools.
+A wheel must hold the Python files of its source distribution, unchanged, one extension
+module and the metadata, and no other file. It must not contain a path of the machine
+that built it. The extension must need no library and no version of a symbol that the
+tags of the wheel do not allow. Needs pyelftools.
 """
 
 import base64
@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from check_binary import binary_findings
 
 PACKAGE = "pybackprop"
-# What is imported, and what type checkers read.
+# Files that Python imports or that type checkers read.
 PACKED = {".py", ".pyi", ".typed"}
 DESCRIPTION = {"METADATA", "WHEEL", "RECORD", "top_level.txt", "licenses/LICENSE"}
 NAME = re.compile(
@@ -30,13 +30,13 @@ NAME = re.compile(
     r"(?P<platform>[\w.]+)\.whl"
 )
 PLATFORM = re.compile(r"manylinux_2_(?P<glibc>\d+)_(?P<machine>x86_64|aarch64)")
-OLD_PLATFORM = re.compile(r"manylinux2014_(x86_64|aarch64)")  # another word for 2.17
-# Where people, build machines and temporary files live.
+OLD_PLATFORM = re.compile(r"manylinux2014_(x86_64|aarch64)")  # an alias of 2_17
+# Folders of users, of build machines and of temporary files.
 FOLDERS = rb"(?<![\w.])/(?:root|home|Users|tmp|builds?|work|opt)/[\w.]"
 
 
 def content_of_sdist(path):
-    """Bytes by name of what the package should hold, and of PKG-INFO."""
+    """Yield name and content of each file of the package, and of PKG-INFO."""
     with tarfile.open(path) as archive:
         for member in archive.getmembers():
             name = PurePosixPath(*PurePosixPath(member.name).parts[1:])
@@ -46,7 +46,7 @@ def content_of_sdist(path):
 
 
 def name_findings(parts, info, version):
-    """Tags: one CPython and its ABI, one machine, in name and WHEEL file alike."""
+    """Check the tags: one CPython with its ABI, one machine, the same in WHEEL."""
     if parts["name"] != PACKAGE or parts["version"] != version:
         yield f"its name says {parts['name']} {parts['version']}, not {version}"
     if parts["python"] != parts["abi"]:
@@ -54,17 +54,17 @@ def name_findings(parts, info, version):
     platforms = parts["platform"].split(".")
     for platform in platforms:
         if not PLATFORM.fullmatch(platform) and not OLD_PLATFORM.fullmatch(platform):
-            yield f"{platform} is no platform that many distributions share"
+            yield f"{platform} is not a manylinux platform"
     wanted = {f"{parts['python']}-{parts['abi']}-{platform}" for platform in platforms}
     said = email.message_from_bytes(info)
     if set(said.get_all("Tag", [])) != wanted:
         yield f"WHEEL says {said.get_all('Tag')}, the name {sorted(wanted)}"
     if said["Root-Is-Purelib"] != "false":
-        yield "WHEEL says that there is no extension in it"
+        yield "WHEEL declares that it has no extension"
 
 
 def content_findings(held, sdist, suffix):
-    """Every file that should be there, as in the source distribution, and no other."""
+    """Check that a wheel holds the files of the package, unchanged, and no other."""
     extension = f"{PACKAGE}/_core{suffix}"
     version = email.message_from_bytes(sdist["PKG-INFO"])["Version"]
     described = {f"{PACKAGE}-{version}.dist-info/{name}" for name in DESCRIPTION}
@@ -75,26 +75,26 @@ def content_findings(held, sdist, suffix):
         yield f"{name} is missing"
     for name in sorted(packed & held.keys()):
         if held[name] != sdist[name]:
-            yield f"{name} is another than in the source distribution"
+            yield f"{name} differs from the source distribution"
     metadata = held.get(f"{PACKAGE}-{version}.dist-info/METADATA")
     if metadata is not None and metadata != sdist["PKG-INFO"]:
         yield "METADATA differs from the source distribution's PKG-INFO"
 
 
 def record_findings(held):
-    """RECORD names every file with its hash."""
+    """Check that RECORD has every file with its hash."""
     (name,) = (name for name in held if name.endswith(".dist-info/RECORD"))
     recorded = {row[0]: row[1] for row in csv.reader(held[name].decode().splitlines())}
     for path in sorted(recorded.keys() ^ held.keys()):
-        yield f"{path} is in one of RECORD and the archive"
+        yield f"{path} is only in one of RECORD and the archive"
     for path in sorted(recorded.keys() & held.keys() - {name}):
         digest = base64.urlsafe_b64encode(hashlib.sha256(held[path]).digest())
         if recorded[path] != f"sha256={digest.rstrip(b'=').decode()}":
-            yield f"{path} has another hash than RECORD says"
+            yield f"{path} does not have the hash in RECORD"
 
 
 def path_findings(held):
-    """Paths of a machine, in any file: people's homes and temporary folders."""
+    """Find paths of a machine in any file: home and temporary folders."""
     tree = Path(__file__).resolve().parents[1]
     here = {str(tree), str(Path.home()), tempfile.gettempdir()}
     literal = [re.escape(f"{folder}/".encode()) for folder in sorted(here - {"/"})]
@@ -102,21 +102,21 @@ def path_findings(held):
     for name, data in held.items():
         if match := pattern.search(data):
             around = data[match.start() : match.start() + 60]
-            yield f"{name} holds a path of a machine: {around!r}"
+            yield f"{name} contains a path of a machine: {around!r}"
 
 
 def findings(wheel, sdist):
-    """What is wrong with ``wheel``, which was built from ``sdist``: lines of text."""
+    """Return the faults of a wheel that was built from ``sdist``, as lines of text."""
     match = NAME.fullmatch(wheel.name)
     if match is None:
-        return [f"{wheel.name} is no name of a wheel of one CPython"]
+        return [f"{wheel.name} is not the name of a wheel for one CPython"]
     with zipfile.ZipFile(wheel) as archive:
         held = {n: archive.read(n) for n in archive.namelist() if not n.endswith("/")}
     sdist = dict(content_of_sdist(sdist))
     version = email.message_from_bytes(sdist["PKG-INFO"])["Version"]
     platform = PLATFORM.search(match["platform"])
     if platform is None:
-        return [f"{wheel.name} is for no platform that many distributions share"]
+        return [f"{wheel.name} is not for a manylinux platform"]
     minor = match["python"].removeprefix("cp")
     suffix = f".cpython-{minor}-{platform['machine']}-linux-gnu.so"
     info = held.get(f"{PACKAGE}-{version}.dist-info/WHEEL", b"")
@@ -141,7 +141,7 @@ def main():
     failed = False
     for wheel in wheels:
         found = findings(wheel, sdist)
-        print("\n  ".join([f"{wheel.name}: {'not fit' if found else 'fit'}", *found]))
+        print("\n  ".join([f"{wheel.name}: {'failed' if found else 'passed'}", *found]))
         failed |= bool(found)
     sys.exit(failed)
 

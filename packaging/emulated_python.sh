@@ -1,13 +1,12 @@
 #!/bin/sh
-# A Python for another processor, with packages, that runs here in an emulator:
+# Creates a Python with packages for another processor, which runs in an emulator:
 #
 #     packaging/emulated_python.sh FOLDER VERSION SDIST_OR_WHEEL ...
 #
-# makes FOLDER/python, a program like any other interpreter, also for those that start
-# sys.executable again. The interpreter and the libraries are Debian's, unpacked and not
-# installed: apt is given folders of its own in FOLDER, where nothing is installed yet, so
-# that it fetches all that the interpreter stands on. VERSION is the one that this
-# machine's Debian has. Packages for Python are wheels from the usual index.
+# FOLDER/python can be used like any interpreter, also as sys.executable. The interpreter
+# and its libraries are packages of Debian, unpacked and not installed: apt works in FOLDER,
+# where it knows no installed package, and so downloads all dependencies. VERSION must be
+# that of this machine's Debian. Python packages are wheels from the default index.
 set -eu
 
 machine=aarch64 debian=arm64
@@ -16,7 +15,7 @@ shift 2
 
 for tool in apt-get dpkg-deb qemu-$machine; do
     command -v $tool >/dev/null || {
-        echo "$tool is not here: this needs Debian, with qemu-user" >&2
+        echo "$tool is not installed: this needs Debian with qemu-user" >&2
         exit 1
     }
 done
@@ -42,18 +41,18 @@ Dir::Etc::sourceparts "$folder/apt/sources";
 END
     export APT_CONFIG="$folder/apt/conf"
     apt-get -qq update
-    # libstdc++ is what NumPy's and SciPy's wheels expect of a system.
+    # The wheels of NumPy and SciPy need libstdc++.
     apt-get -qq -y --download-only install "python$version" libstdc++6 >/dev/null
     mkdir "$folder/root"
     for package in "$folder"/apt/archives/*.deb; do dpkg-deb -x "$package" "$folder/root"; done
-    # The emulator takes a path from here where it exists, and else from this machine:
-    # these keep this machine's own packages out.
+    # The emulator looks up a path here first, then on this machine. These folders hide
+    # this machine's own packages.
     mkdir -p "$folder/root/usr/lib/python3/dist-packages" \
         "$folder/root/usr/local/lib/python$version/dist-packages"
     touch "$folder/unpacked"
 fi
 
-# Nothing here says what the emulated processor is but the name that it is started by.
+# The folder must not be renamed: the script holds its path.
 cat >"$folder/python" <<END
 #!/bin/sh
 here=$folder

@@ -1,5 +1,5 @@
-# Python without the interpreter's lock: Debian's source package of a suite that has 3.13,
-# built for this tree alone, or one of yours: make test-free-threaded FREE_THREADED=...
+# Tests with a Python without the global interpreter lock: one built here from a source
+# package of Debian, or yours: make test-free-threaded FREE_THREADED=/path/to/python3.13t
 FREE_THREADED_SUITE ?= trixie
 FREE_THREADED_BUILT := $(abspath build/free-threaded/python)
 FREE_THREADED ?= $(FREE_THREADED_BUILT)/bin/python3.13t
@@ -8,9 +8,9 @@ FREE_THREADED_SECONDS ?= 5
 
 .PHONY: python-free-threaded test-free-threaded
 
-python-free-threaded: $(FREE_THREADED) ## Build a Python without the interpreter's lock, in some minutes
+python-free-threaded: $(FREE_THREADED) ## Build a Python without the global interpreter lock
 
-test-free-threaded: $(FREE_THREADED_VENV)/installed ## Run the fast suite in it, then hammer what threads share
+test-free-threaded: $(FREE_THREADED_VENV)/installed ## Run the fast tests without the lock, and stress tests of shared objects
 	cd tests && PYTHON_GIL=0 ../$(FREE_THREADED_VENV)/bin/pytest $(PYTEST_ARGUMENTS)
 	cd tests && PYTHON_GIL=0 PYBACKPROP_HAMMER_SECONDS=$(FREE_THREADED_SECONDS) \
 	    ../$(FREE_THREADED_VENV)/bin/pytest \
@@ -19,7 +19,7 @@ test-free-threaded: $(FREE_THREADED_VENV)/installed ## Run the fast suite in it,
 $(FREE_THREADED_BUILT)/bin/python3.13t:
 	packaging/free_threaded.sh $(FREE_THREADED_BUILT) $(FREE_THREADED_SUITE)
 
-# Some packages that tests like to have come without wheels for it; those tests skip then.
+# Packages without wheels for it are left out; the tests that need them are skipped.
 FREE_THREADED_PIP := $(FREE_THREADED_VENV)/bin/pip install --disable-pip-version-check --quiet \
     --only-binary :all:
 $(FREE_THREADED_VENV)/installed: $(SOURCES) packaging/free_threaded.mk | $(FREE_THREADED)

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Build a CPython 3.13 without the interpreter's lock into the directory $1, from the
-# source package of Debian's suite $2: all that it asks for is the mirror that the machine
-# has for its own packages.  What follows goes to CPython's configure.  Needs a C compiler,
-# make, dpkg-dev and the headers that the modules imported below are built with.
+# Builds CPython 3.13 without the global interpreter lock into the directory $1, from the
+# source package of the Debian suite $2. It is downloaded from the mirror that apt uses.
+# Further arguments go to CPython's configure. Needs a C compiler, make, dpkg-dev and the
+# headers for the modules that are imported below.
 set -eu
 
 prefix=$1 suite=$2
@@ -19,7 +19,7 @@ for tool in apt-get dpkg-source; do
     }
 done
 
-# Lists of its own, so that what the system installs stays as it is.
+# Uses separate lists, so that the package lists of the system do not change.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' "Origin: Debian" | head -n 1)
 mkdir -p "$here/lists/partial" "$here/cache/archives/partial"
 echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
@@ -33,7 +33,7 @@ private_apt update
 cd "$here"
 private_apt source --download-only python3.13
 
-# Without Debian's patches, which are about its own installation.
+# Debian's patches concern its own installation and are left out.
 tar xf python3.13_*.orig.tar.?z
 cd Python-3.13*
 ./configure --quiet --disable-gil --disable-test-modules --prefix="$prefix" "$@"
@@ -41,7 +41,7 @@ make -s -j"$(nproc)" >build.log 2>&1 || { tail -n 50 build.log; exit 1; }
 rm -rf "$prefix"
 make -s install >install.log 2>&1 || { tail -n 50 install.log; exit 1; }
 "$prefix/bin/python3.13t" -c '
-import ctypes, ssl, sqlite3, bz2, lzma, zlib  # whose headers may have been absent
+import ctypes, ssl, sqlite3, bz2, lzma, zlib  # not built if their headers are missing
 import sys
 assert not sys._is_gil_enabled()
 print(sys.version)'

@@ -1,11 +1,11 @@
-# The C library by itself, installed for other programs: static and shared library, header and
-# pkg-config file. docs/c_interface.md tells its users what holds.
+# Installs the C library for other programs: static and shared library, header and pkg-config
+# file. docs/c_interface.md documents its use.
 #
 #     make install-c PREFIX=/usr/local DESTDIR= CC=cc CFLAGS=-O2 LDFLAGS=
 #
-# PREFIX is where it will be found, DESTDIR a folder that stands for the root while a package
-# is made. The flags that keep the bits come after CFLAGS, and warnings are not errors with a
-# compiler that nobody here has seen.
+# PREFIX is the folder of the installed files, DESTDIR a folder that replaces the root while a
+# package is built. Flags that keep results equal to the bit come after CFLAGS. Warnings are
+# not errors here, since unknown compilers have other warnings.
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -19,8 +19,8 @@ C_SYSTEM ?= $(shell uname -s)
 C_VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 C_MAJOR := $(word 1,$(subst ., ,$(C_VERSION)))
 C_MINOR := $(word 2,$(subst ., ,$(C_VERSION)))
-# The binary interface, in the name that a program remembers. Before 1.0 each minor version has
-# one of its own, from 1.0 on each major version.
+# Version of the binary interface, which a linked program stores: the minor version before
+# 1.0, the major version from 1.0 on.
 C_ABI := $(if $(filter 0,$(C_MAJOR)),0.$(C_MINOR),$(C_MAJOR))
 
 ifeq ($(C_SYSTEM),Darwin)
@@ -36,8 +36,8 @@ C_SHARED_LINK := libpybackprop.so
 C_SHARED_FLAGS = -shared -Wl,-soname,$(C_SHARED_ABI) -Wl,-z,defs
 endif
 
-# Each member of -ffast-math by name, as in setup.py: one that was given alone survives
-# -fno-fast-math.
+# Negates each part of -ffast-math, as setup.py does: -fno-fast-math does not negate a part
+# that was given by itself.
 C_INSTALL_FLAGS := -Wno-error -fno-unsafe-math-optimizations \
     -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros
 
@@ -61,7 +61,7 @@ install-c: ## Install the C library: PREFIX=/usr/local DESTDIR= CC= CFLAGS=
 	    packaging/pybackprop.pc.in >"$(DESTDIR)$(PKGCONFIGDIR)/pybackprop.pc"
 	chmod 644 "$(DESTDIR)$(PKGCONFIGDIR)/pybackprop.pc"
 
-uninstall-c: ## Remove what install-c installed, with the same PREFIX and DESTDIR
+uninstall-c: ## Remove the files of install-c; same PREFIX and DESTDIR
 	rm -f $(foreach file,$(C_INSTALLED),"$(DESTDIR)$(file)")
 
 c-installable: $(C_LIBRARY) $(C_OUT)/$(C_SHARED_FILE)

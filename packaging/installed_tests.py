@@ -1,6 +1,6 @@
-"""Run pytest, and see to it that what it tests is the installed package.
+"""Run pytest and fail unless it tests the installed package.
 
-Run from the folder of the tests, by the interpreter that has the wheel.
+Run it in the folder of the tests, with the interpreter that has the wheel.
 """
 
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 
 class Installed:
-    """Before the first test and after the last, pybackprop is no checkout's."""
+    """Plugin that checks the path of pybackprop before and after all tests."""
 
     def pytest_sessionstart(self):
         import pybackprop
@@ -32,6 +32,6 @@ class Installed:
 
 
 if __name__ == "__main__":
-    # A script's folder comes first on the path, and this one is named as a library is.
+    # The folder of the script comes first on the path; "packaging" is also a library.
     sys.path[0] = str(Path.cwd())
     sys.exit(pytest.main(sys.argv[1:], plugins=[Installed()]))

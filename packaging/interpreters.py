@@ -1,9 +1,9 @@
-"""The CPython interpreters of this machine, by their versions.
+"""Find an installed CPython interpreter of a version.
 
-    python packaging/interpreters.py 3.11        prints the path of one, or fails
+    python packaging/interpreters.py 3.11        prints its path, or fails
 
-On PATH first, then among pyenv's. One without the headers that an extension needs, or
-without the global interpreter lock, does not count.
+Searches PATH, then the versions of pyenv. Ignores interpreters without C headers and
+those without the global interpreter lock.
 """
 
 import os
@@ -29,9 +29,9 @@ def candidates(version):
 
 
 def find(version):
-    """Path of an interpreter of ``version``, such as "3.11", or None."""
+    """Return the path of an interpreter of ``version``, such as "3.11", or None."""
     for path in candidates(version):
-        # What pyenv puts on PATH fails for a version that is not chosen.
+        # The command that pyenv puts on PATH fails for versions that are not selected.
         probe = [path, "-I", "-c", PROBE.format(version)]
         if subprocess.run(probe, capture_output=True).returncode == 0:
             return path

@@ -1,29 +1,29 @@
-# What stands before a release, and the two ends of what we stand on.
+# Checks of a release, and tests with the oldest and newest supported packages.
 
 .PHONY: release-check test-oldest test-newest
 
-release-check: $(VENV)/tools ## May this commit be released: texts, equal bytes, a wheel from a tarball
+release-check: $(VENV)/tools ## Check that this commit can be released
 	$(BIN)/python packaging/check_release.py
 
-# The lowest Python that is found; pyenv's are found by name:
+# The lowest Python on PATH; versions of pyenv must be named:
 # make test-oldest OLDEST_PYTHON="$$(pyenv prefix 3.10)/bin/python"
 OLDEST_PYTHON ?= $(shell for minor in 10 11 12 13; do \
     if python3.$$minor -c 'import ensurepip' 2>/dev/null; then echo python3.$$minor; exit; fi; \
     done; echo $(PYTHON))
-# What is tested, and what with. The gate takes less of both.
+# Packages to install. .ci/run installs fewer and runs fewer tests.
 OLDEST_NEEDS ?= .[test]
 NEWEST_NEEDS ?= .[test]
 ENDS_PIP = bin/pip install --disable-pip-version-check --quiet
 
-test-oldest: build/oldest/installed ## The fast tests with the oldest NumPy, SciPy and scikit-learn we support
+test-oldest: build/oldest/installed ## Run the fast tests with the oldest supported NumPy, SciPy and scikit-learn
 	cd tests && ../build/oldest/bin/python -m pytest $(PYTEST_ARGUMENTS)
 
-test-newest: build/newest/bin/python ## The fast tests with the newest of them, taken anew each time
+test-newest: build/newest/bin/python ## Run the fast tests with the newest NumPy, SciPy and scikit-learn
 	build/newest/$(ENDS_PIP) --upgrade --upgrade-strategy eager $(foreach need,$(NEWEST_NEEDS),'$(need)')
 	cd tests && ../build/newest/bin/python -m pytest $(PYTEST_ARGUMENTS)
 
-# The extension is built against the NumPy that pyproject.toml's build-system takes, the
-# newest: one wheel serves both ends.
+# The extension is built with the newest NumPy, as pyproject.toml says: one wheel works with
+# old and new versions.
 build/oldest/installed: packaging/oldest.txt $(SOURCES)
 	$(OLDEST_PYTHON) -m venv build/oldest
 	build/oldest/$(ENDS_PIP) -c packaging/oldest.txt $(foreach need,$(OLDEST_NEEDS),'$(need)')

@@ -1,10 +1,12 @@
-"""What has to agree before a release, read from the files of a checkout.
+"""Rules that the files of a checkout must satisfy before a release.
 
-Each rule is a function from the root of a checkout to the list of its violations.  The
-version is written in pyproject.toml; wherever else a format wants it literally, a rule
-holds it to that.  The rules of AT_ALL_TIMES are tests
-(tests/repository/test_release.py), the rest come true with a release: python
-packaging/release_rules.py.
+    python packaging/release_rules.py
+
+A rule is a function that takes the root of a checkout and returns a list of violations.
+pyproject.toml defines the version; rules compare each copy of it that a file format
+requires. The rules of AT_ALL_TIMES are also tests
+(tests/repository/test_release.py); the others need
+only hold for a release.
 """
 
 import re
@@ -15,7 +17,7 @@ from pathlib import Path
 
 try:
     import tomllib
-except ModuleNotFoundError:  # Python 3.10, where pytest brings the same
+except ModuleNotFoundError:  # Python 3.10; pytest requires tomli there
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +32,7 @@ def project(root):
 
 
 def pythons(root):
-    """The versions of Python that the classifiers name, as "3.10", ..."""
+    """Return the Python versions of the classifiers, such as "3.10"."""
     pattern = r"Programming Language :: Python :: (3\.\d+)"
     found = (re.fullmatch(pattern, line) for line in project(root)["classifiers"])
     return [match[1] for match in found if match]
@@ -46,7 +48,7 @@ def yaml_of(path):
 
 
 def copies_of_the_version_agree(root):
-    """Where a format wants the version literally: (file, pattern)."""
+    """Every copy that a file format requires has the version of pyproject.toml."""
     version = project(root)["version"]
     copies = [
         ("CITATION.cff", r"^version: (.*)$"),
@@ -62,7 +64,7 @@ def copies_of_the_version_agree(root):
 
 
 def nothing_else_is_a_version(root):
-    """The package and its documentation ask the installed distribution."""
+    """Other files get the version from the installed distribution."""
     faults = []
     for name in ["pybackprop/__init__.py", "docs/conf.py", "setup.py"]:
         text = (root / name).read_text("utf-8")
@@ -77,11 +79,12 @@ def files_of_the_version_are_there(root):
     return [] if expected.exists() else [f"no {expected}: python tests/files/make.py"]
 
 
-# --- what a release says of itself ----------------------------------------------------
+# --- changelog and Git
+# ------------------------------------------------------------------
 
 
 def sections(root):
-    """[(title, text)] of the changelog, newest first."""
+    """Return (title, text) of each section of the changelog, newest first."""
     text = (root / "CHANGELOG.md").read_text("utf-8")
     parts = re.split(r"^## (.*)\n", text, flags=re.MULTILINE)
     return list(zip(parts[1::2], parts[2::2], strict=True))
@@ -92,7 +95,7 @@ def numbers(version):
 
 
 def changelog_is_in_order(root):
-    """Unreleased first if at all, then versions with a date each, newest first."""
+    """Versions stand newest first, each with a date; only "Unreleased" may precede."""
     faults, released = [], []
     for place, (title, _) in enumerate(sections(root)):
         match = re.fullmatch(r"(\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)", title)
@@ -107,7 +110,7 @@ def changelog_is_in_order(root):
 
 
 def changelog_has_the_release(root):
-    """The newest section is this version's, dated, and speaks of it as being out."""
+    """The newest section is of this version, has a date, and says it is released."""
     version = project(root)["version"]
     title, text = sections(root)[0]
     match = re.fullmatch(rf"{re.escape(version)} - (\d{{4}}-\d\d-\d\d)", title)
@@ -115,11 +118,11 @@ def changelog_has_the_release(root):
         return [f"CHANGELOG.md begins with '## {title}', not '## {version} - <date>'"]
     faults = []
     if date.fromisoformat(match[1]) > date.today():
-        faults.append(f"CHANGELOG.md: {match[1]} is still to come")
+        faults.append(f"CHANGELOG.md: {match[1]} is in the future")
     if not re.search(r"^- ", text, re.MULTILINE):
-        faults.append(f"CHANGELOG.md says nothing of {version}")
+        faults.append(f"CHANGELOG.md has no entry for {version}")
     for words in re.findall(r"(?i)to be released|unreleased|not yet released", text):
-        faults.append(f"CHANGELOG.md says of {version}: {words}")
+        faults.append(f"CHANGELOG.md calls {version}: {words}")
     citation = (root / "CITATION.cff").read_text("utf-8")
     if f"\ndate-released: {match[1]}\n" not in citation.replace('"', ""):
         faults.append(f"CITATION.cff does not say date-released: {match[1]}")
@@ -138,7 +141,7 @@ def everything_is_committed(root):
 
 
 def the_tag_is_free(root):
-    """Bytes that went out under a version stay what they are."""
+    """A released version is not released again from another commit."""
     tag = f"v{project(root)['version']}"
     if not git(root, "tag", "--list", tag):
         return []
@@ -155,7 +158,8 @@ def files_of_earlier_versions_are_as_they_were(root):
     return faults
 
 
-# --- what must be repeated in files that others read ----------------------------------
+# --- copies of pyproject.toml's requirements
+# ----------------------------------------------
 
 
 def recipe_asks_for_what_pyproject_asks(root):
@@ -179,7 +183,10 @@ def recipe_asks_for_what_pyproject_asks(root):
 
 
 def wheels_are_made_for_the_pythons(root):
-    """cibuildwheel builds what the classifiers name, and those without a lock."""
+    """cibuildwheel builds for every Python of the classifiers.
+
+    Free-threaded versions, which have no classifier each, do not count.
+    """
     build = pyproject(root)["tool"]["cibuildwheel"]["build"].split()
     named = [f"cp{version.replace('.', '')}-*" for version in pythons(root)]
     locked = [pattern for pattern in build if not pattern.endswith("t-*")]
@@ -187,7 +194,7 @@ def wheels_are_made_for_the_pythons(root):
 
 
 def workflows_test_the_pythons(root):
-    """Every Python of the classifiers is tested, and the lowest is requires-python."""
+    """CI tests every Python of the classifiers; requires-python is the lowest."""
     named = pythons(root)
     workflow = yaml_of(root / ".github" / "workflows" / "test.yml")
     matrix = workflow["jobs"]["systems"]["strategy"]["matrix"]
@@ -201,7 +208,7 @@ def workflows_test_the_pythons(root):
 
 
 def oldest_are_the_lower_bounds(root):
-    """With the lowest Python, oldest.txt pins the bounds that pyproject.toml has."""
+    """For the lowest Python, oldest.txt pins the lower bounds of pyproject.toml."""
     promised = {
         re.sub(r">=([\d.]+)", r"==\1", requirement)
         for requirement in project(root)["dependencies"]

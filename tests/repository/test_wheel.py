@@ -1,7 +1,7 @@
-"""A wheel that does not hold what it should, or holds more, is not fit to leave.
+"""packaging/check_wheel.py finds each fault of a wheel.
 
-packaging/check_wheel.py looks at each wheel that `make wheels` builds. Here it looks at
-small ones with one fault each, and at libraries with one fault each.
+`make wheels` runs it on every wheel. Here it checks small wheels, and small libraries,
+with one fault each.
 """
 
 import base64
@@ -51,9 +51,9 @@ def packaging(monkeypatch):
 
 @pytest.fixture
 def findings(packaging, monkeypatch, tmp_path):
-    """What is found in a wheel: the right one, but for the files given.
+    """Function that returns the findings in a wheel with changed files.
 
-    The extension is no library here, so that nobody looks into it as one.
+    Its extension is not a library, so the check of libraries is switched off.
     """
     import check_wheel
 
@@ -95,7 +95,7 @@ def record(held):
     return text.getvalue().encode()
 
 
-def test_a_wheel_of_all_that_it_should_hold_is_fit(findings):
+def test_a_correct_wheel_has_no_findings(findings):
     assert findings() == []
 
 
@@ -109,7 +109,7 @@ def test_a_wheel_of_all_that_it_should_hold_is_fit(findings):
         ("pybackprop/export/c.py", None, "pybackprop/export/c.py is missing"),
         (EXTENSION, None, f"{EXTENSION} is missing"),
         (INFO + "licenses/LICENSE", None, "LICENSE is missing"),
-        ("pybackprop/export/c.py", b"NAME = 'd'\n", "c.py is another than in the"),
+        ("pybackprop/export/c.py", b"NAME = 'd'\n", "c.py differs from the"),
         (INFO + "METADATA", METADATA + b"More.\n", "METADATA differs"),
         (EXTENSION, b"\x7fELF\0/home/builder/lib\0", "a path of a machine"),
         (EXTENSION, b"\x7fELF\0/tmp/build-1/csrc/fit.c", "a path of a machine"),
@@ -131,8 +131,11 @@ def test_a_path_of_this_very_tree_is_found(findings):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        (NAME.replace("cp311-cp311", "py3-none"), "no name of a wheel of one CPython"),
-        ("pybackprop-1.2-cp311-cp311-linux_x86_64.whl", "for no platform that many"),
+        (
+            NAME.replace("cp311-cp311", "py3-none"),
+            "not the name of a wheel for one CPython",
+        ),
+        ("pybackprop-1.2-cp311-cp311-linux_x86_64.whl", "not for a manylinux platform"),
         (NAME.replace("-1.2-", "-1.3-"), "its name says pybackprop 1.3, not 1.2"),
         (NAME.replace("cp311-cp311", "cp311-cp312"), "with the ABI of cp312"),
         (NAME.replace("cp311-cp311", "cp312-cp312"), f"{EXTENSION} does not belong"),
@@ -158,7 +161,7 @@ double power(double x) { return MATH; }
 
 @pytest.fixture
 def of_library(packaging, tmp_path):
-    """What is found in a library that is compiled with some flags."""
+    """Function that returns the findings in a library compiled with some flags."""
     pytest.importorskip("elftools")
     if not sys.platform.startswith("linux") or shutil.which("gcc") is None:
         pytest.skip("needs gcc on Linux")
@@ -180,7 +183,7 @@ def of_library(packaging, tmp_path):
     return check
 
 
-def test_a_library_that_needs_the_c_library_alone_is_fit(of_library):
+def test_a_library_that_needs_only_the_c_library_has_no_findings(of_library):
     assert of_library("-lm", math="sqrt(x) + floor(x)") == []
 
 
@@ -191,7 +194,7 @@ def test_a_library_that_needs_the_c_library_alone_is_fit(of_library):
         (["-Wl,-rpath,/opt/lib"], "it looks for libraries in /opt/lib"),
         (["-Wl,-rpath,/opt/lib,--disable-new-dtags"], "it looks for libraries in /opt"),
         (["-Wl,--no-as-needed", "-lstdc++"], "it needs libstdc++.so.6"),
-        (["-z", "execstack"], "its stack can be executed"),
+        (["-z", "execstack"], "its stack is executable"),
         (["-DPyInit__core=other"], "it has no PyInit__core"),
     ],
 )

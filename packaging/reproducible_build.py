@@ -1,7 +1,7 @@
-"""Build a distribution twice, under circumstances that have nothing to do with it.
+"""Build a distribution twice and compare the bytes.
 
-Another folder, another time, another umask, time zone, language and order of hashes:
-the bytes are to be those of the first build, SOURCE_DATE_EPOCH being the same.
+The second build has another folder, time, umask, time zone, locale and hash seed, and
+the same SOURCE_DATE_EPOCH.
 """
 
 import os
@@ -20,7 +20,7 @@ OTHERS = {
 
 
 def build(kind, source, into, epoch, *, umask, env):
-    """Build an sdist or a wheel of a folder, and return the one file that it made."""
+    """Build an sdist or a wheel of a folder; return its path."""
     done = subprocess.run(
         [sys.executable, "-m", "build", f"--{kind}", "--outdir", into, source],
         env=os.environ | env | {"SOURCE_DATE_EPOCH": str(epoch)},
@@ -36,13 +36,13 @@ def build(kind, source, into, epoch, *, umask, env):
 
 
 def age(folder):
-    """Let every file look as if it had been written long ago."""
+    """Set the modification time of every file to a day in 2001."""
     for path in folder.rglob("*"):
         os.utime(path, (1e9, 1e9), follow_symlinks=False)
 
 
 def build_twice(kind, provide, folder, epoch):
-    """Two builds of the sources that provide(folder, umask) puts into a folder."""
+    """Build the sources that provide(folder, umask) creates, twice."""
 
     def one(place, circumstances, seconds):
         time.sleep(seconds)
@@ -52,7 +52,7 @@ def build_twice(kind, provide, folder, epoch):
             age(source)
         return build(kind, source, place / "made", epoch, **circumstances)
 
-    # Beside each other, but not at the same time: a date in the bytes has seconds.
+    # At the same time, but started seconds apart: stored times would differ.
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(one, folder / kind, PLAIN, 0)
         second = pool.submit(one, folder / "some" / "where" / kind, OTHERS, 3)
@@ -60,7 +60,7 @@ def build_twice(kind, provide, folder, epoch):
 
 
 def members(path):
-    """{name: (what the archive says of a member, its bytes)}, in order."""
+    """Return {name: (metadata, content)} of an archive, in its order."""
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as archive:
             return {
@@ -85,11 +85,13 @@ def members(path):
 
 
 def differences(one, other):
-    """What tells two archives apart, in words; nothing if they are the same bytes."""
+    """Describe the differences of two archives; empty if their bytes are equal."""
     if one.read_bytes() == other.read_bytes():
         return []
     here, there = members(one), members(other)
-    faults = [f"{name} is in one only" for name in sorted(here.keys() ^ there.keys())]
+    faults = [
+        f"{name} is in one archive only" for name in sorted(here.keys() ^ there.keys())
+    ]
     for name in here.keys() & there.keys():
         (said, content), (said_there, content_there) = here[name], there[name]
         faults += [
@@ -98,9 +100,7 @@ def differences(one, other):
             if said[what] != said_there[what]
         ]
         if content != content_there:
-            faults.append(f"{name} has other bytes")
+            faults.append(f"{name} differs")
     if not faults and list(here) != list(there):
-        faults.append("the members have another order")
-    return sorted(faults) or [
-        "the members are the same, the archive around them is not"
-    ]
+        faults.append("the order of the members differs")
+    return sorted(faults) or ["the members are equal, the container differs"]

@@ -1,6 +1,6 @@
-"""What a user does first with a wheel: ask what it is, fit, predict, on all its sets.
+"""Fit and predict with an installed wheel, with each instruction set.
 
-Run by the interpreter that has the wheel, and nothing but what the wheel asks for.
+Run it with an interpreter that has the wheel and its requirements only.
 """
 
 import os
@@ -38,12 +38,12 @@ def main():
         subprocess.check_output(
             [sys.executable, "-W", "ignore", "-c", FIT],
             env={**os.environ, "PYBACKPROP_ISA": name},
-            cwd=module.parents[1],  # where this is run from may be a checkout
+            cwd=module.parents[1],  # the current folder may be a checkout
         )
         for name in sets
     }
-    assert len(weights) == 1, f"other bits: {sets}"
-    print(f"a first fit has the same bits on {', '.join(sets)}")
+    assert len(weights) == 1, f"results depend on the instruction set: {sets}"
+    print(f"a fit has the same bits with {', '.join(sets)}")
 
 
 if __name__ == "__main__":
