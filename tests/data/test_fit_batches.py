@@ -41,7 +41,9 @@ def compare(batched, fitted):
 
 
 # ------------------------------------------------------------------------------- bits
-@pytest.mark.feature("Fit from batches", "clf.fit_batches(batches, classes=classes)")
+@pytest.mark.feature(
+    "Fit from an iterable of batches", "clf.fit_batches(batches, classes=classes)"
+)
 @pytest.mark.promise(
     "No silent nonsense",
     "A fit from batches has the bits of a fit on the table of them all.",

@@ -316,7 +316,7 @@ linux = pytest.mark.skipif(
 
 @linux
 @pytest.mark.slow
-@pytest.mark.feature("Tables larger than memory", "np.load('X.npy', mmap_mode='r')")
+@pytest.mark.feature("Datasets larger than memory", "np.load('X.npy', mmap_mode='r')")
 @pytest.mark.promise(
     "Memory",
     "A table of 1 GB is fitted by a process that may have 24 MB more than after its "

@@ -286,7 +286,7 @@ def scores_of(monitor, name, task):
 
 
 @pytest.mark.feature(
-    "Callbacks: scores of each epoch by any metric",
+    "Callbacks: the score of each epoch by any metric",
     use="MLPClassifier().set_callbacks(ScoringMonitor(scoring='accuracy'))",
     requested="#27676",
 )
@@ -362,7 +362,7 @@ def test_in_a_search_with_workers(n_jobs, capsys):
 
 
 @pytest.mark.feature(
-    "Callbacks: any object of one's own, which may stop the fit",
+    "Callbacks: your own object, which may stop the fit",
     use="MLPClassifier().set_callbacks(mine)",
     requested="#27676",
 )

@@ -145,7 +145,7 @@ def test_a_saturated_output_has_a_finite_delta_where_its_slope_is_infinite():
     "raises, and never has zeros.",
 )
 @pytest.mark.feature(
-    "Every number of a backpropagation, layer by layer", "network.backprop(X, y).delta"
+    "Every value of a backpropagation, layer by layer", "network.backprop(X, y).delta"
 )
 def test_a_forward_pass_has_no_gradients_and_says_so():
     net, X, y = problem()
