@@ -429,7 +429,7 @@ class Raiser(Recorder):
 @needs_callbacks
 @pytest.mark.promise(
     "A call that raises changes nothing",
-    "When a hook of a callback raises, the model is as it was before the fit, and the "
+    "If a callback's hook raises, the model is as it was before the fit, and the "
     "teardown hooks of all callbacks have run.",
 )
 @pytest.mark.parametrize("exception", [ValueError("mine"), KeyboardInterrupt()])
