@@ -4,7 +4,8 @@ Looking inside a training
 
 A loss that does not decrease shows that something is wrong, but not what. The history
 of the epochs, the gradients of each layer, and a few checks before the training show
-more."""
+more.
+"""
 
 import warnings
 
