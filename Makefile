@@ -76,8 +76,8 @@ format: $(VENV)/tools ## Format Python and C files
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(C_FORMATTED)
 
-features: ## Rebuild the table of features from the marks of the tests
-	PYTHONPATH=tests $(PYTHON) -m support.feature_table README.md
+features: ## Rebuild docs/features.md from the marks of the tests
+	PYTHONPATH=tests $(PYTHON) -m support.feature_table docs/features.md
 
 promises: ## Rebuild docs/what_you_can_rely_on.md from the marks of the tests
 	PYTHONPATH=tests $(PYTHON) -m support.promises docs/what_you_can_rely_on.md

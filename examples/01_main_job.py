@@ -2,10 +2,10 @@
 The main job: from scaling to a searched model
 ==============================================
 
-Two of scikit-learn's tables go through a pipeline: scaling, cross-validation, a grid
-search with two workers.  Then the same fits by scikit-learn's own networks: how far the
-loss curves differ, how long each took.  Last, the seed of this project: where the
-gradient at the output equals y_pred - y, and where it does not.
+Two of scikit-learn's datasets go through a pipeline: scaling, cross-validation, a grid
+search with two workers.  Then scikit-learn's own networks make the same fits, and the
+script prints the difference of the loss curves and the time of each fit.  Last, it
+shows where the gradient at the output equals y_pred - y, and where it does not.
 
 With an argument the picture goes to a file::
 
@@ -40,7 +40,7 @@ print(f"pybackprop {pybackprop.__version__}, scikit-learn {sklearn.__version__}"
 # %%
 # Scores: scaling, cross-validation, grid search
 # ----------------------------------------------
-# Accuracy on the digits, R² on the diabetes table.
+# Accuracy on the digits, R² on the diabetes dataset.
 
 
 def scores(name, X, y, model, grid):
@@ -84,7 +84,7 @@ _ = scores(
 # %%
 # The same fit by scikit-learn
 # ----------------------------
-# In float64, the same parameters, taking turns.  The difference is the largest
+# In float64, with the same parameters, in turns.  The difference is the largest
 # \|ours - theirs\| / theirs over the two loss curves; the times are medians of three.
 
 
@@ -131,10 +131,10 @@ if len(sys.argv) > 1:
     print(f"Loss curves and confusion matrix: {Path(sys.argv[1]).resolve()}")
 
 # %%
-# The seed: is delta, the gradient at the output, simply y_pred - y?
-# ------------------------------------------------------------------
-# Three pairs of loss and output activation say yes, the fourth says no.  (Of all pairs
-# just one more says yes: the Poisson deviance with exp.)
+# Is delta, the gradient at the output, equal to y_pred - y?
+# ----------------------------------------------------------
+# It is for three of these pairs of loss and output activation and not for the fourth.
+# The only other such pair is the Poisson deviance with exp.
 
 
 def row(values):

@@ -2,10 +2,10 @@
 Activations in a deep, narrow network
 =====================================
 
-One network on the digits, one activation after another: the test accuracy after a few
-epochs, the mean over some initial weights.  Eight hidden layers are more than the
-digits need; they show which activations still pass a gradient back through all of them
-with the initial weights of their publication.
+The test accuracy of one network on the digits after a few epochs, for each activation,
+as the mean over several initial weights.  Eight hidden layers are more than the digits
+need; they show which activations propagate a gradient through all layers with the
+initial weights of their publication.
 """
 
 import warnings
@@ -53,8 +53,8 @@ for name, score in reached.items():
     print(f"{name:<14} {score:.3f}")
 
 # %%
-# The logistic and its hard form still guess, and softplus lags behind; all others have
-# learned.
+# The logistic and its hard form are at chance level, and softplus learns slowly; all
+# others have learned.
 names = sorted(reached, key=reached.get)
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 axes.barh(names, [reached[name] for name in names], color="#0072b2")
@@ -66,7 +66,7 @@ plt.show()
 # %%
 # A list of activations
 # ---------------------
-# One a layer: logistic layers, which stop the gradient, below or above relu layers.
+# One per layer: logistic layers, which reduce the gradient, below or above relu layers.
 
 for n_logistic in (0, 2, 4, 8):
     below = ["logistic"] * n_logistic + ["relu"] * (DEPTH - n_logistic)

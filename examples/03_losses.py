@@ -2,11 +2,10 @@
 Losses: quantiles, robust losses, deviances
 ===========================================
 
-What another loss changes, on two tables that ship with scikit-learn.  Quantiles turn a
-prediction into an interval whose coverage can be counted; a Huber loss, or a callable
-such as log cosh, shrugs off targets that were mistyped; a gamma deviance fits positive
-numbers whose spread grows with their mean; and a logistic output keeps a share between
-0 and 1.
+The effect of the loss, on two datasets of scikit-learn.  Quantiles give an interval
+whose coverage can be counted; a Huber loss, or a callable such as log cosh, is robust
+against wrong targets; a gamma deviance fits positive targets whose spread grows with
+their mean; and a logistic output keeps a share between 0 and 1.
 """
 
 import warnings
@@ -51,7 +50,7 @@ def scaled(loss, **params):
 # %%
 # Quantiles: an interval of the progression of diabetes
 # -----------------------------------------------------
-# How many patients lie below the predicted quantile, cross-validated.
+# The share of patients below the predicted quantile, cross-validated.
 
 X, y = load_diabetes(return_X_y=True)
 quantiles = {
@@ -76,13 +75,14 @@ axes.legend(title="predicted quantile")
 plt.show()
 
 # %%
-# Robust losses: one target in twenty was mistyped
-# ------------------------------------------------
-# A zero too many in training; the mean absolute error is that on the test set.
+# Robust losses: one target in twenty is wrong
+# --------------------------------------------
+# These training targets are ten times too large; the mean absolute error is that on the
+# test set.
 
 
 def log_cosh(y, y_pred):
-    """A loss of one's own: log cosh of the residual, and its derivative."""
+    """Your own loss: log cosh of the residual, and its derivative."""
     e = y_pred - y
     values = np.abs(e) + np.log1p(np.exp(-2 * np.abs(e))) - np.log(2)
     return values.sum(axis=1), np.tanh(e)
@@ -106,9 +106,9 @@ for name, loss, params in (
     print(f"{name:<21} clean {clean:5.1f}   mistyped {spoilt:5.1f}")
 
 # %%
-# A deviance: positive numbers whose spread grows with their mean
+# A deviance: positive targets whose spread grows with their mean
 # ---------------------------------------------------------------
-# Relative differences, as half the gamma deviance, cross-validated.
+# Half the gamma deviance, which measures relative differences, cross-validated.
 
 for name, fitted in (
     ("squared_error", scaled("squared_error", solver="lbfgs")),
@@ -121,9 +121,9 @@ for name, fitted in (
     print(f"{name:<19} {deviance:.4f}   smallest prediction {predicted.min():6.1f}")
 
 # %%
-# Outputs: a share that stays a share, classes that are asked one by one
-# ----------------------------------------------------------------------
-# The share of a petal's width in its length, for flowers ten times as large.
+# Outputs: shares between 0 and 1, and independent classes
+# --------------------------------------------------------
+# The ratio of a petal's width to its length, for flowers ten times as large.
 
 X, y = load_iris(return_X_y=True)
 share = X[:, 3] / X[:, 2]
@@ -133,7 +133,7 @@ for output in ("auto", "logistic"):
     print(f"{output:<9} from {predicted.min():6.3f} to {predicted.max():.3f}")
 
 # %%
-# How sure of a class, by output activation and label smoothing:
+# The confidence of a classifier, by output activation and label smoothing:
 
 for params in ({}, {"output_activation": "logistic"}, {"label_smoothing": 0.1}):
     classifier = MLPClassifier(**(SETTINGS | {"alpha": 0.0} | params))

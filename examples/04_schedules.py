@@ -2,9 +2,9 @@
 Learning rate schedules, AdamW and clipping
 ===========================================
 
-Each where it changes the result: SGD on digits at a rate that is good to begin with and
-too high to end with; digits again with weights that decay apart from the objective;
-diabetes with its targets as they are, at which SGD diverges.
+Each in a case where it changes the result: SGD on the digits at a learning rate that is
+good at first and too high at the end; the digits with decoupled weight decay; diabetes
+with unscaled targets, for which SGD diverges without clipping.
 """
 
 import warnings
@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from pybackprop import MLPClassifier, MLPRegressor
 from pybackprop.exceptions import ScalingWarning
 
-# A fixed number of epochs is enough here, converged or not, and the last table is not
-# scaled on purpose.
+# A fixed number of epochs is enough here, converged or not, and the last targets are
+# not scaled on purpose.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 warnings.filterwarnings("ignore", category=ScalingWarning)
 
@@ -29,7 +29,7 @@ SPLITS = ShuffleSplit(3, test_size=0.3, random_state=0)
 
 
 def fits(X, y, model, scoring=None):
-    """The mean score on three splits of a table, and the networks fitted."""
+    """The mean score on three splits of a dataset, and the fitted networks."""
     fitted = cross_validate(
         make_pipeline(StandardScaler(), model),
         X,
@@ -46,8 +46,8 @@ def fits(X, y, model, scoring=None):
 # %%
 # Schedules: digits, 15 epochs of SGD
 # -----------------------------------
-# The accuracy that each schedule reaches from the rate of 1.0 that all begin with, or,
-# ``one_cycle``, climb to.  A callable is a schedule of one's own.
+# The accuracy of each schedule.  All start at the learning rate 1.0, except
+# ``one_cycle``, whose maximum it is.  A callable is your own schedule.
 
 
 def a_tenth_after_ten(epoch):
@@ -102,7 +102,7 @@ for decay in (0.0, 0.1, 0.3, 3.0):
 # %%
 # Clipping: diabetes, targets from 25 to 346, SGD
 # -----------------------------------------------
-# R² on unseen rows, or the words in which a fit ends that diverges.
+# R² on unseen rows, or the error message of a fit that diverges.
 
 X, y = load_diabetes(return_X_y=True)
 for longest in (None, 100.0, 10.0):

@@ -2,11 +2,10 @@
 A rare class: class weights
 ===========================
 
-The eights of scikit-learn's digits, of which only every eighth is kept, are little more
-than one image in a hundred. Whoever says "no eight" is right nearly always, and a
-network that is trained for few epochs learns nothing else. With
-``class_weight="balanced"`` both classes weigh the same in the loss: how many eights are
-found, at which price?
+Only every eighth image of an eight is kept, so that eights are little more than one
+image in a hundred. A network that is trained for few epochs then always predicts "no
+eight". With ``class_weight="balanced"`` both classes have the same total weight in the
+loss: how many eights are found, and at which cost?
 """
 
 import warnings
@@ -34,17 +33,17 @@ kept = ~is_eight | (np.cumsum(is_eight) % 8 == 0)
 X_train, X_test, y_train, y_test = train_test_split(
     X[kept] / 16, is_eight[kept], stratify=is_eight[kept], random_state=0, test_size=0.5
 )
-# The other eights are as good for testing: the more, the surer the numbers.
+# The other eights are added to the test set, for more precise scores.
 X_test = np.concatenate((X_test, X[~kept] / 16))
 y_test = np.concatenate((y_test, is_eight[~kept]))
 print(f"{y_train.sum()} of {len(y_train)} training images are eights")
 print(f"{y_test.sum()} of {len(y_test)} test images are eights")
 
 # %%
-# The price of finding them
-# -------------------------
+# Recall and precision
+# --------------------
 # ``recall`` is the share of the eights that are found, ``precision`` the share of
-# eights among what is called one.
+# eights among the images classified as eights.
 
 scores = {}
 print(
@@ -63,8 +62,8 @@ for class_weight in (None, {True: 20}, "balanced"):
     )
 
 # %%
-# How much of an eight the network sees in each test image: with the weights, the eights
-# cross the line at one half.
+# The predicted probability of an eight for each test image: with class weights, the
+# eights are above one half.
 figure, panels = plt.subplots(
     1, 2, figsize=(9, 3.5), sharex=True, sharey=True, layout="constrained"
 )
@@ -80,7 +79,7 @@ panels[0].legend()
 plt.show()
 
 # %%
-# A weight a class is a weight a sample, written shorter:
+# Class weights are a short form of sample weights:
 weights = len(y_train) / (2 * np.bincount(y_train))
 by_hand = MLPClassifier((30,), max_iter=30, random_state=0)
 by_hand.fit(X_train, y_train, sample_weight=weights[y_train.astype(int)])

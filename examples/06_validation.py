@@ -2,11 +2,11 @@
 Early stopping, and what a validation set promises
 ==================================================
 
-The digits were written by thirteen people, mostly one after the other, so that rows
-which are neighbours are of the same hand. The best score on the rows set aside is what
-early stopping promises of a model; new writers show whether it is kept. It is not, for
-rows at random, for blocks of rows as groups, and for the newest rows: what helps is to
-set different writers aside in turn, and to see how far their scores are apart.
+Thirteen people wrote the digits, mostly one after the other, so neighbouring rows have
+the same writer. The best score on held-out rows is an estimate of the score on new
+writers. It is too optimistic for random rows, for blocks of rows as groups, and for the
+last rows. The remedy is to hold out different writers in turn and to compare their
+scores.
 """
 
 import warnings
@@ -20,19 +20,19 @@ from sklearn.model_selection import GroupShuffleSplit, TimeSeriesSplit
 
 from pybackprop import MLPClassifier
 
-# One fit below is stopped on purpose.
+# One fit below is stopped early on purpose.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
-# The last 600 images are, by and large, of people who did not write the first 1197.
+# The last 600 images are mostly of people who did not write the first 1197.
 X_train, y_train, X_new, y_new = X[:1197], y[:1197], X[1197:], y[1197:]
 blocks = np.arange(len(y_train)) // 138
 
 # %%
-# What was promised, and what new writers show
-# --------------------------------------------
-# Early stopping by accuracy, on three kinds of rows set aside.
+# Validation score and score on new writers
+# -----------------------------------------
+# Early stopping by accuracy, with three kinds of held-out rows.
 
 
 def stopped_early(validation_fraction, groups):
@@ -57,9 +57,8 @@ for name, validation_fraction, groups in (
         f"shown {model.score(X_new, y_new):.3f}   after {model.n_iter_} epochs"
     )
 
-# %%
-# Each of the nine blocks alone, in turn, is about one writer: some are easy, some are
-# as hard as the new ones, and a split that sets one or two aside cannot know which.
+# %% Each of the nine blocks has about one writer. Some are easy, some are as hard as
+# the new writers, and a split with one or two of them cannot tell which.
 
 promised = []
 for block in range(9):
@@ -69,10 +68,10 @@ for block in range(9):
 print(f"a block in turn    promised {min(promised):.3f} to {max(promised):.3f}")
 
 # %%
-# A validation set of one's own, and the score that decides
-# ---------------------------------------------------------
-# The last of the known rows decide, by accuracy, by the loss, or by whether a digit is
-# one of the two that the network thinks likeliest.
+# Your own validation set and your own score
+# ------------------------------------------
+# The last training rows are the validation set. The score is the accuracy, the loss, or
+# the top-2 accuracy.
 
 models = {}
 for scoring in (None, "loss", "top_k_accuracy"):
@@ -95,8 +94,8 @@ for scoring in (None, "loss", "top_k_accuracy"):
 print(models["loss"].stopping_reason_)
 
 # %%
-# The history of that fit: the network begins to know its rows better than those set
-# aside, long before the validation loss stops falling.
+# The history of this fit: the training loss falls below the validation loss long before
+# the validation loss stops falling.
 history = models["loss"].history_
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 axes.semilogy(history["epoch"], history["loss"], color="#0072b2", label="training")

@@ -2,9 +2,9 @@
 A hidden layer as features
 ==========================
 
-What a network has learned serves another model.  Naive Bayes takes features for
-independent: on the pixels of the digits, and on the 16 numbers that a last hidden layer
-makes of them.
+The last hidden layer of a network provides features for another model.  Naive Bayes
+assumes independent features; here it is fitted to the pixels of the digits and to the
+16 outputs of a hidden layer.
 """
 
 import warnings
@@ -34,10 +34,9 @@ print("Naive Bayes, accuracy on digits not seen in training")
 for name, model in (("64 pixels", pixels), ("16 hidden units", features)):
     print(f"  on {name:<16} {model.fit(X_train, y_train).score(X_test, y_test):.3f}")
 
-# %%
-# Seen from the two directions in which each varies most, the test digits in their
-# pixels and in the hidden layer. There some classes stand apart even in a plane; to
-# tell the others from one another takes more of the 16 numbers.
+# %% The first two principal components of the test digits, as pixels and in the hidden
+# layer. In the hidden layer some classes are separate even in two dimensions; the
+# others need more of the 16 features.
 hidden = features[:-1].transform(X_test)
 figure, panels = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for axes, seen, title in zip(
@@ -50,10 +49,9 @@ figure.colorbar(points, label="digit")
 plt.show()
 
 # %%
-# What each layer knows
-# ---------------------
-# A linear model, fitted on 50 rows that the network knew, reads the classes off each
-# layer.
+# Class information in each layer
+# -------------------------------
+# A linear model, fitted to 50 training rows, predicts the classes from each layer.
 
 scaler, fitted, _ = (step for _, step in features.steps)
 layers = zip(

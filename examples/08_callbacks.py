@@ -2,9 +2,9 @@
 Callbacks: scores of each epoch, and an early end
 =================================================
 
-Callbacks came with scikit-learn 1.9.  How accuracy and log-loss change from epoch to
-epoch, the same for each fit of a grid search with two workers, and how a callback of
-one's own ends a fit as soon as unseen samples are predicted well enough.
+Callbacks need scikit-learn 1.9 or newer.  The script shows accuracy and log-loss in
+each epoch, the same for each fit of a grid search with two workers, and your own
+callback, which ends a fit as soon as unseen samples are predicted well enough.
 """
 
 import sys
@@ -32,8 +32,8 @@ digits = load_digits(return_X_y=True)
 # %%
 # Scores of each epoch
 # --------------------
-# And a progress bar, on the outermost estimator, if rich is installed.  The guard is
-# for the processes that gather scores: some systems have them import this file again.
+# A progress bar on the outermost estimator is added if rich is installed.  The guard is
+# for the processes that collect scores: on some systems they import this file again.
 
 
 def monitored(X, y):
@@ -57,12 +57,12 @@ if __name__ == "__main__":
     monitored(*digits)
 
 # %%
-# Out of the workers of a search
-# ------------------------------
+# From the workers of a search
+# ----------------------------
 
 
 def searched(X, y):
-    """The first and the last epoch of each fit, out of the workers of a search."""
+    """The first and the last epoch of each fit in the workers of a search."""
     monitor = ScoringMonitor(scoring="accuracy")
     model = MLPClassifier(max_iter=10, random_state=0).set_callbacks(monitor)
     rates = [1e-3, 1e-2]
@@ -75,7 +75,7 @@ def searched(X, y):
     print("fit of the search           accuracy after epoch 1   after epoch 10")
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     for path, accuracies in sorted(fits.items()):
-        # Below the search are all its fits, a rate's folds in turn, and the refit.
+        # The search has all its fits, the folds of each rate in turn, and the refit.
         if path[1] == 0:
             name = f"rate {rates[path[2] // 2]:g}, fold {path[2] % 2}"
         else:
@@ -92,13 +92,13 @@ if __name__ == "__main__":
     searched(*digits)
 
 # %%
-# A callback of one's own
-# -----------------------
-# It ends a fit once an estimator scores so much on samples that it has not seen.
+# Your own callback
+# -----------------
+# It ends a fit once the score on unseen samples reaches a threshold.
 
 
 class GoodEnough:
-    """Ends a fit once an estimator scores so much on samples that it has not seen."""
+    """Ends a fit once the score on unseen samples reaches a threshold."""
 
     def __init__(self, X, y, score):
         self.X = X
@@ -112,7 +112,7 @@ class GoodEnough:
     def on_fit_task_begin(self, estimator, context):
         pass
 
-    # What a hook does not ask for by name is not even computed.
+    # Arguments that a hook does not name are not computed.
     def on_fit_task_end(self, estimator, context, *, fitted_estimator):
         if context.task_name == "epoch":
             self.scores.append(fitted_estimator.score(self.X, self.y))

@@ -2,10 +2,10 @@
 Export to scikit-learn, ONNX and C
 ==================================
 
-One trained model, predicting in scikit-learn, in onnxruntime and in plain C.  It tells
+One trained model predicts in scikit-learn, in onnxruntime and in plain C.  It separates
 benign from malignant tumours (Wisconsin, 569 samples of 30 measurements).  Each export
-is asked for the same probabilities on samples that training has not seen.  onnxruntime
-and a C compiler are left out where they are not installed.
+must give the same probabilities on unseen samples.  onnxruntime and a C compiler are
+skipped if they are not installed.
 """
 
 import ctypes
@@ -65,7 +65,7 @@ def in_c(model, X):
     source = to_c(model, name="tumour")
     print(f"to_c: {len(source.splitlines())} lines, {len(source)} bytes")
     if compiler is None:
-        print("  no C compiler is here to compile them")
+        print("  no C compiler is installed")
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "tumour.c")
@@ -89,8 +89,8 @@ for export in (in_sklearn, in_onnxruntime, in_c):
         print(f"  accuracy {right:.3f}, largest difference {largest:.1e}")
 
 # %%
-# What a target cannot hold is refused by name
-# --------------------------------------------
+# Unsupported models are refused by name
+# --------------------------------------
 
 try:
     to_sklearn(model.set_params(activation="gelu").fit(X_train, y_train))

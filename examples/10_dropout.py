@@ -2,10 +2,9 @@
 Dropout against over-fitting
 ============================
 
-442 patients are few for a hundred hidden units.  While it trains, the network has to do
-without half of its hidden units and a fifth of its features, other ones in each step
-(Srivastava et al. 2014).  What it then predicts for patients whom it has not seen is
-better.
+442 patients are few for a hundred hidden units.  In each training step, dropout removes
+a random half of the hidden units and a fifth of the features (Srivastava et al. 2014).
+The predictions for unseen patients are better.
 """
 
 import warnings
@@ -20,7 +19,7 @@ from pybackprop import MLPRegressor
 
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), scale(y)
-# All 300 epochs are wanted.
+# The fits end at 300 epochs on purpose.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 
@@ -47,8 +46,8 @@ for dropout, input_dropout in [(0, 0), (0.2, 0.2), (0.5, 0.2)]:
 # %%
 # Epoch by epoch
 # --------------
-# The loss of a quarter of the patients, who are set aside and decide nothing.  Without
-# dropout it turns and rises: more is learned of the others than holds for these.
+# The loss of the held-out quarter of the patients, who do not influence the training.
+# Without dropout it decreases and then rises: the network overfits.
 
 X, X_val, y, y_val = train_test_split(X, y, random_state=0)
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")

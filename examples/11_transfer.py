@@ -1,11 +1,12 @@
 """
-What was learned of one task, taken to another
-==============================================
+Transfer of hidden layers to another task
+=========================================
 
-A network learns to name digits.  Its hidden layers then begin a second one, which is to
-say whether the ink of a digit encloses a hole, and is told so of twenty images only.
-``coefs_init`` and ``intercepts_init`` hand the layers over, and ``learning_rate_init``
-with a rate for each layer lets the output layer, which is new, learn faster than they.
+A network learns to classify digits.  Its hidden layers are the initial layers of a
+second network, which predicts whether the ink of a digit encloses a hole, from twenty
+images only.  ``coefs_init`` and ``intercepts_init`` pass the layers, and
+``learning_rate_init`` with one rate per layer lets the new output layer learn faster
+than the others.
 """
 
 import warnings
@@ -25,7 +26,7 @@ first = MLPClassifier((64, 32), max_iter=100, random_state=0).fit(X[:900], digit
 X, has_hole = X[900:], np.isin(digit[900:], [0, 6, 8, 9])
 print(f"the first network names {first.score(X, digit[900:]):.3f} of the other digits")
 
-# The output layer is another one: zeros are as good a start as any for it.
+# The output layer is new and starts at zeros.
 handed_over = {
     "coefs_init": [*first.coefs_[:-1], np.zeros((32, 1))],
     "intercepts_init": [*first.intercepts_[:-1], np.zeros(1)],
@@ -34,8 +35,8 @@ handed_over = {
 # %%
 # The second task
 # ---------------
-# Twenty images of those that the first network has not seen, ten times other ones: the
-# share of all the rest that is judged rightly.  Random weights try several rates.
+# The accuracy on all other images, for ten sets of twenty images that the first network
+# has not seen.  Random initial weights are tried with several learning rates.
 
 tries = {
     f"random weights, rate {rate}": {"learning_rate_init": rate}
@@ -56,7 +57,7 @@ for name, parameters in tries.items():
     print(f"{name:35} {np.mean(scores):.3f}")
 
 # %%
-# What is handed over helps, and most if the new layer may learn faster.
+# The transferred layers help, most of all if the new layer learns faster.
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
 for place, scores in enumerate(reversed(judged_rightly.values())):
     axes.plot(scores, [place] * len(scores), "o", color="#0072b2", alpha=0.5)

@@ -1,11 +1,11 @@
 """
-A fit that is stopped, put away and gone on with
-================================================
+Stop, save and resume a fit
+===========================
 
-``max_time`` ends a fit after some seconds.  What it leaves can be pickled and go on in
-another process, ``fit(resume=True)``, to the same bits as if it had never stopped;
-``history_`` tells of every epoch.  ``partial_fit`` with a validation set stops by
-itself.
+``max_time`` ends a fit after some seconds.  The estimator can be pickled, and
+``fit(resume=True)`` continues in another process, with the same bits as an
+uninterrupted fit; ``history_`` has a row for every epoch.  ``partial_fit`` with a
+validation set stops early.
 """
 
 import pickle
@@ -41,17 +41,17 @@ assert same
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 for fitted, name, color, width in (
     (at_once, "never stopped", "0.75", 6),
-    (model, "gone on with", "#0072b2", 1.5),
+    (model, "resumed", "#0072b2", 1.5),
 ):
     history = fitted.history_
     axes.plot(history["epoch"], history["loss"], color=color, lw=width, label=name)
-axes.axvline(pause, color="#d55e00", linestyle=":", label="put away")
+axes.axvline(pause, color="#d55e00", linestyle=":", label="saved")
 axes.set(xlabel="epoch", ylabel="loss")
 axes.legend()
 plt.show()
 
 # %%
-# Fed bit by bit
+# Chunk by chunk
 # --------------
 # A tenth of the rows at a time, as if they did not fit into memory.
 

@@ -1,10 +1,10 @@
 """
-Label smoothing, prices of mistakes, small weights
-==================================================
+Label smoothing, costs of mistakes, small weights
+=================================================
 
-With label smoothing a classifier is less sure where it is wrong, and where it is right
-too: the log-loss says what that costs.  A loss of one's own says that one kind of
-mistake is worse than another.  L1 and max-norm keep weights small.
+With label smoothing, a classifier is less confident, in wrong and in right predictions;
+the log-loss shows the effect.  Your own loss makes one kind of mistake more expensive
+than another.  L1 and max-norm keep weights small.
 """
 
 import warnings
@@ -36,9 +36,9 @@ for smoothing in (0, 0.1):
     )
 
 # %%
-# A loss of one's own
-# -------------------
-# Linex (Varian 1975): to say too much costs more than to say too little.
+# Your own loss
+# -------------
+# Linex (Varian 1975): overestimates cost more than underestimates.
 
 
 def linex(y, y_pred):
@@ -49,11 +49,11 @@ def linex(y, y_pred):
 
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), scale(y)
-print("loss of the regressor  share of patients for whom it says too much")
-for name, loss in [("squared_error", "squared_error"), ("one's own, linex", linex)]:
+print("loss of the regressor  share of patients that are overestimated")
+for name, loss in [("squared_error", "squared_error"), ("your own, linex", linex)]:
     model = MLPRegressor(loss=loss, alpha=1, max_iter=100, random_state=0)
     y_pred = cross_val_predict(model, X, y)
-    print(f"{name:21}  {np.mean(y_pred > y):41.2f}")
+    print(f"{name:21}  {np.mean(y_pred > y):39.2f}")
 
 # %%
 # Small weights

@@ -2,10 +2,10 @@
 Two recipes, one backpropagation
 ================================
 
-Two courses write backpropagation in two ways.  On a network of one's own, five lines
-show that both give the same numbers, and whether ``y_pred - y`` is the gradient at its
-output.  Then the way between estimators and networks: train one step by step, and hand
-it back as a classifier.
+Two courses write backpropagation in two ways.  Five lines show, on your own network,
+that both give the same numbers, and whether ``y_pred - y`` is the gradient at its
+output.  Then the network of an estimator is trained step by step and converted to a
+classifier.
 """
 
 import matplotlib.pyplot as plt
@@ -24,9 +24,8 @@ X = scale(X)
 model = MLPClassifier((6,), solver="lbfgs", random_state=0).fit(X, y)
 print(formulations(model, X, y))
 
-# %%
-# A network whose pair is not: the 0.9 quantile of the progression of diabetes.  Both
-# recipes agree here too, once they begin with the gradient.
+# %% A network whose pair is not canonical: the 0.9 quantile of the progression of
+# diabetes. Both recipes agree here too, if they start from the gradient.
 X_patients, progression = map(scale, load_diabetes(return_X_y=True))
 network = Network(
     [10, 6, 1], activation="tanh", loss="quantile", loss_parameter=0.9, random_state=0
@@ -35,14 +34,13 @@ both = formulations(network, X_patients, progression)
 print(both)
 
 # %%
-# Delta and the gradient of the weights, by both recipes, and by whoever takes
-# ``y_pred - y`` for the gradient all the same:
+# Delta and the gradient of the weights by both recipes, and by the mistaken one, which
+# uses ``y_pred - y`` as the gradient:
 FormulationsDisplay(both).plot()
 plt.show()
 
-# %%
-# What that reading does to a training: it goes down another hill, that of the squared
-# error, and finds the mean where the quantile was asked for.
+# %% Training with the mistaken gradient minimizes another objective, the squared error,
+# and finds the mean instead of the quantile.
 figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 losses_of = both.training(300, learning_rate=0.1)
 for (reading, losses), style in zip(losses_of.items(), ("-", "--"), strict=True):
@@ -55,8 +53,8 @@ plt.show()
 # %%
 # Step by step, and back
 # ----------------------
-# ``step`` takes the step that a training takes for these rows, and returns the
-# objective before it.  Each number on the way is there to be looked at:
+# ``step`` makes the training step for these rows and returns the objective before it.
+# Every intermediate value can be inspected:
 shares = np.eye(3)[y]
 network = Network(
     [4, 6, 3], output_activation="softmax", loss="log_loss", random_state=0
@@ -68,7 +66,7 @@ print(f"the loss before step {adam.n_steps} was {loss:.4f}")
 print(network.backprop(X, shares))
 
 # %%
-# As an estimator it predicts labels, and can be scored, saved and trained on.
+# As an estimator it predicts labels, and can be scored, saved and trained further.
 names = np.array(["setosa", "versicolor", "virginica"])
 classifier = MLPClassifier.from_network(network, classes=names)
 print(f"accuracy on its training rows {classifier.score(X, names[y]):.3f}")

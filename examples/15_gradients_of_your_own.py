@@ -2,9 +2,9 @@
 Checks of gradients and trainings
 =================================
 
-A loss of one's own is two lines, and one of them may be wrong.  ``check_gradients``
-holds both against finite differences and says which.  Then what is worth a look before
-a long training, and during it.
+Your own loss has two lines, and one of them may be wrong.  ``check_gradients`` compares
+them with finite differences and reports the wrong one.  Then this script shows the
+checks before a long training and during it.
 """
 
 import warnings
@@ -26,8 +26,8 @@ network = Network([10, 8, 1], activation="tanh", random_state=0)
 
 
 # %%
-# A loss with its slope
-# ---------------------
+# A loss with its derivative
+# --------------------------
 def log_cosh(y, y_pred):
     """log cosh of the difference, and its derivative at y_pred."""
     difference = y_pred - y
@@ -40,7 +40,7 @@ print(check_gradients(network, X, y, loss=log_cosh))
 # %%
 # The same with the derivative at y, which has the other sign:
 def wrong_sign(y, y_pred):
-    """log cosh again, with a slope that leads uphill."""
+    """log cosh again, with a derivative of the wrong sign."""
     values, slopes = log_cosh(y, y_pred)
     return values, -slopes
 
@@ -52,22 +52,23 @@ assert not check.ok
 # %%
 # Before a training
 # -----------------
-# Is the first loss what it should be, do gradients arrive in all layers, can the
-# network learn twenty samples by heart?
+# Is the first loss as expected, do gradients reach all layers, can the network overfit
+# twenty samples?
 X, y = load_digits(return_X_y=True)
 X = X / 16
 deep = {"hidden_layer_sizes": (30,) * 5, "max_iter": 15, "random_state": 0}
 print(check_training(MLPClassifier(activation="logistic", **deep), X, y))
 
 # %%
-# Both failures have one cause, the logistic function's small slopes.  With relu:
+# Both failures have one cause, the small derivatives of the logistic function.  With
+# relu:
 print(check_training(MLPClassifier(activation="relu", **deep), X, y))
 
 # %%
 # During a training
 # -----------------
-# A callback, with scikit-learn 1.9 or newer, looks at each layer at the end of each
-# epoch, and changes no bit of the fit.
+# A callback, with scikit-learn 1.9 or newer, records statistics of each layer after
+# each epoch, and changes no bit of the fit.
 model = MLPClassifier(activation="relu", **deep)
 if hasattr(model, "set_callbacks"):
     monitor = LayerMonitor()

@@ -1,10 +1,10 @@
 """
-Pictures of a network and its training
-======================================
+Plots of a network and its training
+===================================
 
-Five Displays by scikit-learn's convention: each draws on axes of one's own or makes a
-figure, and keeps what it has drawn as attributes.  Two moons for what a plane can show,
-the digits for what layers and weights look like.  A sixth Display, of both recipes for
+Five Displays by scikit-learn's convention: each draws into given axes or makes a
+figure, and keeps the drawn objects as attributes.  The two moons show decisions in two
+dimensions, the digits show layers and weights.  A sixth Display, of both recipes for
 backpropagation, is in :ref:`sphx_glr_auto_examples_14_both_recipes.py`.
 """
 
@@ -32,18 +32,18 @@ X = X / 16
 digits = MLPClassifier((36,), alpha=3, early_stopping=True, random_state=0).fit(X, y)
 
 # %%
-# What it decides:
+# The decision surface:
 DecisionSurfaceDisplay.from_estimator(moons, X_moons, y_moons)
 plt.show()
 
 # %%
-# What each hidden unit contributes, a smooth step across a straight line:
+# The activation of each hidden unit, a smooth step across a straight line:
 DecisionSurfaceDisplay.from_estimator(moons, X_moons, y_moons, layer=1)
 plt.show()
 
 # %%
-# The network, with the activations of one sample and the deltas on their way back: of
-# the sample that it is least sure of:
+# The network with the activations and the deltas of one sample, the one with the least
+# certain prediction:
 sample = abs(moons.predict_proba(X_moons)[:, 1] - 0.5).argmin()
 NetworkDisplay.from_estimator(
     moons, X_moons, y_moons, sample=sample, show=("a", "delta")
@@ -51,18 +51,17 @@ NetworkDisplay.from_estimator(
 plt.show()
 
 # %%
-# How the loss fell on the digits, with the penalty and without:
+# The loss curve on the digits, with and without penalty:
 LossCurveDisplay.from_estimator(digits)
 plt.show()
 
-# %%
-# What the first layer looks for in a digit: bright where ink excites a unit, dark where
-# it calms it, grey where it does not matter.
+# %% The weights of the first layer: bright where ink increases the pre-activation of a
+# unit, dark where it decreases it, grey where it has no effect.
 FirstLayerDisplay.from_estimator(digits)
 plt.show()
 
 # %%
-# How much gradient reaches each layer of a deep network before it is trained:
+# The size of the gradient in each layer of a deep network before training:
 axes = None
 for activation in ("logistic", "relu"):
     deep = MLPClassifier.from_network(

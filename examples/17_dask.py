@@ -2,10 +2,10 @@
 One large fit on a Dask cluster
 ===============================
 
-The estimators of ``pybackprop.dask`` take Dask arrays and data frames. The rows stay on
-the workers; parameters and partial sums of gradients travel. The result has the bits
-of a fit on one machine, whatever the number of workers. Here two workers of this very
-process stand for a cluster: ``Client("scheduler-address:8786")`` connects to one.
+The estimators of ``pybackprop.dask`` accept Dask arrays and data frames. The rows stay
+on the workers; only parameters and partial sums of gradients are sent. The result has
+the bits of a fit on one machine, for any number of workers. Here the cluster is two
+workers in this process; ``Client("scheduler-address:8786")`` connects to a real one.
 """
 
 import dask.array as da
@@ -20,15 +20,15 @@ client = Client(
 )
 
 # %%
-# A table in chunks of any size. It could be read from files, chunk by chunk, and be
-# larger than the memory of any one machine.
+# A dataset in chunks of any size. It could be read from files, chunk by chunk, and be
+# larger than the memory of one machine.
 rng = da.random.default_rng(0)
 X = rng.normal(size=(20_000, 10), chunks=(3_000, 10))
 y = (X[:, 0] * X[:, 1] > 0).astype(int)
 
 # %%
-# L-BFGS sees all rows at once, and so asks for nothing. A stochastic solver takes large
-# batches made of whole blocks of 256 rows, which are drawn in a new order each epoch.
+# L-BFGS uses all rows in each step and has no requirements. A stochastic solver needs
+# large batches of whole blocks of 256 rows, which are drawn in a new order each epoch.
 params = {"hidden_layer_sizes": (32,), "shuffle": "blocks", "batch_size": 1024}
 params |= {"max_iter": 20, "learning_rate_init": 0.01, "random_state": 0}
 model = MLPClassifier(**params)

@@ -1,10 +1,10 @@
 """
-Tables that are larger than memory
-==================================
+Datasets larger than memory
+===========================
 
-Three ways to train on what does not fit into memory, on a small table that would: a
-file that is mapped, batches that are read anew for each epoch while others are trained
-on, and ``partial_fit`` on chunks that come one after another.
+Three ways to train on a dataset that does not fit into memory, shown on a small one: a
+memory-mapped file, batches that are read in each epoch, with prefetching, and
+``partial_fit`` on successive chunks.
 """
 
 import tempfile
@@ -29,11 +29,12 @@ path = Path(folder.name)
 params = {"max_iter": 30, "batch_size": 100, "random_state": 0}
 
 # %%
-# A file that is mapped
-# ---------------------
-# ``fit`` reads rows where they lie, and copies none: the system brings in what is
-# needed and drops it again. ``shuffle="blocks"`` draws an order of blocks of 256 rows,
-# and of the rows in each; the default order of all rows takes 24 bytes a row.
+# A memory-mapped file
+# --------------------
+# ``fit`` reads rows in place and copies none: the operating system loads the pages that
+# are needed and discards them again. ``shuffle="blocks"`` draws an order of blocks of
+# 256 rows and of the rows in each; the default, an order of all rows, needs 24 bytes
+# per row.
 
 np.save(path / "X.npy", X)
 mapped = np.load(path / "X.npy", mmap_mode="r")
@@ -44,11 +45,11 @@ print("with the bits of one in memory:", model.loss_curve_ == in_memory.loss_cur
 assert model.loss_curve_ == in_memory.loss_curve_
 
 # %%
-# Batches that are read anew for each epoch
-# -----------------------------------------
-# ``fit_batches`` takes what can be iterated over again and again, here a function that
-# opens a CSV file, and makes a step of each batch. All else is as in ``fit``: epochs,
-# stopping, ``history_``. While a batch is trained on, a thread reads the next.
+# Batches that are read in each epoch
+# -----------------------------------
+# ``fit_batches`` accepts an object that can be iterated repeatedly, here a function
+# that opens a CSV file, and makes one step per batch. Epochs, stopping and ``history_``
+# are as in ``fit``. A thread reads the next batch during a step.
 
 columns = [f"x{i}" for i in range(64)]
 
@@ -91,10 +92,10 @@ axes.legend()
 plt.show()
 
 # %%
-# Chunks that come one after another
-# ----------------------------------
-# ``partial_fit`` goes once over what it is given. A table is often a folder of files,
-# and whoever reads them, pandas, polars or pyarrow, the same numbers come out.
+# Successive chunks
+# -----------------
+# ``partial_fit`` makes one pass over its chunk. A dataset is often a folder of files;
+# pandas, polars and pyarrow readers give the same results.
 
 READERS = {"pandas": "pandas", "polars": "polars", "pyarrow": "pyarrow.csv"}
 for i in range(5):

@@ -2,12 +2,11 @@
 A search on a cluster
 =====================
 
-The fits of a grid search are independent of one another, so they can run wherever there
-is a processor.  joblib's Dask back end sends those of scikit-learn's searches to the
-workers of a Dask cluster, with no change to the search; here the cluster is two
-processes of this machine.  A fit has the same bits on every machine, so the search
-comes to the same scores, to the last digit.  Left out where Dask's ``distributed`` is
-not installed.
+The fits of a grid search are independent, so they can run on any machine.  joblib's
+Dask back end sends the fits of scikit-learn's searches to the workers of a Dask
+cluster, with no change to the search; here the cluster is two processes of this
+machine.  A fit has the same bits on every machine, so the search gives the same scores,
+to the last digit. The example is skipped if Dask's ``distributed`` is not installed.
 """
 
 import time
@@ -38,11 +37,11 @@ search = GridSearchCV(
 )
 
 # %%
-# Here, then there
-# ----------------
-# ``parallel_config`` is all that is new.  The table travels to the workers once, not
-# with every fit, and each fit takes as many threads as its worker was given: one.  A
-# search this small is over before the workers have imported what they need.
+# Locally and on the cluster
+# --------------------------
+# Only ``parallel_config`` is new.  The dataset is sent to each worker once, not with
+# every fit, and each fit uses as many threads as its worker has: one.  A search this
+# small takes less time than the imports of the workers.
 
 
 def timed_fit(where):
@@ -57,7 +56,7 @@ def search_here_and_there():
     from distributed import Client, LocalCluster
 
     here = timed_fit("here")
-    # The dashboard takes a port that is free.
+    # The dashboard uses a free port.
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
     with cluster, Client(cluster):
         with joblib.parallel_config("dask"):
@@ -66,11 +65,11 @@ def search_here_and_there():
 
 
 # %%
-# A worker is a new process, which reads this file to find what it is to do.  So the
-# cluster is started by the first process alone.
+# A worker is a new process that imports this file.  So only the first process may start
+# the cluster.
 
 if __name__ == "__main__":
     if find_spec("distributed") is None:
-        print("distributed is not installed: nothing to show")
+        print("distributed is not installed")
     else:
         search_here_and_there()

@@ -5,9 +5,10 @@ from importlib.util import find_spec
 
 if find_spec("pybackprop._core") is None:
     raise ImportError(
-        f"{__path__[0]} is the source of pybackprop and has not been compiled. To use "
-        "an installed pybackprop, start Python in another folder; to compile this one "
-        "where it is, run: python setup.py build_ext --inplace"
+        f"{__path__[0]} is the source of pybackprop without its compiled core, and it "
+        "hides any installed pybackprop. To compile it in place, run in the folder "
+        "above it: pip install -e . To use the installed one, start Python in another "
+        "folder."
     )
 
 from pybackprop.classifier import MLPClassifier

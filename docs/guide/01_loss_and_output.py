@@ -2,9 +2,10 @@
 Choosing the loss and the output activation
 ===========================================
 
-The loss says which property of the target is to be predicted. The output activation
-says which numbers are possible predictions. Any two go together; for four pairs the
-gradient at the output is simply ``y_pred - y``, and these learn well from the start.
+The loss determines which property of the target is predicted. The output activation
+determines which values are possible predictions. Any two can be combined; for four
+pairs the gradient at the output is simply ``y_pred - y``, and these learn well from
+the start.
 """
 
 import warnings
@@ -18,11 +19,11 @@ from pybackprop import MLPRegressor, Network
 from pybackprop.inspection import delta_table, explain_delta
 
 # %%
-# What a loss asks for
-# --------------------
+# What each loss predicts
+# -----------------------
 #
-# Shown by networks that cannot know anything: one constant input and no hidden layer.
-# Each settles on the one number that its loss likes best, of the 442 targets.
+# These networks have one constant input and no hidden layer. Each converges to the one
+# number that minimizes its loss over the 442 targets.
 
 _, y = load_diabetes(return_X_y=True)
 y = y / 100
@@ -43,34 +44,34 @@ for loss, params in (
 print(f"mean {y.mean():.2f}, median {np.median(y):.2f}, 90 % {np.quantile(y, 0.9):.2f}")
 
 # %%
-# So begin with what you want to be told:
+# So start with what you want to predict:
 #
 # ==========================  ==========================  ==============================
-# the target                  what you want of it         loss and output
+# target                      prediction                  loss and output
 # ==========================  ==========================  ==============================
 # any number                  its mean                    squared_error, identity
-# any number, some mistyped   its middle                  huber or absolute_error
+# any number, with outliers   its centre                  huber or absolute_error
 # any number                  an interval                 quantile, twice
 # a count                     its mean, never negative    poisson, exp
-# positive, spread like mean  its mean, by relative size  gamma, exp; tweedie with zeros
+# positive, spread like mean  its mean, relative error    gamma, exp; tweedie with zeros
 # a share from 0 to 1         its mean, from 0 to 1       squared_error, logistic
 # one of two classes          a probability               log_loss, logistic
 # one of more classes         probabilities               log_loss, softmax
-# any number of labels        a probability each          log_loss, logistic
+# several labels              one probability per label   log_loss, logistic
 # ==========================  ==========================  ==============================
 #
-# ``output_activation="auto"`` takes the output of this table, but for the share: there
-# it has to be named. A classifier's ``log_loss`` is, with a logistic output, what
-# :class:`~pybackprop.Network` calls ``binary_log_loss``.
+# ``output_activation="auto"`` selects the output of this table, except for the share,
+# where it must be named. With a logistic output, a classifier's ``log_loss`` is the
+# ``binary_log_loss`` of :class:`~pybackprop.Network`.
 #
 # Which pairs are canonical
 # -------------------------
 #
 # Delta at the output is the gradient of a sample's loss at the pre-activation
 # :math:`z`. Where the loss is the negative log-likelihood of an exponential family and
-# the output its inverse canonical link, it is :math:`\hat y - y`; elsewhere it is what
-# the Jacobian makes of the loss's slope. :func:`~pybackprop.inspection.delta_table`
-# knows all pairs; here are those of the table above.
+# the output its inverse canonical link, it is :math:`\hat y - y`; for all other pairs
+# it is the product of the Jacobian and the derivative of the loss.
+# :func:`~pybackprop.inspection.delta_table` has all pairs; these are the pairs above.
 
 rows = {(row.loss, row.output_activation): row for row in delta_table().rows}
 for pair in (
@@ -93,9 +94,9 @@ print(f"canonical of all {len(rows)} pairs of a loss and an activation: {n_canon
 # Why it matters
 # --------------
 #
-# A logistic output that is sure of the wrong class has to learn fast. With the log-loss
-# delta stays near -1. With squared error it is multiplied by
-# :math:`\hat y (1 - \hat y)`, and next to nothing is left where the mistake is worst:
+# A logistic output that predicts the wrong class with confidence must learn fast. With
+# the log-loss, delta stays near -1. With squared error it is multiplied by
+# :math:`\hat y (1 - \hat y)`, and is almost 0 where the prediction is worst:
 
 explain_delta("squared_error", "logistic", z=[-8.0], y=[1.0])
 
@@ -116,8 +117,8 @@ ax.legend(title="logistic output with")
 plt.show()
 
 # %%
-# **Advice.** Choose the loss by what you want to be told, the output by which numbers
-# make sense, and take a canonical pair where both allow it. Where they do not, nothing
-# breaks: delta is computed exactly for any pair. For a loss that is not in the list,
-# pass a function. :ref:`sphx_glr_auto_examples_03_losses.py` compares losses on data,
-# :doc:`/auto_tutorial/index` tells what delta is.
+# **Advice.** Choose the loss by what you want to predict and the output by which values
+# are possible, and use a canonical pair where both allow it. Other pairs work too:
+# delta is computed exactly for any pair. For a loss that is not in the list, pass a
+# function. :ref:`sphx_glr_auto_examples_03_losses.py` compares losses on data,
+# :doc:`/auto_tutorial/index` explains delta.

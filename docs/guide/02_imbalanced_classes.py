@@ -2,9 +2,9 @@
 Imbalanced classes
 ==================
 
-One customer in thirty leaves, one part in fifty is faulty: a network that always says
-"no" is right nearly always, and useless. What helps depends on what is wrong: the
-measure, the threshold, or the price of a mistake.
+If one customer in thirty leaves, a network that always predicts "no" is nearly always
+right and useless. The remedy depends on the cause: the metric, the threshold, or the
+cost of a mistake.
 """
 
 import numpy as np
@@ -36,12 +36,12 @@ X, X_test, y, y_test = train_test_split(X, y, stratify=y, test_size=0.5, random_
 print(f"{y.sum()} of {len(y)} training rows are of the rare class")
 
 # %%
-# Other weights, or another threshold
-# -----------------------------------
+# Class weights or another threshold
+# ----------------------------------
 #
-# ``class_weight="balanced"`` makes both classes weigh the same in the loss. The other
-# way leaves the loss alone and moves the threshold of a network that was trained
-# plainly, here to where it is best by the F-score in cross-validation.
+# ``class_weight="balanced"`` gives both classes the same total weight in the loss. The
+# alternative is to train without weights and to move the threshold, here to the value
+# with the best F-score in cross-validation.
 
 
 def network(**params):
@@ -69,11 +69,10 @@ for name, model in models.items():
     )
 print(f"the truth, for the last column: {y_test.mean():.3f}")
 
-# %%
-# The accuracy says nothing. The average precision, which looks at the order of the
-# probabilities and at no threshold, says how well the rare rows are told apart at all.
-# Weights moved the probabilities, as the last column shows: they are no longer those
-# of the population. A threshold leaves them as they are.
+# %% The accuracy is not informative. The average precision depends on the order of the
+# probabilities and on no threshold, so it measures how well the rare class is
+# separated. Class weights shift the probabilities, as the last column shows: they no
+# longer match the population. A threshold does not change them.
 
 figure, ax = plt.subplots(figsize=(5.5, 4), layout="constrained")
 for name, color, style in (
@@ -88,11 +87,11 @@ ax.legend()
 plt.show()
 
 # %%
-# When each row has its own price
-# -------------------------------
+# When each row has its own cost
+# ------------------------------
 #
-# ``sample_weight`` multiplies the loss of a single row, and with it the row's part in
-# every gradient. If what a missed row costs is known, it is the weight.
+# ``sample_weight`` multiplies the loss of each row and its contribution to every
+# gradient. If the cost of missing a row is known, use it as the weight.
 
 cost = np.where(y == 1, np.random.RandomState(0).gamma(2.0, 10.0, len(y)), 1.0)
 by_cost = network().fit(X, y, mlpclassifier__sample_weight=cost)
@@ -101,10 +100,10 @@ print(f"rare rows found: {recall_score(y_test, y_pred):.3f}")
 print(f"of those named, right: {precision_score(y_test, y_pred):.3f}")
 
 # %%
-# **Advice.** Measure by average precision, or by what mistakes cost, never by
-# accuracy, and let ``scoring=`` stop the training by the same measure. If you need
-# probabilities that are true, train plainly and move the threshold; if some rows are
-# dearer than others, say so by ``sample_weight``; take ``class_weight="balanced"``
-# where the decisions of :meth:`~pybackprop.MLPClassifier.predict` should weigh both
-# classes alike. :ref:`sphx_glr_auto_examples_05_class_weight.py` shows the same on
-# images, and that both kinds of weights are one mechanism.
+# **Advice.** Measure the average precision or the cost of mistakes, not the accuracy,
+# and use the same metric in ``scoring=`` for early stopping. If you need calibrated
+# probabilities, train without weights and move the threshold. If rows have different
+# costs, pass ``sample_weight``. Use ``class_weight="balanced"`` if the decisions of
+# :meth:`~pybackprop.MLPClassifier.predict` should give both classes equal weight.
+# :ref:`sphx_glr_auto_examples_05_class_weight.py` shows the same on images, and that
+# class weights are multiplied into sample weights.

@@ -2,9 +2,8 @@
 Quantiles and prediction intervals
 ==================================
 
-A mean says nothing of how far off it may be. Two quantiles do: between the predicted
-5 % and 95 % quantiles nine targets in ten should lie, and whether they do can be
-counted.
+A predicted mean has no uncertainty. Two predicted quantiles give an interval: 90 % of
+the targets should lie between the 5 % and the 95 % quantile, and this can be counted.
 """
 
 import numpy as np
@@ -21,13 +20,13 @@ X, y = load_diabetes(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.3, random_state=0)
 
 # %%
-# A network a quantile
-# --------------------
+# One network per quantile
+# ------------------------
 #
-# ``loss="quantile"`` is the pinball loss: its gradient is a constant, :math:`-q` below
-# the target and :math:`1 - q` above it, whatever the distance. So targets are scaled
-# to be of the size of the outputs: otherwise steps of constant length need ages. And
-# the same loss, ``scoring="loss"``, decides when to stop.
+# ``loss="quantile"`` is the pinball loss. Its gradient is constant: :math:`-q` below
+# the target and :math:`1 - q` above it, at any distance. So scale the targets to the
+# size of the outputs; otherwise steps of constant length take very long. The same loss,
+# ``scoring="loss"``, decides when to stop.
 
 
 def network(quantile):
@@ -39,7 +38,7 @@ def network(quantile):
         alpha=3.0,
         max_iter=500,
         early_stopping=True,
-        scoring="loss",  # not R², which measures how well a mean was met
+        scoring="loss",  # not R², which measures the prediction of a mean
         n_iter_no_change=20,
         random_state=0,
     )
@@ -61,13 +60,12 @@ print(f"between the outer two: {np.mean((low <= y_test) & (y_test <= high)):.3f}
 print(f"lower end above the upper one: {np.sum(low > high)} of {len(y_test)}")
 
 # %%
-# Widened until it covers
-# -----------------------
+# Calibrated intervals
+# --------------------
 #
-# Fitted quantiles cover fewer new targets than they are meant to, since they were
-# fitted to others. Rows set aside tell by how much: the interval is widened at both
-# ends until it covers nine tenths of them (conformalized quantile regression, Romano
-# et al. 2019).
+# Fitted quantiles cover fewer new targets than intended, because they were fitted to
+# other data. Held-out rows show by how much: the interval is widened at both ends until
+# it covers 90 % of them (conformalized quantile regression, Romano et al. 2019).
 
 
 def widened_interval(X, y, seed):
@@ -81,7 +79,8 @@ def widened_interval(X, y, seed):
 
 
 # %%
-# One split says little of coverage: 133 targets scatter by some percent. Ten splits:
+# One split is not enough to measure coverage: with 133 targets it varies by some
+# percent. Ten splits:
 
 X_all, y_all = load_diabetes(return_X_y=True)
 covered = {"as fitted": [], "widened": []}
@@ -113,9 +112,9 @@ ax.set(xlabel="patients, by predicted median", ylabel="progression of diabetes")
 ax.legend(ncols=2, fontsize="small")
 plt.show()
 
-# %%
-# **Advice.** Scale the targets, fit one network a quantile, stop by its loss, count the
-# coverage on rows that no network has seen, and widen by rows set aside if the count
-# must hold: it then holds on average over patients, not for each kind of patient. Ends
-# may cross, since the networks know nothing of each other; where they do, sort them.
-# :ref:`sphx_glr_auto_examples_03_losses.py` has the other losses beside this one.
+# %% **Advice.** Scale the targets, fit one network per quantile, use its loss for early
+# stopping, and count the coverage on new rows. If the coverage must hold, widen the
+# interval with held-out rows; it then holds on average over patients, not for each
+# group of patients. The quantiles may cross, because the networks are independent; sort
+# them where they do. :ref:`sphx_glr_auto_examples_03_losses.py` compares the other
+# losses.

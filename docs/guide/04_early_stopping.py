@@ -2,8 +2,8 @@
 Early stopping on your metric
 =============================
 
-When to stop is decided by a score on rows that are set aside. Which score, and which
-rows, should be those that count afterwards.
+A score on held-out rows decides when to stop. Use the score that you report, and rows
+that are as independent as new data.
 """
 
 import numpy as np
@@ -21,10 +21,10 @@ X, X_test, y, y_test = train_test_split(X, y, test_size=0.6, random_state=0)
 # Which score
 # -----------
 #
-# ``scoring`` takes the name of any scorer of scikit-learn, "loss", or a function. Here
-# one that minds a missed case of the rare class more than a false alarm: the F-score
-# with :math:`\beta = 3`. The validation set is one's own; without ``X_val`` a fraction
-# of the rows is split off.
+# ``scoring`` accepts the name of any scorer of scikit-learn, "loss", or a function.
+# This one penalizes a missed case of the rare class more than a false alarm: the
+# F-score with :math:`\beta = 3`. The validation set is passed as ``X_val``; otherwise a
+# fraction of the rows is held out.
 
 f3 = make_scorer(fbeta_score, beta=3)
 X_fit, X_val, y_fit, y_val = train_test_split(X, y, test_size=0.3, random_state=0)
@@ -45,9 +45,9 @@ for scoring in (None, "loss", "average_precision", f3):
     )
 
 # %%
-# The accuracy, which ``None`` stands for, serves F3 worst, and the two smooth scores,
-# of probabilities, are not behind F3 itself. The weights of the best epoch are put
-# back, so the epochs after it cost time only:
+# The accuracy, which is the default ``None``, gives the worst F3. The two smooth scores
+# of probabilities are as good as F3 itself. The weights of the best epoch are restored,
+# so the epochs after it only take time:
 
 history = model.history_
 best = int(np.argmax(history["validation_score"]))
@@ -69,9 +69,9 @@ plt.show()
 # Which rows
 # ----------
 #
-# Say that each patient was measured four times. Rows at random then put the same
-# patient on both sides, and the score is that of recognizing patients. A splitter as
-# ``validation_fraction``, with ``groups`` in ``fit``, keeps a patient together.
+# Suppose that each patient was measured four times. A random split then has the same
+# patients on both sides, and the score measures the recognition of patients. A splitter
+# as ``validation_fraction``, with ``groups`` in ``fit``, keeps each patient together.
 
 random_state = np.random.RandomState(0)
 patient = np.repeat(np.arange(120), 4)
@@ -90,18 +90,17 @@ for name, split, groups in (
     )
 
 # %%
-# For rows in the order of time ``TimeSeriesSplit`` takes the newest as validation set:
+# For rows in temporal order, ``TimeSeriesSplit`` holds out the newest rows:
 
 model = MLPClassifier(early_stopping=True, validation_fraction=TimeSeriesSplit(5))
 model.fit(X, y)
 print(model.stopping_reason_)
 
-# %%
-# **Advice.** Let the score that you report be the one that stops, or a smoother one
-# that goes with it: a score of decisions, such as the accuracy, moves in jumps, one of
+# %% **Advice.** Stop by the score that you report, or by a smoother one that correlates
+# with it: a score of decisions, such as the accuracy, changes in jumps, a score of
 # probabilities, such as "loss", does not. If rows belong together, by patient, writer
-# or day, let a splitter set them aside together, or the promise is worth nothing. The
-# score that chose the epoch is a little too good in any case, so keep a test set.
-# :ref:`sphx_glr_auto_examples_06_validation.py` shows digits by several writers, where
-# few groups make an uncertain promise, and
-# :ref:`sphx_glr_auto_examples_08_callbacks.py` how a callback ends a fit.
+# or day, use a splitter that holds them out together; otherwise the score is
+# meaningless. The score that selected the epoch is optimistic in any case, so keep a
+# test set. :ref:`sphx_glr_auto_examples_06_validation.py` shows digits by several
+# writers, where a score over few groups is uncertain, and
+# :ref:`sphx_glr_auto_examples_08_callbacks.py` shows how a callback ends a fit.

@@ -2,8 +2,9 @@
 Looking inside a training
 =========================
 
-A loss that does not fall says that something is wrong, and not what. The history of the
-epochs, the gradients of each layer, and a few checks before the training say more.
+A loss that does not decrease shows that something is wrong, but not what. The history
+of the epochs, the gradients of each layer, and a few checks before the training show
+more.
 """
 
 import warnings
@@ -26,10 +27,10 @@ X, X_val, y, y_val = train_test_split(X / 16, y, random_state=0, stratify=y)
 # The loss, epoch by epoch
 # ------------------------
 #
-# Two networks with six hidden layers, which differ in their activation alone.
-# ``history_`` has a row an epoch, ready for a data frame, and
-# :class:`~pybackprop.plotting.LossCurveDisplay` draws it. A validation set is measured
-# beside the training. The callback, of scikit-learn 1.9 or later, comes in below.
+# Two networks with six hidden layers differ only in their activation. ``history_`` has
+# one row per epoch, ready for a data frame, and
+# :class:`~pybackprop.plotting.LossCurveDisplay` draws it. A validation set is evaluated
+# in each epoch. The callback, which needs scikit-learn 1.9 or later, is used below.
 
 models, monitors = {}, {}
 for activation in ("relu", "logistic"):
@@ -50,16 +51,17 @@ for name, column in models["relu"].history_.items():
 # What each layer does
 # --------------------
 #
-# The loss of the logistic network hardly moves. After each epoch a
-# :class:`~pybackprop.inspection.LayerMonitor` has looked at each layer: how large its
-# gradient is, by which share its weights have changed, how many of its units have no
-# slope. The training takes no notice of it.
+# The loss of the logistic network hardly changes. After each epoch,
+# :class:`~pybackprop.inspection.LayerMonitor` records for each layer the size of its
+# gradient, the relative change of its weights, and the number of units with derivative
+# 0. It does not change the training.
 
 monitors["logistic"]
 
 # %%
-# Each logistic layer multiplies what comes back through it by a slope of at most 1/4,
-# so little arrives at the first layer. With relu about as much arrives as has set out:
+# Each logistic layer multiplies the gradient by a derivative of at most 1/4, so the
+# first layer receives little. With relu, the first layer receives about as much as the
+# last:
 
 figure, ax = plt.subplots(figsize=(5.5, 3.5), layout="constrained")
 for (activation, monitor), style in zip(monitors.items(), ("o-", "s--"), strict=True):
@@ -75,17 +77,17 @@ plt.show()
 # Before a long training
 # ----------------------
 #
-# :func:`~pybackprop.inspection.check_training` makes the checks that experience
-# recommends, and says what to do.
+# :func:`~pybackprop.inspection.check_training` makes the usual sanity checks and states
+# the remedy for each failure.
 
 check_training(MLPClassifier((20,) * 6, "logistic", random_state=0), X, y)
 
 # %%
-# A loss of one's own
-# -------------------
+# Your own loss
+# -------------
 #
-# Its derivative is written by hand, and easily written wrong.
-# :func:`~pybackprop.inspection.check_gradients` compares it with differences.
+# The derivative of your own loss is written by hand and easily wrong.
+# :func:`~pybackprop.inspection.check_gradients` compares it with finite differences.
 
 
 def log_cosh(y, y_pred):
@@ -103,11 +105,10 @@ for loss in (log_cosh, forgotten_factor):
     check = check_gradients(network, X[:50], y[:50] / 9, loss=loss)
     print(f"{loss.__name__}: {'right' if check.ok else 'WRONG'}")
 
-# %%
-# **Advice.** Check first, look at the curve, then at the layers. Gradients that vanish
-# on their way back ask for another activation; weights that change by much more than a
-# thousandth of themselves in a step (the monitor has them by the epoch, here of seven
-# steps), for a smaller rate; units without slope, for scaled features or a smaller
-# rate. Where the validation loss rises again, stop there.
-# :ref:`sphx_glr_auto_examples_02_activations.py` has deep networks of every activation,
-# :ref:`sphx_glr_auto_examples_08_callbacks.py` callbacks of one's own.
+# %% **Advice.** Run the checks first, then look at the loss curve, then at the layers.
+# If gradients vanish in the first layers, use another activation. If weights change by
+# much more than a thousandth per step (the monitor records the change per epoch, here
+# of seven steps), use a smaller learning rate. If units have derivative 0, scale the
+# features or use a smaller learning rate. If the validation loss rises again, stop
+# there. :ref:`sphx_glr_auto_examples_02_activations.py` trains deep networks with every
+# activation, :ref:`sphx_glr_auto_examples_08_callbacks.py` shows your own callbacks.

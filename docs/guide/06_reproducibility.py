@@ -2,9 +2,9 @@
 Reproducibility
 ===============
 
-A fit with ``random_state`` gives the same bits again: with any number of threads, any
-instruction set, on any machine, and with a pause in between. So a result can be
-checked by a hash.
+A fit with a fixed ``random_state`` gives the same bits with any number of threads, any
+instruction set, on any machine, and after a pause. So a result can be checked by a
+hash.
 """
 
 import hashlib
@@ -43,9 +43,9 @@ for n_jobs in (1, 2):
 # Any instruction set
 # -------------------
 #
-# A process chooses once, at its first computation, the best set that its processor has.
-# The environment variable ``PYBACKPROP_ISA`` chooses instead: "baseline" is plain C,
-# without a vector instruction of anybody's.
+# At its first computation, a process selects the best instruction set of its processor.
+# The environment variable ``PYBACKPROP_ISA`` overrides this: "baseline" is plain C
+# without vector instructions.
 
 program = """
 import hashlib, warnings
@@ -68,7 +68,7 @@ plain = subprocess.run(
 print("in another process, by plain C:", plain.stdout.strip())
 
 # %%
-# What this machine has, and what was chosen here, says ``python -m pybackprop``, or:
+# ``python -m pybackprop`` prints the available and the selected instruction sets:
 
 _ = runpy.run_module("pybackprop", run_name="__main__")
 
@@ -76,27 +76,26 @@ _ = runpy.run_module("pybackprop", run_name="__main__")
 # With a pause
 # ------------
 #
-# A fit that ``max_iter`` or ``max_time`` has ended goes on with ``resume=True``, from a
-# pickle too, with the momentum, the order of rows and the schedule that it had.
+# A fit that ``max_iter`` or ``max_time`` has ended continues with ``resume=True``, also
+# from a pickle, with the same momentum, order of rows and learning rate schedule.
 
 paused = MLPClassifier(**params | {"max_iter": 7}).fit(X, y)
 elsewhere = pickle.loads(pickle.dumps(paused)).set_params(max_iter=20)
 print(f"after 7 epochs:       {bits(paused)}")
-print(f"gone on with to 20:   {bits(elsewhere.fit(X, y, resume=True))}")
+print(f"resumed up to 20:     {bits(elsewhere.fit(X, y, resume=True))}")
 print(f"20 without a pause:   {bits(model)}")
 
 # %%
 # What is not promised
 # --------------------
 #
-# float32 is another arithmetic than float64, so it has other bits, the same everywhere.
-# ``max_time`` ends a fit by the clock. With ``solver="lbfgs"`` the objective and its
-# gradient have the same bits everywhere, but the steps are SciPy's. And NumPy, SciPy
-# or scikit-learn may prepare the data differently on another machine: hash ``X`` too.
+# float32 has other bits than float64, also equal on all machines. ``max_time`` depends
+# on the clock. With ``solver="lbfgs"`` the objective and its gradient have the same
+# bits everywhere, but the steps are SciPy's. NumPy, SciPy or scikit-learn may
+# preprocess the data differently on another machine: hash ``X`` too.
 #
-# **Advice.** Set ``random_state`` to an int, note the versions that
-# ``python -m pybackprop`` prints beside a result, and compare hashes rather than
-# scores: a score may agree by chance. How it is done is told in
-# :doc:`/how_it_works`; what else is promised stands in
-# :doc:`/what_you_can_rely_on`. :ref:`sphx_glr_auto_examples_12_pause.py` pauses a fit
-# by the clock.
+# **Advice.** Set ``random_state`` to an int, record the output of
+# ``python -m pybackprop`` with each result, and compare hashes, not scores: a score may
+# agree by chance. :doc:`/how_it_works` explains the method and
+# :doc:`/what_you_can_rely_on` lists the other promises.
+# :ref:`sphx_glr_auto_examples_12_pause.py` pauses a fit by the clock.

@@ -2,10 +2,9 @@
 Speed and threads
 =================
 
-Nothing here changes a result: threads and workers change no bit. What they change is
-time, and each machine has its own answer, so this page measures rather than claims.
-**A machine that builds pages is noisy**, other work runs beside it, and a ratio here
-may be off by a factor: run the script on the machine that you mean.
+Threads and workers change no bit of a result, only the time. The gain depends on the
+machine, so this page measures it. **The machine that built this page also ran other
+work**, so a ratio here may be off by a factor: run the script on your own machine.
 """
 
 import os
@@ -40,11 +39,11 @@ def race(X, y, n_epochs, **models):
 
 
 # %%
-# Beside scikit-learn, by batch size
-# ----------------------------------
+# Compared with scikit-learn, by batch size
+# -----------------------------------------
 #
-# The same fit, one thread each, the digits. A small batch is little work a step, and
-# what a step costs besides its arithmetic then decides.
+# The same fit of the digits with one thread each. With small batches, a step has little
+# arithmetic, so its overhead decides.
 
 X, y = load_digits(return_X_y=True)
 ratios = {}
@@ -64,7 +63,7 @@ figure, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 bars = ax.bar([str(size) for size in ratios], ratios.values(), color="#0072b2")
 ax.bar_label(bars, fmt="%.1f")
 ax.margins(y=0.15)
-ax.set(xlabel="rows in a batch", ylabel="scikit-learn's time / ours")
+ax.set(xlabel="rows per batch", ylabel="scikit-learn's time / ours")
 ax.set_title("In this build, on this machine")
 plt.show()
 
@@ -72,9 +71,9 @@ plt.show()
 # Threads and float32
 # -------------------
 #
-# ``n_jobs`` is the most threads that a fit may use; it tries whether fewer are faster,
-# and goes on with what was. float32 takes half the memory, and vectors hold twice as
-# many numbers.
+# ``n_jobs`` is the maximum number of threads for a fit; the fit tries whether fewer
+# threads are faster and keeps the fastest number. float32 needs half the memory, and
+# vectors hold twice as many numbers.
 
 X, y = make_classification(4000, 100, n_informative=20, random_state=0)
 single = X.astype("float32")
@@ -88,10 +87,9 @@ print(f"float32: {in_double['one'] / in_single['one']:.2f} times as fast as floa
 # A grid search
 # -------------
 #
-# ``GridSearchCV(n_jobs=2)`` runs fits in two processes. Each of them is told by joblib
-# how many threads it may use, and an estimator whose own ``n_jobs`` is None keeps to
-# that: processors are shared out once, not twice. To start processes takes longer than
-# a short search does.
+# ``GridSearchCV(n_jobs=2)`` runs fits in two processes. joblib limits the threads of
+# each process, and an estimator with ``n_jobs=None`` respects this limit, so processors
+# are not oversubscribed. Starting processes takes longer than a short search.
 
 X, y = load_digits(return_X_y=True)
 grid = {"hidden_layer_sizes": [(30,), (60,)], "alpha": [1e-4, 1.0]}
@@ -104,10 +102,9 @@ for n_jobs in (1, 2):
         f"best {search.best_params_}, score {search.best_score_:.4f}"
     )
 
-# %%
-# **Advice.** Leave ``n_jobs`` at None: the environment decides, and
-# ``PYBACKPROP_NUM_THREADS``, ``OMP_NUM_THREADS`` or threadpoolctl limit it. Take the
-# largest batch that still learns as well. Try float32 where the data are noisy anyway.
-# In a search, give the processes to the search. What other libraries take for the
-# same training is measured by ``make benchmark``, each in a process of its own.
-# :ref:`sphx_glr_auto_examples_01_main_job.py` has the same race as loss curves.
+# %% **Advice.** Leave ``n_jobs`` at None: the environment decides, and
+# ``PYBACKPROP_NUM_THREADS``, ``OMP_NUM_THREADS`` or threadpoolctl limit it. Use the
+# largest batch that still learns as well. Try float32 if the data are noisy anyway. In
+# a search, set ``n_jobs`` of the search. ``make benchmark`` measures the same training
+# with other libraries, each in its own process; :doc:`/benchmarks` has results.
+# :ref:`sphx_glr_auto_examples_01_main_job.py` compares the loss curves too.

@@ -2,8 +2,8 @@
 Export
 ======
 
-A trained network goes to where there is no pybackprop: as an object of scikit-learn, as
-an ONNX graph, or as one C file. What it is handed over with has to come along: here a
+A trained network can be used without pybackprop: as a scikit-learn estimator, as an
+ONNX graph, or as one C file. Preprocessing must be exported with it; here it is a
 scaler.
 """
 
@@ -30,9 +30,10 @@ print(f"accuracy on the test set: {pipeline.score(X_test, y_test):.3f}")
 # A pipeline as one network
 # -------------------------
 #
-# A scaler is a linear map, :math:`(x - m) / s`, and the first layer is one too, so both
-# are one layer: :math:`W \leftarrow W / s` and :math:`b \leftarrow b - (m / s) W`, with
-# the old :math:`W`. Predictions use ``coefs_`` and ``intercepts_`` as they are.
+# A scaler is a linear map, :math:`(x - m) / s`, and so is the first layer before its
+# activation, so both can be one layer: :math:`W \leftarrow W / s` and
+# :math:`b \leftarrow b - (m / s) W`, with the old :math:`W`. Predictions use the edited
+# ``coefs_`` and ``intercepts_``.
 
 scaler, fitted = pipeline[0], pipeline[-1]
 alone = copy.deepcopy(fitted)
@@ -42,8 +43,8 @@ difference = np.abs(alone.predict_proba(X_test) - expected).max()
 print(f"largest difference of a probability: {difference:.1e}")
 
 # %%
-# To scikit-learn, and back
-# -------------------------
+# To scikit-learn and back
+# ------------------------
 
 theirs = to_sklearn(fitted)
 difference = np.abs(theirs.predict_proba(scaler.transform(X_test)) - expected).max()
@@ -56,8 +57,8 @@ print(f"and back, the same coefficients: {same}")
 # To C
 # ----
 #
-# One file without a dependency but ``math.h``: for a microcontroller, or a program in
-# any language that can call C.
+# One file that depends only on ``math.h``, for a microcontroller or a program in any
+# language that can call C.
 
 source = to_c(alone, name="wine")
 print("\n".join(source.splitlines()[:12]))
@@ -67,7 +68,7 @@ print(f"... {len(source.splitlines())} lines in all")
 # To ONNX
 # -------
 #
-# For onnxruntime and whatever else reads ONNX. It needs the package onnx.
+# For onnxruntime and other ONNX runtimes. The export needs the package onnx.
 
 try:
     graph = to_onnx(alone, X).graph
@@ -75,11 +76,10 @@ try:
 except ImportError as missing:
     print(missing)
 
-# %%
-# **Advice.** For a scikit-learn service: :func:`~pybackprop.export.to_sklearn`; it goes
-# on training too. For anything that reads ONNX: :func:`~pybackprop.export.to_onnx`, or
-# :func:`~pybackprop.export.register_skl2onnx` for whole pipelines. For a device:
-# :func:`~pybackprop.export.to_c`, with the scaler put into the first layer as above.
-# To keep a model for pybackprop itself, pickle it. Whatever you choose, compare its
-# predictions with the original's once, as
+# %% **Advice.** For a scikit-learn service, use :func:`~pybackprop.export.to_sklearn`;
+# the result can be trained further. For ONNX runtimes, use
+# :func:`~pybackprop.export.to_onnx`, or :func:`~pybackprop.export.register_skl2onnx`
+# for whole pipelines. For a device, use :func:`~pybackprop.export.to_c`, with the
+# scaler in the first layer as above. For pybackprop itself, pickle the model. Compare
+# the predictions of an export with the original's once, as
 # :ref:`sphx_glr_auto_examples_09_export.py` does for all three.

@@ -2,9 +2,9 @@
 The core from C, and the same bits from Python
 ==============================================
 
-All arithmetic is C11 that knows nothing of Python, so a program in C can train too.
-This page builds the program that :doc:`/c_interface` explains, runs it, and repeats
-what it did in Python.
+All arithmetic is C11 and independent of Python, so a C program can train a network.
+This page builds the program that :doc:`/c_interface` explains, runs it, and repeats its
+computation in Python.
 """
 
 import shutil
@@ -17,7 +17,7 @@ import numpy as np
 
 from pybackprop import Network
 
-# The root of the checkout, from wherever in it this is run.
+# Finds the root of the checkout from any folder in it.
 HERE = Path.cwd()
 ROOT = next(path for path in (HERE, *HERE.parents) if (path / "csrc").is_dir())
 COMPILER = shutil.which("cc")
@@ -26,8 +26,8 @@ COMPILER = shutil.which("cc")
 # Build and run
 # -------------
 #
-# Every file of ``csrc/`` is compiled; instruction sets are chosen by pragmas in the
-# source, so one command serves all. ``-O1`` saves the build of this page some seconds.
+# One command compiles every file of ``csrc/``; pragmas in the source select instruction
+# sets. ``-O1`` saves some seconds in the build of this page.
 
 FLAGS = ["-std=c11", "-O1", "-ffp-contract=off", f"-I{ROOT / 'csrc'}"]
 
@@ -58,8 +58,8 @@ print(f"$ ./xor\n{printed}")
 # The same in Python
 # ------------------
 #
-# The network, its parameters in the same order, and the objective of which the program
-# prints all digits.
+# The same network, the same parameters in the same order, and the objective, of which
+# the program prints all digits.
 
 network = Network(
     [2, 3, 1],
@@ -83,6 +83,6 @@ if COMPILER:
     print("F in C has the same bits:", f"F = {trace.loss:.17g}\n" in printed)
 
 # %%
-# **Advice.** Use the core alone where Python is not wanted, or to see without anything
-# around it what a backpropagation is: the program has a hundred lines. To only predict
-# in C there is less to carry: :func:`~pybackprop.export.to_c`.
+# **Advice.** Use the core alone in programs without Python, or to see a backpropagation
+# in a hundred lines. For predictions in C, :func:`~pybackprop.export.to_c` needs less
+# code.

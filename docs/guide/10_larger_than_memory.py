@@ -2,9 +2,9 @@
 Larger than memory
 ==================
 
-Which way to train on a table that does not fit into memory, what each of them keeps of
-a row, and how much of the reading disappears behind the training. All numbers below
-were measured when this page was built.
+Three ways to train on a dataset that does not fit into memory, how much memory each
+needs per row, and how much reading time prefetching hides. All numbers were measured
+when this page was built.
 """
 
 import tempfile
@@ -23,15 +23,15 @@ from pybackprop import MLPClassifier, MLPRegressor
 warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch, below
 
 # %%
-# Which way
-# ---------
+# Overview
+# --------
 #
 # ============================  =========================================
-# The table is                  Use
+# The dataset is                Use
 # ============================  =========================================
 # an array in a file            ``fit`` on the mapped file
-# anything read in pieces       ``fit_batches``, as ``fit`` does
-# seen once, piece by piece     ``partial_fit``
+# read in batches, repeatedly   ``fit_batches``, in epochs like ``fit``
+# read once, chunk by chunk     ``partial_fit``
 # ============================  =========================================
 #
 # :ref:`sphx_glr_auto_examples_18_larger_than_memory.py` shows all three.
@@ -40,8 +40,8 @@ warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch, below
 # -------------
 #
 # ``np.load(path, mmap_mode="r")``, ``np.memmap`` and ``joblib.load(path,
-# mmap_mode="r")`` give arrays that lie in a file. ``fit`` reads their rows there. What
-# it keeps besides, for each row, is measured by fits of two lengths:
+# mmap_mode="r")`` return arrays that are mapped from a file. ``fit`` reads their rows
+# in place. Fits of two lengths measure the additional memory per row:
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name)
@@ -86,48 +86,45 @@ for words, estimator, columns, params in (
     kept = bytes_a_row(estimator, *columns, **params)
     print(f"{words:<30} {kept:5.1f} bytes a row")
 
-# %%
-# **Class labels** become codes of 4 bytes, whatever type they have; labels that are not
-# integers are besides sorted once, in a copy of them. **In blocks**,
-# ``shuffle="blocks"`` holds the order of up to 262,144 rows at a time, some 10 MB, and
-# that of the blocks of 256 rows; what shows above is a second such piece, which the
-# shorter table did not have. **All rows shuffled**, the default, is an order of all
-# rows.
+# %% **Class labels** of any type become codes of 4 bytes; labels that are not integers
+# are also sorted once, in a copy. **With** ``shuffle="blocks"``, a fit holds the order
+# of up to 262,144 rows at a time, about 10 MB, and the order of the blocks of 256 rows;
+# the difference above is a second such part, which the shorter dataset does not need.
+# **With** ``shuffle=True``, the default, it holds the order of all rows.
 #
-# A table is copied as a whole if it has to be converted: if X is not float32 or float64
-# in the byte order of the machine, or sparse and not CSR in order. ``y`` is copied if
-# it is a multilabel indicator, or has not the type of X in a regression; weights are,
-# if they are not float64, or if there is a ``class_weight``. A validation set that is
-# split off takes an order of all rows and a copy of its own rows: pass ``X_val`` and
-# ``y_val``.
+# An array is copied completely if it must be converted: X if it is not float32 or
+# float64 in the byte order of the machine, or sparse and not canonical CSR; ``y`` if it
+# is a multilabel indicator, or, in a regression, has another type than X; sample
+# weights if they are not float64, or if there is a ``class_weight``. A validation set
+# that is split off needs the order of all rows and a copy of its own rows: pass
+# ``X_val`` and ``y_val`` instead.
 #
-# Every fit reads the table once more than it has epochs, to look for NaN:
-# ``sklearn.config_context(assume_finite=True)`` leaves that out. Rows in order, or in
-# blocks, are read from the disk in long runs. Nobody may shorten a file that is mapped:
-# the operating system then ends the process that reads it.
+# Every fit reads the dataset once more than it has epochs, to check for NaN;
+# ``sklearn.config_context(assume_finite=True)`` disables this. Rows in order or in
+# blocks are read from the disk in long runs. Do not truncate a mapped file: the
+# operating system then ends the process that reads it.
 #
 # Batches
 # -------
 #
-# ``fit_batches`` iterates over ``batches`` anew in every epoch: a list, an object with
-# ``__iter__``, or a function that returns an iterator. Each batch, ``(X, y)`` or ``(X,
-# y, sample_weight)``, is one step, and all rows are seen as by ``fit`` with
-# ``shuffle=False`` and such a ``batch_size``, bit for bit. In memory are at most
-# ``read_ahead`` batches and five more, however many there are. Without ``classes``, a
-# classifier goes over the batches once before it begins. Random order is for the
-# batches to bring: read parts of a file in random order, shuffle within each, and draw
-# from a generator of your own.
+# ``fit_batches`` iterates over ``batches`` in every epoch. ``batches`` is a list, an
+# object with ``__iter__``, or a function that returns an iterator. Each batch, ``(X,
+# y)`` or ``(X, y, sample_weight)``, is one step. The result has the bits of ``fit``
+# with ``shuffle=False`` and this ``batch_size``. At most ``read_ahead + 5`` batches are
+# in memory. Without ``classes``, a classifier reads all batches once before the
+# training. The batches must be in random order already: read parts of a file in random
+# order, shuffle within each, and draw from your own generator.
 #
-# A learning rate that moves from step to step has to know how many steps an epoch has:
-# ``len(batches)``, or what the pass for the classes has counted. ``resume=True`` gives
-# the bits of a fit that has not stopped if each epoch brings the same batches.
+# A learning rate schedule that acts at each step needs the number of steps per epoch.
+# It is ``len(batches)`` or counted while the classes are collected. ``resume=True``
+# gives the bits of an uninterrupted fit if each epoch has the same batches.
 #
-# Read-ahead
-# ----------
+# Prefetching
+# -----------
 #
-# A thread reads, checks and converts the next batches during a step, which needs no
-# interpreter. ``read_ahead=0`` reads between steps. With a reader that waits, as for a
-# disk or a network, for about as long as a step takes:
+# A thread reads, checks and converts the next batches during a step, because a step
+# does not hold the interpreter's lock. ``read_ahead=0`` reads between steps. With a
+# reader that waits about as long as a step takes, as for a disk or a network:
 
 rows = rng.standard_normal((20, 1000, 100)).astype(np.float32)
 batches = [(part, part[:, 0]) for part in rows]
@@ -169,19 +166,17 @@ ax.set(xlabel="seconds an epoch, on this machine, in this build")
 plt.show()
 folder.cleanup()
 
-# %%
-# The most that can be had is 2, where reading and training take equally long. A reader
-# that computes, such as a parser of CSV, needs a processor of its own, and lets others
-# compute only while it does not hold the interpreter's lock. ``python
-# benchmarks/read_ahead.py`` measures a reader that waits, Parquet and CSV, in turns. On
-# an idle machine of two cores, reading ahead was 1.2, 1.5 and 1.8 times as fast, in
-# this order.
+# %% The maximum speed-up is 2, if reading and training take equally long. A reader that
+# computes, such as a CSV parser, needs its own processor, and other threads run only
+# while it does not hold the interpreter's lock. ``python benchmarks/read_ahead.py``
+# measures a waiting reader, Parquet and CSV. On an idle machine with two cores,
+# prefetching made them 1.2, 1.5 and 1.8 times as fast, in this order.
 #
 # Chunks
 # ------
 #
-# What reads a file in chunks can feed ``partial_fit``, which sees each once, or, within
-# a function, ``fit_batches``. Frames and tables are taken as they are::
+# A reader that returns chunks can feed ``partial_fit``, which uses each chunk once, or,
+# inside a function, ``fit_batches``. Data frames and Arrow tables are accepted::
 #
 #     for frame in pandas.read_csv(path, chunksize=1000):
 #         model.partial_fit(frame[columns], frame["y"], classes=classes)
@@ -194,6 +189,6 @@ folder.cleanup()
 #     for batch in pyarrow.parquet.ParquetFile(path).iter_batches(1000):
 #         model.partial_fit(batch.select(columns), batch["y"], classes=classes)
 #
-# A test holds all three, from CSV and Parquet, to the bits of the same arrays. Versions
-# of pandas before 3 need ``float_precision="round_trip"`` for the last bit of a number
-# in a CSV file.
+# A test compares all three, from CSV and Parquet, with the bits of the same arrays.
+# pandas before version 3 needs ``float_precision="round_trip"`` to read the last bit of
+# a number from a CSV file.

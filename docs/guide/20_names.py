@@ -2,8 +2,8 @@
 Names: activations, losses, solvers, schedules
 ==============================================
 
-Everything that is chosen by a name comes from one list, that of the compiled core: the
-estimators, ``Network``, their messages and this page read it from there.
+All names come from the lists of the compiled core: the estimators, ``Network``, their
+error messages and this page read them there.
 """
 
 from textwrap import fill
@@ -16,9 +16,9 @@ from pybackprop.by_hand.activations import ACTIVATIONS
 from pybackprop.by_hand.losses import LOSSES
 
 # %%
-# Ask for a name that does not exist
-# ----------------------------------
-# and the answer is the list.
+# List the names
+# --------------
+# The error message for an unknown name has the list.
 
 
 def names(make, **parameter):
@@ -50,14 +50,14 @@ names(regressor, solver="?")
 names(regressor, learning_rate="?")
 
 # %%
-# ``Network`` takes any loss with any output.  The estimators say 'log_loss' for both
-# log-losses, and refuse an output whose values the loss does not take.
+# ``Network`` accepts any loss with any output.  The estimators use the name 'log_loss'
+# for both log-losses, and refuse an output whose values the loss does not accept.
 #
 # Activations and their derivatives
 # ---------------------------------
 # f(z) in blue and f′(z), dashed, in orange, by the formulas of
-# ``pybackprop.by_hand.activations``.  The points are what the core computes: a network
-# of one weight, 1, passes each z on as it is.
+# ``pybackprop.by_hand.activations``.  The points are computed by the core, with a
+# network whose only weight is 1, so that z is its input.
 
 z = np.linspace(-5, 5, 201)
 figure, panels = plt.subplots(
@@ -78,22 +78,22 @@ figure.supxlabel("pre-activation z")
 plt.show()
 
 # %%
-# Losses and their slopes
-# -----------------------
-# ℓ(y, ŷ) of one output as a function of the prediction ŷ, for a target y of 1, and its
-# slope ∂ℓ/∂ŷ, dashed, by the formulas of ``pybackprop.by_hand.losses``.  The slope is
-# not yet the gradient at the pre-activation: that is its product with the derivative of
-# the output activation.
+# Losses and their derivatives
+# ----------------------------
+# ℓ(y, ŷ) of one output as a function of the prediction ŷ, for the target y = 1, and its
+# derivative ∂ℓ/∂ŷ, dashed, by the formulas of ``pybackprop.by_hand.losses``.  The
+# gradient at the pre-activation is the product of this derivative with that of the
+# output activation.
 
 parameters = {"huber": [1.0], "quantile": [0.9], "tweedie": [1.5]}
 figure, panels = plt.subplots(2, 5, figsize=(11, 4.8), layout="constrained")
-for axes, (name, (loss, slope)) in zip(panels.flat, LOSSES.items(), strict=False):
+for axes, (name, (loss, derivative)) in zip(panels.flat, LOSSES.items(), strict=False):
     ends = (0.02, 0.98) if "log_loss" in name else (0.05, 4)
     y_pred = np.linspace(*ends, 200)
     target, rest = np.ones_like(y_pred), parameters.get(name, [])
     axes.plot(y_pred, loss(target, y_pred, *rest), color="#0072b2", label="ℓ")
     axes.plot(
-        y_pred, slope(target, y_pred, *rest), "--", color="#d55e00", label="∂ℓ/∂ŷ"
+        y_pred, derivative(target, y_pred, *rest), "--", color="#d55e00", label="∂ℓ/∂ŷ"
     )
     described = ", ".join(map(str, rest))
     axes.set(title=f"{name}, {described}" if rest else name, ylim=(-3, 3), xlabel="ŷ")

@@ -2,15 +2,15 @@ r"""
 There is only one backpropagation
 =================================
 
-A learner took two good courses and came home with two recipes for the derivatives of a
-hidden layer. In Andrew Ng's course they come, in quotation marks, from "the error
-signal distributed back"; in Geoffrey Hinton's from "the derivatives of the next layer,
-already computed". Which one is right?
+Two good courses teach two recipes for the derivatives of a hidden layer. In Andrew Ng's
+course they come, in quotation marks, from "the error signal distributed back"; in
+Geoffrey Hinton's from "the derivatives of the next layer, already computed". Which one
+is right?
 
-**Both: they are one algorithm, and what it hands from layer to layer is a gradient.**
-At the output, some pairs of loss and activation make that gradient *look* like an
-error, ``y_pred - y``. Most pairs do not. In the layers below nobody has a shortcut:
-there is one recursion, and both courses teach it.
+**Both: they are one algorithm, and it passes a gradient from layer to layer.** At the
+output, some pairs of loss and activation make that gradient *look* like an error,
+``y_pred - y``. Most pairs do not. The layers below have no shortcut: there is one
+recursion, and both courses teach it.
 
 This page shows it with numbers that you can check with a pencil. All of them are
 computed while the page is built.
@@ -20,8 +20,8 @@ computed while the page is built.
 # The question
 # ------------
 #
-# Here are both recipes for one hidden layer, in the same letters. A layer computes its
-# *pre-activation* :math:`z = a_{\text{before}} W + b` and hands on its *activation*:
+# Here are both recipes for one hidden layer, in the same notation. A layer computes its
+# *pre-activation* :math:`z = a_{\text{before}} W + b` and passes on its *activation*:
 # :math:`a = f(z)` in the hidden layer, :math:`\hat y = g(z)` at the output, ``y_pred``
 # in code. :math:`\ell` is the loss of one sample. Superscripts count layers,
 # :math:`\odot` multiplies element by element, and the numbers are those of
@@ -51,10 +51,10 @@ computed while the page is built.
 #        :math:`\;x^T \dfrac{\partial\ell}{\partial z^1}`
 #
 # Write :math:`\delta` for :math:`\partial\ell/\partial z`, and the last two rows are
-# the same lines: the second recipe only gives :math:`\delta^2 {W^2}^T` a name. What is
-# left of the question is the first row. There the two courses do not even work the same
-# example: the first has a log-loss at its logistic outputs, the second a squared error.
-# Hold on to that; it turns out to be the whole difference.
+# equal: the second recipe only gives :math:`\delta^2 {W^2}^T` a name. Only the first
+# row differs, and there the two courses use different examples: the first has a
+# log-loss at its logistic outputs, the second a squared error. This is the whole
+# difference.
 
 # %%
 # A network for a pencil
@@ -92,10 +92,9 @@ network.intercepts[1][:] = np.log(4)
 X = np.array([[2.0, 1.0]])
 y = np.array([[1.0]])
 
-# %%
-# The forward pass is two lines a layer: :math:`Z^l = A^{l-1} W^l + b^l` (1) and
-# :math:`A^l = f(Z^l)` (2). Capitals are tables, a row a sample. The third unit gets
-# :math:`2\cdot(-1) + 1\cdot 0.5 + 0.5 = -1`, so relu turns it off.
+# %% The forward pass has two lines per layer: :math:`Z^l = A^{l-1} W^l + b^l` (1) and
+# :math:`A^l = f(Z^l)` (2). Capitals are matrices with one row per sample. The third
+# unit gets :math:`2\cdot(-1) + 1\cdot 0.5 + 0.5 = -1`, so relu sets it to 0.
 
 W1, W2 = network.coefs
 b1, b2 = network.intercepts
@@ -111,7 +110,7 @@ print("z2    ", z2)
 print("y_pred", y_pred)
 
 # %%
-# ``Network.forward`` has the same numbers. ``z[0]`` is the first layer's; ``a[0]`` is
+# ``Network.forward`` gives the same numbers. ``z[0]`` is the first layer's; ``a[0]`` is
 # X.
 
 trace = network.forward(X)
@@ -148,11 +147,11 @@ print("y_pred - y   ", y_pred - y)
 #           _{\partial\ell/\partial\hat y}
 #           = \hat y - y
 #
-# So :math:`\hat y - y` is what is left of a product after two factors have cancelled.
+# So :math:`\hat y - y` is a product in which two factors have cancelled.
 # It is **a gradient that looks like an error**. The first recipe starts from this
-# result, the second from the product that it came from.
+# result, the second from the product.
 #
-# **Why it is no accident.** Many losses are a negative log-likelihood, and the common
+# **Why this is no accident.** Many losses are a negative log-likelihood, and the common
 # likelihoods have one shape, the exponential family:
 # :math:`-\log p(y\mid z) = A(z) - yz + \text{const}`, where :math:`z` is called the
 # *natural parameter*. The mean of :math:`y` is then :math:`A'(z)`. Take just this mean
@@ -162,7 +161,7 @@ print("y_pred - y   ", y_pred - y)
 # with logistic (:math:`\log(1+e^z)`) or softmax (:math:`\log\sum_k e^{z_k}`), Poisson
 # deviance with exp (:math:`e^z`). The library calls these pairs *canonical*.
 #
-# ``explain_delta`` takes any pair apart, at any point:
+# ``explain_delta`` explains any pair, at any point:
 
 explain_delta("binary_log_loss", "logistic", z=z2[0], y=y[0])
 
@@ -200,30 +199,30 @@ assert np.allclose(delta1, dloss_dz1, rtol=1e-12)
 #           \underbrace{\left(\Delta^l {W^l}^T\right)}_{\partial\ell/\partial A^{l-1}}
 #           \odot f'(Z^{l-1}) \tag{4}
 #
-# What is handed down is a gradient, and :math:`f'` decides what passes: the third
+# What is passed down is a gradient, and :math:`f'` decides how much passes: the third
 # unit has the largest :math:`\partial\ell/\partial a`, 0.6, but it is off, so its
 # :math:`f'` is 0, its delta is 0, and its weights get no gradient from this sample.
 #
-# ``formulations`` carries out both recipes on any network and sets them side by side,
-# with what the compiled core of this library has, and with finite differences
-# :math:`(F(w+h) - F(w-h))/2h`, which know nothing of either recipe. :math:`F` is the
+# ``formulations`` computes both recipes on any network and compares them with the
+# compiled core of this library and with finite differences
+# :math:`(F(w+h) - F(w-h))/2h`, which depend on neither recipe. :math:`F` is the
 # *objective*: the mean of :math:`\ell` over the samples, plus a penalty on the weights
 # if there is one. Here it is just :math:`\ell`. Hinton writes E for it:
 
 formulations(network, X, y)
 
 # %%
-# And in a picture, the activations of the forward pass and the deltas of the way back:
+# The activations of the forward pass and the deltas of the backward pass, as a picture:
 
 NetworkDisplay.from_network(network, X, y, show=("a", "delta"))
 plt.show()
 
 # %%
-# Another loss, and the look is gone
-# ----------------------------------
+# Another loss, and delta looks different
+# ---------------------------------------
 #
-# The same weights, the same sample, the same output of 0.8. Only the loss is another:
-# the squared error :math:`\ell = \frac12(\hat y - y)^2`, as in the second course's
+# The weights, the sample and the output of 0.8 are the same. Only the loss differs: it
+# is the squared error :math:`\ell = \frac12(\hat y - y)^2`, as in the second course's
 # example.
 
 squared = Network.of_parameters(
@@ -251,41 +250,38 @@ explain_delta("squared_error", "logistic", z=z2[0], y=y[0])
 #    * - squared error, softmax
 #      - :math:`\hat y_i\,(e_i - \sum_j \hat y_j e_j)` with :math:`e = \hat y - y`
 #
-# Both recipes still agree, if the first starts from (3). But whoever takes
-# :math:`\hat y - y` for the rule has every gradient :math:`1/0.16 = 6.25` times too
-# large, so off by 5.25 times itself, and finite differences say so in the last column:
+# Both recipes still agree, if the first starts from (3). But with :math:`\hat y - y` as
+# the rule, every gradient is :math:`1/0.16 = 6.25` times too large, a relative error of
+# 5.25. Finite differences show this in the last column:
 
 formulations(squared, X, y)
 
-# %%
-# A picture of it: each point is a derivative of the objective by one parameter. What
-# finite differences confirm lies on the diagonal.
+# %% In this picture, each point is the derivative of the objective by one parameter.
+# Points on the diagonal agree with finite differences.
 
 FormulationsDisplay.from_network(squared, X, y, kind="scatter")
 plt.show()
 
 # %%
-# **What does training by the mistaken reading do?** Look at its gradient: it is the
-# log-loss's, to the last bit.
+# **What does training with the mistaken gradient do?** The gradient is that of the
+# log-loss, to the last bit.
 
 mistaken = formulations(squared, X, y).mistaken
 gradient_of_log_loss = formulations(network, X, y).ng
 for name in ("dW1", "db1", "dW2", "db2"):
     assert np.array_equal(mistaken[name], gradient_of_log_loss[name])
 
-# %%
-# So nothing crashes, the loss may even fall, and all the while *another objective* is
-# trained than the one that is printed. This is so for every increasing output
-# activation: :math:`g(z) - y` is the derivative of :math:`\int g(z)\,dz - yz`, which is
-# called the *matching loss* of :math:`g` (Auer, Herbster and Warmuth 1996). With a
-# logistic output you get the log-loss, with identity the squared error, with exp the
-# Poisson deviance, whatever you asked for.
+# %% So nothing crashes, and the printed loss may even decrease, but the training
+# minimizes *another objective*. This is so for every increasing output activation:
+# :math:`g(z) - y` is the derivative of :math:`\int g(z)\,dz - yz`, which is called the
+# *matching loss* of :math:`g` (Auer, Herbster and Warmuth 1996). With a logistic output
+# you get the log-loss, with identity the squared error, with exp the Poisson deviance,
+# whatever you asked for.
 
-# %%
-# Or the training goes to pieces. The half gamma deviance with exp asks for relative
-# accuracy: its delta, :math:`1 - y/\hat y`, has no unit. For targets in the hundreds,
-# :math:`\hat y - y` is hundreds of times too large. The objective after 0, 1, 2, 10 and
-# 40 steps:
+# %% Or the training diverges. The half gamma deviance with exp measures relative
+# differences: its delta, :math:`1 - y/\hat y`, has no unit. For targets in the
+# hundreds, :math:`\hat y - y` is hundreds of times too large. The objective after 0, 1,
+# 2, 10 and 40 steps:
 
 rng = np.random.default_rng(0)
 X_cost = rng.normal(size=(200, 3))
@@ -306,19 +302,18 @@ for learning_rate in (0.1, 0.001):
     for reading, losses in training.items():
         print(reading.ljust(8), *(f"{losses[k]:8.3g}" for k in (0, 1, 2, 10, 40)))
 
-# %%
-# Steps a hundred times smaller save it. But what they go down is the Poisson deviance:
-# the gamma deviance, which is printed, only falls along with it.
+# %% With a learning rate a hundred times smaller it converges, but it minimizes the
+# Poisson deviance: the gamma deviance, which is printed, only decreases along with it.
 
 # %%
-# Deeper layers: no shortcut for anybody
-# --------------------------------------
+# Deeper layers have no shortcut
+# ------------------------------
 #
-# The choice of loss is felt in :math:`\Delta^L` alone. From there on down each layer
-# has the same one line, (4): multiply by :math:`W^T`, multiply by :math:`f'`. Every
-# layer below costs one such pair of factors, so it is the factors that decide how much
-# gradient the first layer gets. The logistic function's :math:`f' = a(1-a)` is ¼ at
-# most; relu's is 1 wherever the unit is on. Six hidden layers of each:
+# The loss affects only :math:`\Delta^L`. All deeper layers have the same line, (4):
+# multiply by :math:`W^T`, multiply by :math:`f'`. Each layer adds one such pair of
+# factors, so these factors determine the gradient of the first layer. The logistic
+# function's :math:`f' = a(1-a)` is ¼ at most; relu's is 1 wherever the unit is active.
+# Six hidden layers of each:
 
 X_cancer, y_cancer = load_breast_cancer(return_X_y=True)
 X_cancer, y_cancer = scale(X_cancer), y_cancer[:, np.newaxis].astype(float)
@@ -345,9 +340,9 @@ plt.show()
 # The same lines, in NumPy and in C
 # ---------------------------------
 #
-# This is the backward pass of ``pybackprop/by_hand/backprop.py``, complete, for any
-# loss and any activation. ``vjp`` is the product with the Jacobian of the output, which
-# for an elementwise output is (3). The shortcut is nowhere in it.
+# This is the complete backward pass of ``pybackprop/by_hand/backprop.py``, for any loss
+# and any activation. ``vjp`` is the product with the Jacobian of the output, which for
+# an elementwise output is (3). It has no shortcut.
 #
 # .. literalinclude:: /../pybackprop/by_hand/backprop.py
 #    :pyobject: backward
@@ -362,10 +357,10 @@ plt.show()
 # .. math:: \frac{\partial F}{\partial b^l} =
 #           \frac{\text{column sums of } \operatorname{diag}(s)\,\Delta^l}{S} \tag{7}
 #
-# And this trains your networks, in ``csrc/network/backward.c``. First (3). With the
-# default output of a loss, the product is worked out already, and stands in the loss's
-# row of the list of losses; with any other the slope, which lies in ``delta``, meets
-# the Jacobian:
+# The following C code, in ``csrc/network/backward.c``, trains your networks. First (3).
+# With the default output of a loss, the product is a formula in the loss's row of the
+# list of losses; with any other output, the derivative of the loss, which is in
+# ``delta``, is multiplied by the Jacobian:
 #
 # .. literalinclude:: /../csrc/network/backward.c
 #    :language: c
@@ -374,7 +369,7 @@ plt.show()
 #    :dedent: 4
 #
 # In the row of the log-loss, ``DELTA_IN_Z`` is that product, :math:`a - y`, and
-# ``CANONICAL`` says with which output it is one. No code asks for a loss by its name:
+# ``CANONICAL`` names the output activation. No code tests the name of a loss:
 #
 # .. literalinclude:: /../csrc/registry/losses.def
 #    :language: c
@@ -382,22 +377,21 @@ plt.show()
 #    :end-at: NO_PARAMETER
 #
 # Then (4), for all layers below: a product with the weights, and ``vjp`` for
-# :math:`\odot f'`. Samples lie side by side here, so :math:`\Delta W^T` is computed as
-# :math:`W \Delta^T`.
+# :math:`\odot f'`. Layers are stored feature-major, so :math:`\Delta W^T` is computed
+# as :math:`W \Delta^T`.
 #
 # .. literalinclude:: /../csrc/network/backward.c
 #    :language: c
 #    :start-at: /* Delta_(l-1) = (Delta_l
 #    :end-before: pb_status pb_backward
 #
-# Nothing in this function asks which loss it is.
+# Nothing in this function depends on the loss.
 
 # %%
-# On a network of your own
-# ------------------------
+# On your own network
+# -------------------
 #
-# With ``from pybackprop.inspection import formulations`` it is one line for any fitted
-# estimator, its data and its labels:
+# ``formulations`` accepts any fitted estimator with its data and labels:
 
 X, y = load_breast_cancer(return_X_y=True)
 X = scale(X)
@@ -405,7 +399,7 @@ model = MLPClassifier((8, 4), max_iter=500, random_state=0).fit(X, y)
 formulations(model, X, y)
 
 # %%
-# That they are right, and not merely equal, is for finite differences to say:
+# Finite differences show that the gradients are right, not only equal:
 
 check_gradients(model, X, y)
 
@@ -413,12 +407,13 @@ check_gradients(model, X, y)
 # What to remember
 # ----------------
 #
-# * Backpropagation hands down one thing, :math:`\Delta = \partial\ell/\partial z`. It
-#   is a gradient in every layer.
-# * :math:`\hat y - y` is what the chain rule leaves of it at the output of a canonical
-#   pair. With another loss or activation it is the gradient of another objective.
-# * Deeper, there is :math:`\Delta^{l-1} = (\Delta^l {W^l}^T)\odot f'`, for everybody.
-#   Both courses are right, and both are the same.
+# * Backpropagation passes down :math:`\Delta = \partial\ell/\partial z`. It is a
+# gradient
+#   in every layer.
+# * At the output of a canonical pair, :math:`\Delta = \hat y - y`. With another loss or
+#   activation, :math:`\hat y - y` is the gradient of another objective.
+# * In deeper layers, :math:`\Delta^{l-1} = (\Delta^l {W^l}^T)\odot f'`, always. Both
+#   courses are right and teach the same algorithm.
 #
 # :ref:`The next page <sphx_glr_auto_tutorial_2_every_pair.py>` has every loss with
 # every output activation; after it come :ref:`exercises with solutions

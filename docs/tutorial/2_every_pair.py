@@ -2,19 +2,19 @@ r"""
 Every loss with every output
 ============================
 
-**Four pairs of a loss and an output activation have the delta** ``y_pred - y``, **all
-others have not.** This page shows two of each kind, what the difference means for
+**Delta equals** ``y_pred - y`` **for four pairs of a loss and an output activation and
+for no other.** This page shows two pairs of each kind, the effect of the difference on
 training, and, at the end, all pairs. Delta is the gradient
 :math:`\partial\ell/\partial z` of a sample's loss at the pre-activation of the output.
 """
 
 # %%
-# Asked one by one
-# ----------------
+# Canonical pairs
+# ---------------
 #
-# ``delta_table`` takes every loss with every output activation that ``Network`` knows,
-# multiplies the slope of the loss by the Jacobian of the output at random points, and
-# looks whether ``y_pred - y`` comes out.
+# For every loss with every output activation of ``Network``, ``delta_table`` multiplies
+# the derivative of the loss by the Jacobian of the output at random points, and
+# compares the result with ``y_pred - y``.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,30 +29,31 @@ for row in table.rows:
         print(f"{row.loss:15} with {row.output_activation}")
 
 # %%
-# One with a coupled output
-# -------------------------
+# A coupled output
+# ----------------
 #
 # With softmax every output depends on every z, so the Jacobian is a full matrix, and
-# delta is its transpose times the slope. For the log-loss nearly everything cancels:
+# delta is its transpose times the derivative of the loss. For the log-loss nearly
+# everything cancels:
 
 z, y = np.log([1.0, 2.0, 5.0]), np.array([0.0, 1.0, 0.0])
 explain_delta("log_loss", "softmax", z=z, y=y)
 
 # %%
-# For the squared error nothing does:
+# For the squared error nothing cancels:
 
 explain_delta("squared_error", "softmax", z=z, y=y)
 
 # %%
-# What the factor does
-# --------------------
+# The effect on training
+# ----------------------
 #
-# Does it matter that something cancels? Take a logistic output and a sample with y = 1.
-# The log-loss's delta is largest where the output is most wrong. The squared error's
-# has the factor :math:`g' = \hat y(1-\hat y)` left, and is near 0 there: a unit far on
-# the wrong side learns next to nothing. With exp, the Poisson deviance's delta grows
+# Take a logistic output and a sample with y = 1. The delta of the log-loss is largest
+# where the prediction is worst. The delta of the squared error still has the factor
+# :math:`g' = \hat y(1-\hat y)` and is near 0 there: a unit far on the wrong side learns
+# almost nothing. With exp, the Poisson deviance's delta grows
 # with the prediction. The gamma deviance's, :math:`1 - y/\hat y`, stays below 1 and is
-# steep where the prediction is too small: it asks for relative accuracy.
+# steep where the prediction is too small: it measures relative differences.
 
 
 def delta_at_output(loss, output_activation, z, y):
@@ -75,15 +76,14 @@ for ax, output_activation, limit, losses in [
     ax.legend()
 plt.show()
 
-# %%
-# The solid lines are ``y_pred - y``. Training by them where the dashed ones are asked
-# for is the mistake that the first page measures.
+# %% The solid lines are ``y_pred - y``. Using them instead of the dashed ones is the
+# mistake that the first page measures.
 
 # %%
 # All pairs
 # ---------
 #
-# Most of them nobody would train, but each has its delta. Points are left out where the
-# loss does not take the prediction, such as a negative one of a Poisson deviance.
+# Most pairs are unusual, but each has its delta. Points outside the domain of the loss,
+# such as negative predictions of a Poisson deviance, are left out.
 
 delta_table()

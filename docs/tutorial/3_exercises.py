@@ -2,9 +2,9 @@ r"""
 Exercises, with solutions
 =========================
 
-From a pencil's work to code: one star takes the chain rule and whole numbers, two take
-algebra, three take NumPy. Each solution is computed while this page is built, and an
-``assert`` holds it, so none of them is wrong unnoticed. Try first, then open it.
+From pencil and paper to code: one star needs the chain rule and whole numbers, two need
+algebra, three need NumPy. The build of this page computes each solution and checks it
+with an ``assert``. Try first, then open it.
 
 The network is that of the first page: two features, three relu units, one logistic
 output, log-loss; one sample, for which the output is 0.8.
@@ -50,11 +50,10 @@ plt.show()
 #
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
-# The forward pass does not see y: a = (2, 1, 0) and ŷ = 0.8. The pair is canonical, so
-# :math:`\delta^2 = 0.8 - 0 = 0.8`. Times the weights (1, −2, −3) that is
-# (0.8, −1.6, −2.4), and relu's slopes (1, 1, 0) leave
-# :math:`\delta^1 = (0.8, -1.6, 0)`. A weight's gradient is the activation below times
-# the delta above.
+# The forward pass does not depend on y: a = (2, 1, 0) and ŷ = 0.8. The pair is
+# canonical, so :math:`\delta^2 = 0.8 - 0 = 0.8`. Times the weights (1, −2, −3) that is
+# (0.8, −1.6, −2.4), and relu's derivatives (1, 1, 0) give :math:`\delta^1 = (0.8, -1.6,
+# 0)`. A weight's gradient is the activation below times the delta above.
 
 trace = small().backprop(X, [[0.0]])
 assert np.allclose(trace.delta[1], 0.8)
@@ -105,17 +104,17 @@ print(last_row)
 #
 # The third unit has the largest :math:`\partial\ell/\partial a`, 0.6, and the delta 0.
 # (a) What happens to its weights in a step of gradient descent? (b) What if it is off
-# for every sample? (c) What would its delta be with leaky relu, whose slope is 0.01
-# below 0?
+# for every sample? (c) What would its delta be with leaky relu, whose derivative is
+# 0.01 below 0?
 #
 # .. raw:: html
 #
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
-# (a) Nothing: all its gradients carry the factor delta = 0. (b) Then it stays off,
+# (a) Nothing: all its gradients have the factor delta = 0. (b) Then it stays off,
 # since no step moves its weights, unless a change of the layers below it brings its z
 # above 0. It is called a *dead* unit. (c) The output changes a little, since the unit
-# now hands on 0.01 · (−1); the factor is 0.01 instead of 0.
+# now passes on 0.01 · (−1); the factor is 0.01 instead of 0.
 
 relu = small().backprop(X, y)
 leaky = small(activation="leaky_relu").backprop(X, y)
@@ -142,8 +141,8 @@ print("leaky", leaky.delta[0])
 #
 # (a) :math:`\partial\ell/\partial\hat y_k = \hat y_k - y_k`, and :math:`g' = 1`. (b)
 # :math:`2(\hat y - y)`. (c) :math:`g' = 1000`, so :math:`1000\,(\hat y - y)`. The
-# residual in grams knows neither the factor of the loss nor the unit of z. A gradient
-# knows both.
+# residual in grams depends neither on the factor of the loss nor on the unit of z. A
+# gradient depends on both.
 
 
 def without_the_half(y, y_pred):
@@ -189,8 +188,8 @@ print("y_pred - y:", round(1000 * z - 1, 4), "  gradient at z:", round(slope, 4)
 #           = -y_j + p_j\sum_i y_i .
 #
 # (c) In the last step: only if the sum is 1 is this :math:`p_j - y_j`. With two ones in
-# a row it would be :math:`2p_j - y_j`. So the library asks for rows that sum to 1; for
-# several labels at once take logistic outputs, which do not share anything.
+# a row it would be :math:`2p_j - y_j`. So the library requires rows that sum to 1; for
+# multilabel targets use logistic outputs, which are independent.
 
 z = np.array([0.5, 2.0, -1.0])
 p = np.exp(z) / np.exp(z).sum()
@@ -208,25 +207,25 @@ for targets in (np.array([0, 1, 0]), np.array([1, 1, 0])):
 # 6 ★★ Targets −1 and 1
 # ---------------------
 #
-# Old code likes a tanh output, targets −1 and 1, and the squared error. (a) What is
-# :math:`\delta^L`? (b) A sample with y = 1 is at ŷ = −0.99: as wrong as it can be. How
-# large is delta? (c) Find the loss for which tanh is canonical.
+# Old code often has a tanh output, targets −1 and 1, and the squared error. (a) What is
+# :math:`\delta^L`? (b) A sample with y = 1 is at ŷ = −0.99, almost as wrong as
+# possible. How large is delta? (c) Find the loss for which tanh is canonical.
 #
 # .. raw:: html
 #
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
-# (a) :math:`(\hat y - y)(1 - \hat y^2)`. (b) −1.99 · 0.0199 ≈ −0.04: where the sample
-# needs it most, next to nothing arrives. (c) The loss whose slope cancels
-# :math:`1-\hat y^2`, so
-# :math:`\partial\ell/\partial\hat y = (\hat y - y)/(1-\hat y^2)`. For :math:`y = \pm1`
-# its integral is :math:`-\log(1 + y\hat y)`, up to a constant: the log-loss, with
-# :math:`(1 + y\hat y)/2` for the probability of the right class.
+# (a) :math:`(\hat y - y)(1 - \hat y^2)`. (b) −1.99 · 0.0199 ≈ −0.04: the gradient
+# almost vanishes where it is needed most. (c) The loss whose derivative cancels
+# :math:`1-\hat y^2`, so :math:`\partial\ell/\partial\hat y = (\hat y - y)/(1-\hat
+# y^2)`. For :math:`y = \pm1` its integral is :math:`-\log(1 + y\hat y)`, up to a
+# constant: the log-loss, with :math:`(1 + y\hat y)/2` for the probability of the right
+# class.
 
 
 def log_loss_of_signs(y, y_pred):
-    slopes = (y_pred - y) / (1 - y_pred**2)
-    return -np.log((1 + y * y_pred) / 2).sum(axis=1), slopes
+    derivatives = (y_pred - y) / (1 - y_pred**2)
+    return -np.log((1 + y * y_pred) / 2).sum(axis=1), derivatives
 
 
 signs = small(output_activation="tanh", loss=log_loss_of_signs)
@@ -245,11 +244,11 @@ print("squared error:", round(squared, 4), "  log-loss:", round(np.tanh(z) - 1, 
 #
 #    </details>
 #
-# 7 ★★ What the mistaken reading minimizes
-# ----------------------------------------
+# 7 ★★ What the mistaken gradient minimizes
+# -----------------------------------------
 #
-# Somebody asks for one loss and uses :math:`\hat y - y` as the delta of the output.
-# Which loss is it that is trained (a) for gamma deviance with exp, (b) for absolute
+# A program has one loss and uses :math:`\hat y - y` as the delta of the output. Which
+# loss does it minimize (a) for gamma deviance with exp, (b) for absolute
 # error with identity, (c) for squared error with tanh?
 #
 # .. raw:: html
@@ -257,9 +256,8 @@ print("squared error:", round(squared, 4), "  log-loss:", round(np.tanh(z) - 1, 
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
 # Always :math:`\int g(z)\,dz - yz`, up to a constant. (a) :math:`e^z - yz`: the Poisson
-# deviance. (b) :math:`z^2/2 - yz`: the squared error; the outliers that one wanted to
-# be safe from are back. (c) :math:`\log\cosh z - yz`, for targets ±1 the log-loss of
-# exercise 6.
+# deviance. (b) :math:`z^2/2 - yz`: the squared error, which is not robust against
+# outliers. (c) :math:`\log\cosh z - yz`, for targets ±1 the log-loss of exercise 6.
 
 for asked, output, trained in [
     ("gamma", "exp", "poisson"),
@@ -283,7 +281,7 @@ for asked, output, trained in [
 #
 # Two samples have the weights 2 and 1, and there is a penalty alpha. Which of
 # :math:`\Delta`, :math:`\partial F/\partial W`, :math:`\partial F/\partial b` change
-# (a) by the weights, (b) by alpha?
+# (a) with the weights, (b) with alpha?
 #
 # .. raw:: html
 #
@@ -325,10 +323,10 @@ assert not np.allclose(weighted.coef_grads[1], plain.coef_grads[1])
 #
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
-# (a) One a weight. (b) One a weight for :math:`A^T\Delta`, and one a weight of every
-# layer but the first for :math:`\Delta W^T`: never more than two forward passes. (c)
-# Two forward passes *a parameter*. What is saved is a factor of nearly the number of
-# parameters, and more parameters make it larger.
+# (a) One per weight. (b) One per weight for :math:`A^T\Delta`, and one per weight of
+# every layer except the first for :math:`\Delta W^T`: at most two forward passes. (c)
+# Two forward passes *per parameter*. Backpropagation saves a factor of nearly the
+# number of parameters.
 
 sizes = [784, 100, 10]
 weights_of_layers = [m * n for m, n in zip(sizes, sizes[1:], strict=False)]
@@ -350,14 +348,14 @@ print(f"{n_parameters:,} parameters, saved {differences / (forward + backward):,
 # ------------------------
 #
 # For a network 4-6-5-3 with tanh, softmax and log-loss: from X, y, ``coefs`` and
-# ``intercepts`` to all gradients, in plain NumPy. You know that it is right when
-# ``Network.backprop`` has the same.
+# ``intercepts`` to all gradients, in plain NumPy. Compare them with
+# ``Network.backprop``.
 #
 # .. raw:: html
 #
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
-# Eleven lines, of which the last loop is (4), (6) and (7).
+# Eleven lines; the last loop has (4), (6) and (7).
 
 net = Network(
     [4, 6, 5, 3],
@@ -386,9 +384,8 @@ for layer in range(3):
     assert np.allclose(coef_grads[layer], right.coef_grads[layer])
     assert np.allclose(intercept_grads[layer], right.intercept_grads[layer])
 
-# %%
-# The last round of the loop computes a delta for the input, with tanh's slope where
-# there is no tanh. It is thrown away here; without that factor it would be
+# %% The last iteration computes a delta for the input, with a derivative of tanh where
+# there is no tanh. It is not used; without that factor it would be
 # :math:`\partial\ell/\partial X`.
 #
 # .. raw:: html
@@ -398,17 +395,17 @@ for layer in range(3):
 # 11 ★★★ A loss of your own
 # -------------------------
 #
-# The log-cosh loss, :math:`\ell = \log\cosh(\hat y - y)`, is a squared error that turns
-# into an absolute one. Give it to ``Network`` as a function of y and ``y_pred`` that
-# returns the loss of each sample and its slopes, and check it. Does the check find a
-# wrong slope?
+# The log-cosh loss, :math:`\ell = \log\cosh(\hat y - y)`, is a squared error for
+# small differences and an absolute error for large ones. Pass it to ``Network`` as a
+# function of y and ``y_pred`` that returns the loss of each sample and its derivatives,
+# and check it. Does the check find a wrong derivative?
 #
 # .. raw:: html
 #
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
-# The slope of log cosh is tanh. Nothing else is to be done: (4), (6) and (7) do not
-# know of losses.
+# The derivative of log cosh is tanh. Nothing else changes: (4), (6) and (7) do not
+# depend on the loss.
 
 
 def log_cosh(y, y_pred):
@@ -446,8 +443,8 @@ def backward(network, X, y):
     delta = (y_pred - y) * y_pred * (1 - y_pred)
     deltas = [delta]
     for layer in range(len(network.coefs) - 1, 0, -1):
-        slope = 1 - np.tanh(trace.a[layer]) ** 2
-        delta = (delta @ network.coefs[layer].T) * slope
+        f_prime = 1 - np.tanh(trace.a[layer]) ** 2
+        delta = (delta @ network.coefs[layer].T) * f_prime
         deltas.insert(0, delta)
     layers = zip(trace.a[:-1], deltas, strict=True)
     return deltas, [A.T @ D / len(X) for A, D in layers]
@@ -458,9 +455,9 @@ def backward(network, X, y):
 #
 #    <details><summary style="margin-bottom: 0.5em">Solution</summary>
 #
-# First make sure of the reference. Then compare from the output down: the last delta is
-# right, the ones before are not, so the mistake is in (4). The product with the weights
-# has the right shape and the right matrix; what is left is the slope.
+# First check the reference. Then compare from the output down: the last delta is right,
+# the ones before are not, so the mistake is in (4). The product with the weights is
+# right; only the derivative remains.
 
 suspect = Network(
     [4, 6, 5, 1],
@@ -480,14 +477,13 @@ for layer in (3, 2, 1):
     print(f"delta of layer {layer}: off by {off:.1%}")
     assert (off < 1e-12) == (layer == 3)
 
-# %%
-# ``trace.a`` is tanh(z) already, and the slope takes its tanh once more. It is
-# :math:`1 - a^2`, or :math:`1 - \tanh(z)^2`: a mix of z and a is the most common
-# mistake in backward passes written by hand, and the reason why this library never
-# calls one by the other's name.
+# %% ``trace.a`` is tanh(z) already, and the derivative applies tanh again. Right are
+# :math:`1 - a^2` and :math:`1 - \tanh(z)^2`. Confusing z and a is the most common
+# mistake in backward passes written by hand, and the reason why this library uses the
+# two names strictly.
 
-slope = 1 - trace.a[2] ** 2
-delta = (trace.delta[2] @ suspect.coefs[2].T) * slope
+f_prime = 1 - trace.a[2] ** 2
+delta = (trace.delta[2] @ suspect.coefs[2].T) * f_prime
 assert np.allclose(delta, trace.delta[1], rtol=1e-12)
 
 # %%

@@ -269,8 +269,8 @@ def test_layers_of_a_trace_are_arrays_and_are_held():
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "While pybackprop looks at an array, NumPy refuses to resize it, even if told not "
-    "to check.",
+    "While pybackprop reads an array, NumPy refuses to resize it, even with "
+    "refcheck=False.",
 )
 def test_no_array_is_resized_while_it_is_looked_at():
     def resize(array):

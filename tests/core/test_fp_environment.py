@@ -78,9 +78,9 @@ def test_a_network_in_another_rounding_mode(mode, dtype):
 
 
 @pytest.mark.promise(
-    "Numbers at the edge",
-    "Another rounding mode of the calling thread changes no bit of what the core "
-    "computes, and is as it was afterwards.",
+    "Extreme values",
+    "Another rounding mode of the calling thread changes no bit of the core's "
+    "results, and is unchanged afterwards.",
 )
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("mode", ["upward", "downward", "toward zero"])

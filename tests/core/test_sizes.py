@@ -15,8 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "Layer sizes whose weights no memory could hold are refused by name, or raise "
-    "MemoryError; no product of sizes wraps around.",
+    "Layer sizes whose weights exceed any memory are refused by name or raise "
+    "MemoryError; no product of sizes overflows silently.",
 )
 @pytest.mark.parametrize(
     "hidden",
@@ -101,8 +101,8 @@ print(short)
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "Where memory is short, a fit or a prediction raises MemoryError, and the fitted "
-    "model stays as it was.",
+    "If memory is short, a fit or a prediction raises MemoryError, and the fitted "
+    "model is unchanged.",
 )
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")

@@ -306,10 +306,10 @@ def from_plain(place):
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "Numbers in any container that scikit-learn takes (lists, data frames with their "
-    "own types, objects such as Decimal, any byte order, stride, alignment or "
-    "subclass) give the bits of a plain float64 array.",
+    "No silently wrong results",
+    "Numbers in any container that scikit-learn accepts (lists, data frames with "
+    "their own types, objects such as Decimal, any byte order, stride, alignment or "
+    "subclass) give the same bits as a plain float64 array.",
 )
 @pytest.mark.parametrize(
     ("kind", "place"),
@@ -328,10 +328,10 @@ def test_numbers_of_any_kind_give_the_bits_of_a_plain_array(kind, place, tmp_pat
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "What is no number is refused by name and not taken for one: masked values, dates, "
-    "durations, strings, structured and complex values, missing values of data frames, "
-    "in X, y, weights, validation sets and scores.",
+    "No silently wrong results",
+    "Input that is not numeric is refused by name and never converted silently: "
+    "masked values, dates, durations, strings, structured and complex values, missing"
+    " values of data frames, in X, y, weights, validation sets and scores.",
 )
 @pytest.mark.parametrize(
     ("kind", "place"),

@@ -156,8 +156,8 @@ def refuse_everywhere(model):
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "A sparse table whose arrays do not fit together is refused with a ValueError "
-    "before SciPy or the core follows its indices, in any format and in every method.",
+    "A sparse matrix with inconsistent arrays is refused with a ValueError before "
+    "SciPy or the core follows its indices, in any format and in every method.",
 )
 @pytest.mark.slow
 def test_a_corrupted_table_is_refused_by_every_method():
@@ -184,7 +184,7 @@ def test_a_corrupted_table_leaves_the_model_as_it_was(make, fitted):
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "A corrupted sparse y of several labels is refused like a corrupted X.",
+    "An inconsistent sparse multilabel y is refused like an inconsistent X.",
 )
 @pytest.mark.parametrize("make", CONTAINERS, ids=lambda make: make.__name__)
 def test_corrupted_labels_are_refused(make, fitted):
@@ -235,9 +235,10 @@ def in_halves(make):
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "Sparse tables with unsorted or repeated indices give what the sorted and summed "
-    "ones give, and stay as they are, even if their flags say that they are in order.",
+    "No silently wrong results",
+    "Sparse matrices with unsorted or duplicate indices give the same results as "
+    "their sorted, summed form and are not modified, even if their flags claim "
+    "canonical form.",
 )
 @pytest.mark.parametrize("lie", [False, True])
 @pytest.mark.parametrize("disorder", [backwards, in_halves])

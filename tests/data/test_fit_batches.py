@@ -41,10 +41,12 @@ def compare(batched, fitted):
 
 
 # ------------------------------------------------------------------------------- bits
-@pytest.mark.feature("Fit from batches", "clf.fit_batches(batches, classes=classes)")
+@pytest.mark.feature(
+    "Fit from an iterable of batches", "clf.fit_batches(batches, classes=classes)"
+)
 @pytest.mark.promise(
-    "No silent nonsense",
-    "A fit from batches has the bits of a fit on the table of them all.",
+    "No silently wrong results",
+    "A fit from batches gives the same bits as a fit on their concatenation.",
 )
 @pytest.mark.parametrize("read_ahead", [0, 1, 5])
 @pytest.mark.parametrize("solver", STOCHASTIC)
@@ -342,8 +344,8 @@ BAD = {
 
 @pytest.mark.promise(
     "A call that raises changes nothing",
-    "What an iterator of batches raises comes out as it is, a batch in mid-epoch that "
-    "does not go with the first is named, and the model is the old one.",
+    "An exception of an iterator of batches is passed on unchanged, a later batch "
+    "that does not match the first is refused by name, and the model is unchanged.",
 )
 @pytest.mark.parametrize("read_ahead", [0, 1, 3])
 @pytest.mark.parametrize("bad", BAD)

@@ -123,8 +123,9 @@ KEPT = {
 
 @pytest.mark.promise(
     "Memory",
-    "A fit on a memory-mapped table keeps nothing that grows with the number of rows "
-    "but 4 bytes a row for class codes, with lbfgs, shuffle='blocks' or shuffle=False.",
+    "With lbfgs, shuffle='blocks' or shuffle=False, the only memory of a fit on a "
+    "memory-mapped array that grows with the number of rows is 4 bytes per row for "
+    "class codes.",
 )
 @pytest.mark.parametrize("kind", KEPT)
 @pytest.mark.parametrize("way", WAYS)
@@ -316,11 +317,11 @@ linux = pytest.mark.skipif(
 
 @linux
 @pytest.mark.slow
-@pytest.mark.feature("Tables larger than memory", "np.load('X.npy', mmap_mode='r')")
+@pytest.mark.feature("Datasets larger than memory", "np.load('X.npy', mmap_mode='r')")
 @pytest.mark.promise(
     "Memory",
-    "A table of 1 GB is fitted by a process that may have 24 MB more than after its "
-    "imports, and takes no more of them than one of a quarter of its length.",
+    "A process limited to 24 MB more than it uses after its imports can fit a dataset"
+    " of 1 GB, and uses no more memory for it than for a quarter of the dataset.",
 )
 def test_a_table_many_times_the_limit_is_fitted(folder):
     ways = [*WAYS.values(), {"shuffle": True}]

@@ -102,9 +102,9 @@ MIXED = {
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "Labels of mixed types, missing labels and numbers that are no classes are "
-    "refused; none becomes a class called 'nan' or '1'.",
+    "No silently wrong results",
+    "Labels of mixed types, missing labels and numbers that are not classes are "
+    "refused; none becomes a class named 'nan' or '1'.",
 )
 @pytest.mark.parametrize("case", MIXED)
 def test_what_is_no_label_is_refused(case):
@@ -191,10 +191,10 @@ def unpickled(model):
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "After set_params(activation=...) a fitted estimator asks for a fit before it "
-    "predicts: it never sends old weights through a function they were not trained "
-    "with.",
+    "No silently wrong results",
+    "After set_params(activation=...), a fitted estimator must be fitted again before"
+    " it predicts: weights are never evaluated with an activation that they were not "
+    "trained with.",
 )
 @pytest.mark.parametrize("made", [unchanged, unpickled, copy.deepcopy])
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
@@ -262,9 +262,9 @@ def test_training_may_go_on_by_another_function_or_loss(params, goes_on):
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "Training that goes on (partial_fit, warm_start, resume) refuses other features, "
-    "classes, numbers of outputs, layers, and another solver in partial_fit.",
+    "No silently wrong results",
+    "Continued training (partial_fit, warm_start, resume) refuses other features, "
+    "classes, numbers of outputs and layers, and partial_fit refuses another solver.",
 )
 def test_training_does_not_go_on_as_something_else():
     model = regressor().fit(X, VALUES)
@@ -314,9 +314,9 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "A score is taken by weights that a fit would take: no accuracy or R2 above 1 by "
-    "negative weights.",
+    "No silently wrong results",
+    "score accepts the same weights as fit: negative weights cannot give an accuracy "
+    "or R2 above 1.",
 )
 @pytest.mark.parametrize("case", IMPOSSIBLE)
 def test_a_score_refuses_the_weights_that_a_fit_refuses(case):

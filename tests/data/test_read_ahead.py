@@ -88,8 +88,8 @@ def press():
 
 @pytest.mark.promise(
     "Ctrl-C and signals",
-    "Ctrl-C stops a fit from batches, in a step or while it waits for a batch, and no "
-    "thread stays behind longer than the read that it was in.",
+    "Ctrl-C stops a fit from batches, during a step or while it waits for a batch, "
+    "and no thread outlives the read that was in progress.",
 )
 @pytest.mark.parametrize("read_ahead", [0, 1, 3])
 @pytest.mark.parametrize("busy_with", ["steps", "reading"])
@@ -165,8 +165,8 @@ def test_batches_are_freed_as_they_are_used(read_ahead):
 
 @pytest.mark.promise(
     "Memory",
-    "A fit from batches has at most read_ahead + 5 of them in memory, however many "
-    "there are.",
+    "A fit from batches has at most read_ahead + 5 batches in memory, for any number "
+    "of batches.",
 )
 @pytest.mark.parametrize("read_ahead", [0, 1, 4])
 def test_few_batches_are_in_memory(read_ahead):

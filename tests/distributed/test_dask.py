@@ -146,7 +146,7 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(n_workers):
 
 
 @pytest.mark.feature(
-    "One large fit on a cluster, with the bits of the local one",
+    "One large fit on a Dask cluster, with the bits of the local fit",
     "pybackprop.dask.MLPRegressor(solver='lbfgs').fit(dask_array, y)",
 )
 def test_a_regression_with_several_outputs(client):

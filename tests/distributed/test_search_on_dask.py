@@ -83,8 +83,8 @@ def outcome(search):
 # ------------------------------------------------------------------- the same search
 @pytest.mark.promise(
     "Threads and processes",
-    "A search whose fits run on Dask's workers comes to the same scores, parameters "
-    "and model as without them, to the last bit.",
+    "A search whose fits run on Dask workers gives the same scores, parameters and "
+    "model as a local search, to the last bit.",
 )
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("search", SEARCHES)

@@ -286,7 +286,7 @@ def scores_of(monitor, name, task):
 
 
 @pytest.mark.feature(
-    "Callbacks: scores of each epoch by any metric",
+    "Callbacks: the score of each epoch by any metric",
     use="MLPClassifier().set_callbacks(ScoringMonitor(scoring='accuracy'))",
     requested="#27676",
 )
@@ -362,7 +362,7 @@ def test_in_a_search_with_workers(n_jobs, capsys):
 
 
 @pytest.mark.feature(
-    "Callbacks: any object of one's own, which may stop the fit",
+    "Callbacks: your own object, which may stop the fit",
     use="MLPClassifier().set_callbacks(mine)",
     requested="#27676",
 )
@@ -429,7 +429,7 @@ class Raiser(Recorder):
 @needs_callbacks
 @pytest.mark.promise(
     "A call that raises changes nothing",
-    "When a hook of a callback raises, the model is as it was before the fit, and the "
+    "If a callback's hook raises, the model is as it was before the fit, and the "
     "teardown hooks of all callbacks have run.",
 )
 @pytest.mark.parametrize("exception", [ValueError("mine"), KeyboardInterrupt()])

@@ -79,9 +79,9 @@ def uses(model):
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "Other arrays of the same numbers in coefs_ and intercepts_ predict the same: in "
-    "any order of memory, byte order or float type, read-only, or as lists.",
+    "No silently wrong results",
+    "Other arrays with equal values in coefs_ and intercepts_ give the same "
+    "predictions: any memory order, byte order or float type, read-only, or lists.",
 )
 @pytest.mark.parametrize("edit", SAME)
 @pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
@@ -99,9 +99,9 @@ def test_the_same_numbers_in_other_arrays_are_used(name, edit):
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "An edited coefs_ or intercepts_ that does not fit is refused by name, and never "
-    "broadcast, cut or stripped of its imaginary part.",
+    "No silently wrong results",
+    "An edited coefs_ or intercepts_ with a wrong shape or type is refused by name; "
+    "it is never broadcast, truncated or stripped of its imaginary part.",
 )
 @pytest.mark.parametrize("edit", OTHER)
 @pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
@@ -148,7 +148,7 @@ def test_what_is_missing_is_named():
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
+    "No silently wrong results",
     "Class labels, features, outputs and an output activation that contradict the "
     "weights are refused by name, also by every export.",
 )
@@ -265,8 +265,8 @@ def use_with_anything(seed):
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "Any fitted attribute may be deleted or replaced by anything: what follows is an "
-    "answer, or a ValueError or AttributeError.",
+    "Any fitted attribute may be deleted or replaced by any object: later calls "
+    "return a result or raise ValueError or AttributeError.",
 )
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))

@@ -55,7 +55,7 @@ def test_the_network_predicts_what_the_estimator_does(problem, dtype):
 
 
 @pytest.mark.feature(
-    "The network of a fitted estimator, with every number of backpropagation",
+    "The network of a fitted estimator, with every value of its backpropagation",
     use="model.network_.backprop(X, model.network_targets(y))",
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

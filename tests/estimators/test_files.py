@@ -102,8 +102,8 @@ def by_resume(model, table, y):
 
 @pytest.mark.promise(
     "Files",
-    "A model that went through pickle (any protocol), joblib, cloudpickle, skops or "
-    "copy predicts the same bits, and trains on with the same bits.",
+    "A model restored from pickle (any protocol), joblib, cloudpickle, skops or copy "
+    "predicts the same bits and continues training with the same bits.",
 )
 @pytest.mark.parametrize("go_on", [by_partial_fit, by_warm_start, by_resume])
 @pytest.mark.parametrize("options", STOCHASTIC.values(), ids=STOCHASTIC)
@@ -143,8 +143,8 @@ def test_lbfgs_and_what_is_not_fitted(kind, trip):
 
 @pytest.mark.promise(
     "Files",
-    "joblib.load(..., mmap_mode='r') reads a model out of the file, and leaves the "
-    "file as it is when the model trains on.",
+    "joblib.load(..., mmap_mode='r') loads a model, and further training of that "
+    "model leaves the file unchanged.",
 )
 @pytest.mark.parametrize("options", STOCHASTIC.values(), ids=STOCHASTIC)
 def test_a_mapped_file_is_read_and_never_written(options, tmp_path):
@@ -201,7 +201,7 @@ def test_inside_pipelines_and_searches():
 # ------------------------------------------------------------------ what is inside
 @pytest.mark.promise(
     "Files",
-    "A file for skops asks its reader to trust one class, that of the estimator.",
+    "A skops file asks its reader to trust one class only, that of the estimator.",
 )
 @pytest.mark.parametrize("options", STOCHASTIC.values(), ids=STOCHASTIC)
 def test_skops_has_to_trust_one_class(options):
@@ -217,7 +217,8 @@ def test_skops_has_to_trust_one_class(options):
 
 @pytest.mark.promise(
     "Files",
-    "No row of the training data is in a saved model, nor does it grow with it.",
+    "A saved model contains no row of the training data and does not grow with their "
+    "number.",
 )
 @pytest.mark.parametrize(
     "options",
@@ -280,8 +281,8 @@ MODELS = [
 
 @pytest.mark.promise(
     "Files",
-    "A file of a newer version whose format is unknown is refused, in words that name "
-    "that version.",
+    "A file in an unknown, newer format is refused with a message that names the "
+    "version that wrote it.",
 )
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
 @pytest.mark.parametrize("number", [serialization.FORMAT + 1, 0, "1.5", None])
@@ -368,7 +369,8 @@ SAVED = sorted(
 
 @pytest.mark.promise(
     "Files",
-    "Files that an earlier release saved load, predict the same bits and train on.",
+    "Files saved by earlier releases load, predict the same bits and continue "
+    "training.",
 )
 @pytest.mark.parametrize(
     "path", SAVED, ids=lambda path: f"{path.parent.name}-{path.name}"

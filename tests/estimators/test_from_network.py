@@ -37,7 +37,7 @@ def there_and_back(model, **params):
 
 
 @pytest.mark.feature(
-    "A network of one's own becomes an estimator",
+    "An estimator from a Network",
     use="MLPClassifier.from_network(network, classes=['no', 'yes'])",
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

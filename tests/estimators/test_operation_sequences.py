@@ -173,9 +173,9 @@ class AnyOrder(RuleBasedStateMachine):
 
 @pytest.mark.promise(
     "A call that raises changes nothing",
-    "Fits, warm starts, resumed fits, predictions, pickling, copies and calls that "
-    "fail may come in any order: storing, copying and failing change no bit of what "
-    "follows.",
+    "Fits, warm starts, resumed fits, predictions, pickling, copies and failing calls"
+    " may run in any order: saving, copying and failing calls change no bit of later "
+    "results.",
 )
 @pytest.mark.parametrize("n_examples", [15, pytest.param(80, marks=pytest.mark.slow)])
 def test_calls_in_any_order(n_examples):

@@ -297,7 +297,8 @@ def test_edits_are_taken_over(tmp_path):
 
 @pytest.mark.promise(
     "Security",
-    "An exported C file compiles alone, with any compiler of C99 or later and math.h.",
+    "An exported C file compiles on its own, with any compiler of C99 or later and "
+    "math.h.",
 )
 @needs_compiler
 def test_it_is_a_program_of_its_own_in_newer_c_too(tmp_path):

@@ -310,7 +310,7 @@ def test_x_decides_the_data_type_and_its_values_do_not_matter():
 
 
 @pytest.mark.feature(
-    "Pipelines with the estimators become ONNX through skl2onnx",
+    "Export of pipelines to ONNX through skl2onnx",
     use="pybackprop.export.register_skl2onnx()",
 )
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -72,7 +72,7 @@ def assert_same_answers(model, other, X, y=None, rtol=1e-12):
 
 
 @pytest.mark.feature(
-    "Trained models become scikit-learn's objects, and back",
+    "Conversion of trained models to scikit-learn's objects and back",
     use="pybackprop.export.to_sklearn(model)",
 )
 @pytest.mark.parametrize("direction", DIRECTIONS)

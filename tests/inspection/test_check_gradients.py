@@ -53,7 +53,7 @@ def planted(spoil):
 
 
 @pytest.mark.feature(
-    "Gradients checked against differences", "check_gradients(network, X, y)"
+    "Gradients checked against finite differences", "check_gradients(network, X, y)"
 )
 @pytest.mark.parametrize(("loss", "output", "hidden", "depth"), COMBINATIONS)
 def test_every_loss_output_and_activation_passes(loss, output, hidden, depth):

@@ -28,7 +28,7 @@ def assert_close(actual, expected):
 
 
 @pytest.mark.feature(
-    "Why delta at the output is y_pred - y, or is not",
+    "An explanation of when delta at the output equals y_pred - y",
     'pybackprop.inspection.explain_delta("squared_error", "logistic")',
 )
 @pytest.mark.parametrize(("loss", "output"), PAIRS)

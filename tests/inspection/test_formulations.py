@@ -451,9 +451,9 @@ def test_of_a_large_tensor_some_entries_are_differenced():
 
 
 @pytest.mark.promise(
-    "Looking inside",
-    "Formulations, and the trainings they compare, leave the network and the data as "
-    "they were.",
+    "Inspection",
+    "formulations, and the trainings that it compares, leave the network and the data"
+    " unchanged.",
 )
 def test_the_network_and_the_data_are_left_as_they_were():
     X, y, weights = data()

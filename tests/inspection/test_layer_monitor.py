@@ -71,8 +71,8 @@ def state(model):
     "MLPClassifier().set_callbacks(LayerMonitor())",
 )
 @pytest.mark.promise(
-    "Looking inside",
-    "A LayerMonitor changes no bit of the fit that it looks at.",
+    "Inspection",
+    "A LayerMonitor changes no bit of the fit that it observes.",
 )
 @needs_callbacks
 @pytest.mark.parametrize("early_stopping", [False, True])

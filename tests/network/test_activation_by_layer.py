@@ -108,7 +108,7 @@ def test_torch_computes_the_same_gradient():
 
 
 @pytest.mark.feature(
-    "Another activation in each hidden layer",
+    "A separate activation for each hidden layer",
     use="MLPClassifier((50, 20), activation=['relu', 'tanh'])",
     requested="#10665",
 )

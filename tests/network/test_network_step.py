@@ -34,10 +34,10 @@ def test_steps_are_those_of_a_fit_bit_for_bit(solver):
 
 
 @pytest.mark.promise(
-    "Looking inside",
-    "The gradients that a network shows are the bits of the training step: one of "
-    "plain descent is minus the gradient of the trace, and steps of a network are "
-    "those of a fit.",
+    "Inspection",
+    "The gradients of Network.backprop have the bits of the training step: a step of "
+    "plain gradient descent is minus the gradient in the trace, and the steps of a "
+    "network are those of a fit.",
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_gradients_of_a_trace_are_those_of_the_training_step(dtype):

@@ -57,7 +57,7 @@ REFUSED = {"identity", "tanh", "relu"}  # they may be 0 or less
 
 
 @pytest.mark.feature(
-    "Any output activation that suits the loss",
+    "Any output activation whose values the loss accepts",
     use="MLPRegressor(output_activation='logistic')",
     requested="#11791",
 )
@@ -117,7 +117,7 @@ def expected_probabilities(kind, output, z):
 
 
 @pytest.mark.feature(
-    "Output activation of the classifier",
+    "The output activation of the classifier",
     use="MLPClassifier(output_activation='logistic')",
     requested="#6094",
 )
@@ -191,7 +191,7 @@ def test_the_loss_is_that_of_one_hot_or_0_1_targets(kind, loss, output):
 
 
 @pytest.mark.feature(
-    "Squared error for classes", use="MLPClassifier(loss='squared_error')"
+    "Squared error for classification", use="MLPClassifier(loss='squared_error')"
 )
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])

@@ -90,7 +90,8 @@ def test_a_row_alone_has_the_decision_that_it_has_among_others():
 
 # ------------------------------------------------------------------------- activations
 @pytest.mark.feature(
-    "Activations of every layer of a fitted model", use="MLPClassifier().activations(X)"
+    "The activations of every layer of a fitted model",
+    use="MLPClassifier().activations(X)",
 )
 @pytest.mark.parametrize("as_table", [np.asarray, scipy.sparse.csr_matrix])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -142,7 +143,7 @@ def test_transform_takes_the_memory_of_what_it_returns():
 
 # --------------------------------------------------------------------------- transform
 @pytest.mark.feature(
-    "Hidden layer as features for another model",
+    "The last hidden layer as features for another model",
     use="make_pipeline(MLPClassifier(), LogisticRegression())",
     requested="#8291",
 )

@@ -219,9 +219,9 @@ def assert_loss(net, trace, wide, y, s):
 
 
 @pytest.mark.promise(
-    "No silent nonsense",
-    "Loss, gradients and every number on the way are those of the published equations, "
-    "for any activations, loss, penalty and data type, to their rounding.",
+    "No silently wrong results",
+    "Loss, gradients and all intermediate values are those of the published "
+    "equations, to rounding, for any activations, loss, penalty and data type.",
 )
 @LENGTHS
 def test_every_equation_holds_to_its_rounding(n_examples):

@@ -140,12 +140,12 @@ def test_a_saturated_output_has_a_finite_delta_where_its_slope_is_infinite():
 
 
 @pytest.mark.promise(
-    "Looking inside",
-    "What a forward pass cannot know is refused: asked for a gradient its trace "
-    "raises, and never has zeros.",
+    "Inspection",
+    "The trace of a forward pass has no gradients: reading one raises an error and "
+    "never returns zeros.",
 )
 @pytest.mark.feature(
-    "Every number of a backpropagation, layer by layer", "network.backprop(X, y).delta"
+    "Every value of a backpropagation, layer by layer", "network.backprop(X, y).delta"
 )
 def test_a_forward_pass_has_no_gradients_and_says_so():
     net, X, y = problem()

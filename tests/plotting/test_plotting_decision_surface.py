@@ -71,7 +71,7 @@ def grid_of(display, fixed=None, features=(0, 1)):
 
 # ------------------------------------------------------------------ the response
 @pytest.mark.feature(
-    "Decision surface of the network, and of each hidden unit",
+    "Decision surface of the network and of each hidden unit",
     "DecisionSurfaceDisplay.from_estimator(model, X, y, layer=1)",
 )
 def test_units_are_drawn_as_their_activations(moons_model, monkeypatch):

@@ -36,7 +36,7 @@ def titles(display):
 
 
 @pytest.mark.feature(
-    "Weights of the first layer as images",
+    "First-layer weights as images",
     "FirstLayerDisplay.from_estimator(model)",
 )
 def test_images_are_the_weights_into_each_unit(digits_model):

@@ -150,7 +150,7 @@ def test_axes_that_are_given_are_used(canonical):
 
 
 @pytest.mark.feature(
-    "Both courses' recipes as pictures, and the mistaken reading",
+    "Both recipes for backpropagation, and the mistaken one, drawn",
     "FormulationsDisplay.from_estimator()",
 )
 def test_the_recipes_of_an_estimator_are_those_of_its_network():

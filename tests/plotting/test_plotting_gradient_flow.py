@@ -140,7 +140,7 @@ def test_several_quantities_have_an_axes_each():
 
 
 @pytest.mark.feature(
-    "Sizes of gradients by layer, as a picture", "GradientFlowDisplay.from_estimator()"
+    "Sizes of the gradients, layer by layer", "GradientFlowDisplay.from_estimator()"
 )
 def test_the_gradients_of_an_estimator_are_those_of_its_network():
     labels = np.array(["no", "yes"])[np.arange(40) % 2]

@@ -41,7 +41,7 @@ def data_of(display, name):
 
 # ------------------------------------------------------------------ what is shown
 @pytest.mark.feature(
-    "Loss curve of a fit, with validation, as a picture",
+    "Loss curve of a fit, with validation",
     "LossCurveDisplay.from_estimator(model)",
 )
 def test_lines_are_the_curves_of_the_fit():

@@ -207,7 +207,8 @@ def test_a_subfigure_can_be_drawn_into(network):
 
 
 @pytest.mark.feature(
-    "A network drawn, with activations and deltas", "NetworkDisplay.from_estimator()"
+    "A drawing of a network with its activations and deltas",
+    "NetworkDisplay.from_estimator()",
 )
 def test_the_network_of_an_estimator_is_drawn_with_the_names_of_its_classes():
     iris = load_iris(as_frame=True)

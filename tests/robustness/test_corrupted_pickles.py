@@ -71,7 +71,7 @@ def damage(seed, n_files):
 @pytest.mark.promise(
     "No input kills the interpreter",
     "A damaged pickle raises an exception when it is loaded, or gives an object that "
-    "predicts or says what is wrong.",
+    "predicts or raises an error that explains the damage.",
 )
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
@@ -137,8 +137,8 @@ def test_what_is_no_state_is_refused(state, kind):
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "An estimator that was made without its __init__ raises what is missing, in every "
-    "method.",
+    "An estimator created without its __init__ raises an error that names the missing"
+    " attribute, in every method.",
 )
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_an_estimator_without_init_says_what_is_missing(kind):

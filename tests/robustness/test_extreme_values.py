@@ -63,9 +63,10 @@ def linear_classifier(dtype, n_classes, coefs):
 
 # --------------------------------------------------------------------- predictions
 @pytest.mark.promise(
-    "Numbers at the edge",
-    "Where a network's outputs overflow to infinity or NaN, predict of a classifier "
-    "refuses to name a class, and probabilities and numbers come out as they are.",
+    "Extreme values",
+    "If the outputs of a network overflow to infinity or NaN, predict of a classifier"
+    " raises instead of naming a class; probabilities and regression outputs are "
+    "returned as they are.",
 )
 @each_container
 @each_dtype
@@ -124,8 +125,9 @@ def tame_logits(dtype):
 
 
 @pytest.mark.promise(
-    "Numbers at the edge",
-    "A saturated output has its exact loss, finite, and a gradient of the right sign.",
+    "Extreme values",
+    "A saturated logistic output with its log-loss has an exact, finite loss and a "
+    "gradient of the right sign.",
 )
 @each_dtype
 def test_losses_and_gradients_of_saturated_outputs(dtype):
@@ -160,8 +162,8 @@ def test_losses_and_gradients_of_saturated_outputs(dtype):
 
 
 @pytest.mark.promise(
-    "Numbers at the edge",
-    "Subnormal numbers are kept, in what is computed and in the rest of the process.",
+    "Extreme values",
+    "Subnormal numbers are kept, in results and in the rest of the process.",
 )
 @each_container
 @each_dtype
@@ -185,9 +187,9 @@ def test_subnormal_numbers_are_kept(dtype, container):
 
 # ------------------------------------------------------------------ rows of weight 0
 @pytest.mark.promise(
-    "Numbers at the edge",
-    "A row of weight 0 adds exactly nothing to loss and gradient, even where its own "
-    "numbers overflow.",
+    "Extreme values",
+    "A row of weight 0 contributes exactly nothing to loss and gradient, even if its "
+    "own values overflow.",
 )
 @pytest.mark.parametrize(
     ("loss", "output"),
@@ -267,9 +269,10 @@ def test_a_batch_of_weight_zero_takes_no_step(solver, dtype):
 
 # -------------------------------------------------------------------- other weights
 @pytest.mark.promise(
-    "Numbers at the edge",
-    "Sample weights of any size, from 1e-300 to 1e300 in float32 too, give the fit of "
-    "the same weights near 1; a penalty counts against them as ever.",
+    "Extreme values",
+    "Sample weights of any size, from 1e-300 to 1e300 and in float32 too, give the "
+    "fit of the same weights scaled near 1; the penalty keeps its size relative to "
+    "them.",
 )
 @pytest.mark.parametrize("exponent", [-1074, -1000, -149, -100, 100, 128, 1000, 1018])
 @each_dtype
@@ -338,9 +341,9 @@ def test_a_gradient_whose_squares_overflow_is_clipped_to_the_norm(dtype, solver)
 
 
 @pytest.mark.promise(
-    "Numbers at the edge",
-    "Clipping and max_norm keep their word where squares overflow: gradients of 1e200 "
-    "become as long as asked for, not zero.",
+    "Extreme values",
+    "Gradient clipping and max_norm are exact where squares overflow: gradients of "
+    "1e200 get the requested length, not zero.",
 )
 @each_dtype
 def test_weights_whose_squares_overflow_are_as_long_as_max_norm(dtype):
@@ -455,9 +458,9 @@ def test_an_infinite_or_negative_tolerance_is_refused(value):
 
 # --------------------------------------------------------------- scales without sense
 @pytest.mark.promise(
-    "Numbers at the edge",
-    "Inputs and targets whose squares overflow are warned of by name, or the fit ends "
-    "as diverged; weights that are not finite are never handed out.",
+    "Extreme values",
+    "Inputs and targets whose squares overflow give a warning that names them, or the"
+    " fit ends as diverged; weights that are not finite are never published.",
 )
 @pytest.mark.parametrize("sparse", [False, True])
 @each_solver
@@ -506,9 +509,9 @@ SMALLEST = {
 
 
 @pytest.mark.promise(
-    "Numbers at the edge",
+    "Extreme values",
     "One row, one feature, constant features and targets, more outputs than rows, no "
-    "hidden layer and layers of one unit: each fits as scikit-learn's does.",
+    "hidden layer and layers of one unit are fitted as by scikit-learn.",
 )
 @pytest.mark.parametrize("hidden", [(), (1,), (1, 1, 1), (4,)], ids=str)
 @pytest.mark.parametrize(

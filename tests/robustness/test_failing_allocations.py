@@ -69,9 +69,9 @@ def test_some_operations(allocator):
 @pytest.mark.slow
 @pytest.mark.promise(
     "A call that raises changes nothing",
-    "When memory runs out, at whichever allocation of the core or of NumPy's data, the "
-    "call raises MemoryError and leaves every object as it was; called again with "
-    "memory, it succeeds with the same bits.",
+    "If an allocation of the core or of NumPy's data fails, the call raises "
+    "MemoryError and leaves every object unchanged; repeated with enough memory, it "
+    "succeeds with the same bits.",
 )
 def test_every_operation_at_every_allocation(allocator):
     found = refusals(allocator)

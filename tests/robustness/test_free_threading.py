@@ -120,8 +120,8 @@ def predictor(kind, dtype):
 
 @pytest.mark.promise(
     "Threads and processes",
-    "Any number of threads may predict by one estimator or one Network at once: each "
-    "gets the bits that it would get alone.",
+    "Any number of threads may predict with one estimator or one Network at the same "
+    "time: each gets the bits that it would get alone.",
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("kind", ["classifier", "regressor", "network"])
@@ -380,7 +380,7 @@ def test_the_first_calls_in_a_process_come_at_once():
 @pytest.mark.skipif(not IS_FREE_THREADED, reason="this Python has a lock")
 @pytest.mark.promise(
     "Threads and processes",
-    "A free-threaded Python does without its lock after pybackprop is imported.",
+    "A free-threaded Python keeps its lock disabled when pybackprop is imported.",
 )
 def test_free_threaded_python_goes_on_without_its_lock():
     """No module that is imported needs it: a warning would say which."""

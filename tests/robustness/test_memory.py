@@ -214,8 +214,8 @@ PATHS = {
 
 @pytest.mark.promise(
     "Memory",
-    "No call leaks, not one small block, whether it succeeds, is refused, raises or is "
-    "interrupted.",
+    "No call leaks a single block of memory, whether it succeeds, is refused, raises "
+    "or is interrupted.",
 )
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_leaks(path):
@@ -251,8 +251,8 @@ def skip_where_scipy_is_a_circle(is_lbfgs):
 
 @pytest.mark.promise(
     "Memory",
-    "What is dropped is freed at once: no call leaves a circle of references, not even "
-    "one that raised.",
+    "Objects are freed as soon as they are deleted: no call leaves a reference cycle,"
+    " not even a call that raised.",
 )
 @pytest.mark.parametrize("path", PATHS)
 def test_no_call_leaves_a_circle(path):
@@ -306,8 +306,8 @@ HOLDERS = {
 
 @pytest.mark.promise(
     "Memory",
-    "An estimator keeps none of the arrays that it was given: the data is freed as "
-    "soon as its owner drops it.",
+    "An estimator keeps no reference to the arrays passed to it: the data are freed "
+    "as soon as the caller deletes them.",
 )
 @pytest.mark.parametrize("how", HOLDERS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -328,7 +328,7 @@ def test_the_data_is_not_kept(how, dtype):
 
 @pytest.mark.promise(
     "Memory",
-    "An estimator that is dropped is freed at once, with its network and optimizer.",
+    "A deleted estimator is freed at once, with its network and optimizer.",
 )
 @pytest.mark.parametrize("options", [{}, {"solver": "lbfgs"}, {"early_stopping": True}])
 def test_an_estimator_is_freed_at_once(options):
@@ -384,8 +384,8 @@ def trained(table, y, estimator=MLPClassifier, **options):
 
 @pytest.mark.promise(
     "Memory",
-    "Classes are codes of 4 bytes a row, however many there are, and however they are "
-    "weighed, smoothed or stratified; no table of classes is made.",
+    "Class labels take 4 bytes per row, for any number of classes, with class "
+    "weights, label smoothing and stratification; no one-hot matrix is made.",
 )
 @pytest.mark.parametrize(
     "options",
@@ -421,7 +421,10 @@ def test_classes_are_codes_in_further_calls():
     assert held < in_bytes / 5 + 0.1 * len(y) * 1000 * 4 + stops.n_iter_
 
 
-@pytest.mark.promise("Memory", "Several labels a row are a byte each.")
+@pytest.mark.promise(
+    "Memory",
+    "Multilabel targets take one byte per label.",
+)
 @pytest.mark.parametrize("options", [{}, {"class_weight": [{1: 2}] * 200}])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_labels_are_bytes(sparse, options):
@@ -435,8 +438,8 @@ def test_labels_are_bytes(sparse, options):
 
 @pytest.mark.promise(
     "Memory",
-    "A prediction needs the memory of its result and a constant, however many rows "
-    "there are.",
+    "A prediction needs the memory of its result and a constant, for any number of "
+    "rows.",
 )
 def test_predictions_need_constant_memory():
     table = rows(400_000, 4, np.float64)
@@ -474,7 +477,8 @@ def test_decisions_block_by_block_are_those_of_all_rows(monkeypatch):
 
 
 @pytest.mark.promise(
-    "Memory", "Sparse tables stay sparse: 100,000 features need 100,000 weights a unit."
+    "Memory",
+    "Sparse matrices stay sparse: 100,000 features need 100,000 weights per unit.",
 )
 @pytest.mark.parametrize(
     "options",
@@ -498,8 +502,8 @@ def test_sparse_tables_stay_sparse(container, options):
 
 @pytest.mark.promise(
     "Memory",
-    "fit reads a float64 or float32 table where it lies, in whatever order, and makes "
-    "no copy of it.",
+    "fit reads a float64 or float32 array in place, in any memory order, and does not"
+    " copy it.",
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -544,10 +548,10 @@ print((status("VmHWM") - before) / (8 * (1000 * 2000 + 2000 * 1000 + 1000)))
 @pytest.mark.slow
 @pytest.mark.promise(
     "Memory",
-    "A fit needs, beside its data, two vectors of parameters, those of the optimizer "
-    "(sgd 1, adam 2), one more where the best are kept, the model of before until the "
-    "new one is ready, and the layers of one batch; with L-BFGS what SciPy takes, some "
-    "25 vectors.",
+    "Besides its data, a fit needs memory for two parameter vectors, those of the "
+    "optimizer (sgd 1, adam 2), one more if the best weights are kept, the previous "
+    "model until the new one is complete, and the layers of one batch; with L-BFGS "
+    "also SciPy's, about 25 vectors.",
 )
 @pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="asks Linux for the peak"

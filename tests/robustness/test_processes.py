@@ -64,7 +64,7 @@ def bits(model):
 # ------------------------------------------------------------------------ the end
 @pytest.mark.promise(
     "Threads and processes",
-    "A program ends at once and well while daemon threads are in a fit.",
+    "A program exits at once and without an error while daemon threads are in a fit.",
 )
 @pytest.mark.parametrize("loss", ["'squared_error'", "without_end(started)"])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -107,8 +107,8 @@ atexit.register(lambda: print(bits(model().fit(X, y)) == expected))
 @needs_fork
 @pytest.mark.promise(
     "Threads and processes",
-    "A process may fork while other threads are in a fit: the child fits, predicts and "
-    "ends as ever, and the fits of the parent have the same bits.",
+    "A process may fork while other threads are in a fit: the child can fit and "
+    "predict, and the fits of the parent have the same bits.",
 )
 def test_a_fork_during_fits_of_other_threads():
     code = """
@@ -185,8 +185,8 @@ def fit_and_return(model):
 
 @pytest.mark.promise(
     "Threads and processes",
-    "Models go to processes and back, however those were started, and are trained "
-    "there to the same bits.",
+    "Models may be sent to processes and back, with any start method, and are trained"
+    " there with the same bits.",
 )
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_models_go_to_workers_and_back(method):

@@ -209,10 +209,10 @@ class BrokenPipe:
 
 @pytest.mark.promise(
     "A call that raises changes nothing",
-    "A fit that raises leaves the model that was there before, every attribute of it, "
-    "and all that was passed to it, to the last bit: with every solver, warm_start, "
-    "partial_fit and resume, and whether the data, a scorer, a splitter, a schedule, a "
-    "warning turned into an error, Ctrl-C or sys.exit ended it.",
+    "A fit that raises leaves the previous model, every attribute of it, and all "
+    "arguments unchanged to the last bit: with every solver, warm_start, partial_fit "
+    "and resume, and whether the data, a scorer, a splitter, a schedule, a warning "
+    "turned into an error, Ctrl-C or sys.exit ended it.",
 )
 @pytest.mark.parametrize(("trouble", "name"), CASES)
 def test_a_fit_that_fails_leaves_the_last_one(trouble, name, monkeypatch):
@@ -409,8 +409,8 @@ TO_DISTURB += ["warm early", "warm lbfgs"]
 @pytest.mark.slow
 @pytest.mark.promise(
     "A call that raises changes nothing",
-    "Ctrl-C between any two lines of a fit leaves the model as it was, and the next "
-    "fit gives the bits of one that was never disturbed.",
+    "Ctrl-C between any two lines of a fit leaves the model unchanged, and the next "
+    "fit gives the bits of an undisturbed one.",
 )
 @pytest.mark.parametrize("name", TO_DISTURB)
 def test_a_fit_raising_at_any_line(name):

@@ -57,8 +57,8 @@ def dangers(source):
 @pytest.mark.promise(
     "Security",
     "Nothing in the package evaluates text, unpickles, opens files, starts processes "
-    "or speaks to a network, but pybackprop.dask, and that only through the client of "
-    "Dask that its user has made.",
+    "or uses the network, except pybackprop.dask, and that only through the user's "
+    "Dask client.",
 )
 def test_no_code_is_made_of_data():
     # Exceptions of workers are tried out before they travel, and calls are waited for.
@@ -162,7 +162,7 @@ def names_in(body):
 
 @pytest.mark.promise(
     "Security",
-    "Class labels cannot break out of the comment of an exported C file.",
+    "Class labels cannot end the comment of an exported C file that contains them.",
 )
 @pytest.mark.skipif(CC is None, reason="needs a C compiler")
 @pytest.mark.parametrize("standard", ["c99", "c11"])
@@ -233,7 +233,10 @@ np.save("labels.npy", labels)
 """
 
 
-@pytest.mark.promise("Security", "An exported ONNX file runs without pybackprop.")
+@pytest.mark.promise(
+    "Security",
+    "An exported ONNX file runs without pybackprop.",
+)
 def test_an_onnx_file_stands_alone(tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")

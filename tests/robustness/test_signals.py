@@ -67,8 +67,8 @@ FITS = {
 
 @pytest.mark.promise(
     "Ctrl-C and signals",
-    "Ctrl-C stops a fit in the middle of an epoch, by any solver, and leaves the model "
-    "as it was before the fit.",
+    "Ctrl-C stops a fit in the middle of an epoch, with any solver, and leaves the "
+    "model as it was before the fit.",
 )
 @pytest.mark.parametrize("fit", FITS)
 def test_a_fit_can_be_interrupted(press, fit):
@@ -94,7 +94,7 @@ def test_partial_fit_of_many_rows_can_be_interrupted(press):
 
 @pytest.mark.promise(
     "Ctrl-C and signals",
-    "Ctrl-C stops a prediction for a large table.",
+    "Ctrl-C stops a prediction for a large array.",
 )
 @pytest.mark.parametrize("kind", ["dense", "sparse", "float32"])
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "score", "transform"])
@@ -153,8 +153,8 @@ def test_control_c_is_a_keyboard_interrupt():
 @pytest.mark.slow
 @pytest.mark.promise(
     "Ctrl-C and signals",
-    "At whatever line of a fit an interruption comes, the model is the old one or the "
-    "new one, whole.",
+    "At whichever line of a fit an interruption occurs, the model is the complete old"
+    " one or the complete new one.",
 )
 def test_an_interruption_at_any_line_leaves_a_whole_model():
     old = MLPClassifier((3,), max_iter=1, random_state=0).fit(X[:30], y[:30])
@@ -207,9 +207,9 @@ class Beats:
 
 @pytest.mark.promise(
     "Ctrl-C and signals",
-    "Handlers of other signals run during a fit and a prediction, as often as they "
-    "come; they may predict and fit themselves, and what they raise comes out "
-    "unchanged.",
+    "Handlers of other signals run during a fit and a prediction, however often the "
+    "signals arrive; handlers may predict and fit, and their exceptions are passed on"
+    " unchanged.",
 )
 @pytest.mark.parametrize("work", ["nothing", "predict", "fit"])
 @pytest.mark.parametrize("long", ["fit", "predict"])

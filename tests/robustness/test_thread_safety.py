@@ -50,9 +50,9 @@ METHODS = {
 @pytest.mark.slow
 @pytest.mark.promise(
     "Threads and processes",
-    "While one thread fits an estimator anew, others may predict, transform, pickle, "
-    "copy and export it: each call uses the old model or the new one, never some of "
-    "both.",
+    "While one thread fits an estimator again, others may predict, transform, pickle,"
+    " copy and export it: each call uses the old model or the new one, never a "
+    "mixture.",
 )
 @pytest.mark.parametrize("method", METHODS)
 def test_a_call_sees_the_old_fit_or_the_new(method):
@@ -100,8 +100,8 @@ def test_names_of_columns_are_those_of_the_fit_that_they_come_from():
 @pytest.mark.parametrize("is_fitted", [False, True])
 @pytest.mark.promise(
     "Threads and processes",
-    "Two threads that train the same estimator at once leave it as one of them did, "
-    "or as one after the other.",
+    "Two threads that train the same estimator at the same time leave it as one of "
+    "them did, or as one after the other.",
 )
 def test_training_in_two_threads_leaves_the_result_of_one(is_fitted):
     start = small()
@@ -251,8 +251,8 @@ class SetMeanwhile:
 
 @pytest.mark.promise(
     "Threads and processes",
-    "A fit goes by the parameters that it began with, and what set_params sets "
-    "meanwhile is kept for the next one.",
+    "A fit uses the parameters that were set when it began; parameters set meanwhile "
+    "apply to the next fit.",
 )
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_parameters_set_during_a_fit_are_for_the_next(solver):
@@ -292,7 +292,8 @@ def long_calls():
 
 @pytest.mark.promise(
     "Threads and processes",
-    "Other threads of Python go on while a large table is trained on or predicted.",
+    "Other Python threads continue to run during training and prediction on large "
+    "arrays.",
 )
 @pytest.mark.parametrize("name", long_calls())
 def test_long_work_lets_go_of_the_interpreters_lock(name):

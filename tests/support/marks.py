@@ -1,15 +1,15 @@
-"""What the marks on the tests say, read from their source."""
+"""Read the marks on the tests from their source, without importing the tests."""
 
 import ast
 
-from support.checkout import files_of_tests
+from support.checkout import ROOT, files_of_tests
 
 
 def marks(name, arguments):
-    """Pairs of a test's file and the arguments of a ``pytest.mark.<name>`` in it.
+    """Pairs of a test file and the arguments of a ``pytest.mark.<name>`` in it.
 
-    Arguments are literals; ``arguments`` names those that are given by position.  In
-    the order of the files and of the marks in them.
+    Arguments are literals; ``arguments`` names those that are given by position.
+    Ordered by file name, then by line.
     """
     for path in files_of_tests():
         calls = (
@@ -22,3 +22,9 @@ def marks(name, arguments):
             values = zip(arguments, map(ast.literal_eval, call.args), strict=False)
             by_name = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
             yield path, dict(values) | by_name
+
+
+def link(path, page):
+    """A Markdown link from a page to a test file, named by the file."""
+    up = "../" * len(page.parent.relative_to(ROOT).parts)
+    return f"[{path.stem}]({up}{path.relative_to(ROOT).as_posix()})"

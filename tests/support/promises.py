@@ -1,11 +1,11 @@
-"""The page of promises, its lists made of the tests that show them.
+"""Write the lists of docs/what_you_can_rely_on.md from the marks on the tests.
 
-    python -m support.promises                                  prints the lists
-    python -m support.promises ../docs/what_you_can_rely_on.md  puts them into the file
+    python -m support.promises         prints the lists
+    python -m support.promises PAGE    puts them into the page, between its markers
 
 A promise is a test with the mark ``promise(section, sentence)``.  A section is a
-heading of the page, with the mark START under it; what else stands there is written
-by hand.
+heading of the page with the marker START below it; all other text of the page is
+written by hand.
 """
 
 import re
@@ -13,35 +13,35 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from support.checkout import TESTS
-from support.marks import marks
+from support.checkout import ROOT
+from support.marks import link, marks
 
+PAGE = ROOT / "docs" / "what_you_can_rely_on.md"
 START, END = "<!-- promises -->\n", "<!-- end of promises -->\n"
 
 
 @cache
 def promises():
-    """Pairs of a test's file and its promise, a dict of section and sentence."""
+    """Pairs of a test file and its promise, a dict of section and sentence."""
     return tuple(marks("promise", ("section", "sentence")))
 
 
 def sections(page):
-    """The headings under which the page has a list."""
+    """The headings of the page that have a list."""
     return re.findall(rf"^## (.+)\n(?:(?!## ).*\n)*?{START}", page, re.MULTILINE)
 
 
 def list_of(section):
-    """The section's promises in Markdown."""
+    """The promises of a section in Markdown."""
     return "".join(
-        f"* {promise['sentence']} "
-        f"[{path.stem}](../tests/{path.relative_to(TESTS).as_posix()})\n"
+        f"* {promise['sentence']} {link(path, PAGE)}\n"
         for path, promise in promises()
         if promise["section"] == section
     )
 
 
 def replaced(page):
-    """The page with each section's list between its marks."""
+    """The page with each section's list between its markers."""
     names = iter(sections(page))
     return re.sub(
         f"{START}.*?{END}",

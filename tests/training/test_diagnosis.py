@@ -157,7 +157,7 @@ def mean_score(model, X, y):
 
 
 @pytest.mark.feature(
-    "A warning of inputs or targets far off scale",
+    "A warning about badly scaled inputs or targets",
     use="pybackprop.exceptions.ScalingWarning",
     requested="#29504",
 )

@@ -72,7 +72,7 @@ PLAIN = dict(
 
 
 @pytest.mark.feature(
-    "Dropout of features and hidden units, the same for any number of threads",
+    "Dropout of features and hidden units, equal for any number of threads",
     use="MLPClassifier(dropout=0.5, input_dropout=0.1)",
     requested="#6175",
 )

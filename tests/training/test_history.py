@@ -28,7 +28,7 @@ def fit(**params):
 
 
 @pytest.mark.feature(
-    "A history of every epoch",
+    "Losses, scores, learning rate and seconds of every epoch",
     use="pandas.DataFrame(model.history_)",
     requested="#18507",
 )

@@ -40,7 +40,7 @@ def assert_equal_layers(ours, theirs):
 
 
 @pytest.mark.feature(
-    "Initial weights of one's own",
+    "Your own initial weights",
     use="MLPClassifier(coefs_init=[...], intercepts_init=[...])",
     requested="#19701",
 )

@@ -76,7 +76,8 @@ def test_a_clipped_step_of_sgd_is_as_long_as_the_norm():
 
 
 @pytest.mark.feature(
-    "Max-norm of the weights into a unit", use="MLPClassifier(max_norm=3.0)"
+    "Max-norm constraint on the weights into each unit",
+    use="MLPClassifier(max_norm=3.0)",
 )
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("longest", [0.5, 1.0])

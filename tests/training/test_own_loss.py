@@ -45,7 +45,7 @@ def make_data(dtype="float64", n_outputs=1):
 
 
 @pytest.mark.feature(
-    "A loss of your own", use="MLPRegressor(loss=lambda y, y_pred: (values, slopes))"
+    "Your own loss", use="MLPRegressor(loss=lambda y, y_pred: (values, gradients))"
 )
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

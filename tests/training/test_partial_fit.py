@@ -130,7 +130,7 @@ X_ML = scale(X_ML)
 
 
 @pytest.mark.feature(
-    "partial_fit for several labels",
+    "partial_fit for multilabel targets",
     use="MLPClassifier().partial_fit(X, indicators)",
     requested="#12505",
 )

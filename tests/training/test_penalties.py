@@ -33,7 +33,7 @@ def make_network(**params):
 
 
 PER_LAYER = pytest.mark.feature(
-    "Penalty of each layer",
+    "A separate L2 penalty for each layer",
     use="MLPClassifier(hidden_layer_sizes=(50,), alpha=[0.1, 0.001])",
 )
 ELASTIC = pytest.mark.feature(

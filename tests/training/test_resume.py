@@ -100,7 +100,7 @@ sys.stdout.buffer.write(pickle.dumps([job[0] for job in jobs]))
 
 
 @pytest.mark.feature(
-    "Going on with a fit in another process, to the same bits",
+    "Resuming a fit in another process, with the same bits",
     use="model.set_params(max_iter=500).fit(X, y, resume=True)",
 )
 def test_another_process_goes_on_to_the_same_bits():

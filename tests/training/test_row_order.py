@@ -60,7 +60,8 @@ def some_data():
 
 
 @pytest.mark.feature(
-    "Shuffling that keeps neighbours together", "MLPClassifier(shuffle='blocks')"
+    "Block shuffling, which keeps neighbouring samples together",
+    "MLPClassifier(shuffle='blocks')",
 )
 @pytest.mark.parametrize("batch_size", [100, 256, 512])
 def test_training_goes_by_that_order(batch_size):

@@ -78,7 +78,7 @@ def schedule(name, **params):
 
 
 @pytest.mark.feature(
-    "Schedules by the step: cosine, linear, one_cycle, step, exponential",
+    "Schedules that act at each step: cosine, linear, one_cycle, step, exponential",
     use="MLPClassifier(learning_rate='cosine')",
 )
 @pytest.mark.parametrize("solver", _core.optimizers())
@@ -107,7 +107,7 @@ def test_a_warm_up_multiplies_any_schedule_by_a_ramp(name, solver, warmup_epochs
 
 
 @pytest.mark.feature(
-    "A learning rate of one's own",
+    "Your own learning rate schedule",
     use="MLPClassifier(learning_rate=lambda epoch: 0.01 / (1 + epoch))",
 )
 @pytest.mark.parametrize("solver", ["sgd", "rmsprop"])
@@ -237,7 +237,7 @@ def test_a_batch_without_weight_takes_its_time():
 
 
 @pytest.mark.feature(
-    "Learning rate of each layer",
+    "A separate learning rate for each layer",
     use="MLPClassifier(hidden_layer_sizes=(50,), learning_rate_init=[0.01, 0.001])",
 )
 @pytest.mark.parametrize("solver", _core.optimizers())

@@ -51,7 +51,7 @@ def assert_same_training(model, other):
 
 # -------------------------------------------------------------------- a given set
 @pytest.mark.feature(
-    "A validation set of one's own",
+    "Your own validation set",
     use="model.fit(X, y, X_val=X_val, y_val=y_val)",
     requested="#18748",
 )
@@ -205,7 +205,7 @@ SPLITTERS = {
 
 
 @pytest.mark.feature(
-    "Validation by groups, time or any splitter",
+    "Validation split by groups, by time or by any splitter",
     use="MLPClassifier(early_stopping=True, validation_fraction=TimeSeriesSplit())",
 )
 @pytest.mark.parametrize("splitter", SPLITTERS)
