@@ -27,6 +27,8 @@ S390X_SLOW := gradient stripes bits caller_environment steps parts product fault
     exp_log_tanh
 S390X := s390x-linux-gnu
 check-bits-s390x: ## Run the same on an emulated s390x, which is big-endian
+	$(foreach name,$(S390X_SLOW),$(if $(wildcard $(C_TEST_FOLDER)/test_$(name).c),,\
+	    $(error S390X_SLOW: there is no $(C_TEST_FOLDER)/test_$(name).c)))
 	$(call need,$(S390X)-gcc qemu-s390x,gcc-$(S390X) libc6-dev-s390x-cross qemu-user)
 	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@$(MAKE) $(EMULATED) CC=$(S390X)-gcc AR=$(S390X)-ar C_OUT=build/c/$(S390X) \
