@@ -17,8 +17,8 @@ C_TESTS := $(sort $(wildcard tests/c/test_*.c))
 GOLDEN_BITS := tests/golden_bits.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-blas-kernels check-c check-bits-ofast golden-bits sanitize \
-    sanitize-threads sanitize-python valgrind coverage mutants lint format features promises docs \
+.PHONY: help demo test test-all test-fast test-blas-kernels check-c check-bits-ofast golden-bits \
+    sanitize sanitize-threads sanitize-python valgrind coverage mutants lint format features promises docs \
     sdist wheel check-all clean \
     benchmark benchmark-full benchmark-sweep benchmark-report
 
@@ -29,13 +29,18 @@ help: ## Print this list
 demo: $(VENV)/installed ## Run the main job on real data; the picture goes to build/
 	$(BIN)/python examples/01_main_job.py build/main_job.png
 
-# Tests run from tests/, where no pybackprop/ hides the installed package, in
-# this process or in one that a test starts.
-test: $(VENV)/installed ## Run the whole suite against the installed package, fast tests first
-	@cd tests && failed=0; \
-	$(abspath $(BIN))/pytest -m "not slow" || failed=1; \
-	$(abspath $(BIN))/pytest -m slow || failed=1; \
-	exit $$failed
+# Tests run from tests/, where no pybackprop/ hides the installed package, in this process or
+# in one that a test starts. No test depends on another, so that files of tests may be shared
+# out between processes: make test PROCESSES=0 runs them all in one.
+PROCESSES ?= 2
+PYTEST = cd tests && $(abspath $(BIN))/pytest
+PYTEST_SHARED = $(PYTEST) -n $(PROCESSES) --dist loadfile
+
+test: $(VENV)/installed ## Run the suite, with a sample of each product of parameters: four minutes
+	$(PYTEST_SHARED)
+
+test-all: $(VENV)/installed ## Run the suite with every case: seven minutes
+	$(PYTEST_SHARED) --full
 
 # SciPy's L-BFGS computes with a BLAS, whose rounding errors depend on the kernel that it
 # chooses for the processor. OpenBLAS takes the kernel that this variable names.
@@ -45,11 +50,11 @@ BLAS_TESTS := estimators/test_sklearn_checks.py training/test_lbfgs.py
 test-blas-kernels: $(VENV)/installed ## Run the tests that depend on the BLAS with each kernel of BLAS_KERNELS
 	@cd tests && failed=0; for kernel in $(BLAS_KERNELS); do \
 	    echo "OPENBLAS_CORETYPE=$$kernel"; \
-	    OPENBLAS_CORETYPE=$$kernel $(abspath $(BIN))/pytest -k lbfgs $(BLAS_TESTS) || failed=1; \
+	    OPENBLAS_CORETYPE=$$kernel $(abspath $(BIN))/pytest --full -k lbfgs $(BLAS_TESTS) || failed=1; \
 	done; exit $$failed
 
 test-fast: $(VENV)/installed ## Run the fast part of the suite
-	cd tests && $(abspath $(BIN))/pytest -m "not slow"
+	$(PYTEST_SHARED) -m "not slow"
 
 check-c: ## Build csrc/ without Python and run its tests, with each compiler of CCS
 	@rm -rf $(C_RESULTS); mkdir -p build/c; found=; \
@@ -122,7 +127,7 @@ mutants: $(VENV)/installed ## Plant each bug of tests/mutants/ in turn: the test
 # an address space with a limit, so tests that set one are left out.
 PRELOADED = $(foreach lib,asan stdc++,$(shell gcc -print-file-name=lib$(lib).so))
 REPORTS := $(abspath build/c/sanitize-gcc/report)
-PYTEST_ARGUMENTS ?= -m "not slow"
+PYTEST_ARGUMENTS ?= --full -m "not slow"
 
 sanitize-python: export ASAN_OPTIONS := detect_leaks=1,log_path=$(REPORTS)
 sanitize-python: export LSAN_OPTIONS := exitcode=0
@@ -212,7 +217,7 @@ sdist: $(VENV)/tools ## Make the source distribution in dist/
 wheel: $(VENV)/tools ## Make the source distribution and, from it, a wheel in dist/
 	$(BIN)/pyproject-build
 
-check-all: check-c sanitize sanitize-threads sanitize-python test lint ## Everything that must be green before a change goes in
+check-all: check-c sanitize sanitize-threads sanitize-python test-all lint ## Everything that must be green before a change goes in
 
 clean: ## Remove whatever the other targets made, .venv included
 	rm -rf build dist $(DOCS_MADE) *.egg-info $(VENV) .pytest_cache .ruff_cache tests/.hypothesis
