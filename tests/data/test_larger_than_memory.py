@@ -126,6 +126,7 @@ KEPT = {
     "A fit on a memory-mapped table keeps nothing that grows with the number of rows "
     "but 4 bytes a row for class codes, with lbfgs, shuffle='blocks' or shuffle=False.",
 )
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("kind", KEPT)
 @pytest.mark.parametrize("way", WAYS)
 def test_what_a_fit_keeps_of_each_row(columns, kind, way):

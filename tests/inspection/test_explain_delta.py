@@ -31,6 +31,7 @@ def assert_close(actual, expected):
     "Why delta at the output is y_pred - y, or is not",
     'pybackprop.inspection.explain_delta("squared_error", "logistic")',
 )
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
 def test_delta_is_the_product(loss, output):
     of = explain_delta(loss, output)
@@ -169,6 +170,7 @@ def values_of(of, loss):
         yield k, values
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize(
     ("loss", "output"),
     [pair for pair in PAIRS if not ACTIVATIONS[pair[1]]["rowwise"]],

@@ -271,6 +271,7 @@ def test_a_batch_of_weight_zero_takes_no_step(solver, dtype):
     "Sample weights of any size, from 1e-300 to 1e300 in float32 too, give the fit of "
     "the same weights near 1; a penalty counts against them as ever.",
 )
+@pytest.mark.sampled(32)
 @pytest.mark.parametrize("exponent", [-1074, -1000, -149, -100, 100, 128, 1000, 1018])
 @each_dtype
 @each_solver
