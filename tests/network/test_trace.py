@@ -7,14 +7,15 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from pybackprop import Network, _core, by_hand
+from pybackprop import Network, by_hand
 from pybackprop.by_hand.activations import ACTIVATIONS, softmax
 from pybackprop.by_hand.losses import LOSSES
+from support import lists
 
 DEFAULT_OUTPUTS = {
-    name: record["default_output"] for name, record in _core.losses().items()
+    name: record["default_output"] for name, record in lists.LOSSES.items()
 }
-OUTPUTS = [name for name, record in _core.activations().items() if record["output"]]
+OUTPUTS = lists.OUTPUTS
 OF_FORWARD = ["z", "a", "f_prime"]
 OF_BACKPROP = ["dloss_da", "delta", "coef_grads", "intercept_grads", "loss"]
 
@@ -49,6 +50,7 @@ def test_delta_is_dloss_da_times_f_prime_to_the_bit(dtype):
         np.testing.assert_array_equal(delta, dloss_da * f_prime)
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("loss", DEFAULT_OUTPUTS)
 def test_at_the_output_the_jacobian_makes_delta_of_the_slope(loss, output):
