@@ -183,6 +183,70 @@ class Network:
                 view[...] = array
         return network
 
+    def replace(
+        self, *, coefs=None, intercepts=None, dtype=None, copy=False, **changes
+    ):
+        """A network like this one, with some of its settings replaced.
+
+        Parameters
+        ----------
+        coefs, intercepts : list of array-like, default=None
+            As in ``of_parameters``. None keeps those of this network.
+        dtype : {'float64', 'float32'}, default=None
+            Data type of the new network, whose parameters are then a copy. None keeps
+            that of the parameters.
+        copy : bool, default=False
+            Whether to copy the parameters. Otherwise the new network shares the memory
+            of this one, unless ``coefs``, ``intercepts`` or ``dtype`` is given: a
+            change in one is a change in both.
+        **changes : dict
+            Any of ``activation``, ``output_activation``, ``loss``, ``alpha``,
+            ``l1_ratio`` and ``loss_parameter``, as in ``Network``. A new ``loss``
+            takes its own default of ``loss_parameter``.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError
+            For the name of any other setting.
+        ValueError
+            For arrays that make no layers, or a setting outside its range.
+
+        Examples
+        --------
+        >>> from pybackprop import Network
+        >>> network = Network([2, 3, 1], alpha=0.1, random_state=0)
+        >>> without_penalty = network.replace(alpha=0.0)
+        >>> without_penalty.alpha, without_penalty.parameters is network.parameters
+        (0.0, True)
+        """
+        settings = {
+            "activation": self.activation,
+            "output_activation": self.output_activation,
+            "loss": self.loss_name,
+            "alpha": self.alpha,
+            "l1_ratio": self.l1_ratio,
+        }
+        if "loss" not in changes:
+            settings["loss_parameter"] = self.loss_parameter
+            if dtype is not None and self.loss_parameter is not None:
+                # The core has rounded the parameter to the data type of this network.
+                settings["loss_parameter"] = float(self.dtype.type(self.loss_parameter))
+        arrays = (
+            self.coefs if coefs is None else listed("coefs", coefs),
+            self.intercepts if intercepts is None else listed("intercepts", intercepts),
+        )
+        if dtype is not None:
+            if np.dtype(dtype) not in (np.float32, np.float64):
+                raise ValueError(
+                    f"dtype must be 'float64' or 'float32'. Got {dtype!r}."
+                )
+            arrays = [[np.asarray(a).astype(dtype) for a in part] for part in arrays]
+        return type(self).of_parameters(*arrays, copy=copy, **(settings | changes))
+
     def _describe(
         self,
         layer_sizes,

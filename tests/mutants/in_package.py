@@ -278,8 +278,8 @@ MUTANTS = (
     Mutant(
         "an estimator has the parameters of the network it was made of",
         "pybackprop/_estimator/from_network.py",
-        "network = like(network, copy=True)",
-        "network = like(network, copy=False)",
+        "network = network.replace(copy=True)",
+        "network = network.replace(copy=False)",
         "a step of the network changes the estimator",
         "tests/test_from_network.py",
     ),

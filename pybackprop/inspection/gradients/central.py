@@ -4,7 +4,6 @@ import numpy as np
 
 from pybackprop import _core
 from pybackprop._threads import granted
-from pybackprop._twins import like
 
 # Where what the formula neglects, h^2, is as small as what rounding loses, eps / h.
 _STEP = np.cbrt(np.finfo(np.float64).eps)
@@ -37,7 +36,7 @@ class Objective:
 
 def widened(network):
     """A copy of a network in float64."""
-    return like(network, dtype=np.float64)
+    return network.replace(dtype=np.float64)
 
 
 def rest_from(network, layer):
@@ -46,10 +45,9 @@ def rest_from(network, layer):
     Its first coefficients are the identity, and it has no penalty.
     """
     size = network.layer_sizes[layer]
-    return like(
-        network,
-        [np.eye(size), *network.coefs[layer:]],
-        [np.zeros(size), *network.intercepts[layer:]],
+    return network.replace(
+        coefs=[np.eye(size), *network.coefs[layer:]],
+        intercepts=[np.zeros(size), *network.intercepts[layer:]],
         copy=True,
         activation=network.hidden_activations[layer - 1 :],
         alpha=0.0,

@@ -6,7 +6,6 @@ from numbers import Real
 import numpy as np
 
 from pybackprop._reports import Tabular
-from pybackprop._twins import like
 from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.inspection.gradients.comparison import ALLOWED
 from pybackprop.inspection.gradients.custom_loss import check_own_loss
@@ -94,7 +93,7 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     network, X, y = network_and_targets(network, X, y)
     _check_options(loss, step)
     if loss is not None:
-        network = like(network, loss=loss)
+        network = network.replace(loss=loss)
     value = network.loss(X, y, sample_weight)  # says what is wrong with them
     data = Data(network, X, y, sample_weight)
     rows = []

@@ -6,7 +6,6 @@ import scipy.sparse
 from pybackprop import _core
 from pybackprop._data.dataset import some_rows, take_rows
 from pybackprop._data.weights import check_sample_weight
-from pybackprop._twins import like
 from pybackprop.inspection.gradients.central import widened
 from pybackprop.inspection.gradients.comparison import ALLOWED, TensorCheck, compare
 from pybackprop.inspection.gradients.custom_loss import dtype_of_values
@@ -66,7 +65,7 @@ def _sums_to_one(network):
 
 def check_data_gradient(network, data, step):
     """A `TensorCheck` for each tensor in turn, coefficients before intercepts."""
-    plain = like(network, alpha=0.0)
+    plain = network.replace(alpha=0.0)
     gradients = plain.gradients(*data.as_read, data.weights)
     twin = data.twin
     trace = twin.forward(data.X)
@@ -113,7 +112,7 @@ def check_data_gradient(network, data, step):
             allowed,
         )
         if check.ok is False and network.dtype == np.float32:
-            wide = like(network, dtype=np.float64, alpha=0.0)
+            wide = network.replace(dtype=np.float64, alpha=0.0)
             gradients_there = wide.gradients(data.X, data.y, data.weights)
             exact = gradients_there[kind == "intercepts"][layer]
             if _agrees_at(check, exact):

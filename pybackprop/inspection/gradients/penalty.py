@@ -8,7 +8,6 @@ weighs as much as all do, whose target is what the network predicts.
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._twins import like
 from pybackprop.inspection.gradients.central import widened
 from pybackprop.inspection.gradients.comparison import ALLOWED, compare
 from pybackprop.inspection.gradients.data_loss import spread
@@ -20,7 +19,7 @@ _ABS_AT_0 = "|w| has a kink at w = 0"
 
 def check_penalty_gradient(network, data):
     """A `TensorCheck` for each penalized tensor, and one for the sum of both parts."""
-    still = like(network, output_activation="identity", loss="squared_error")
+    still = network.replace(output_activation="identity", loss="squared_error")
     row = np.zeros((1, network.layer_sizes[0]), dtype=network.dtype)
     weight = np.array([data.total_weight])
     penalty_grads, _ = still.gradients(row, still.predict(row), weight)
@@ -86,7 +85,7 @@ def _check_sum(network, data, penalty_grads, allowed):
         parts = [*coef_grads, *intercept_grads]
         return np.concatenate([part.ravel() for part in parts]).astype(np.float64)
 
-    of_data = flat(*like(network, alpha=0.0).gradients(*data.as_read, data.weights))
+    of_data = flat(*network.replace(alpha=0.0).gradients(*data.as_read, data.weights))
     whole = flat(*network.gradients(*data.as_read, data.weights))
     nothing = [np.zeros_like(b) for b in network.intercepts]
     of_penalty = flat(penalty_grads, nothing)

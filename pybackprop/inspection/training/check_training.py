@@ -12,7 +12,6 @@ from pybackprop._estimator.base import MultilayerPerceptron
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._reports import Tabular, or_none
 from pybackprop._threads import granted
-from pybackprop._twins import like
 from pybackprop.inspection._resolve import kind_and_hint
 from pybackprop.inspection.gradients.check_gradients import check_gradients
 from pybackprop.inspection.training.initial_state import Start
@@ -114,7 +113,7 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
     )
     few = start.few(n_samples)
     gradients = check_gradients(start.network, *few)
-    layers = statistics_of_layers(like(start.network, alpha=0.0), *_batch(start))
+    layers = statistics_of_layers(start.network.replace(alpha=0.0), *_batch(start))
     rows = [
         _inputs(start),
         *_losses(start),
