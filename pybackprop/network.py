@@ -16,7 +16,7 @@ from pybackprop._model.losses import check_loss_parameter
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._model.serialization import read, written
 from pybackprop._parameters import layer_sizes as units_of_layers
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 from pybackprop.trace import Trace
 
 _HIDDEN = [name for name, record in _core.activations().items() if record["hidden"]]
@@ -384,7 +384,7 @@ class Network:
         if y_pred is not None:
             return y_pred
         samples = _core.Samples(self._check_X(X), self.dtype)
-        return self.core.predict(self.parameters, samples, False, granted())
+        return self.core.predict(self.parameters, samples, False, default_n_threads())
 
     def forward(self, X):
         """The z and a of every layer.
@@ -402,7 +402,9 @@ class Network:
         X = self._check_X(X)
         z, a = self._layers(X.shape[0]), self._layers(X.shape[0])
         samples = _core.Samples(X, self.dtype)
-        self.core.forward(self.parameters, samples, {"z": z, "a": a}, granted())
+        self.core.forward(
+            self.parameters, samples, {"z": z, "a": a}, default_n_threads()
+        )
         return Trace(self._activations(), z, [X, *a])
 
     def backprop(self, X, y, sample_weight=None):
@@ -546,7 +548,7 @@ weight_decay, global_clipnorm, max_norm
             targets,
             weights,
             X.shape[0],
-            granted(),
+            default_n_threads(),
         )
         loss, finite, _, _ = training.epoch(None)
         if not finite:
@@ -588,7 +590,13 @@ weight_decay, global_clipnorm, max_norm
 
     def _objective(self, samples, targets, weights, gradient=None, layers=None):
         return self.core.objective(
-            self.parameters, samples, targets, weights, gradient, layers, granted()
+            self.parameters,
+            samples,
+            targets,
+            weights,
+            gradient,
+            layers,
+            default_n_threads(),
         )
 
     def _checked(self, X, y, sample_weight):

@@ -362,8 +362,8 @@ MUTANTS = (
     Mutant(
         "n_jobs=-1 leaves a processor idle",
         "pybackprop/_threads.py",
-        "max(1, granted() + 1 + int(n_jobs))",
-        "max(1, granted() + int(n_jobs))",
+        "max(1, default_n_threads() + 1 + int(n_jobs))",
+        "max(1, default_n_threads() + int(n_jobs))",
         "fewer threads than asked for",
         "tests/test_threads.py",
     ),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 
 # Where what the formula neglects, h^2, is as small as what rounding loses, eps / h.
 _STEP = np.cbrt(np.finfo(np.float64).eps)
@@ -31,7 +31,9 @@ class Objective:
 
     def _by_the_core(self, gradient=None):
         of, given = self.network, (self._samples, self._targets, self._weights)
-        return of.core.objective(of.parameters, *given, gradient, None, granted())
+        return of.core.objective(
+            of.parameters, *given, gradient, None, default_n_threads()
+        )
 
 
 def widened(network):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 
 EPS = np.finfo(np.float64).eps
 # In units of what moves a pre-activation, or a prediction, by 1.
@@ -157,7 +157,7 @@ class ObjectiveAlong:
             )
             z = {"z": self._z[-1]} if with_kinks else {}
             self._traces.append(_core.Trace(core, X.shape[0], z))
-        self._threads = granted()
+        self._threads = default_n_threads()
         self._workspace = _core.objective_workspace(core, X.shape[0], self._threads)
         self._here = self._value(self._traces[0])
 

@@ -11,7 +11,7 @@ from pybackprop._data.dataset import take_rows
 from pybackprop._estimator.base import MultilayerPerceptron
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._reports import Tabular, or_none
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 from pybackprop.inspection._resolve import kind_and_hint
 from pybackprop.inspection.gradients.check_gradients import check_gradients
 from pybackprop.inspection.training.initial_state import Start
@@ -364,7 +364,7 @@ def _first_step(start):
         _core.Targets(y, network.dtype),
         weights,
         len(y),
-        granted(),
+        default_n_threads(),
     )
     optimizer.epoch_begins()
     loss, finite, *_ = training.epoch(None)

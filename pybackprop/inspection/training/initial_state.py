@@ -15,7 +15,7 @@ from pybackprop._model.initialization import (
     generator_of,
 )
 from pybackprop._parameters import check_parameters
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 from pybackprop._training.diagnosis import warn_of_inputs
 from pybackprop.exceptions import ScalingWarning
 from pybackprop.network import Network
@@ -153,7 +153,9 @@ class _Constants:
     def _with_gradient(self, z):
         parameters = np.concatenate([np.zeros(len(z)), z])
         gradient = np.empty_like(parameters)
-        value = self._core.objective(parameters, *self._data, gradient, None, granted())
+        value = self._core.objective(
+            parameters, *self._data, gradient, None, default_n_threads()
+        )
         return value, gradient[len(z) :]
 
     def least(self):

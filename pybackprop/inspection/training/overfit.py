@@ -8,7 +8,7 @@ import scipy.sparse
 
 from pybackprop import _core
 from pybackprop._model.optimizer import Optimizer
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 from pybackprop.inspection.training.layer_statistics import (
     MANY,
     remarks_on_units,
@@ -52,7 +52,7 @@ def losses_by_heart(start, X, y, goal, max_iter):
     start.model.set_params(max_iter=max_iter)  # where a schedule may end
     optimizer = Optimizer.of(start.model, network)
     training = _core.Training(
-        core, network.parameters, optimizer, *data, len(y), granted()
+        core, network.parameters, optimizer, *data, len(y), default_n_threads()
     )
     losses = []
     for epoch in range(max_iter):
