@@ -13,7 +13,6 @@ from pybackprop.inspection.gradients.central import (
     Objective,
     differences_at_parameters,
     differences_at_z,
-    widened,
 )
 from pybackprop.network import Network
 
@@ -42,7 +41,7 @@ class InFloat64:
         # Rounded to the network's type, as its own backprop sees them.
         y = check_array(y, ensure_2d=False, dtype=network.dtype).reshape(len(X), -1)
         rows = (table[weights > 0].astype(np.float64) for table in (X, y, weights))
-        return cls(widened(network), *rows)
+        return cls(network.replace(dtype=np.float64), *rows)
 
     def forward_pass(self, network):
         """That of a network with other parameters than the copy's, perhaps."""
@@ -76,7 +75,7 @@ class InFloat64:
 
     def numeric(self, given, at_most):
         """Central differences: of samples, and of parameters, as a recipe has them."""
-        network = widened(self.network)
+        network = self.network.replace(dtype=np.float64)
         return (
             differences_at_z(network, given.z, self.y, at_most),
             differences_at_parameters(network, self.X, self.y, self.weights, at_most),
@@ -84,7 +83,7 @@ class InFloat64:
 
     def descend(self, gradient_of, n_steps, learning_rate):
         """The objective along gradient descent from the copy's parameters on."""
-        network = widened(self.network)
+        network = self.network.replace(dtype=np.float64)
         objective = Objective(network, self.X, self.y, self.weights)
         arrays = network.coefs + network.intercepts
         losses = [objective.loss()]
