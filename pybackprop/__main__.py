@@ -8,7 +8,7 @@ import sklearn
 
 import pybackprop
 from pybackprop import _core
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 
 
 def describe():
@@ -19,7 +19,7 @@ def describe():
             f"pybackprop       {pybackprop.__version__}",
             f"instruction set  {_core.chosen_instruction_set()} "
             f"(this machine runs {', '.join(runnable)})",
-            f"threads          {granted()}",
+            f"threads          {default_n_threads()}",
             f"compiler         {_core.compiler()}",
             f"python           {platform.python_version()}",
             f"numpy            {numpy.__version__}",

@@ -22,7 +22,7 @@ from pybackprop import _core
 VARIABLE = "PYBACKPROP_NUM_THREADS"
 
 
-def threads_for(n_jobs):
+def effective_n_threads(n_jobs):
     """Most threads to use for a valid ``n_jobs``.
 
     Parameters
@@ -32,13 +32,13 @@ def threads_for(n_jobs):
         less, and so on, but at least 1.
     """
     if n_jobs is None:
-        return granted()
+        return default_n_threads()
     if n_jobs > 0:
         return int(n_jobs)
-    return max(1, granted() + 1 + int(n_jobs))
+    return max(1, default_n_threads() + 1 + int(n_jobs))
 
 
-def granted():
+def default_n_threads():
     """Threads that the environment grants, at least 1.
 
     The fewest that any of these says: PYBACKPROP_NUM_THREADS, OMP_NUM_THREADS,
@@ -47,10 +47,10 @@ def granted():
     multiprocessing.
     """
     limit = _core.thread_limit()
-    return min(limit, _granted_without_limit()) if limit else _granted_without_limit()
+    return min(limit, _default_without_limit()) if limit else _default_without_limit()
 
 
-def _granted_without_limit():
+def _default_without_limit():
     bounds = [_core.MAX_THREADS, _processors()]
     own = os.environ.get(VARIABLE)
     if own is not None:
@@ -112,11 +112,11 @@ class _Pool(threadpoolctl.LibController):
     check_symbols = ("pb_thread_limit", "pb_set_thread_limit")
 
     def get_num_threads(self):
-        return granted()
+        return default_n_threads()
 
     def set_num_threads(self, num_threads):
         # threadpoolctl ends a limit by setting the number that it found.
-        no_limit = num_threads >= _granted_without_limit()
+        no_limit = num_threads >= _default_without_limit()
         _core.set_thread_limit(0 if no_limit else num_threads)
 
     def get_version(self):

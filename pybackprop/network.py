@@ -16,7 +16,7 @@ from pybackprop._model.losses import check_loss_parameter
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._model.serialization import read, written
 from pybackprop._parameters import layer_sizes as units_of_layers
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 from pybackprop.trace import Trace
 
 _HIDDEN = [name for name, record in _core.activations().items() if record["hidden"]]
@@ -183,6 +183,70 @@ class Network:
                 view[...] = array
         return network
 
+    def replace(
+        self, *, coefs=None, intercepts=None, dtype=None, copy=False, **changes
+    ):
+        """A network like this one, with some of its settings replaced.
+
+        Parameters
+        ----------
+        coefs, intercepts : list of array-like, default=None
+            As in ``of_parameters``. None keeps those of this network.
+        dtype : {'float64', 'float32'}, default=None
+            Data type of the new network, whose parameters are then a copy. None keeps
+            that of the parameters.
+        copy : bool, default=False
+            Whether to copy the parameters. Otherwise the new network shares the memory
+            of this one, unless ``coefs``, ``intercepts`` or ``dtype`` is given: a
+            change in one is a change in both.
+        **changes : dict
+            Any of ``activation``, ``output_activation``, ``loss``, ``alpha``,
+            ``l1_ratio`` and ``loss_parameter``, as in ``Network``. A new ``loss``
+            takes its own default of ``loss_parameter``.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError
+            For the name of any other setting.
+        ValueError
+            For arrays that make no layers, or a setting outside its range.
+
+        Examples
+        --------
+        >>> from pybackprop import Network
+        >>> network = Network([2, 3, 1], alpha=0.1, random_state=0)
+        >>> without_penalty = network.replace(alpha=0.0)
+        >>> without_penalty.alpha, without_penalty.parameters is network.parameters
+        (0.0, True)
+        """
+        settings = {
+            "activation": self.activation,
+            "output_activation": self.output_activation,
+            "loss": self.loss_name,
+            "alpha": self.alpha,
+            "l1_ratio": self.l1_ratio,
+        }
+        if "loss" not in changes:
+            settings["loss_parameter"] = self.loss_parameter
+            if dtype is not None and self.loss_parameter is not None:
+                # The core has rounded the parameter to the data type of this network.
+                settings["loss_parameter"] = float(self.dtype.type(self.loss_parameter))
+        arrays = (
+            self.coefs if coefs is None else listed("coefs", coefs),
+            self.intercepts if intercepts is None else listed("intercepts", intercepts),
+        )
+        if dtype is not None:
+            if np.dtype(dtype) not in (np.float32, np.float64):
+                raise ValueError(
+                    f"dtype must be 'float64' or 'float32'. Got {dtype!r}."
+                )
+            arrays = [[np.asarray(a).astype(dtype) for a in part] for part in arrays]
+        return type(self).of_parameters(*arrays, copy=copy, **(settings | changes))
+
     def _describe(
         self,
         layer_sizes,
@@ -320,7 +384,7 @@ class Network:
         if y_pred is not None:
             return y_pred
         samples = _core.Samples(self._check_X(X), self.dtype)
-        return self.core.predict(self.parameters, samples, False, granted())
+        return self.core.predict(self.parameters, samples, False, default_n_threads())
 
     def forward(self, X):
         """The z and a of every layer.
@@ -338,7 +402,9 @@ class Network:
         X = self._check_X(X)
         z, a = self._layers(X.shape[0]), self._layers(X.shape[0])
         samples = _core.Samples(X, self.dtype)
-        self.core.forward(self.parameters, samples, {"z": z, "a": a}, granted())
+        self.core.forward(
+            self.parameters, samples, {"z": z, "a": a}, default_n_threads()
+        )
         return Trace(self._activations(), z, [X, *a])
 
     def backprop(self, X, y, sample_weight=None):
@@ -482,7 +548,7 @@ weight_decay, global_clipnorm, max_norm
             targets,
             weights,
             X.shape[0],
-            granted(),
+            default_n_threads(),
         )
         loss, finite, _, _ = training.epoch(None)
         if not finite:
@@ -524,7 +590,13 @@ weight_decay, global_clipnorm, max_norm
 
     def _objective(self, samples, targets, weights, gradient=None, layers=None):
         return self.core.objective(
-            self.parameters, samples, targets, weights, gradient, layers, granted()
+            self.parameters,
+            samples,
+            targets,
+            weights,
+            gradient,
+            layers,
+            default_n_threads(),
         )
 
     def _checked(self, X, y, sample_weight):

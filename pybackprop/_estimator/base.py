@@ -33,7 +33,7 @@ from pybackprop._model.losses import check_output
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._model.serialization import read, written
 from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
-from pybackprop._threads import threads_for
+from pybackprop._threads import effective_n_threads
 from pybackprop._training.batches import Batches, BatchRows
 from pybackprop._training.callbacks import FitTasks, outside_of_fits, with_callbacks
 from pybackprop._training.diagnosis import warn_of_inputs, warn_of_targets
@@ -260,7 +260,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         vars(self).pop("_activation_of_fit", None)
         self._objective_of_fit = objective_of_fit(self)
         self._fitted_network = FittedNetwork(network)
-        n_threads = threads_for(self.n_jobs)
+        n_threads = effective_n_threads(self.n_jobs)
         warned = starts_anew and warn_of_inputs(self, rows.table)
         with FitTasks(
             self,
@@ -458,7 +458,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             if outputs is not None:
                 return outputs if decide is None else decide(outputs, True)
         network, X = self._network_and_rows(X)
-        n_threads = threads_for(self.n_jobs)
+        n_threads = effective_n_threads(self.n_jobs)
 
         def outputs_of(rows):
             return network.core.predict(

@@ -6,7 +6,6 @@ from pybackprop._estimator.fitted import FittedNetwork, objective_of_fit
 from pybackprop._model.losses import check_output
 from pybackprop._parameters import check_parameters, layer_sizes, rules_of
 from pybackprop._training.history import history_elsewhere
-from pybackprop._twins import like
 from pybackprop.network import Network
 
 
@@ -34,7 +33,7 @@ def estimator_of(estimator_class, network, loss, params, labels=None):
     Raises ValueError for a network that no fit of such an estimator makes, and for a
     parameter that contradicts the network.
     """
-    network = like(network, copy=True)
+    network = network.replace(copy=True)
     if not estimator_class._loss_rule.holds(loss["loss"]):
         raise ValueError(
             f"loss of the network must be {estimator_class._loss_rule.words}, to be "

@@ -12,7 +12,7 @@ from pybackprop import _core
 from pybackprop._estimator.fitted import of_one_fit
 from pybackprop._model.layers import check_layers
 from pybackprop._parameters import layer_sizes
-from pybackprop._threads import threads_for
+from pybackprop._threads import effective_n_threads
 
 
 class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -68,7 +68,7 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             network.parameters,
             _core.Samples(X, network.dtype),
             {"a": [wanted.get(layer) for layer in range(1, n_layers)]},
-            threads_for(self.n_jobs),
+            effective_n_threads(self.n_jobs),
         )
         return list(wanted.values())
 

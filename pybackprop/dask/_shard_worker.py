@@ -8,7 +8,7 @@ import numpy as np
 from distributed import get_worker
 
 from pybackprop import _core
-from pybackprop._threads import threads_for
+from pybackprop._threads import effective_n_threads
 from pybackprop._training.sampling import BlockOrder
 from pybackprop.dask._actor_pool import answering
 from pybackprop.dask._shards import BLOCK_ROWS
@@ -198,7 +198,7 @@ class Holder:
                 self._model._core_targets(targets, network.dtype),
                 weights,
                 len(X),
-                threads_for(n_jobs),
+                effective_n_threads(n_jobs),
                 _aligned(job.dropout),
             )
             for number, (X, targets, weights) in self._encoded.items()

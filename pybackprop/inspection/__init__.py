@@ -1,4 +1,4 @@
-"""Looks at backpropagation: compares two recipes, explains deltas, checks gradients,
+"""Checks gradients, explains delta, compares two courses' backpropagation, and
 examines trainings."""
 
 import sys
@@ -34,7 +34,7 @@ __all__ = [
     "formulations",
 ]
 
-# Pickles and joblib's caches may name the modules in which these classes were first.
+# Older pickles and joblib caches name the modules in which these classes were first.
 for _old, _new in {
     "_check_gradients": "gradients.check_gradients",
     "_check_training": "training.check_training",
@@ -42,6 +42,7 @@ for _old, _new in {
     "_delta_table": "delta.delta_table",
     "_explain_delta": "delta.explain_delta",
     "_formulations": "delta.formulations",
+    "_in_float64": "delta.float64_copy",
     "_layer_monitor": "training.layer_monitor",
     "_layer_statistics": "training.layer_statistics",
 }.items():

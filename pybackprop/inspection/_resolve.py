@@ -1,4 +1,4 @@
-"""What an inspection looks at: a network, or the one of a fitted estimator."""
+"""Resolves the argument of an inspection: a network, or that of an estimator."""
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
@@ -9,7 +9,7 @@ from pybackprop.network import Network
 
 
 def network_and_targets(network, X, y):
-    """A network with samples and numeric targets, whatever of both was given.
+    """Return the network, samples and numeric targets of a network or an estimator.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def network_and_targets(network, X, y):
     Raises
     ------
     TypeError
-        For anything but these.
+        If ``network`` is neither a Network nor one of these estimators.
     sklearn.exceptions.NotFittedError
         For an estimator that is not fitted.
     ValueError
@@ -50,14 +50,14 @@ def network_and_targets(network, X, y):
 
 
 def kind_and_hint(other):
-    """What an argument is that was to be one of ours, to end a message with."""
+    """Name the type of a wrong argument and the remedy, for the end of a message."""
     is_class = isinstance(other, type)
     kind = f"the class {other.__name__}" if is_class else type(other).__name__
     return kind + hint_for(other)
 
 
 def hint_for(other):
-    """What to do with an estimator that is none of ours, to end a message with."""
+    """Name the remedy for an estimator of another package, or return an empty str."""
     if isinstance(other, Pipeline):
         return "; take its last step, model[-1], and transform X with model[:-1]"
     if type(other).__module__.startswith("sklearn.neural_network"):

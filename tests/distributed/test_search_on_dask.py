@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pybackprop import MLPClassifier, MLPRegressor, _threads
-from pybackprop._threads import granted, threads_for
+from pybackprop._threads import default_n_threads, effective_n_threads
 
 distributed = pytest.importorskip("distributed", minversion="2025.1")
 cloudpickle = pytest.importorskip("cloudpickle")
@@ -154,9 +154,9 @@ def test_an_estimator_travels_with_its_parameters_and_nothing_of_the_data():
 
 # -------------------------------------------------------------------------- threads
 def test_a_fit_in_a_worker_with_a_nanny_takes_one_thread(client):
-    granted_there = client.submit(granted, pure=False)
-    assert granted_there.result() == 1
-    assert client.submit(threads_for, 3, pure=False).result() == 3  # as the user says
+    assert client.submit(default_n_threads, pure=False).result() == 1
+    # A number that the user gave is taken as it is.
+    assert client.submit(effective_n_threads, 3, pure=False).result() == 3
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
@@ -172,7 +172,9 @@ def test_a_fit_takes_the_threads_that_its_worker_was_given(monkeypatch, n_thread
         dashboard_address=":0",
     )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
-        there = client.submit(lambda: (granted(), threads_for(-2)), pure=False)
+        there = client.submit(
+            lambda: (default_n_threads(), effective_n_threads(-2)), pure=False
+        )
         assert there.result() == (n_threads, max(1, n_threads - 1))
-        assert granted() == 8  # of whoever is no worker's task
-    assert granted() == 8
+        assert default_n_threads() == 8  # this thread runs no task of a worker
+    assert default_n_threads() == 8

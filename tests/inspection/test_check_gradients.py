@@ -1,4 +1,4 @@
-"""check_gradients passes what is right, and finds and names what is wrong."""
+"""check_gradients accepts right gradients, and locates and names mistakes."""
 
 import signal
 import time
@@ -37,7 +37,7 @@ def small(kind=Network, **options):
 
 
 class Planted(Network):
-    """Its gradients are what `spoil`, of the subclass, makes of the right ones."""
+    """A network whose gradients a subclass falsifies with its function `spoil`."""
 
     def gradients(self, X, y, sample_weight=None):
         coef_grads, intercept_grads = super().gradients(X, y, sample_weight)
@@ -60,7 +60,7 @@ def test_every_loss_output_and_activation_passes(loss, output, hidden, depth):
     net, X, y, weights = make_problem(loss, output, hidden, depth)
     check = check_gradients(net, X, y, sample_weight=weights)
     assert check.ok is True, check
-    # Where a slope jumps, elements may be skipped; mostly, all are seen.
+    # Elements at a kink may be skipped, but only few.
     assert sum(check.skipped.values()) <= 0.1 * len(net.parameters), check
     assert max(row.relative_error for row in check.rows) < 1e-6
 
@@ -80,7 +80,7 @@ def test_float32_is_compared_with_its_copy_in_float64(loss, output, hidden):
     check = check_gradients(net, X, y, sample_weight=weights)
     assert check.ok is True, check
     assert "float32" in repr(check) and "float64" in repr(check)
-    # Those of one float64 network more are no better than float32 is.
+    # Network.gradients returns float32, so the relative error is that of float32.
     assert 1e-9 < named(check, "coefs_[0]").relative_error < 1e-4
 
 
@@ -163,7 +163,7 @@ def not_a_number(coef_grads, intercept_grads):
         (times(2, 0), "coefs_[0]", "it is 2 times what it should be"),
         (times(-1, 1), "coefs_[1]", "its sign is the opposite"),
         (times(1.00001, 1), "coefs_[1]", "elements differ"),
-        (times(0, 0, kind=1), "intercepts_[0]", "it is zero, and the loss does change"),
+        (times(0, 0, kind=1), "intercepts_[0]", "it is zero, but the loss changes"),
         (one_column_wrong, "coefs_[1]", "wrong in column 1"),
         (not_a_number, "coefs_[0]", "1 of 12 elements are not finite"),
     ],
@@ -202,11 +202,14 @@ def test_a_wrong_float32_gradient_is_found(loss):
 
 
 def test_lost_digits_of_float32_are_told_from_a_mistake():
-    # Of 1 - a**2 at z = 8 float32 has one digit or two.
+    # At z = 8, float32 keeps one or two digits of 1 - a**2.
     net, X, y = small(dtype="float32")
     net.intercepts[0][:] = 8
     check = check_gradients(net, X, y)
-    assert "a copy in float64 is right" in wrong(check)["intercepts_[0]"]
+    assert (
+        "a copy of the network in float64 has the right gradient"
+        in wrong(check)["intercepts_[0]"]
+    )
     net, X, y = small(planted(times(1.01, 0)), dtype="float32")
     assert "float64" not in wrong(check_gradients(net, X, y))["coefs_[0]"]
 
@@ -215,7 +218,7 @@ def test_lost_digits_of_float32_are_told_from_a_mistake():
 def test_one_wrong_element_outside_of_the_sample_is_found(hidden):
     def spoil(coef_grads, intercept_grads):
         coef_grads[0] = coef_grads[0].copy()
-        # The places compared are multiples of the golden ratio: see whether it is one.
+        # Element 1234 is not among the sampled ones.
         coef_grads[0].flat[1234] += 0.01 * np.abs(coef_grads[0]).max()
         return coef_grads, intercept_grads
 
@@ -223,7 +226,7 @@ def test_one_wrong_element_outside_of_the_sample_is_found(hidden):
     net = planted(spoil)([40, 50, 1], activation=hidden, random_state=0)
     row = named(check_gradients(net, rng.rand(30, 40), rng.rand(30)), "coefs_[0]")
     assert row.ok is False and row.worst == "all at once"
-    assert row.mistake == "outside of the elements compared one by one"
+    assert row.mistake == "wrong outside of the elements compared one by one"
     assert row.n_elements == 2000 and 60 <= row.n_compared <= 100
 
 
@@ -259,7 +262,7 @@ def test_a_pre_activation_of_exactly_0_is_skipped_and_counted():
     X[4] = 0  # so z = 0 there, whatever coefs_[0] is
     check = check_gradients(net, X, y)
     assert check.ok is True, check
-    # Of this unit only the intercept moves that z.
+    # Only the intercept moves the z of this unit.
     assert check.skipped == {"the step crosses a kink of an activation": 1}
     assert named(check, "intercepts_[0]").skipped
     assert "kink" in repr(check) and "1 skipped (3.8%)" in repr(check)
@@ -287,7 +290,7 @@ def test_where_all_is_kinks_nothing_is_decided():
     assert check.ok is None
     assert "UNDECIDED" in repr(check) and "kink" in repr(check)
     assert named(check, "intercepts_[0]").ok is None
-    # All else does not move the loss, or moves it smoothly.
+    # The other parameters do not change the loss, or change it smoothly.
     assert named(check, "coefs_[0]").ok is True
     assert named(check, "intercepts_[1]").ok is True
 
@@ -298,10 +301,12 @@ def test_a_prediction_that_is_the_target_is_a_kink_of_these_losses(loss):
     net, X, y = small(loss=loss, loss_parameter=parameter)
     y[:, 1] = net.predict(X)[:, 1]
     check = check_gradients(net, X, y)
-    # Every row of the second output lies on it.
+    # Every row of the second output lies on the kink.
     row = named(check, "intercepts_[1]")
     assert row.n_compared == 1
-    assert row.skipped == {"the slopes on both sides differ: a kink of the loss": 1}
+    assert row.skipped == {
+        "the derivatives from left and right differ: a kink of the loss": 1
+    }
     assert not wrong(check)
     assert 0 < sum(check.skipped.values())
 
@@ -451,10 +456,10 @@ def squared(y, y_pred):
     return ((y_pred - y) ** 2).sum(axis=1) / 2, y_pred - y
 
 
-def with_slopes(change):
+def with_gradients(change):
     def loss(y, y_pred):
-        values, slopes = squared(y, y_pred)
-        return values, change(slopes)
+        values, gradients = squared(y, y_pred)
+        return values, change(gradients)
 
     return loss
 
@@ -468,34 +473,34 @@ def mean_over_outputs(y, y_pred):
 
 
 def mean_over_the_batch(y, y_pred):
-    values, slopes = squared(y, y_pred)
-    return np.full(len(y), values.mean()), slopes
+    values, gradients = squared(y, y_pred)
+    return np.full(len(y), values.mean()), gradients
 
 
 def last_output_forgotten(y, y_pred):
-    values, slopes = squared(y, y_pred)
-    slopes[:, -1] = 0
-    return values, slopes
+    values, gradients = squared(y, y_pred)
+    gradients[:, -1] = 0
+    return values, gradients
 
 
 @pytest.mark.parametrize(
     ("loss", "words"),
     [
-        (with_slopes(lambda s: 2 * s), "it is 2 times what it should be"),
-        (with_slopes(lambda s: 7 * s), "it is 7 times what it should be"),
+        (with_gradients(lambda s: 2 * s), "it is 2 times what it should be"),
+        (with_gradients(lambda s: 7 * s), "it is 7 times what it should be"),
         (without_half, "0.5 times what it should be: perhaps one of the two has a"),
-        (with_slopes(lambda s: -s), "its sign is the opposite"),
-        (with_slopes(lambda s: s / len(s)), "divided by the number of samples"),
+        (with_gradients(lambda s: -s), "its sign is the opposite"),
+        (with_gradients(lambda s: s / len(s)), "divided by the number of samples"),
         (mean_over_outputs, "values are a mean over outputs"),
         (
-            with_slopes(lambda s: s * 0 + s.sum(axis=1, keepdims=True)),
-            "each output has the sum over all outputs",
+            with_gradients(lambda s: s * 0 + s.sum(axis=1, keepdims=True)),
+            "each output has the sum of the derivatives at all outputs",
         ),
         (
-            with_slopes(lambda s: s * 0 + s.mean(axis=1, keepdims=True)),
-            "each output has the mean over all outputs",
+            with_gradients(lambda s: s * 0 + s.mean(axis=1, keepdims=True)),
+            "each output has the mean of the derivatives at all outputs",
         ),
-        (with_slopes(lambda s: 0 * s), "it is zero, and the loss does change"),
+        (with_gradients(lambda s: 0 * s), "it is zero, but the loss changes"),
         (last_output_forgotten, "wrong in column 2"),
         (mean_over_the_batch, "changes with the other samples"),
     ],
@@ -509,7 +514,7 @@ def test_a_mistake_in_ones_own_slopes_is_found_and_named(loss, words):
     assert check.ok is False
     assert words in wrong(check)["dloss_dy_pred"], check
     assert check.rows[0].name == "dloss_dy_pred"
-    # The network goes wrong by it, unless all rows are one call and one batch.
+    # A loss that averages over samples is wrong, unless all rows are one batch.
     assert loss is mean_over_the_batch or "coefs_[0]" in wrong(check)
 
 
@@ -530,8 +535,8 @@ def test_the_losses_by_hand_pass_as_ones_own(name, output, dtype):
     parameter = () if net.loss_parameter is None else (net.loss_parameter,)
 
     def loss(y, y_pred):
-        values, slopes = (of(y, y_pred, *parameter) for of in BY_HAND[name])
-        return values.sum(axis=1), slopes
+        values, gradients = (of(y, y_pred, *parameter) for of in BY_HAND[name])
+        return values.sum(axis=1), gradients
 
     check = check_gradients(net, X, y, sample_weight=weights, loss=loss)
     assert check.ok is True, check
@@ -568,7 +573,7 @@ def test_ones_own_kink_is_skipped():
     y[2, 1] = net.predict(X)[2, 1]
     check = check_gradients(net, X, y, loss=absolute)
     assert check.rows[0].skipped == {
-        "the slopes on both sides differ: a kink of the loss": 1
+        "the derivatives from left and right differ: a kink of the loss": 1
     }
     assert check.rows[0].ok is True and not wrong(check)
 
@@ -623,7 +628,7 @@ def test_it_prints_as_a_table():
     text = repr(check)
     for name in ("coefs_[0]", "intercepts_[0]", "coefs_[1]", "intercepts_[1]"):
         assert name in text
-    assert text.startswith("The gradients are the derivatives of the loss")
+    assert text.startswith("The gradients agree with the differences of the loss")
     assert "<table>" in check._repr_html_()
 
 

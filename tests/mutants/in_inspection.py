@@ -3,7 +3,7 @@
 from mutants.planted import Mutant
 
 _RECIPES = "pybackprop/inspection/delta/courses.py"
-_SLOPES = "pybackprop/inspection/gradients/richardson.py"
+_RICHARDSON = "pybackprop/inspection/gradients/richardson.py"
 _TRAINING = "pybackprop/inspection/training/check_training.py"
 _START = "pybackprop/inspection/training/initial_state.py"
 _STATISTICS = "pybackprop/inspection/training/layer_statistics.py"
@@ -38,7 +38,7 @@ MUTANTS = (
         "tests/inspection/test_formulations.py",
     ),
     Mutant(
-        "all hidden layers have the slope of the first activation",
+        "all hidden layers have the derivative of the first activation",
         _RECIPES,
         "ACTIVATIONS[self.hidden_activations[layer - 1]]",
         "ACTIVATIONS[self.hidden_activations[0]]",
@@ -72,7 +72,7 @@ MUTANTS = (
     # ---- differences that can be relied on
     Mutant(
         "the extrapolation goes away from the limit",
-        _SLOPES,
+        _RICHARDSON,
         "(4 * narrow - wide) / 3",
         "(4 * wide - narrow) / 3",
         "a gradient that is right is called wrong",
@@ -80,7 +80,7 @@ MUTANTS = (
     ),
     Mutant(
         "the bend of a smooth function is taken for a kink",
-        _SLOPES,
+        _RICHARDSON,
         "np.abs(wide_bend - 2 * narrow_bend)",
         "np.abs(wide_bend - narrow_bend)",
         "elements are left out that could be compared",
@@ -88,10 +88,10 @@ MUTANTS = (
     ),
     Mutant(
         "a kink counts only where every unit crosses it",
-        _SLOPES,
+        _RICHARDSON,
         "if (meets & (below != above)).any():",
         "if (meets & (below != above)).all():",
-        "differences across kinks are taken for slopes",
+        "differences across kinks are taken for derivatives",
         "tests/inspection/test_check_gradients.py",
     ),
     Mutant(
@@ -114,7 +114,7 @@ MUTANTS = (
         "a penalty of abs(w) is compared at its kink",
         "pybackprop/inspection/gradients/penalty.py",
         "        if w == 0 and self._network.l1_ratio > 0:\n"
-        "            return Slopes.none(_ABS_AT_0)\n",
+        "            return NumericDerivatives.none(_ABS_AT_0)\n",
         "",
         "a coefficient at 0 has no reason of its own to be left out",
         "tests/inspection/test_check_gradients.py",

@@ -278,8 +278,8 @@ MUTANTS = (
     Mutant(
         "an estimator has the parameters of the network it was made of",
         "pybackprop/_estimator/from_network.py",
-        "network = like(network, copy=True)",
-        "network = like(network, copy=False)",
+        "network = network.replace(copy=True)",
+        "network = network.replace(copy=False)",
         "a step of the network changes the estimator",
         "tests/estimators/test_from_network.py",
     ),
@@ -362,8 +362,8 @@ MUTANTS = (
     Mutant(
         "n_jobs=-1 leaves a processor idle",
         "pybackprop/_threads.py",
-        "max(1, granted() + 1 + int(n_jobs))",
-        "max(1, granted() + int(n_jobs))",
+        "max(1, default_n_threads() + 1 + int(n_jobs))",
+        "max(1, default_n_threads() + int(n_jobs))",
         "fewer threads than asked for",
         "tests/robustness/test_threads.py",
     ),

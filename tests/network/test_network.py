@@ -207,6 +207,52 @@ def test_of_parameters_shares_what_it_can_and_copies_what_it_must(net):
     np.testing.assert_array_equal(transposed.parameters, net.parameters)
 
 
+def test_replace_changes_what_it_is_given_and_keeps_the_rest(net, data):
+    X, y = data
+    other = net.replace(alpha=0.0)
+    assert other.parameters is net.parameters
+    assert repr(other) == repr(net).replace("alpha=0.1", "alpha=0.0")
+    assert other.loss(X, y) < net.loss(X, y)
+    copied = net.replace(copy=True)
+    np.testing.assert_array_equal(copied.parameters, net.parameters)
+    assert not np.shares_memory(copied.parameters, net.parameters)
+    narrow = net.replace(dtype="float32", intercepts=[np.ones(7), np.ones(3)])
+    assert narrow.dtype == np.float32 and net.dtype == np.float64
+    np.testing.assert_array_equal(narrow.coefs[0], net.coefs[0].astype(np.float32))
+    np.testing.assert_array_equal(narrow.intercepts[1], np.ones(3))
+    deeper = net.replace(
+        coefs=[net.coefs[0], np.eye(7), net.coefs[1]],
+        intercepts=[net.intercepts[0], np.zeros(7), net.intercepts[1]],
+    )
+    assert deeper.layer_sizes == (5, 7, 7, 3)
+
+
+def test_replace_keeps_the_parameter_of_a_loss_and_drops_it_with_the_loss():
+    huber = Network([2, 1], loss="huber", loss_parameter=0.1, dtype="float32")
+    assert huber.replace(alpha=1.0).loss_parameter == huber.loss_parameter
+    assert huber.replace(loss_parameter=2.0).loss_parameter == 2
+    assert huber.replace(loss="squared_error").loss_parameter is None
+    # In float64 the threshold has the value that the float32 core computes with.
+    assert huber.replace(dtype="float64").loss_parameter == float(np.float32(0.1))
+    X, y = np.array([[0.3, -1.2]]), np.array([0.7])
+    wide = huber.replace(dtype="float64")
+    assert wide.loss(X, y) == pytest.approx(huber.loss(X, y), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"dtype": "float16"}, ValueError, "dtype must be 'float64' or 'float32'"),
+        ({"loss": "nonsense"}, ValueError, "loss must be one of"),
+        ({"coefs": [np.eye(5)]}, ValueError, "one array a layer"),
+        ({"layer_sizes": [5, 3]}, TypeError, "layer_sizes"),
+    ],
+)
+def test_replace_refuses_what_makes_no_network(net, change, error, message):
+    with pytest.raises(error, match=message):
+        net.replace(**change)
+
+
 def test_the_gradient_of_a_large_batch_is_a_tree_of_blocks_of_256_rows():
     # One weight, no bias effect: dF/dw is the sum of x * delta in the documented order.
     net = Network([1, 1])

@@ -16,7 +16,7 @@ from sklearn.datasets import make_classification
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from pybackprop import MLPClassifier, MLPRegressor, Network, _core, _threads
-from pybackprop._threads import granted, threads_for
+from pybackprop._threads import default_n_threads, effective_n_threads
 
 X, y = make_classification(
     700, 12, n_informative=8, n_classes=3, random_state=0, shuffle=False
@@ -49,9 +49,9 @@ def bits(model):
     [(None, 8), (1, 1), (7, 7), (256, 256), (-1, 8), (-2, 7), (-8, 1), (-99, 1)],
 )
 def test_n_jobs_counts_as_in_scikit_learn(eight_processors, n_jobs, n_threads):
-    assert threads_for(n_jobs) == n_threads
+    assert effective_n_threads(n_jobs) == n_threads
     if n_jobs is not None:
-        assert threads_for(np.int64(n_jobs)) == n_threads
+        assert effective_n_threads(np.int64(n_jobs)) == n_threads
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
@@ -109,7 +109,7 @@ def test_the_fewest_that_a_variable_says(
     for variable, value in zip(VARIABLES, (own, openmp), strict=False):
         if value is not None:
             monkeypatch.setenv(variable, value)
-    assert granted() == threads_for(-1) == n_threads
+    assert default_n_threads() == effective_n_threads(-1) == n_threads
 
 
 @pytest.mark.parametrize("value", ["0", "-2", "two", "", "1.5", "4,2"])
@@ -127,7 +127,7 @@ def test_a_machine_of_more_processors_than_the_core_serves(monkeypatch):
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(_threads, "_processors", lambda: 1000)
-    assert granted() == threads_for(None) == 256
+    assert default_n_threads() == effective_n_threads(None) == 256
 
 
 def in_a_process(code, **variables):
@@ -147,9 +147,9 @@ def in_a_process(code, **variables):
 def test_the_processors_are_those_that_joblib_counts(monkeypatch):
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
-    assert granted() == min(joblib.cpu_count(), 256)
+    assert default_n_threads() == min(joblib.cpu_count(), 256)
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
-    assert granted() == 1
+    assert default_n_threads() == 1
 
 
 def test_a_process_started_with_a_variable_goes_by_it():
@@ -164,13 +164,13 @@ def test_a_process_started_with_a_variable_goes_by_it():
 def test_the_affinity_counts_as_it_now_is():
     code = """
 import os
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 all_of_them = os.sched_getaffinity(0)
-before = granted()
+before = default_n_threads()
 os.sched_setaffinity(0, {min(all_of_them)})
-print(granted())
+print(default_n_threads())
 os.sched_setaffinity(0, all_of_them)
-print(granted() == before)
+print(default_n_threads() == before)
 """
     assert in_a_process(code) == ["1", "True"]
 
@@ -192,35 +192,35 @@ def test_threadpoolctl_sees_the_pool(eight_processors):
 @pytest.mark.parametrize("user_api", [None, "pybackprop"])
 def test_threadpoolctl_limits_the_pool(eight_processors, user_api):
     with threadpool_limits(limits=3, user_api=user_api):
-        assert granted() == pool()["num_threads"] == 3
+        assert default_n_threads() == pool()["num_threads"] == 3
         with threadpool_limits(limits=1, user_api=user_api):
-            assert granted() == 1
-            assert threads_for(7) == 7
-            assert threads_for(-1) == threads_for(-2) == 1
+            assert default_n_threads() == 1
+            assert effective_n_threads(7) == 7
+            assert effective_n_threads(-1) == effective_n_threads(-2) == 1
         with threadpool_limits(limits=5, user_api=user_api):
-            assert granted() == 5
-        assert granted() == 3
-    assert granted() == 8
+            assert default_n_threads() == 5
+        assert default_n_threads() == 3
+    assert default_n_threads() == 8
     assert _core.thread_limit() == 0
 
 
 def test_a_limit_without_a_context_holds_until_it_is_taken_back(eight_processors):
     limits = threadpool_limits(limits=2, user_api="pybackprop")
-    assert granted() == 2
+    assert default_n_threads() == 2
     limits.restore_original_limits()
-    assert granted() == 8
+    assert default_n_threads() == 8
 
 
 def test_a_limit_above_what_is_granted_grants_no_more(eight_processors, monkeypatch):
     with threadpool_limits(limits=99):
-        assert granted() == 8
+        assert default_n_threads() == 8
         monkeypatch.setenv("OMP_NUM_THREADS", "2")
-        assert granted() == 2
+        assert default_n_threads() == 2
 
 
 def test_a_limit_on_others_is_none_on_ours(eight_processors):
     with threadpool_limits(limits=1, user_api="blas"):
-        assert granted() == 8
+        assert default_n_threads() == 8
 
 
 def test_the_bits_do_not_depend_on_a_limit():
@@ -230,30 +230,30 @@ def test_the_bits_do_not_depend_on_a_limit():
 
 
 # -------------------------------------------------------------- workers of all kinds
-def granted_and_bits(_):
-    return granted(), bits(fit())
+def threads_and_bits(_):
+    return default_n_threads(), bits(fit())
 
 
-def granted_in_worker(_):
-    return granted(), threads_for(7)
+def threads_in_worker(_):
+    return default_n_threads(), effective_n_threads(7)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_joblibs_workers_compute_the_same(backend):
     results = joblib.Parallel(n_jobs=2, backend=backend)(
-        joblib.delayed(granted_and_bits)(i) for i in range(4)
+        joblib.delayed(threads_and_bits)(i) for i in range(4)
     )
     assert {result for _, result in results} == {bits(fit())}
     if backend != "threading":
         allowed = max(1, joblib.cpu_count() // 2) if backend == "loky" else 1
-        assert {n for n, _ in results} == {min(allowed, granted())}
+        assert {n for n, _ in results} == {min(allowed, default_n_threads())}
 
 
 def test_a_daemonic_worker_is_granted_one_thread():
     methods = set(multiprocessing.get_all_start_methods()) & {"fork", "spawn"}
     for method in sorted(methods):
         with multiprocessing.get_context(method).Pool(1) as workers:
-            assert workers.map(granted_in_worker, [0]) == [(1, 7)]
+            assert workers.map(threads_in_worker, [0]) == [(1, 7)]
 
 
 def test_many_threads_at_once_each_get_their_own_result():

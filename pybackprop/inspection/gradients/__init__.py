@@ -1,1 +1,1 @@
-"""Checks gradients, exact ones and those of own losses, against finite differences."""
+"""Compares gradients of backpropagation and of user-defined losses with differences."""

@@ -1,19 +1,25 @@
-"""Central differences of the compiled objective, entry by entry, in float64."""
+"""Takes central differences of the compiled objective, entry by entry, in float64.
+
+``formulations`` shows them beside the gradients of two courses: the textbook formula,
+with a fixed step and two evaluations per entry.  ``check_gradients`` has to decide
+whether a gradient is wrong, so it uses the error estimates of ``richardson.py``, which
+cost more evaluations.
+"""
 
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._threads import granted
-from pybackprop._twins import like
+from pybackprop._threads import default_n_threads
 
-# Where what the formula neglects, h^2, is as small as what rounding loses, eps / h.
+# At this step the truncation error h^2 is as small as the rounding error eps / h.
 _STEP = np.cbrt(np.finfo(np.float64).eps)
 
 
 class Objective:
     """The objective of a network on some rows, as a function of its parameters.
 
-    Targets are not checked again: rows of float32 sum to one in float32 only.
+    Targets are not checked again, since one-hot rows that sum to one in float32 may not
+    do so in float64.
     """
 
     def __init__(self, network, X, y, weights=None):
@@ -23,41 +29,37 @@ class Objective:
         self._weights = weights
 
     def loss(self):
-        return self._by_the_core()
+        return self._objective()
 
     def gradients(self):
         gradient = np.empty_like(self.network.parameters)
-        self._by_the_core(gradient)
+        self._objective(gradient)
         return self.network.core.views(gradient)
 
-    def _by_the_core(self, gradient=None):
-        of, given = self.network, (self._samples, self._targets, self._weights)
-        return of.core.objective(of.parameters, *given, gradient, None, granted())
+    def _objective(self, gradient=None):
+        network, data = self.network, (self._samples, self._targets, self._weights)
+        return network.core.objective(
+            network.parameters, *data, gradient, None, default_n_threads()
+        )
 
 
-def widened(network):
-    """A copy of a network in float64."""
-    return like(network, dtype=np.float64)
-
-
-def rest_from(network, layer):
-    """What a float64 network does with the z of a layer, as a network of that input.
+def network_above(network, layer):
+    """Return the network that computes the output from the z of a layer.
 
     Its first coefficients are the identity, and it has no penalty.
     """
     size = network.layer_sizes[layer]
-    return like(
-        network,
-        [np.eye(size), *network.coefs[layer:]],
-        [np.zeros(size), *network.intercepts[layer:]],
+    return network.replace(
+        coefs=[np.eye(size), *network.coefs[layer:]],
+        intercepts=[np.zeros(size), *network.intercepts[layer:]],
         copy=True,
         activation=network.hidden_activations[layer - 1 :],
         alpha=0.0,
     )
 
 
-def differences_at_parameters(network, X, y, weights, at_most):
-    """dF/dW and dF/db of a float64 network, which is left as it was.
+def differences_at_parameters(network, X, y, weights, max_entries):
+    """Approximate dF/dW and dF/db of a float64 network, and restore its parameters.
 
     Returns
     -------
@@ -71,18 +73,18 @@ def differences_at_parameters(network, X, y, weights, at_most):
     ):
         for name, tensor in zip(("dW", "db"), tensors, strict=True):
             numeric[f"{name}{layer}"] = _differences(
-                tensor, at_most, lambda _: objective.loss
+                tensor, max_entries, lambda _: objective.loss
             )
     return numeric
 
 
-def differences_at_z(network, z, y, at_most):
-    """Gradients of each sample's own loss at the z of every layer, likewise.
+def differences_at_z(network, z, y, max_entries):
+    """Approximate the gradients of each sample's own loss at the z of every layer.
 
     Parameters
     ----------
     z : list of ndarray
-        Of each layer.
+        Pre-activations of each layer.
     y : ndarray of shape (n_samples, n_outputs)
 
     Returns
@@ -92,20 +94,20 @@ def differences_at_z(network, z, y, at_most):
     """
     numeric = {}
     for layer, z_l in enumerate(z, 1):
-        rest, z_l = rest_from(network, layer), z_l.copy()
+        above, z_l = network_above(network, layer), z_l.copy()
 
-        def loss_of_row(index, rest=rest, z_l=z_l):
+        def loss_of_row(index, above=above, z_l=z_l):
             row = slice(index[0], index[0] + 1)
-            return lambda: Objective(rest, z_l[row], y[row]).loss()
+            return lambda: Objective(above, z_l[row], y[row]).loss()
 
-        numeric[f"delta{layer}"] = _differences(z_l, at_most, loss_of_row)
+        numeric[f"delta{layer}"] = _differences(z_l, max_entries, loss_of_row)
     return numeric
 
 
-def _differences(array, at_most, function_at):
-    """(F(x + h) - F(x - h)) / 2h at evenly spaced entries x of an array."""
+def _differences(array, max_entries, function_at):
+    """Compute (F(x + h) - F(x - h)) / 2h at evenly spaced entries x of an array."""
     numeric = np.full(array.shape, np.nan)
-    chosen = np.linspace(0, array.size - 1, min(array.size, at_most)).round()
+    chosen = np.linspace(0, array.size - 1, min(array.size, max_entries)).round()
     for index in zip(*np.unravel_index(chosen.astype(int), array.shape), strict=True):
         function, value = function_at(index), array[index]
         h = _STEP * max(1, abs(value))

@@ -1,4 +1,4 @@
-"""check_gradients: backpropagation against differences of the loss."""
+"""check_gradients compares the gradients of backpropagation with differences."""
 
 from collections import Counter
 from numbers import Real
@@ -6,7 +6,6 @@ from numbers import Real
 import numpy as np
 
 from pybackprop._reports import Tabular
-from pybackprop._twins import like
 from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.inspection.gradients.comparison import ALLOWED
 from pybackprop.inspection.gradients.custom_loss import check_own_loss
@@ -21,26 +20,27 @@ from pybackprop.inspection.gradients.penalty import BOTH, check_penalty_gradient
 def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     """Compare the gradients of backpropagation with differences of the loss.
 
-    Each derivative dF/dw is held against (F(w + h) - F(w - h)) / 2h, extrapolated from
-    two steps, in double. What such a check is known to stumble over is handled, and
-    named in the result:
+    Each derivative dF/dw is compared with (F(w + h) - F(w - h)) / 2h, extrapolated from
+    two steps, in float64. The known difficulties of such a check are handled, and
+    reported in the result:
 
     - A *kink* (relu, the hard activations, the absolute error, abs(w) under L1
       penalty): where the step crosses one there is no derivative to compare. Smaller
-      steps are tried; what remains is skipped, counted and explained. Only values of
-      the loss and of pre-activations decide, so a wrong gradient cannot be skipped
-      for being wrong.
-    - The *step* is the length that moves the pre-activation by about eps**(1/5), in
-      whatever units the inputs are, and goes down where the difference is uncertain.
-    - *float32* has too few digits for differences: they are taken in a copy in double,
-      and the float32 gradients held against them with a wider tolerance.
-    - A large *penalty* would drown the gradient of the data. Both are compared, each
-      alone, in rows of their own; and that the whole is their sum.
-    - *Dropout* plays no part: the objective is the one that is reported.
+      steps are tried; elements for which none is small enough are skipped, counted and
+      explained. Only values of the loss and of pre-activations decide, so a gradient
+      is never skipped because it is wrong.
+    - The *step* is the length that moves the pre-activation by about eps**(1/5),
+      whatever the scale of the inputs, and is reduced where the difference is
+      uncertain.
+    - *float32* has too few digits for differences: they are taken in a copy in float64,
+      and the float32 gradients are compared with them with a wider tolerance.
+    - A large *penalty* would hide the gradient of the data. Each is compared alone, in
+      rows of its own, and a further row checks that the whole is their sum.
+    - *Dropout* is not applied: the objective is the one that training reports.
 
-    At most 500 rows of positive weight, evenly spaced, and 100 elements of a tensor,
-    spread over it, take part. A larger tensor is also compared along a direction of all
-    its elements at once.
+    At most 500 rows of positive weight, evenly spaced, and at most 100 elements per
+    tensor are used. A larger tensor is also compared along a direction of all its
+    elements at once.
 
     Parameters
     ----------
@@ -51,12 +51,13 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
         As for ``Network.backprop``, or with an estimator as for its ``fit``.
     sample_weight : array-like of shape (n_samples,), default=None
     loss : callable, default=None
-        A loss of your own, to take the place of the network's:
+        A loss of your own, used instead of the network's:
         ``loss(y, y_pred) -> (values (n,), dloss_dy_pred (n, k))``. It is first checked
-        alone, in the row 'dloss_dy_pred': slopes against values, at each prediction.
+        alone, in the row 'dloss_dy_pred': its gradient against differences of its
+        values, at each prediction.
     step : float, default=None
-        Step h > 0 of every parameter, in the parameter's own units, instead of those
-        that are chosen: to see what a step too large or too small does.
+        Step h > 0 of every parameter, instead of the chosen ones, for example to see
+        the effect of a step that is too large or too small.
 
     Returns
     -------
@@ -65,13 +66,13 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     Raises
     ------
     ValueError
-        For an argument that the network does not take, or a loss that returns other
-        shapes.
+        For X, y or sample_weight that the network does not accept, or for a loss that
+        returns other shapes.
 
     Notes
     -----
     Steps and extrapolation are those of [1]_ and [2]_. A relative difference of 1e-6
-    is allowed in double, 1e-3 in float32.
+    is allowed in float64, 1e-3 in float32.
 
     References
     ----------
@@ -94,8 +95,8 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     network, X, y = network_and_targets(network, X, y)
     _check_options(loss, step)
     if loss is not None:
-        network = like(network, loss=loss)
-    value = network.loss(X, y, sample_weight)  # says what is wrong with them
+        network = network.replace(loss=loss)
+    value = network.loss(X, y, sample_weight)  # validates them
     data = Data(network, X, y, sample_weight)
     rows = []
     if not np.isfinite(value):
@@ -130,21 +131,21 @@ def _check_options(loss, step):
 
 
 class GradientCheck(Tabular):
-    """What `check_gradients` found.
+    """Result of `check_gradients`.
 
     Attributes
     ----------
     rows : list of TensorCheck
-        'dloss_dy_pred' if the loss is one's own; a row a tensor for the loss of the
-        data; with a penalty, a row for each penalized tensor and one for both parts.
-        Each has ``name``, ``ok``, the norms ``analytic`` and ``numeric`` of both
-        gradients, their ``relative_error``, the ``worst`` element, and ``mistake``,
-        what is wrong in words.
+        'dloss_dy_pred' if the loss is a callable; one row per tensor for the loss of
+        the data; with a penalty, one row per penalized tensor and one for the sum of
+        both. Each has ``name``, ``ok``, the norms ``analytic`` and ``numeric`` of both
+        gradients, their ``relative_error``, the ``worst`` element, and ``mistake``, a
+        description of what is wrong.
     ok : bool or None
-        False if a gradient is wrong. None if none is, but in some row not a single
-        element could be compared. True if all that was compared agrees.
+        False if a gradient is wrong. None if no gradient is wrong, but in some row no
+        element could be compared. True if all compared elements agree.
     skipped : dict of str to int
-        Elements without a valid difference, by reason.
+        Number of elements without a valid difference, by reason.
     """
 
     def __init__(self, rows, dtype, n_rows, n_used, step):
@@ -170,7 +171,7 @@ class GradientCheck(Tabular):
 
     def _sentences(self):
         yield self._verdict()
-        # That two parts add up is no comparison with differences.
+        # The row of the sum compares no gradient with differences.
         n_compared = sum(row.n_compared for row in self.rows if row.name != BOTH)
         n_skipped = sum(self.skipped.values())
         share = n_skipped / max(n_compared + n_skipped, 1)
@@ -180,8 +181,8 @@ class GradientCheck(Tabular):
         )
         if self._dtype == "float32":
             yield (
-                "The network is float32: differences are those of its copy in float64, "
-                f"and the relative difference may be {ALLOWED['float32']:g}."
+                "The network is float32: differences are taken in a copy in float64, "
+                f"and a relative difference of {ALLOWED['float32']:g} is allowed."
             )
         if self._step is not None:
             yield f"The step of every parameter is {self._step:g}, as given."
@@ -193,13 +194,13 @@ class GradientCheck(Tabular):
         unseen = [row.name for row in self.rows if row.ok is None]
         if unseen:
             return (
-                f"UNDECIDED: in {', '.join(unseen)} there was nothing to compare, for "
+                f"UNDECIDED: in {', '.join(unseen)} no element could be compared, for "
                 "the reasons below."
             )
         largest = max(row.relative_error for row in self.rows)
         return (
-            "The gradients are the derivatives of the loss, as far as differences can "
-            f"tell: they differ by {largest:.1e} of their size at most."
+            "The gradients agree with the differences of the loss: the largest "
+            f"relative difference is {largest:.1e}."
         )
 
     def _tables(self):

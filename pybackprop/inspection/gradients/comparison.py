@@ -1,8 +1,8 @@
-"""Gradients held against differences, tensor by tensor: what agrees, and what does not.
+"""Compares one tensor of a gradient with numeric derivatives, and words the result.
 
-A difference can only say what it can see.  An element whose difference is uncertain is
-left out and counted, with the reason; what makes it uncertain is found in the loss's
-values alone, so a wrong gradient cannot hide itself.
+An element whose numeric derivative is uncertain is skipped and counted, with a reason.
+The uncertainty comes from values of the loss alone, so that a wrong gradient cannot
+cause an element to be skipped.
 """
 
 from collections import Counter
@@ -12,19 +12,20 @@ import numpy as np
 
 from pybackprop.inspection.gradients.richardson import LOSS_KINK
 
-# Relative differences that are allowed: in double about the square root of what a
-# difference can see, in float32 some hundred roundings.
+# Largest relative difference allowed: in float64 far above the error of a numeric
+# derivative, in float32 about 10,000 times the unit roundoff.
 ALLOWED = {"float64": 1e-6, "float32": 1e-3}
-# An element must be seen to one part in so many, of itself or of the largest.
-_SEEN_OF_ITSELF = 1e-3
-_SEEN_OF_LARGEST = 1e-5
-# Two shapes are the same but for a factor, if so little is left.
-_REST = 1e-3
+# An element is compared where the uncertainty is at most this share of the element, or
+# of the largest one.
+_CERTAIN_OF_ITSELF = 1e-3
+_CERTAIN_OF_LARGEST = 1e-5
+# Two tensors are proportional, if the relative residual is at most this.
+_RESIDUAL = 1e-3
 
 
 @dataclass
 class TensorCheck:
-    """One tensor: its gradient by backpropagation and by differences.
+    """The gradient at one tensor by backpropagation and by differences.
 
     Attributes
     ----------
@@ -34,18 +35,18 @@ class TensorCheck:
     relative_error : float
         Norm of their difference over the larger of the two.
     worst : tuple of int, str or None
-        The element that is furthest off, of those compared; 'all at once' for the
-        direction that stands for all elements of a tensor too large for each.
+        The compared element with the largest deviation; 'all at once' for the
+        direction of all elements together, in a tensor too large to compare each.
     worst_analytic, worst_numeric : float
-        Its two numbers.
+        The two derivatives there.
     n_elements, n_compared : int
-        Of the tensor; those of them that are compared.
+        Number of elements of the tensor, and of those that are compared.
     skipped : dict of str to int
-        Elements that were tried and have no valid difference, by reason.
+        Number of elements that were tried and have no valid difference, by reason.
     ok : bool or None
         Whether all that was compared agrees; None if there was nothing to compare.
     mistake : str
-        What is wrong, in words; empty where nothing is.
+        Description of what is wrong; empty if nothing is.
     """
 
     name: str
@@ -63,43 +64,43 @@ class TensorCheck:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def compare(name, shape, places, analytic, slopes, allowed, explain=None):
-    """A `TensorCheck` of some elements of a tensor.
+def compare(name, shape, places, analytic, derivatives, allowed, explain=None):
+    """Compare some elements of a tensor, as a `TensorCheck`.
 
     Parameters
     ----------
     name : str
     shape : tuple of int
-        Of the tensor.
+        Shape of the tensor.
     places : ndarray of int, shape (n,)
-        The elements, by their numbers in the flat tensor; -1 is all at once.
+        Indices of the elements in the flat tensor; -1 stands for all at once.
     analytic : ndarray of shape (n,)
-    slopes : Slopes of shape (n,)
+    derivatives : NumericDerivatives of shape (n,)
     allowed : float
-        Relative difference.
+        Largest relative difference allowed.
     explain : callable, default=None
-        ``explain(analytic, numeric)`` of the elements compared says what more it
-        knows of a mistake, or nothing.
+        ``explain(analytic, numeric)`` of the elements compared describes a mistake
+        that it recognizes, or returns None.
     """
-    numeric, uncertainty = slopes.value, slopes.uncertainty
+    numeric, uncertainty = derivatives.value, derivatives.uncertainty
     size = np.fmax(np.abs(analytic), np.abs(numeric))
-    seen = uncertainty <= _SEEN_OF_ITSELF * size
-    largest = np.max(np.abs(numeric[seen & (places >= 0)]), initial=0.0)
-    # Nothing changes and nothing is claimed; at a kink, sides that differ may cancel.
+    certain = uncertainty <= _CERTAIN_OF_ITSELF * size
+    largest = np.max(np.abs(numeric[certain & (places >= 0)]), initial=0.0)
+    # Two zeros agree. But at a kink, derivatives from both sides may cancel to zero.
     both_zero = (analytic == 0) & (numeric == 0) & np.isfinite(uncertainty)
-    both_zero &= slopes.reason != LOSS_KINK
-    seen |= (uncertainty <= _SEEN_OF_LARGEST * largest) | both_zero
+    both_zero &= derivatives.reason != LOSS_KINK
+    certain |= (uncertainty <= _CERTAIN_OF_LARGEST * largest) | both_zero
     of_elements = places >= 0
     check = TensorCheck(
         name,
         n_elements=int(np.prod(shape)),
-        n_compared=int(np.count_nonzero(seen & of_elements)),
-        skipped=dict(Counter(slopes.reason[~seen & of_elements].tolist())),
+        n_compared=int(np.count_nonzero(certain & of_elements)),
+        skipped=dict(Counter(derivatives.reason[~certain & of_elements].tolist())),
     )
-    if not seen.any():
+    if not certain.any():
         return check
-    places, a, n = places[seen], analytic[seen], numeric[seen]
-    room = allowed * np.maximum(size[seen], largest / 10) + 2 * uncertainty[seen]
+    places, a, n = places[certain], analytic[certain], numeric[certain]
+    room = allowed * np.maximum(size[certain], largest / 10) + 2 * uncertainty[certain]
     room = np.where((a == 0) & (n == 0), np.inf, room)
     off = np.abs(a - n)
     agrees = np.isfinite(a) & (off <= room)
@@ -133,32 +134,32 @@ def _place_in_words(place, shape):
 
 
 def factor_between(analytic, numeric):
-    """c, if the one is c times the other in every element; or None."""
+    """Return c, if analytic is c times numeric in every element; else None."""
     if not np.isfinite(analytic).all():
         return None
     length = np.dot(numeric, numeric)
     if length == 0:
         return None
     factor = np.dot(analytic, numeric) / length
-    rest = np.linalg.norm(analytic - factor * numeric)
-    return factor if rest <= _REST * np.linalg.norm(analytic) else None
+    residual = np.linalg.norm(analytic - factor * numeric)
+    return factor if residual <= _RESIDUAL * np.linalg.norm(analytic) else None
 
 
 def _in_words(shape, places, analytic, numeric, agrees):
-    """What is wrong with a tensor that does not agree, as far as a pattern shows."""
+    """Describe the pattern of the elements that do not agree."""
     if not np.isfinite(analytic).all():
         n_bad = np.count_nonzero(~np.isfinite(analytic))
         return f"{n_bad} of {len(analytic)} elements are not finite"
     if not analytic.any():
-        return "it is zero, and the loss does change"
+        return "it is zero, but the loss changes"
     factor = factor_between(analytic, numeric)
     if factor is not None and len(places) > 1:
-        if abs(factor + 1) < _REST:
+        if abs(factor + 1) < _RESIDUAL:
             return "its sign is the opposite"
-        if abs(factor - 1) > _REST:
+        if abs(factor - 1) > _RESIDUAL:
             return f"it is {factor:.4g} times what it should be"
     if agrees.all():
-        return "outside of the elements compared one by one"
+        return "wrong outside of the elements compared one by one"
     if len(shape) == 2:
         rows, columns = np.unravel_index(places, shape)
         for axis, index in (("column", columns), ("row", rows)):

@@ -1,4 +1,4 @@
-"""A loss of the user's own, alone: its slopes at the predictions against its values."""
+"""Compares the gradient that a user-defined loss returns with differences of it."""
 
 import numpy as np
 
@@ -6,45 +6,47 @@ from pybackprop import _core
 from pybackprop.inspection.gradients.comparison import ALLOWED, compare, factor_between
 from pybackprop.inspection.gradients.richardson import (
     SHRINK,
-    Slopes,
+    NumericDerivatives,
+    extrapolated,
     first_step,
-    slopes_of,
 )
 
-# A prediction may be tiny beside its loss, or sharp: steps are cheap here.
+# More steps than for parameters: evaluations are cheap here, and the scale of a loss in
+# its predictions is unknown.
 _N_STEPS = 8
-_MOST_COLUMNS = 20
+_MAX_COLUMNS = 20
 _SAME = 1e-9
-# Of a step.
+# Largest rounding error of a step that is used, relative to the step.
 _LARGEST_ROUNDING = 1e-3
+_AT_END = "the prediction is at the end of its range"
 
 
 def dtype_of_values(loss, y, y_pred):
-    """'float32' of a loss that computes with fewer digits than float64 has."""
+    """Return 'float32' for a loss whose values have fewer digits than float64."""
     values, _ = loss(y.copy(), y_pred.copy())
     kinds = np.asarray(values).dtype, np.float32
     return "float32" if np.result_type(*kinds) == np.float32 else "float64"
 
 
 def check_own_loss(loss, y, y_pred, dtype, output_activation):
-    """A `TensorCheck` of ``dloss_dy_pred``, element by element.
+    """Compare ``dloss_dy_pred`` element by element, as a `TensorCheck`.
 
     Parameters
     ----------
     loss : callable
-        Whose results have been taken by the core before: shapes and types are right.
+        The core has accepted its results before, so shapes and types are right.
     y, y_pred : ndarray of shape (n_samples, n_outputs), float64
     dtype : str
-        Of its values.
+        Precision of its values.
     output_activation : str
-        In whose range predictions have to stay.
+        Predictions stay in its range.
     """
-    values, analytic = _asked(loss, y, y_pred)
+    values, analytic = _evaluate(loss, y, y_pred)
     eps = float(np.finfo(dtype).eps)
     n_outputs = y.shape[1]
-    columns = np.linspace(0, n_outputs - 1, min(n_outputs, _MOST_COLUMNS)).astype(int)
-    room = _room(y_pred, output_activation)
-    slopes = [_slopes_in(loss, y, y_pred, values, eps, room, k) for k in columns]
+    columns = np.linspace(0, n_outputs - 1, min(n_outputs, _MAX_COLUMNS)).astype(int)
+    distance = _distance_to_ends(y_pred, output_activation)
+    numeric = [_derivatives(loss, y, y_pred, values, eps, distance, k) for k in columns]
     places = np.arange(y.size).reshape(y.shape)[:, columns].T.ravel()
 
     def explain(a, n):
@@ -56,11 +58,11 @@ def check_own_loss(loss, y, y_pred, dtype, output_activation):
         y.shape,
         places,
         analytic[:, columns].T.ravel(),
-        Slopes.joined(slopes),
+        NumericDerivatives.joined(numeric),
         ALLOWED[dtype],
         explain,
     )
-    alone, _ = _asked(loss, y[:1], y_pred[:1])
+    alone, _ = _evaluate(loss, y[:1], y_pred[:1])
     with np.errstate(invalid="ignore"):
         if np.abs(alone[0] - values[0]) > max(_SAME, 8 * eps) * np.abs(values[0]):
             check.ok = False
@@ -71,24 +73,24 @@ def check_own_loss(loss, y, y_pred, dtype, output_activation):
     return check
 
 
-def _asked(loss, y, y_pred):
-    """Values and slopes; the loss gets arrays that it may keep and change."""
-    values, slopes = loss(y.copy(), y_pred.copy())
-    return np.array(values, dtype=np.float64), np.array(slopes, dtype=np.float64)
+def _evaluate(loss, y, y_pred):
+    """Return values and gradients; the loss may keep or change the arrays it gets."""
+    values, gradients = loss(y.copy(), y_pred.copy())
+    return np.array(values, dtype=np.float64), np.array(gradients, dtype=np.float64)
 
 
-def _room(y_pred, output_activation):
-    """How far each prediction may go and stay in the output's range."""
+def _distance_to_ends(y_pred, output_activation):
+    """Compute the distance of each prediction from the ends of the output's range."""
     record = _core.activations()[output_activation]
     below = y_pred - record["range_low"]
     return np.minimum(below, record["range_high"] - y_pred)
 
 
-def _slopes_in(loss, y, y_pred, values, eps, room, column):
-    """Slopes of the values of all samples, rounded to eps, along one output."""
+def _derivatives(loss, y, y_pred, values, eps, distance, column):
+    """Differentiate the values of all samples along one output."""
     first = first_step(eps) * np.maximum(np.abs(y_pred[:, column]), 1)
-    first = np.minimum(first, room[:, column] / 2)
-    best = Slopes.none("the prediction is at the end of its range", len(y))
+    first = np.minimum(first, distance[:, column] / 2)
+    best = NumericDerivatives.none(_AT_END, len(y))
     for k in range(_N_STEPS):
         h = first * SHRINK**k
 
@@ -96,22 +98,22 @@ def _slopes_in(loss, y, y_pred, values, eps, room, column):
             there = y_pred.copy()
             there[:, column] += t * h
             with np.errstate(all="ignore"):
-                return _asked(loss, y, there)[0]
+                return _evaluate(loss, y, there)[0]
 
         sides = [moved(-1), moved(-0.5), values, moved(0.5), moved(1)]
-        found = slopes_of(np.array(sides), h, eps)
+        found = extrapolated(np.array(sides), h, eps)
         with np.errstate(all="ignore"):
-            # A prediction near 1 is rounded, and so is the step from it.
+            # The prediction plus the step is rounded, which changes the step.
             of_step = 2 * eps * np.abs(y_pred[:, column]) / h
             found.uncertainty += of_step * np.abs(found.value)
             found.uncertainty[~(of_step < _LARGEST_ROUNDING)] = np.inf
         best = best.or_if_better(found) if k else found
-    best.reason[first <= 0] = "the prediction is at the end of its range"
+    best.reason[first <= 0] = _AT_END
     return best
 
 
-def _explained(a, n, shape, slopes, complete):
-    """Mistakes that one makes with losses, by the name they would have."""
+def _explained(a, n, shape, gradients, complete):
+    """Name the common mistake in a loss that would give these gradients, or None."""
     n_samples, n_outputs = shape
     factor = factor_between(a, n)
     if factor is not None and len(a) > 1:
@@ -122,11 +124,11 @@ def _explained(a, n, shape, slopes, complete):
             (1 / n_samples, "it is divided by the number of samples, as F will be"),
             (
                 n_outputs,
-                "values are a mean over outputs, slopes those of a sum",
+                "values are a mean over outputs, gradients those of a sum",
             ),
             (
                 1 / n_outputs,
-                "values are a sum over outputs, slopes those of a mean",
+                "values are a sum over outputs, gradients those of a mean",
             ),
         )
         fitting = [
@@ -141,9 +143,9 @@ def _explained(a, n, shape, slopes, complete):
             (numeric.sum(axis=1, keepdims=True), "sum"),
             (numeric.mean(axis=1, keepdims=True), "mean"),
         ):
-            if np.allclose(slopes, sums, rtol=1e-3, atol=1e-6 * np.abs(sums).max()):
+            if np.allclose(gradients, sums, rtol=1e-3, atol=1e-6 * np.abs(sums).max()):
                 return (
-                    f"each output has the {words} over all outputs; its slope is its "
-                    "own alone"
+                    f"each output has the {words} of the derivatives at all outputs, "
+                    "instead of its own"
                 )
     return None

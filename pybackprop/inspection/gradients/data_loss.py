@@ -1,4 +1,4 @@
-"""The gradient of the data's loss, without penalty, against differences."""
+"""Compares the gradient of the loss, without penalty, with differences of the loss."""
 
 import numpy as np
 import scipy.sparse
@@ -6,53 +6,66 @@ import scipy.sparse
 from pybackprop import _core
 from pybackprop._data.dataset import some_rows, take_rows
 from pybackprop._data.weights import check_sample_weight
-from pybackprop._twins import like
-from pybackprop.inspection.gradients.central import widened
 from pybackprop.inspection.gradients.comparison import ALLOWED, TensorCheck, compare
 from pybackprop.inspection.gradients.custom_loss import dtype_of_values
 from pybackprop.inspection.gradients.kinks import kinks_of
 from pybackprop.inspection.gradients.richardson import (
     NOT_FINITE,
-    ObjectiveAlong,
-    Slopes,
+    DirectionalObjective,
+    NumericDerivatives,
     first_step,
     steps_from,
 )
 
-_MOST_ROWS = 500
-_MOST_ELEMENTS = 100
+_MAX_ROWS = 500
+_MAX_ELEMENTS = 100
 _GOLDEN = (np.sqrt(5) - 1) / 2
-# A float32 pre-activation this near to a kink is on its side by chance.
+# Rounding in float32 decides on which side of a kink a pre-activation this near lies.
 _FLOAT32_MARGIN = 1e-5
 _DIGITS_LOST = (
-    ", at worst where a copy in float64 is right: float32 loses its digits there, as "
-    "in saturated units, or overflows"
+    "; a copy of the network in float64 has the right gradient at the worst element, "
+    "so float32 loses its digits there, as in saturated units, or overflows"
 )
-# A step must change a parameter by more than its rounding.
+# The smallest step relative to the parameter, well above its rounding error.
 _SMALLEST_STEP = 1e-7
 _TINY = np.finfo(np.float64).tiny
 
 
 class Data:
-    """The rows that take part, as a network reads them and in double; and its twin.
+    """At most 500 rows of positive weight, evenly spaced over the data set.
 
-    Those of positive weight, at most 500, evenly over the table.
+    Attributes
+    ----------
+    as_read : (X, y)
+        The rows in the data type of the network.
+    X, y : {ndarray, sparse matrix}
+        The same in float64.
+    weights : ndarray of shape (n_rows,) or None
+    n_rows : int
+        Number of rows of the data set.
+    total_weight : float
+        Sum of the weights of the rows that are used.
+    twin : Network
+        Copy of the network in float64.
+    dtype_of_values : {'float64', 'float32'}
+        Precision in which the loss computes its values.
     """
 
     def __init__(self, network, X, y, sample_weight):
         X = network._check_X(X)
         self.n_rows = X.shape[0]
         weights = check_sample_weight(sample_weight, self.n_rows)
-        rows = some_rows(self.n_rows, weights, _MOST_ROWS)
+        rows = some_rows(self.n_rows, weights, _MAX_ROWS)
         y = np.asarray(y, dtype=network.dtype).reshape(self.n_rows, -1)
         self.as_read = take_rows(X, rows), np.ascontiguousarray(take_rows(y, rows))
         self.X, self.y = (table.astype(np.float64) for table in self.as_read)
         if network.dtype == np.float32 and _sums_to_one(network):
-            self.y /= self.y.sum(axis=1, keepdims=True)  # in float32 they did
+            # Rows that sum to 1 in float32 need not do so in float64.
+            self.y /= self.y.sum(axis=1, keepdims=True)
         self.weights = None if weights is None else take_rows(weights, rows)
         n_taken = len(self.y)
         self.total_weight = float(n_taken if weights is None else self.weights.sum())
-        self.twin = widened(network)
+        self.twin = network.replace(dtype=np.float64)
         self.dtype_of_values = "float64"
         if callable(network.loss_name):
             y_pred = self.twin.predict(self.X)
@@ -65,8 +78,8 @@ def _sums_to_one(network):
 
 
 def check_data_gradient(network, data, step):
-    """A `TensorCheck` for each tensor in turn, coefficients before intercepts."""
-    plain = like(network, alpha=0.0)
+    """Yield a `TensorCheck` for each tensor: of each layer coefficients, intercepts."""
+    plain = network.replace(alpha=0.0)
     gradients = plain.gradients(*data.as_read, data.weights)
     twin = data.twin
     trace = twin.forward(data.X)
@@ -74,7 +87,7 @@ def check_data_gradient(network, data, step):
     margin = _FLOAT32_MARGIN if network.dtype == np.float32 else 0.0
     eps = float(np.finfo(data.dtype_of_values).eps)
     allowed = max(ALLOWED[network.dtype.name], ALLOWED[data.dtype_of_values])
-    objective = ObjectiveAlong(
+    objective = DirectionalObjective(
         twin,
         twin._core_without_penalty(),
         data.X,
@@ -89,19 +102,21 @@ def check_data_gradient(network, data, step):
         gradient = gradients[kind == "intercepts"][layer]
         analytic = np.asarray(gradient, dtype=np.float64)
         places = spread(analytic.size)
-        slopes, largest = [], 0.0
+        derivatives, largest = [], 0.0
         for place in places:
             of_element = steps.of_element(kind, layer, place)
-            slopes.append(objective.slope(first + place, 1.0, of_element, largest))
-            if np.isfinite(slopes[-1].uncertainty):
-                largest = max(largest, float(np.abs(slopes[-1].value)))
+            found = objective.derivative(first + place, 1.0, of_element, largest)
+            derivatives.append(found)
+            if np.isfinite(found.uncertainty):
+                largest = max(largest, float(np.abs(found.value)))
         flat = analytic.ravel()
         compared = flat[places]
         if len(places) < flat.size:
-            # All at once, along the gradient's own signs: nothing cancels there.
+            # All elements at once, along the signs of the gradient: nothing cancels.
             signs = np.where(flat >= 0, 1.0, -1.0)
             where = slice(first, first + flat.size)
-            slopes.append(objective.slope(where, signs, steps.of_all(kind, layer)))
+            of_all = steps.of_all(kind, layer)
+            derivatives.append(objective.derivative(where, signs, of_all))
             places = np.append(places, -1)
             compared = np.append(compared, np.abs(flat).sum())
         check = compare(
@@ -109,11 +124,11 @@ def check_data_gradient(network, data, step):
             analytic.shape,
             places,
             compared,
-            Slopes.joined(slopes),
+            NumericDerivatives.joined(derivatives),
             allowed,
         )
         if check.ok is False and network.dtype == np.float32:
-            wide = like(network, dtype=np.float64, alpha=0.0)
+            wide = network.replace(dtype=np.float64, alpha=0.0)
             gradients_there = wide.gradients(data.X, data.y, data.weights)
             exact = gradients_there[kind == "intercepts"][layer]
             if _agrees_at(check, exact):
@@ -130,14 +145,14 @@ def _agrees_at(check, exact):
 
 
 def nothing_to_compare(network):
-    """A `TensorCheck` for each tensor of a network whose loss is not finite."""
+    """Yield an empty `TensorCheck` for each tensor, since the loss is not finite."""
     for kind, layer, _ in _tensors(network):
         size = getattr(network, kind)[layer].size
         yield TensorCheck(f"{kind}_[{layer}]", size, skipped={NOT_FINITE: size})
 
 
 def _tensors(network):
-    """(kind, layer, index of its first element among the parameters), in reading order.
+    """Yield (kind, layer, index of the first element in the vector of parameters).
 
     All coefficients come first in the vector, then all intercepts.
     """
@@ -152,22 +167,22 @@ def _tensors(network):
 
 
 def spread(size):
-    """At most 100 places of so many: all, or some that lie in all rows and columns.
+    """Choose at most 100 of ``size`` elements of a flat matrix.
 
-    Multiples of the golden ratio, modulo 1, fill an interval as evenly as can be, and
-    are in step with no matrix.
+    Multiples of the golden ratio, modulo 1, fill an interval evenly, and are not
+    periodic, so that they do not stay in a few rows or columns of the matrix.
     """
-    if size <= _MOST_ELEMENTS:
+    if size <= _MAX_ELEMENTS:
         return np.arange(size)
-    fractions = np.arange(_MOST_ELEMENTS) * _GOLDEN % 1
+    fractions = np.arange(_MAX_ELEMENTS) * _GOLDEN % 1
     return np.array(sorted(set((fractions * size).astype(np.int64).tolist())))
 
 
 class _Steps:
-    """The steps to try for a parameter, from what a step does to pre-activations.
+    """Chooses the steps of a parameter by how far they move the pre-activations.
 
-    A step of c in a coefficient moves pre-activations by c times the activation that
-    it weighs, so c is taken in units of one over the largest of these.
+    A step h of a coefficient moves each pre-activation by h times the activation that
+    it multiplies, so h is taken in units of one over the largest of these.
     """
 
     def __init__(self, network, trace, has_kinks, given, first):

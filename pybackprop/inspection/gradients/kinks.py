@@ -1,7 +1,8 @@
-"""Where the slope of an activation jumps: found in its values, so no list of names.
+"""Finds the kinks of an activation: the z at which its derivative jumps.
 
-A difference of a loss whose step takes a pre-activation over such a place is no
-derivative.  What is found is the value's own: a slope that is wrong cannot hide itself.
+A difference of a loss whose step takes a pre-activation across a kink approximates no
+derivative.  Kinks are found from values of the activation and not from its derivative,
+so that a wrong derivative cannot excuse itself; nor is there a list of names to extend.
 """
 
 from functools import cache
@@ -10,23 +11,25 @@ import numpy as np
 
 from pybackprop import _core
 
-# The kinks of all published activations lie well within.
+# The kinks of all published activations lie well within this distance from 0.
 _FARTHEST = 8
 _SPACING = 2.0**-6
-# No smooth activation of the list bends more, relative to its slope.
+# The second derivative of a smooth activation of the list, divided by the first, is
+# smaller than this.
 _LARGEST_CURVATURE = 4
 
 
 @cache
 def kinks_of(activation):
-    """Pre-activations at which the slope of an activation jumps.
+    """Find the pre-activations at which the derivative of an activation jumps.
 
-    A kink is where the slopes on both sides stay apart, however close one looks.
+    At a kink the derivatives from the left and from the right stay different on ever
+    finer grids.
 
     Parameters
     ----------
     activation : str
-        A row of the core's list.
+        A name of the core's list.
 
     Returns
     -------
@@ -34,7 +37,7 @@ def kinks_of(activation):
         Between -8 and 8, exact where they are multiples of 2**-24.
     """
     if _core.activations()[activation]["rowwise"]:
-        return ()  # they couple units, and have no slope of one alone
+        return ()  # each output depends on all z of the row
     grid = np.arange(-_FARTHEST, _FARTHEST + _SPACING, _SPACING)
     jumps = _jumps(activation, grid)
     places = grid[1:-1][jumps > 0]
@@ -43,7 +46,7 @@ def kinks_of(activation):
 
 
 def _closer(activation, place, spacing):
-    """The kink near a place, on ever finer grids; None where it turns out smooth."""
+    """Locate a kink on ever finer grids; None if the activation is smooth there."""
     for _ in range(3):
         grid = place + spacing * np.arange(-64, 65) / 64
         spacing /= 64
@@ -55,15 +58,15 @@ def _closer(activation, place, spacing):
 
 
 def _jumps(activation, grid):
-    """Jumps of the slope at the inner points of a grid, 0 where curvature explains it.
+    """Compute the jumps of the derivative at the inner points of a grid.
 
-    What rounding does to slopes between neighbours is no jump either.
+    A jump is 0 where the curvature of a smooth function or rounding explains it.
     """
     values = _core.activate(activation, grid.reshape(-1, 1)).ravel()
     spacing = grid[1] - grid[0]
-    slopes = np.diff(values) / spacing
-    jumps = np.abs(np.diff(slopes))
-    size = np.maximum(np.abs(slopes[1:]), np.abs(slopes[:-1]))
+    derivatives = np.diff(values) / spacing
+    jumps = np.abs(np.diff(derivatives))
+    size = np.maximum(np.abs(derivatives[1:]), np.abs(derivatives[:-1]))
     rounding = 8 * np.finfo(np.float64).eps * np.abs(values[1:-1]).max() / spacing
     bend = _LARGEST_CURVATURE * spacing * np.maximum(size, 1)
     return np.where(jumps > bend + rounding, jumps, 0)

@@ -1,13 +1,16 @@
-"""Slopes by differences, each with what it can be relied on for.
+"""Computes numeric derivatives by Richardson extrapolation, with error estimates.
 
-A difference over a step h has two faults: it bends with the function (truncation, which
-grows with h) and it drowns in rounding (which grows as h shrinks).  Here each slope is
-Richardson's extrapolation of the central differences over h and h / 2, whose truncation
-goes with h**4, so that the best step is about eps**(1/5) instead of eps**(1/3) (Nocedal
-and Wright, Numerical Optimization, 8.1; Press et al., Numerical Recipes, 5.7).  Where
-the two disagree, or the slopes on both sides do, smaller steps are tried, and the most
-certain slope is taken: at a kink that lies beside the point this steps short of it, and
-at one that lies on the point none is certain, which is then said.
+A difference over a step h has a truncation error, which grows with h, and a rounding
+error, which grows as h shrinks.  Richardson's extrapolation of the central differences
+over h and h / 2 has a truncation error of order h**4, so that the best step is about
+eps**(1/5) instead of eps**(1/3) (Nocedal and Wright, Numerical Optimization, 8.1; Press
+et al., Numerical Recipes, 5.7).  Where the two differences disagree, or the derivatives
+from the left and from the right do, smaller steps are tried, and the derivative whose
+error estimate is smallest is taken.  Beside a kink, a small enough step does not reach
+it; on a kink every estimate is large, and the reason says so.
+
+``check_gradients`` uses this module, because it must not call a gradient wrong when the
+difference is.  ``formulations`` shows plain central differences, of ``central.py``.
 """
 
 from dataclasses import dataclass
@@ -15,35 +18,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 
 EPS = np.finfo(np.float64).eps
-# In units of what moves a pre-activation, or a prediction, by 1.
+# The unit is the step that moves a pre-activation, or a prediction, by 1.
 FIRST_STEP = EPS ** (1 / 5)
 N_STEPS = 4
 SHRINK = 1 / 16
-# A slope needs no smaller step, if it is as certain as this, relative to itself or to
-# the largest of its tensor.
+# No smaller step is tried below this error estimate, relative to the derivative itself
+# or to the largest one of its tensor.
 _CERTAIN = 1e-7
 _CERTAIN_BESIDE_LARGEST = 1e-8
 
 ACTIVATION_KINK = "the step crosses a kink of an activation"
-LOSS_KINK = "the slopes on both sides differ: a kink of the loss"
+LOSS_KINK = "the derivatives from left and right differ: a kink of the loss"
 ROUNDING = "too small beside the loss: the difference is rounding"
 NOT_FINITE = "the loss is not finite here"
 
 
 @dataclass
-class Slopes:
-    """Slopes by differences, as arrays of one shape or as numbers.
+class NumericDerivatives:
+    """Numeric derivatives with error estimates, as arrays of one shape or as numbers.
 
     Attributes
     ----------
     value : ndarray
     uncertainty : ndarray
-        How far off the value may be; infinite where there is none.
+        Estimated absolute error of the value; infinite where there is no value.
     reason : ndarray of object
-        What makes it uncertain.
+        The largest source of the error.
     """
 
     value: np.ndarray
@@ -55,39 +58,39 @@ class Slopes:
         return cls(np.zeros(shape), np.full(shape, np.inf), np.full(shape, reason))
 
     @classmethod
-    def joined(cls, slopes):
-        """Many of numbers, or of vectors, as one vector."""
+    def joined(cls, parts):
+        """Join several of numbers or of vectors into one vector."""
         names = ("value", "uncertainty", "reason")
         return cls(
             *(
-                np.concatenate([np.ravel(getattr(slope, name)) for slope in slopes])
+                np.concatenate([np.ravel(getattr(part, name)) for part in parts])
                 for name in names
             )
         )
 
     def or_if_better(self, other):
-        """Of two, the more certain, element by element; of equals the other."""
+        """Take the smaller error estimate, element by element; ``other`` if equal."""
         better = other.uncertainty <= self.uncertainty
         names = ("value", "uncertainty", "reason")
         pairs = ((getattr(other, name), getattr(self, name)) for name in names)
-        return Slopes(*(np.where(better, new, old) for new, old in pairs))
+        return NumericDerivatives(*(np.where(better, new, old) for new, old in pairs))
 
 
 def first_step(eps):
-    """``FIRST_STEP`` for values of another relative rounding."""
+    """Return ``FIRST_STEP`` for values of another relative rounding error."""
     return FIRST_STEP * (eps / EPS) ** (1 / 5)
 
 
-def slopes_of(values, h, eps=EPS):
-    """Slopes at the middle of five values, at -h, -h / 2, 0, h / 2 and h.
+def extrapolated(values, h, eps=EPS):
+    """Extrapolate the derivatives at 0 from values at -h, -h / 2, 0, h / 2 and h.
 
-    ``eps`` is the relative rounding of the values.
+    ``eps`` is the relative rounding error of the values.
     """
     with np.errstate(all="ignore"):
         below, half_below, here, half_above, above = values
         wide, narrow = (above - below) / (2 * h), (half_above - half_below) / h
-        # The slope to the right less that to the left: of a smooth function it goes
-        # down with h, of a kink it does not.
+        # The derivative from the right less that from the left is proportional to h
+        # where the function is smooth, and does not depend on h at a kink.
         wide_bend = (above - 2 * here + below) / h
         narrow_bend = (half_above - 2 * here + half_below) / (h / 2)
         kink = np.abs(wide_bend - 2 * narrow_bend)
@@ -96,7 +99,7 @@ def slopes_of(values, h, eps=EPS):
         value = (4 * narrow - wide) / 3
     is_finite = np.isfinite(values).all(axis=0) & np.isfinite(uncertainty)
     reason = np.where(kink > 10 * rounding, LOSS_KINK, ROUNDING)
-    return Slopes(
+    return NumericDerivatives(
         np.where(is_finite, value, 0),
         np.where(is_finite, uncertainty, np.inf),
         np.where(is_finite, reason, NOT_FINITE),
@@ -104,31 +107,33 @@ def slopes_of(values, h, eps=EPS):
 
 
 def steps_from(first, has_kinks=False):
-    """The steps to try in turn, from the first down.
+    """Return the steps to try in turn, from the largest down.
 
-    Among kinks the first of them would mostly cross one.
+    Where activations have kinks, the largest step is left out, since it would cross one
+    at most parameters.
     """
     return [first * SHRINK**k for k in range(has_kinks, N_STEPS)]
 
 
-class ObjectiveAlong:
-    """The objective of a network in double, along directions of its parameters.
+class DirectionalObjective:
+    """Differentiates the objective of a float64 network along parameter directions.
 
     Parameters
     ----------
     network : Network of float64
         Its parameters are copied.
     core : _core.Network
-        Whose objective it is: of the network, with or without its penalty.
+        The network's core object, or one that is the same without penalty.
     X : {ndarray, sparse matrix} of shape (n_samples, n_features), float64
     y : ndarray of shape (n_samples, n_outputs), float64
     sample_weight : ndarray of shape (n_samples,) or None
     kinks : list of tuple of float
-        Of each layer's activation.
+        Kinks of each layer's activation.
     margins : list of float
-        How near to a kink is upon it, a layer.
+        For each layer, the distance from a kink within which a pre-activation counts
+        as lying on it.
     eps : float
-        Relative rounding of the loss's values.
+        Relative rounding error of the loss's values.
     """
 
     def __init__(
@@ -157,7 +162,7 @@ class ObjectiveAlong:
             )
             z = {"z": self._z[-1]} if with_kinks else {}
             self._traces.append(_core.Trace(core, X.shape[0], z))
-        self._threads = granted()
+        self._threads = default_n_threads()
         self._workspace = _core.objective_workspace(core, X.shape[0], self._threads)
         self._here = self._value(self._traces[0])
 
@@ -166,8 +171,8 @@ class ObjectiveAlong:
             self._parameters, *self._data, None, trace, self._threads, self._workspace
         )
 
-    def slope(self, where, direction, steps, largest=0.0):
-        """The slope along a direction of the parameters at an index, as `Slopes`.
+    def derivative(self, where, direction, steps, largest=0.0):
+        """Differentiate along a direction of the parameters at an index.
 
         Parameters
         ----------
@@ -175,25 +180,29 @@ class ObjectiveAlong:
         direction : float or ndarray
         steps : iterable of float
         largest : float
-            Of the slopes that this one is seen beside.
+            Largest derivative so far of the same tensor.
+
+        Returns
+        -------
+        NumericDerivatives
         """
         enough = _CERTAIN_BESIDE_LARGEST * largest
         best = None
         for h in steps:
             below, above = self._both_sides(where, direction, h)
             if self._crosses_kink():
-                found = Slopes.none(ACTIVATION_KINK)
+                found = NumericDerivatives.none(ACTIVATION_KINK)
             else:
                 half_below, half_above = self._both_sides(where, direction, h / 2)
                 values = [below, half_below, self._here, half_above, above]
-                found = slopes_of(np.array(values), h, self._eps)
+                found = extrapolated(np.array(values), h, self._eps)
             best = found if best is None else best.or_if_better(found)
             if best.uncertainty <= max(_CERTAIN * np.abs(best.value), enough):
                 break
         return best
 
     def _both_sides(self, where, direction, h):
-        before = self._parameters[where] + 0  # a copy, of a number or an array
+        before = self._parameters[where] + 0  # copies a number or an array
         values = []
         for side, trace in zip((-h, h), self._traces, strict=True):
             self._parameters[where] = before + side * direction
@@ -202,7 +211,7 @@ class ObjectiveAlong:
         return values
 
     def _crosses_kink(self):
-        """Whether between both sides a pre-activation passes, or meets, a kink."""
+        """Whether a pre-activation passes or meets a kink between the two sides."""
         for layer, place, margin in self._kinks:
             below, above = (z[layer] for z in self._z)
             low, high = np.minimum(below, above), np.maximum(below, above)

@@ -11,8 +11,7 @@ from pybackprop._data.dataset import take_rows
 from pybackprop._estimator.base import MultilayerPerceptron
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._reports import Tabular, or_none
-from pybackprop._threads import granted
-from pybackprop._twins import like
+from pybackprop._threads import default_n_threads
 from pybackprop.inspection._resolve import kind_and_hint
 from pybackprop.inspection.gradients.check_gradients import check_gradients
 from pybackprop.inspection.training.initial_state import Start
@@ -114,7 +113,7 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
     )
     few = start.few(n_samples)
     gradients = check_gradients(start.network, *few)
-    layers = statistics_of_layers(like(start.network, alpha=0.0), *_batch(start))
+    layers = statistics_of_layers(start.network.replace(alpha=0.0), *_batch(start))
     rows = [
         _inputs(start),
         *_losses(start),
@@ -365,7 +364,7 @@ def _first_step(start):
         _core.Targets(y, network.dtype),
         weights,
         len(y),
-        granted(),
+        default_n_threads(),
     )
     optimizer.epoch_begins()
     loss, finite, *_ = training.epoch(None)

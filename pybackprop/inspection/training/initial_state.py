@@ -15,9 +15,8 @@ from pybackprop._model.initialization import (
     generator_of,
 )
 from pybackprop._parameters import check_parameters
-from pybackprop._threads import granted
+from pybackprop._threads import default_n_threads
 from pybackprop._training.diagnosis import warn_of_inputs
-from pybackprop._twins import like
 from pybackprop.exceptions import ScalingWarning
 from pybackprop.network import Network
 
@@ -87,7 +86,7 @@ class Start:
 
         The former where a constant is right, or nobody knows which one is.
         """
-        first = like(self.network, alpha=0.0).loss(X, y)
+        first = self.network.replace(alpha=0.0).loss(X, y)
         if callable(self.network.loss_name):
             return first
         constants = _Constants(self.network, y, None)
@@ -96,7 +95,7 @@ class Start:
 
     def loss_of_data(self):
         """The loss without penalty."""
-        return like(self.network, alpha=0.0).loss(self.X, self.y, self.weights)
+        return self.network.replace(alpha=0.0).loss(self.X, self.y, self.weights)
 
     def loss_of_zero(self):
         """The loss of a network whose parameters are all 0."""
@@ -154,7 +153,9 @@ class _Constants:
     def _with_gradient(self, z):
         parameters = np.concatenate([np.zeros(len(z)), z])
         gradient = np.empty_like(parameters)
-        value = self._core.objective(parameters, *self._data, gradient, None, granted())
+        value = self._core.objective(
+            parameters, *self._data, gradient, None, default_n_threads()
+        )
         return value, gradient[len(z) :]
 
     def least(self):

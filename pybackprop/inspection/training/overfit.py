@@ -8,8 +8,7 @@ import scipy.sparse
 
 from pybackprop import _core
 from pybackprop._model.optimizer import Optimizer
-from pybackprop._threads import granted
-from pybackprop._twins import like
+from pybackprop._threads import default_n_threads
 from pybackprop.inspection.training.layer_statistics import (
     MANY,
     remarks_on_units,
@@ -53,7 +52,7 @@ def losses_by_heart(start, X, y, goal, max_iter):
     start.model.set_params(max_iter=max_iter)  # where a schedule may end
     optimizer = Optimizer.of(start.model, network)
     training = _core.Training(
-        core, network.parameters, optimizer, *data, len(y), granted()
+        core, network.parameters, optimizer, *data, len(y), default_n_threads()
     )
     losses = []
     for epoch in range(max_iter):
@@ -113,7 +112,7 @@ def why_not_by_heart(start, X, y, losses, update_ratio):
         return outside
     if update_ratio is not None and update_ratio < _TOO_SHORT:
         return "Steps are too short to get anywhere: raise learning_rate_init."
-    layers = statistics_of_layers(like(start.network, alpha=0.0), X, y)
+    layers = statistics_of_layers(start.network.replace(alpha=0.0), X, y)
     remarks = list(remarks_on_units(layers, notable=MANY))
     if remarks:
         return "After this training: " + " ".join(remarks)
