@@ -40,8 +40,8 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 #define VALUE(expression)      expression
 #define SLOPE_IN_A(expression) expression
 #define SLOPE_IN_Z(expression) expression
-#define ROWWISE_ACTIVATION(name, range, init, places)
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places)                      \
+#define ROWWISE_ACTIVATION(...)
+#define ELEMENTWISE_ACTIVATION(name, value, slope, ...)                                           \
     INLINE vec name##_value(vec z) { return value; }                                              \
     INLINE vec name##_slope(vec z, vec a) {                                                       \
         (void)z;                                                                                  \
@@ -71,12 +71,13 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 /* log f(z), for the rows that have it: the others have a constant of that name, and no kernel. */
 #define LOG(expression) LOG_KERNEL, expression
 #define NO_LOG          NO_KERNEL, 0
-#define ROWWISE_ACTIVATION(name, range, init, places)
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) DEFINE_LOG(name, log)
-#define DEFINE_LOG(name, ...)                   DEFINE_LOG_AS(name, __VA_ARGS__)
-#define DEFINE_LOG_AS(name, kernel, expression) kernel(name, expression)
-#define NO_KERNEL(name, expression)             enum { name##_log_activate = expression };
+#define ROWWISE_ACTIVATION(...)
+#define ELEMENTWISE_ACTIVATION(name, value, slope, log, ...) DEFINE_LOG(name, log)
+#define DEFINE_LOG(name, ...)                                DEFINE_LOG_AS(name, __VA_ARGS__)
+#define DEFINE_LOG_AS(name, kernel, expression)              kernel(name, expression)
+#define NO_KERNEL(name, expression) enum { name##_log_activate = expression, name##_has_log = 0 };
 #define LOG_KERNEL(name, expression)                                                      \
+    enum { name##_has_log = 1 };                                                          \
     INLINE vec name##_log_value(vec z) { return expression; }                             \
     static void name##_log_activate(const pb_plane *plane, const void *z_, void *a_) {    \
         const real *z = z_;                                                               \
@@ -115,11 +116,10 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
                                      v_load_part(a + i, left), parameter),                         \
                          left));                                                                   \
     }
-#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
-             predictions)                                                                       \
-    DEFINE_LOSS_KERNEL(name##_loss_value, value)                                                \
-    DEFINE_LOSS_KERNEL(name##_loss_slope, slope)                                                \
-    DEFINE_LOSS_KERNEL(name##_loss_value_in_z, value_in_z)                                      \
+#define LOSS(name, value, slope, value_in_z, delta_in_z, ...) \
+    DEFINE_LOSS_KERNEL(name##_loss_value, value)              \
+    DEFINE_LOSS_KERNEL(name##_loss_slope, slope)              \
+    DEFINE_LOSS_KERNEL(name##_loss_value_in_z, value_in_z)    \
     DEFINE_LOSS_KERNEL(name##_loss_delta_in_z, delta_in_z)
 #include "registry/losses.def"
 #undef DEFINE_LOSS_KERNEL

@@ -78,62 +78,51 @@ const pb_kernels PB_VARIANT = {
     .csr_transposed_product = csr_transposed_product,
     .activate =
         {
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) name##_activate,
-#define ROWWISE_ACTIVATION(name, range, init, places)                        name##_activate,
+#define ELEMENTWISE_ACTIVATION(name, ...) name##_activate,
+#define ROWWISE_ACTIVATION(name, ...)     name##_activate,
 #include "registry/activations.def"
         },
     .log_activate =
         {
-#define LOG(expression) 1
-#define NO_LOG          0
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) \
-    log ? name##_log_activate : NULL,
-#define ROWWISE_ACTIVATION(name, range, init, places) name##_log_activate,
+#define ELEMENTWISE_ACTIVATION(name, ...) name##_has_log ? name##_log_activate : NULL,
+#define ROWWISE_ACTIVATION(name, ...)     name##_log_activate,
 #include "registry/activations.def"
         },
     .activate_and_log =
         {
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) NULL,
-#define ROWWISE_ACTIVATION(name, range, init, places) name##_activate_and_log,
+#define ELEMENTWISE_ACTIVATION(name, ...) NULL,
+#define ROWWISE_ACTIVATION(name, ...)     name##_activate_and_log,
 #include "registry/activations.def"
         },
     .vjp =
         {
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) name##_vjp,
-#define ROWWISE_ACTIVATION(name, range, init, places)                        name##_vjp,
+#define ELEMENTWISE_ACTIVATION(name, ...) name##_vjp,
+#define ROWWISE_ACTIVATION(name, ...)     name##_vjp,
 #include "registry/activations.def"
         },
-#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
-             predictions)                                                                       \
-    name##_loss_value,
     .loss_value =
         {
+#define LOSS(name, ...) name##_loss_value,
 #include "registry/losses.def"
         },
-#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
-             predictions)                                                                       \
-    name##_loss_value_in_z,
     .loss_value_in_z =
         {
+#define LOSS(name, ...) name##_loss_value_in_z,
 #include "registry/losses.def"
         },
-#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
-             predictions)                                                                       \
-    name##_loss_slope,
     .loss_slope =
         {
+#define LOSS(name, ...) name##_loss_slope,
 #include "registry/losses.def"
         },
-#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
-             predictions)                                                                       \
-    name##_loss_delta_in_z,
     .loss_delta_in_z =
         {
+#define LOSS(name, ...) name##_loss_delta_in_z,
 #include "registry/losses.def"
         },
     .update =
         {
-#define OPTIMIZER(name, states, constants, update) name##_update,
+#define OPTIMIZER(name, ...) name##_update,
 #include "registry/optimizers.def"
         },
     .finish_gradient = finish_gradient,

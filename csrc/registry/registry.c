@@ -17,24 +17,23 @@
 #define FAN_IN_AND_OUT 0
 #define FAN_IN         1
 
-static const pb_activation_info activations[] = {
-#define LOG(expression)    1
+typedef struct activation_row {
+    pb_activation_info info; /* its name first: see find */
+    int needs_z;
+} activation_row;
+
+static const activation_row activations[] = {
+#define LOG(...)           1
 #define NO_LOG             0
 #define RANGE(low, high)   low, high
 #define INIT(factor, fans) factor, fans
 #define PLACES(places)     places
+#define SLOPE_IN_A(...)    0
+#define SLOPE_IN_Z(...)    1
 #define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) \
-    {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, range, init},
+    {{#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, range, init}, slope},
 #define ROWWISE_ACTIVATION(name, range, init, places) \
-    {#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 1, 1, range, init},
-#include "registry/activations.def"
-};
-
-static const int slope_is_in_z[] = {
-#define SLOPE_IN_A(expression)                                               0
-#define SLOPE_IN_Z(expression)                                               1
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) slope,
-#define ROWWISE_ACTIVATION(name, range, init, places)                        0,
+    {{#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 1, 1, range, init}, 0},
 #include "registry/activations.def"
 };
 
@@ -45,9 +44,9 @@ static const pb_loss_info losses[] = {
 #define PREDICTIONS(low, high, ends_belong)                low, high, ends_belong
 #define DEFAULT_OUTPUT(output)                             #output
 #define CANONICAL(output)                                  #output
-#define LOSS(name, value, slope, default_output, canonical, value_in_z, delta_in_z, parameter, \
-             targets, predictions)                                                             \
-    {#name, default_output, canonical, targets, parameter, predictions},
+#define LOSS(name, value, slope, value_in_z, delta_in_z, output, canonical, parameter, targets, \
+             predictions)                                                                       \
+    {#name, output, canonical, targets, parameter, predictions},
 #include "registry/losses.def"
 };
 
@@ -69,7 +68,7 @@ pb_status pb_activation_at(size_t index, pb_activation_info *info) {
     if (index >= PB_ACTIVATION_COUNT) {
         return PB_BAD_ARGUMENT;
     }
-    *info = activations[index];
+    *info = activations[index].info;
     return PB_OK;
 }
 
@@ -100,7 +99,7 @@ pb_status pb_schedule_at(size_t index, pb_schedule_info *info) {
     return PB_OK;
 }
 
-int pb_activation_needs_z(pb_activation activation) { return slope_is_in_z[activation]; }
+int pb_activation_needs_z(pb_activation activation) { return activations[activation].needs_z; }
 
 /* The four lists differ in their records only; a name is the first member of each. */
 static pb_status find(const char *name, const void *rows, size_t row_size, size_t count,

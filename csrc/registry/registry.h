@@ -6,28 +6,26 @@
 #include "pybackprop.h"
 
 typedef enum pb_activation {
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) PB_ACTIVATION_##name,
-#define ROWWISE_ACTIVATION(name, range, init, places)                        PB_ACTIVATION_##name,
+#define ELEMENTWISE_ACTIVATION(name, ...) PB_ACTIVATION_##name,
+#define ROWWISE_ACTIVATION(name, ...)     PB_ACTIVATION_##name,
 #include "registry/activations.def"
     PB_ACTIVATION_COUNT
 } pb_activation;
 
 typedef enum pb_loss {
-#define LOSS(name, value, slope, output, canonical, value_in_z, delta_in_z, parameter, targets, \
-             predictions)                                                                       \
-    PB_LOSS_##name,
+#define LOSS(name, ...) PB_LOSS_##name,
 #include "registry/losses.def"
     PB_LOSS_COUNT
 } pb_loss;
 
 typedef enum pb_optimizer_rule {
-#define OPTIMIZER(name, states, constants, update) PB_OPTIMIZER_##name,
+#define OPTIMIZER(name, ...) PB_OPTIMIZER_##name,
 #include "registry/optimizers.def"
     PB_OPTIMIZER_COUNT
 } pb_optimizer_rule;
 
 typedef enum pb_schedule_rule {
-#define SCHEDULE(name, acts_on, rate, after_epoch, on_plateau) PB_SCHEDULE_##name,
+#define SCHEDULE(name, ...) PB_SCHEDULE_##name,
 #include "registry/schedules.def"
     PB_SCHEDULE_COUNT
 } pb_schedule_rule;
