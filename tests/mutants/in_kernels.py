@@ -115,8 +115,8 @@ MUTANTS = (
     Mutant(
         "the sign of delta",
         _LOSSES,
-        "SLOPE(v_sub(a, y)),\n    VALUE_IN_Z(v_mul(v_set1(REAL(0.5)), v_mul(v_sub(z, y),",
-        "SLOPE(v_sub(y, a)),\n    VALUE_IN_Z(v_mul(v_set1(REAL(0.5)), v_mul(v_sub(z, y),",
+        "SLOPE(v_sub(a, y)),\n    VALUE_IN_Z(v_mul(v_set1(REAL(0.5)), v_mul(v_sub(z, y),",  # noqa: E501
+        "SLOPE(v_sub(y, a)),\n    VALUE_IN_Z(v_mul(v_set1(REAL(0.5)), v_mul(v_sub(z, y),",  # noqa: E501
         "the squared error climbs at any output but identity",
         "tests/c/test_gradient.c",
     ),
