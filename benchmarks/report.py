@@ -173,7 +173,7 @@ def page_section(runs):
     blocks += [parts.others_table(main), ahead(main)]
     if sweep and "sweep" in sweep:
         blocks.append(parts.sweep_summary(sweep["sweep"]))
-    blocks.append("All tables: [report.md](../benchmarks/results/report.md).")
+    blocks.append("All tables: `benchmarks/results/report.md`.")
     return "\n\n".join(block for block in blocks if block)
 
 

@@ -408,8 +408,7 @@ check_gradients(model, X, y)
 # ----------------
 #
 # * Backpropagation passes down :math:`\Delta = \partial\ell/\partial z`. It is a
-# gradient
-#   in every layer.
+#   gradient in every layer.
 # * At the output of a canonical pair, :math:`\Delta = \hat y - y`. With another loss or
 #   activation, :math:`\hat y - y` is the gradient of another objective.
 # * In deeper layers, :math:`\Delta^{l-1} = (\Delta^l {W^l}^T)\odot f'`, always. Both
