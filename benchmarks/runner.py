@@ -56,14 +56,17 @@ def environment(n_threads):
 
 
 class Worker:
-    """A process that calls ``answer`` of a module; see worker.py."""
+    """A process that calls ``answer`` of a module; see worker.py.
 
-    def __init__(self, module, n_threads=None):
+    ``variables`` are added to its environment.
+    """
+
+    def __init__(self, module, n_threads=None, **variables):
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "worker.py"), module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(n_threads),
+            env=environment(n_threads) | variables,
             text=True,
         )
 
