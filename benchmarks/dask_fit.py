@@ -1,13 +1,14 @@
-"""Steps a second and bytes a step of one fit on a Dask cluster of this machine.
+"""Measures steps per second and bytes per step of a fit on a local Dask cluster.
 
-Run it with ``python dask_fit.py``; ``--workers 1 2 4``, ``--only narrow`` and
-``--direct``, without the way through the scheduler, are the options.  Bytes are those
-of the loopback device: run it in a network of its own, ``unshare -n sh -c 'ip link set
-lo up; python dask_fit.py'``, where others use the machine.
+    python benchmarks/dask_fit.py [--workers 1 2 4] [--only narrow] [--direct]
 
-The ideal of n workers is n times the speed of the local fit with one thread.  At its
-end stands a calculation on paper of larger clusters, from what was measured: the local
-step, and what a step takes that has one block of rows a worker.
+``--direct`` lets the client connect to the workers without the scheduler. Bytes are
+those of the loopback device. If other programs use it, run the script in a network
+namespace: ``unshare -n sh -c 'ip link set lo up; python benchmarks/dask_fit.py'``.
+
+Ideal speed with n workers is n times that of the local fit with one thread. The script
+ends with an estimate for larger clusters, calculated from the local step and from a
+step with one block of rows per worker.
 """
 
 import argparse
@@ -24,13 +25,13 @@ import pybackprop
 from pybackprop.dask import MLPRegressor
 
 N_FEATURES = 100
-# Bytes a second from one machine to another, for the calculation: 10 gigabits.
+# Bytes per second between machines for the estimate: 10 gigabit Ethernet.
 BANDWIDTH = 1.25e9
 
 
 @dataclass
 class Task:
-    """A network, a solver, and how many rows a step takes."""
+    """A network, a solver and a number of rows per step."""
 
     name: str
     hidden: tuple
@@ -41,12 +42,12 @@ class Task:
 
     @property
     def n_parameters(self):
-        """Coefficients and intercepts."""
+        """Number of coefficients and intercepts."""
         sizes = (N_FEATURES, *self.hidden, 1)
         return sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
 
     def params(self):
-        """Keyword arguments of either estimator."""
+        """Return parameters of the local and of the Dask estimator."""
         shared = {"hidden_layer_sizes": self.hidden, "solver": self.solver, "tol": 0.0}
         shared |= {"max_iter": self.epochs, "random_state": 0, "max_fun": 10**6}
         if self.solver == "lbfgs":
@@ -63,7 +64,7 @@ TASKS = [
 
 
 class Steps:
-    """A loss that counts nothing, and a scorer that keeps the time of each epoch."""
+    """Scorer that records the time of each epoch and returns 0."""
 
     def __init__(self):
         self.times = []
@@ -73,12 +74,12 @@ class Steps:
         return 0.0
 
     def seconds(self, per_epoch):
-        """Median seconds a step, without the first epoch."""
+        """Return the median seconds per step, without the first epoch."""
         return float(np.median(np.diff(self.times))) / per_epoch
 
 
 def of_fit(kind, task, X, y, **params):
-    """Seconds a step, or an iteration, of a fit; and the model."""
+    """Fit; return the seconds per step (L-BFGS: per iteration) and the model."""
     steps = Steps()
     model = kind(**task.params(), scoring=steps, **params)
     with warnings.catch_warnings():
@@ -89,7 +90,7 @@ def of_fit(kind, task, X, y, **params):
 
 
 def of_empty_step(task, X, y, n_workers):
-    """Seconds a step with the network of a task and one block of rows a worker."""
+    """Return the seconds per step with one small block of rows per worker."""
     rows = slice(256 * n_workers)
     hardly = Task(task.name, task.hidden, "adam", rows.stop, rows.stop, 30)
     tables = da.from_array(X[rows], chunks=(256, N_FEATURES)), y[rows]
@@ -97,12 +98,12 @@ def of_empty_step(task, X, y, n_workers):
 
 
 def loopback():
-    """Bytes that the loopback device has carried so far."""
+    """Return the bytes sent over the loopback device so far."""
     return psutil.net_io_counters(pernic=True)["lo"].bytes_sent
 
 
 def bytes_of_steps(task, X, y):
-    """Bytes a step: those of a long fit less those of a short one."""
+    """Return the bytes per step, from the difference of a long and a short fit."""
     carried, done = [], []
     for epochs in (2, 2 + task.epochs):
         before = loopback()
@@ -117,9 +118,10 @@ def bytes_of_steps(task, X, y):
 
 
 def on_paper(local, fixed, per_worker, size, n_workers):
-    """Seconds a step with many workers, and the efficiency.
+    """Estimate the seconds per step with many workers, and the efficiency.
 
-    The client sends parameters to all, and gets a gradient from each, through one line.
+    The client sends the parameters to each worker and receives a gradient from each
+    over one network connection.
     """
     lines = 2 * n_workers * size / BANDWIDTH
     step = local / n_workers + fixed + n_workers * per_worker + lines
@@ -127,17 +129,19 @@ def on_paper(local, fixed, per_worker, size, n_workers):
 
 
 def main():
-    """Measure, and print a line a task and number of workers."""
+    """Measure and print one line per task and number of workers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--direct", action="store_true")
-    parser.add_argument("--only", default="", help="part of a task's name")
+    parser.add_argument(
+        "--only", default="", help="substring of the names of tasks to run"
+    )
     arguments = parser.parse_args()
     tasks = [task for task in TASKS if arguments.only in task.name]
     rng = np.random.RandomState(0)
     X = rng.normal(size=(max(task.n_rows for task in tasks), N_FEATURES))
     y = np.abs(X[:, 0]) + X[:, 1] * X[:, 2]
-    print("task, parameters, rows a step: seconds a step of the local fit, one thread")
+    print("task, parameters, rows per step: time per step of the local fit, one thread")
     local = {}
     for task in tasks:
         rows = slice(task.n_rows)
@@ -148,7 +152,7 @@ def main():
             f"{task.name:16} {task.n_parameters:8,} {task.batch:8,} "
             f"{1000 * local[task.name]:9.1f} ms"
         )
-    print("task, workers: ms a step, steps/s, of the ideal, bytes a step")
+    print("task, workers: ms per step, steps/s, share of ideal, bytes per step")
     empty = {}
     for n_workers in arguments.workers:
         options = {"threads_per_worker": 1, "dashboard_address": ":0"}
@@ -166,13 +170,13 @@ def main():
                 print(
                     f"{task.name:16} {n_workers:3} {1000 * step:9.1f} {1 / step:8.1f} "
                     f"{efficiency:6.0%} {carried / 1e6:9.2f} MB; "
-                    f"{1000 * empty[task.name, n_workers]:.1f} ms with hardly any rows",
+                    f"{1000 * empty[task.name, n_workers]:.1f} ms at 256 rows each",
                     flush=True,
                 )
     few, many = min(arguments.workers), max(arguments.workers)
     if few == many:
         return
-    print("on paper, batches 64 times as large: ms a step and of the ideal")
+    print("estimate for batches 64 times as large: ms per step, share of ideal")
     for task in tasks:
         at_few, at_many = empty[task.name, few], empty[task.name, many]
         per_worker = max(0.0, (at_many - at_few) / (many - few))

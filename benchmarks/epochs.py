@@ -1,11 +1,11 @@
-"""Time of an epoch: every peer, one and all threads, both data types.
+"""Measures the time of an epoch: every peer, one and all threads, both data types.
 
-A peer's first turn is not measured: it compiles, warms up, and its losses are held
-against pybackprop's.  A peer whose losses disagree solves another problem, and is
-reported as failed instead of compared.
+The first turn of a peer is not measured. It compiles and warms up, and its losses are
+compared with pybackprop's. A peer whose losses differ solves another problem and is
+reported as failed.
 
-The processor's peak takes turns with the peers: a core that is shared with others, as
-on virtual machines, gives more of itself at one time than at another.
+The peak of the processor is measured in the same turns as the peers, because the speed
+of a core that is shared, as on virtual machines, varies with time.
 """
 
 import importlib
@@ -18,9 +18,9 @@ from workloads import Workload, table
 
 PEAK = "peak"  # among the peers
 CHECKED_EPOCHS = 2
-# Largest relative difference from pybackprop's loss in these epochs.  A wrong
-# conversion shows in float64; in float32 each step adds its rounding, and a loss that
-# explodes lets it grow: after so many steps nothing is to be learned from it.
+# Maximum relative difference from pybackprop's loss in these epochs. A wrong conversion
+# of the objective shows in float64. In float32 rounding errors grow with the steps, so
+# losses are compared after at most CHECKED_STEPS steps.
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
 CHECKED_STEPS = {"float64": float("inf"), "float32": 500}
 
@@ -35,7 +35,7 @@ def answer(task, **request):
 
 def prepare(peer, workload, dtype, n_threads):
     global training
-    training = None  # frees the last one's table before the next is made
+    training = None  # frees the previous table before the next is created
     module = importlib.import_module(f"peers.{peer}")
     workload = Workload(**workload)
     if not module.can_run(workload):
@@ -47,7 +47,7 @@ def prepare(peer, workload, dtype, n_threads):
 
 
 def train(n_epochs):
-    """Seconds of an epoch, of the whole call, processors used, losses."""
+    """Return seconds of an epoch and of the call, processors used, and losses."""
     ticks = []
     begin, cpu = time.perf_counter(), time.process_time()
     losses = training.train(n_epochs, lambda: ticks.append(time.perf_counter()))
@@ -64,7 +64,7 @@ def train(n_epochs):
 
 
 class Runners:
-    """A process for each peer and number of threads, kept from workload to workload."""
+    """One process per peer and number of threads, used for all workloads."""
 
     def __init__(self, peers, threads):
         self.workers = {
@@ -79,7 +79,7 @@ class Runners:
             worker.close()
 
     def measure(self, workload, dtype, turns, seconds_a_turn, peak=None):
-        """A record for each peer and number of threads that can run the workload."""
+        """Return a record per number of threads and peer that runs the workload."""
         say(f"{workload.name}, {dtype}")
         prepared, tasks, failed = {}, {}, {}
         reference = None
@@ -92,7 +92,9 @@ class Runners:
                 if reference is None:  # ours, with one thread, comes first
                     reference = first["losses"]
                 n_checked = checked_epochs(workload, dtype)
-                hold_against(reference[:n_checked], first["losses"][:n_checked], dtype)
+                compare_losses(
+                    reference[:n_checked], first["losses"][:n_checked], dtype
+                )
                 n_epochs = _epochs_a_turn(worker, first["epoch"], seconds_a_turn)
                 if workload.solver == "lbfgs":
                     n_epochs = min(n_epochs, 20)  # before it has converged
@@ -134,7 +136,7 @@ class Runners:
 
 
 def _share(reached, limits):
-    """Median over turns, or None where no peak was measured."""
+    """Return the median share of the peak; None if no peak was measured."""
     if not limits or None in limits:
         return None
     return ratios(reached, limits)["median"]
@@ -146,7 +148,7 @@ def _labelled(workload, dtype, peer, n_threads):
 
 
 def _first_turn(worker, key, workload, dtype):
-    """The first two epochs, with what getting ready and compiling took beyond them."""
+    """Train the first two epochs; return their reply with the time of warming up."""
     peer, n_threads = key
     ready = worker.ask(
         task="prepare",
@@ -163,13 +165,13 @@ def _first_turn(worker, key, workload, dtype):
 
 
 def checked_epochs(workload, dtype):
-    """Epochs whose losses are compared: what the steps allow, and one at least."""
+    """Return the number of epochs whose losses are compared, at least one."""
     allowed = CHECKED_STEPS[dtype] / workload.batches
     return int(max(1, min(CHECKED_EPOCHS, allowed)))
 
 
-def hold_against(reference, losses, dtype):
-    """PeerError unless all losses agree; one that is not a number agrees with none."""
+def compare_losses(reference, losses, dtype):
+    """Raise PeerError unless all losses agree; nan agrees with no loss."""
     if len(losses) != len(reference):
         raise PeerError(f"{len(losses)} losses instead of {len(reference)}")
     far = [abs(a - b) / abs(b) for a, b in zip(losses, reference, strict=True)]
@@ -181,9 +183,9 @@ def hold_against(reference, losses, dtype):
 
 
 class Turn:
-    """A task of some epochs: fewer the next time if they took longer than they should.
+    """Trains some epochs; fewer in the next turn if they took too long.
 
-    On a machine that is busy all of a sudden an epoch may take twenty times as long.
+    When a machine becomes busy, an epoch may take twenty times as long.
     """
 
     def __init__(self, worker, n_epochs, seconds):

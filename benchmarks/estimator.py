@@ -1,6 +1,6 @@
-"""A scikit-learn-like MLP as a peer: pybackprop's estimators and scikit-learn's own.
+"""Peers with scikit-learn's estimator interface: pybackprop and scikit-learn.
 
-Nothing is converted: the parameters mean the same, and the losses show it.
+Their parameters have the same meaning, so nothing is converted.
 """
 
 import numpy as np
@@ -8,10 +8,10 @@ from workloads import SEED
 
 
 class Clock(np.random.RandomState):
-    """Random numbers that call ``tick`` whenever the order of an epoch is drawn.
+    """Random state that calls ``tick`` when the order of an epoch is drawn.
 
-    Both libraries draw one order an epoch, as its first act, so the beginnings of the
-    epochs inside ``fit`` are seen without a change to either.
+    Both libraries draw one order at the start of each epoch, so ``tick`` sees the start
+    of every epoch without a change of either library.
     """
 
     def __init__(self, tick):
@@ -24,7 +24,7 @@ class Clock(np.random.RandomState):
 
 
 def settings(workload):
-    """Parameters of either library's estimator, with no end but ``max_iter``."""
+    """Return parameters of an estimator that stops after ``max_iter`` only."""
     return {
         "hidden_layer_sizes": workload.hidden,
         "activation": workload.activation,
@@ -38,7 +38,7 @@ def settings(workload):
 
 
 def estimator(library, workload, n_threads=None):
-    """An estimator of a module that has MLPClassifier and MLPRegressor."""
+    """Return an estimator of a module with MLPClassifier and MLPRegressor."""
     kind = library.MLPClassifier if workload.classes else library.MLPRegressor
     model = kind(**settings(workload))
     if n_threads is not None and "n_jobs" in model.get_params():
@@ -47,17 +47,17 @@ def estimator(library, workload, n_threads=None):
 
 
 class EstimatorTraining:
-    """``fit`` from the initial weights, epoch by epoch under a clock."""
+    """Runs ``fit`` from the initial weights and measures each epoch."""
 
     def __init__(self, library, workload, table, n_threads):
         self.model = estimator(library, workload, n_threads)
         self.table = table
 
     def train(self, n_epochs, tick=lambda: None):
-        """Losses of the epochs.
+        """Fit; return the loss of each epoch.
 
-        L-BFGS draws no order, so its clock starts with the fit; an epoch is then an
-        iteration, of which there may be fewer, and all have the last loss.
+        L-BFGS draws no order, so its time starts with the fit. Its epochs are
+        iterations, of which there may be fewer, and the last loss stands for each.
         """
         self.model.set_params(max_iter=n_epochs, random_state=Clock(tick))
         if self.model.solver == "lbfgs":

@@ -1,7 +1,7 @@
-"""The first fit in a fresh process, with and without the import; and small fits warm.
+"""Measures the first fit of a new process, with and without the import, and small fits.
 
-Python has started and NumPy is loaded when the clock starts; the table is read from a
-file, so that no library has been loaded to make it.
+The time starts when Python runs and NumPy is imported. The table is read from a file,
+so that creating it imports no library.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from pathlib import Path
 from runner import PeerError, Worker, ratios, say, spread, take_turns
 from workloads import DIGITS, TWENTY_ROWS, Workload, table
 
-# Five epochs of digits, and scikit-learn's default of 200 for a table of 20 rows.
+# Workload and number of epochs; 200 is scikit-learn's default.
 FITS = [(DIGITS, 5), (TWENTY_ROWS, 200)]
 
 
@@ -32,7 +32,7 @@ def answer(peer, workload, dtype, n_threads, n_epochs, file):
 
 
 def measure(peers, threads, dtypes, turns):
-    """Records of cold fits in fresh processes, then of the 20-row fit warm."""
+    """Return records of first fits in new processes and of warm fits of 20 rows."""
     records = []
     for workload, n_epochs in FITS:
         for dtype in dtypes:
@@ -66,7 +66,7 @@ def _cold_fit(peer, n_threads, request):
 
 
 def _warm(peers, threads, dtypes, turns):
-    """Whole fits of 20 rows, from checking the table to the fitted model."""
+    """Return records of fits of 20 rows in processes that have fitted before."""
     workload, n_epochs = FITS[-1]
     records = []
     workers = {(peer, n): Worker("epochs", n) for n in threads for peer in peers}

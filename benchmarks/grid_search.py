@@ -1,8 +1,8 @@
-"""GridSearchCV on digits with every joblib back end.
+"""Measures GridSearchCV on digits with every joblib backend.
 
-12 settings x 5 folds, two workers.  Both libraries run the same epochs.  Each is asked
-with its own default number of threads inside a worker, and with one; what is compared
-is the best of all.
+12 candidates x 5 folds with two workers. Both libraries train the same number of
+epochs. Each runs with its default number of threads per worker and with one; the best
+time of each is compared.
 """
 
 import importlib
@@ -23,7 +23,7 @@ GRID = {
 
 
 def answer(library, backend, dtype, n_epochs):
-    """Seconds of one search, without the refit, and the best score."""
+    """Search once without refit; return the seconds and the best score."""
     from sklearn.model_selection import GridSearchCV
 
     model = importlib.import_module(library).MLPClassifier(
@@ -49,7 +49,7 @@ def measure(peers, dtypes, turns, n_epochs):
     ]
     workers = {key: Worker("grid_search", key[2]) for key in keys}
     for key, worker in workers.items():
-        # A first search starts the back end's processes and loads the libraries.
+        # The first search starts the processes of the backend and imports libraries.
         worker.ask(
             library=LIBRARIES[key[0]], backend=key[1], dtype=dtypes[0], n_epochs=1
         )

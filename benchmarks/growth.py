@@ -1,7 +1,7 @@
-"""How the time of an epoch grows with rows, width and depth.
+"""Measures how the time of an epoch grows with rows, width and depth.
 
-The exponent is the slope of a line through the upper half of the points on log axes:
-below, what a batch or an epoch costs whatever its size hides the growth.
+The exponent is the slope of a line through the upper half of the points on log-log
+axes. In the lower half constant costs per batch and epoch dominate.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ def at(axis, value):
     if axis == "rows":
         return replace(CENTRE, name=name, rows=value)
     if axis == "width":
-        # Two layers: weights between them grow with the square of the width.
+        # With two layers, the number of weights grows with the square of the width.
         return replace(CENTRE, name=name, rows=2_000, hidden=(value, value))
     return replace(CENTRE, name=name, rows=5_000, hidden=CENTRE.hidden * value)
 
@@ -54,7 +54,7 @@ def measure(peers, threads, dtypes, turns, points=None):
                     "dtype": dtype,
                     "seconds": seconds,
                     "exponent": exponent(values, seconds),
-                    # Against the work itself: 1 where time follows rows x weights.
+                    # Of time against operations; 1 if time is proportional to them.
                     "exponent_of_flops": exponent(flops, seconds),
                 }
             )

@@ -1,4 +1,4 @@
-"""Predictions of a fitted digits model: from one row to a hundred thousand."""
+"""Measures predictions of a fitted digits model, from 1 to 100,000 rows."""
 
 import importlib
 import time
@@ -22,7 +22,7 @@ def answer(task, **request):
 
 
 def fit(library, dtype, n_threads):
-    """Fit, and give the probabilities of a few rows, for comparison."""
+    """Fit; return the probabilities of some rows, which are compared."""
     module = importlib.import_module(library)
     model = estimator(module, DIGITS, n_threads).set_params(max_iter=5)
     X, y = table(DIGITS, dtype)
@@ -41,7 +41,7 @@ def fit(library, dtype, n_threads):
 
 
 def time_calls(method, dtype, rows):
-    """Median seconds of a call."""
+    """Return the median seconds of a call."""
     X, _ = table(DIGITS, dtype)
     X = np.ascontiguousarray(np.resize(X, (rows, X.shape[1])))
     call = methods[method]

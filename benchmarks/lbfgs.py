@@ -1,29 +1,29 @@
-"""Full-batch L-BFGS: an evaluation of loss and gradient, and a whole fit.
+"""Measures full-batch L-BFGS: an evaluation of loss and gradient, and a whole fit.
 
-Both libraries hand scipy.optimize.minimize one function of all parameters that returns
-loss and gradient, so a wrapper around that function sees every evaluation, its time
-and its loss, without a change to either.  The rest of a fit is SciPy's.
+Both libraries pass one function of all parameters to scipy.optimize.minimize, which
+returns loss and gradient. A wrapper around that function measures every evaluation
+without a change of either library. The rest of a fit is SciPy's.
 """
 
 import importlib
 import time
 
 import scipy.optimize
-from epochs import hold_against
+from epochs import compare_losses
 from estimator import estimator
 from runner import PeerError, Worker, ratios, say, spread, take_turns
 from workloads import FULL_BATCH, table
 
 LIBRARIES = {"pybackprop": "pybackprop", "scikit_learn": "sklearn.neural_network"}
 ITERATIONS = 50
-# The first evaluations are compared; later ones follow the rounding of the first.
+# Number of evaluations that are compared; rounding errors grow in later ones.
 CHECKED = 3
 
 scipy_minimize = scipy.optimize.minimize
 
 
 def answer(library, dtype, n_threads):
-    """One fit: its seconds, those of each evaluation, and the losses."""
+    """Fit once; return the time of the fit and of an evaluation, and losses."""
     model = estimator(importlib.import_module(library), FULL_BATCH, n_threads)
     model.set_params(max_iter=ITERATIONS)
     X, y = table(FULL_BATCH, dtype)
@@ -52,7 +52,7 @@ def answer(library, dtype, n_threads):
 
 
 def measure(peers, threads, dtypes, turns):
-    """A record for each library, number of threads and data type."""
+    """Return a record for each library, number of threads and data type."""
     say(FULL_BATCH.name)
     records = []
     keys = [(p, n) for n in threads for p in LIBRARIES if p in peers]
@@ -64,7 +64,7 @@ def measure(peers, threads, dtypes, turns):
             request = {"library": LIBRARIES[peer], "dtype": dtype, "n_threads": n}
             first = worker.ask(**request)["losses"]
             reference = reference or first
-            hold_against(reference, first, dtype)
+            compare_losses(reference, first, dtype)
             tasks[peer, n] = lambda w=worker, r=request: w.ask(**r)
         replies, failed = take_turns(tasks, turns)
         if failed:

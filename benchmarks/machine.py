@@ -1,4 +1,4 @@
-"""The machine and the versions that a result belongs to: no names, no paths."""
+"""Describes the machine of a result, without host names and paths."""
 
 import importlib.metadata
 import platform
@@ -35,7 +35,7 @@ def cpu_model():
         key, _, value = line.partition(":")
         record.setdefault(key.strip(), value.strip())
     name = record.get("model name", "unknown")
-    if "cpu family" in record:  # a virtual machine's name may say little else
+    if "cpu family" in record:  # the model name of a virtual machine may be vague
         name += f" (family {record['cpu family']}, model {record.get('model')})"
     wide = [s for s in ("avx2", "avx512f") if s in record.get("flags", "").split()]
     return ", ".join([name, *wide])
@@ -50,8 +50,8 @@ def memory_gb():
 
 
 def openblas_kernel():
-    """What OpenBLAS takes this machine for; scikit-learn's speed rests on it."""
-    import numpy  # noqa: F401  (loads the library that is asked about)
+    """Return the kernel that OpenBLAS chose; scikit-learn's speed depends on it."""
+    import numpy  # noqa: F401  (loads OpenBLAS)
     from threadpoolctl import threadpool_info
 
     kernels = {pool.get("architecture") for pool in threadpool_info()} - {None}
@@ -59,7 +59,7 @@ def openblas_kernel():
 
 
 class Peak:
-    """What fused multiply-adds alone reach: the program of peak.c, compiled once."""
+    """Measures the peak of the processor with peak.c, which it compiles once."""
 
     def __enter__(self):
         self.directory = tempfile.TemporaryDirectory()
@@ -74,7 +74,7 @@ class Peak:
         self.directory.cleanup()
 
     def measure(self, n_threads, tries=1):
-        """GF/s by data type; None without a compiler or on an unknown processor."""
+        """Return GF/s per data type; None without compiler or for other processors."""
         if not self.program.exists():
             return None
         run = subprocess.run(

@@ -1,8 +1,8 @@
-"""Peak memory beyond what was there before: of a fit, and of a prediction.
+"""Measures the additional peak memory of a fit and of a prediction.
 
-The operating system's count (VmHWM, set back before) sees everything that was touched;
-tracemalloc sees what NumPy and Python asked for.  Both in a fresh process, since memory
-that was freed before would be used again unseen.
+VmHWM of the operating system, reset before the call, counts all memory in use;
+tracemalloc counts allocations of NumPy and Python. Each call runs in a new process,
+where it cannot reuse freed memory, which neither would count.
 """
 
 import importlib
@@ -30,11 +30,11 @@ def answer(task, **request):
 
 
 def beyond(function):
-    """Bytes at the peak of a call beyond those before it: (system's, NumPy's)."""
+    """Return the additional bytes at the peak of a call: (system's, tracemalloc's)."""
     before = None
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
-        clear.write_text("5")  # sets VmHWM to what is used now
+        clear.write_text("5")  # resets VmHWM to the current use
         before = _status("VmRSS")
     tracemalloc.start()
     function()
@@ -51,7 +51,7 @@ def _status(field):
 
 
 def of_a_fit(library, workload, dtype):
-    """A fit, in a process that has fitted something small before."""
+    """Measure a fit, after a small one that initializes the libraries."""
     library = importlib.import_module(library)
     estimator(library, WARM_UP).set_params(max_iter=2).fit(*table(WARM_UP, dtype))
     workload = Workload(**workload)
@@ -62,17 +62,17 @@ def of_a_fit(library, workload, dtype):
 
 
 def formula(workload, dtype):
-    """What a fit should need at most, in bytes, part by part.
+    """Return an upper bound of the memory of a fit in bytes, part by part.
 
-    Parameters: the model and the gradient, and Adam's two moments.  L-BFGS instead has
-    SciPy's vectors, about 25 in double.  A batch: its rows, and activations and deltas
-    of each layer.  Rows: the order, the permutation drawn, and their product, at 8
-    bytes each; and the encoded targets.
+    Parameters: the model, the gradient and Adam's two moments; for L-BFGS, instead of
+    the moments, about 25 vectors of SciPy in double. Batch: its rows, and activations
+    and deltas of each layer. Rows: the order, the drawn permutation and their product,
+    8 bytes each, and the encoded targets.
     """
     size = 8 if dtype == "float64" else 4
     lbfgs = workload.solver == "lbfgs"
     units = sum(workload.sizes[1:])
-    # L-BFGS reads the table itself, and in its order.
+    # L-BFGS reads the table in place and in order.
     gathered = 0 if lbfgs else workload.features
     order = 0 if lbfgs else 3 * 8
     parameters = workload.n_parameters
@@ -84,7 +84,10 @@ def formula(workload, dtype):
 
 
 def of_predictions(library, dtype, rows):
-    """Extra memory of predict_proba for each number of rows, less its result."""
+    """Return the additional memory of predict_proba per number of rows.
+
+    The result itself does not count.
+    """
     library = importlib.import_module(library)
     workload = Workload("predictions", max(rows), 50, (256, 128), batch=200)
     X, y = table(workload, dtype)
@@ -93,8 +96,8 @@ def of_predictions(library, dtype, rows):
     extra = []
     for n in rows:
         system, traced = beyond(lambda n=n: model.predict_proba(X[:n]))
-        own = n * workload.classes * X.itemsize  # the result itself
-        # What an earlier call has given back may be used again, unseen by the system.
+        own = n * workload.classes * X.itemsize  # the result
+        # The system may not see memory that an earlier call freed and this one reuses.
         system = None if system is None else max(0, system - own)
         extra.append({"rows": n, "system": system, "traced": traced - own})
     return {"extra": extra}

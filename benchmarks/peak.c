@@ -1,11 +1,11 @@
-/* The processor's peak: fused multiply-adds on registers alone, no memory.
+/* Measures the peak of the processor: fused multiply-adds on registers, without memory.
 
        peak THREADS TRIES
 
-   prints "float64 G float32 G", G in 10^9 multiplications and additions a second, all
-   threads together: the best instruction set that this machine has, the best of so many
-   tries, since whatever else runs can only make it look slower.  Compiled and run by
-   machine.py; prints nothing where it knows no instruction for it. */
+   prints "float64 G float32 G", where G is 10^9 multiplications and additions per second of
+   all threads together, with the fastest instruction set. It is the best of all tries, since
+   other load can only lower it. machine.py compiles and runs this program, which prints
+   nothing on processors without a known fused multiply-add. */
 
 #define _POSIX_C_SOURCE 200112L
 #include <pthread.h>
@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Twelve independent sums: latency times width of every processor with two units of
-   latency 4 or 5 is below that, and they fit into 16 registers. */
+/* Twelve independent sums: more than latency times throughput of a processor with two units
+   of latency 4 or 5, and few enough for 16 registers. */
 enum { SUMS = 12, STEPS = 1000, MAX_THREADS = 1024 };
-static const double SECONDS_A_TRY = 0.05;
+static const double SECONDS_PER_TRY = 0.05;
 
-/* Does STEPS * SUMS * width multiplications and as many additions. */
+/* Computes STEPS * SUMS * width multiplications and as many additions. */
 typedef double kernel(double x);
 
 #define KERNEL(name, target, vector, set1, fma, lane0)         \
@@ -97,10 +97,10 @@ static double now(void) {
 
 struct job {
     kernel *run;
-    double flops_a_call, gflops;
+    double flops_per_call, gflops;
 };
 
-static volatile double sink; /* keeps the sums from being left out */
+static volatile double sink; /* the compiler must not remove the sums */
 
 static void *measure(void *argument) {
     struct job *job = argument;
@@ -109,8 +109,8 @@ static void *measure(void *argument) {
         for (int i = 0; i < 50; i++) sink = job->run(0.5);
         calls += 50;
         end = now();
-    } while (end - begin < SECONDS_A_TRY);
-    job->gflops = calls * job->flops_a_call / (end - begin) / 1e9;
+    } while (end - begin < SECONDS_PER_TRY);
+    job->gflops = calls * job->flops_per_call / (end - begin) / 1e9;
     return NULL;
 }
 

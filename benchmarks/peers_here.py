@@ -1,4 +1,4 @@
-"""The peers that are listed in peers/, and which of them are installed."""
+"""Lists the peers in peers/ and finds the installed ones."""
 
 import importlib
 import importlib.metadata
@@ -9,22 +9,25 @@ OURS = "pybackprop"
 
 
 def listed():
-    """File names of all peers, ours first."""
+    """Return the file names of all peers, pybackprop first."""
     names = sorted(path.stem for path in (HERE / "peers").glob("[a-z]*.py"))
     return sorted(names, key=lambda name: name != OURS)
 
 
 def chosen(wanted):
-    """The peers of a list such as ``["scikit-learn"]`` (none: all), and always ours."""
+    """Return the peers of a list such as ``["scikit-learn"]``, and pybackprop.
+
+    An empty list selects all peers.
+    """
     wanted = {name.replace("-", "_") for name in wanted}
     unknown = wanted - set(listed())
     if unknown:
-        raise SystemExit(f"no such peer: {sorted(unknown)}; there are {listed()}")
+        raise SystemExit(f"unknown peers: {sorted(unknown)}; choose from {listed()}")
     return [name for name in listed() if name == OURS or not wanted or name in wanted]
 
 
 def answer(peer):
-    """The name and the versions of a peer, or what keeps it from being imported."""
+    """Return the name and the versions of a peer, or why its import failed."""
     try:
         module = importlib.import_module(f"peers.{peer}")
     except ImportError as error:
@@ -34,12 +37,12 @@ def answer(peer):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            versions[package] = "in place"  # built in the tree, not installed
+            versions[package] = "in place"  # built in the source tree
     return {"name": module.NAME, "versions": versions}
 
 
 def look(names):
-    """(installed peers with their names and versions, absent ones with the reason)."""
+    """Return installed peers with name and versions, and absent ones with reason."""
     installed, absent = {}, {}
     for name in names:
         with Worker("peers_here") as worker:

@@ -1,14 +1,13 @@
-"""Read-ahead: how much of the reading of batches disappears behind their training.
+"""Measures how much time ``fit_batches`` saves by reading batches ahead.
 
     python benchmarks/read_ahead.py [turns]
 
-``fit_batches`` with read_ahead=0, which reads between two steps, and with the default
-of 1, which reads meanwhile, take turns; what is printed is the median of the ratios of
-a turn.  Sources: a Parquet file, read a row group at a time, if pyarrow is here; a CSV
-file in chunks, if pandas is; and a reader that waits without computing, as one does
-for a disk or a network that is slow.  Training uses one thread, so that a second
-processor is left for the reader.  Each source is measured with a network for whose
-step reading takes about as long.
+Fits with read_ahead=0, which read between two steps, alternate with fits with the
+default of 1, which read during a step. Prints the median ratio of their times. Sources:
+a Parquet file, read by row groups (with pyarrow); a CSV file, read in chunks (with
+pandas); a reader that sleeps, like one that waits for a slow disk or network. Training
+uses one thread, so a second processor is free for the reader. Each source is measured
+with a network whose training takes about as long as reading.
 """
 
 import sys
@@ -68,7 +67,7 @@ def report(name, batches, X, y, turns):
 
 
 def of_equal_work(in_memory, reading):
-    """A model that trains about as long on these batches as they take to be read."""
+    """Return a model that trains about as long as the batches take to read."""
     for n_units in (16, 32, 64, 128, 256, 512, 1024):
         model = MLPRegressor(
             hidden_layer_sizes=(n_units,), n_jobs=1, max_iter=2, tol=0, random_state=0

@@ -1,4 +1,4 @@
-"""The parts of a report: each takes what run.py wrote and gives Markdown."""
+"""Formats parts of a summary as Markdown."""
 
 
 def table(head, rows):
@@ -14,12 +14,12 @@ def duration(seconds):
 
 
 def ratio(value):
-    """Median and quartiles of a spread."""
+    """Format median and quartiles of a spread."""
     return f"{value['median']:.2f} ({value['q1']:.2f}–{value['q3']:.2f})"
 
 
 def share(record):
-    """GF/s as a share of the peak that as many threads reached in the same turn."""
+    """Format GF/s as a share of the peak with as many threads in the same turn."""
     if "share_of_peak" not in record:
         return "–"
     return f"{100 * record['share_of_peak']:.0f} %"
@@ -30,7 +30,7 @@ def megabytes(n_bytes):
 
 
 def machine(result):
-    """Where and with what, in a sentence or two."""
+    """Describe machine and versions in some sentences."""
     m = result["machine"]
     versions = {}
     for peer in result["peers"].values():
@@ -58,7 +58,7 @@ def _best(records, what):
 
 
 def _best_ratio(records, peer, what):
-    """Their best over ours, whatever the threads, and our time."""
+    """Format their time over ours, each with its best number of threads, and ours."""
     ours = _best([r for r in records if r["peer"] == "pybackprop"], what)
     theirs = [r for r in records if r["peer"] == peer]
     if not theirs:
@@ -68,7 +68,7 @@ def _best_ratio(records, peer, what):
 
 
 def others_table(result):
-    """What is not an epoch, against scikit-learn, by data type."""
+    """Table of fits and predictions beside scikit-learn, by data type."""
     rows = []
 
     def add(title, records, what):
@@ -107,7 +107,7 @@ def others_table(result):
 
 
 def sweep_summary(sweep):
-    """How many cells, how far ahead, and each cell that is behind by its name."""
+    """Describe the sweep in some sentences; name each cell where we are slower."""
     verdicts = sweep["verdicts"]
     if not verdicts:
         return ""

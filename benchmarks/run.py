@@ -5,12 +5,12 @@
 
 The default of DIRECTORY is build/benchmarks, which Git does not track.
 
-short   every workload on fewer rows, in minutes; torch.compile only when it is named,
-        since its compilations take longer than all the rest
-full    every workload with all its rows, every peer, more turns
-sweep   the sweep of shapes, growth and memory, against scikit-learn
+short   every workload with fewer rows, in minutes; without torch.compile unless it is
+        named, since compiling takes longer than all other parts
+full    every workload with all rows, every peer, more turns
+sweep   the sweep of shapes, growth and memory, with scikit-learn
 
-Each part is written as soon as it is measured.
+Results are written after each part.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def searches(n_epochs, most_turns):
     return part
 
 
-# Of each form: turns, and its parts as functions of the peers and the turns.
+# Form: (turns, {part: function of peers and turns}).
 FORMS = {
     "short": (
         5,
@@ -106,13 +106,13 @@ def default_peers(form):
 
 
 def run(form, peers, parts=(), turns=None, results=RUNS):
-    """Measure the parts of a form and write them; returns what was written."""
+    """Measure the parts of a form, write and return the results."""
     default_turns, all_parts = FORMS[form]
     installed, absent = peers_here.look(peers_here.chosen(peers or default_peers(form)))
     for name, reason in absent.items():
         say(f"{name}: absent ({reason})")
     if "pybackprop" in absent:
-        raise SystemExit("pybackprop itself cannot be imported")
+        raise SystemExit("pybackprop cannot be imported")
     result = {
         "form": form,
         "machine": machine.describe(),
@@ -135,8 +135,8 @@ def run(form, peers, parts=(), turns=None, results=RUNS):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("form", choices=FORMS)
-    parser.add_argument("--peers", default="", help="names, between spaces")
-    parser.add_argument("--parts", default="", help="names, between spaces")
+    parser.add_argument("--peers", default="", help="names, separated by spaces")
+    parser.add_argument("--parts", default="", help="names, separated by spaces")
     parser.add_argument("--turns", type=int)
     parser.add_argument("--results", default=RUNS, type=Path)
     given = parser.parse_args()

@@ -1,14 +1,13 @@
-"""Processes that take turns, and what is made of their times.
+"""Runs peers in separate processes, in turns, and summarizes their times.
 
-Every peer runs in a process of its own, so that no library's threads or settings reach
-another, and is asked over a pipe, one at a time, round after round: what else the
-machine does meanwhile meets all of them alike.
+Every peer has a process of its own, so that threads and settings of one library do not
+affect another. The rounds are interleaved, so that other load of the machine affects
+all peers equally.
 
-Peers keep their own way of waiting.  OMP_WAIT_POLICY=passive and the like would keep
-idle threads from spinning, but would also slow each small product of a peer that spins
-between them.  Instead the next turn starts only after a pause in which OpenMP's,
-OpenBLAS's and XLA's threads have gone to sleep, and the share of a processor that a
-process took while it was not its turn is recorded as ``idle_cpu``.
+The wait policy of a peer's threads is not changed. OMP_WAIT_POLICY=passive and the like
+would stop idle threads from spinning, but would also slow down small products. Instead
+each turn starts after a pause in which the threads of OpenMP, OpenBLAS and XLA fall
+asleep. ``idle_cpu`` records how much processor time a process used between its turns.
 """
 
 import json
@@ -21,34 +20,34 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-# OpenBLAS spins longest: 2^26 cycles, less than 30 ms.
+# Seconds. OpenBLAS spins longest: 2^26 cycles, less than 30 ms.
 PAUSE = 0.04
 
-# Each library's word for its number of threads; NPROC is XLA's.
+# Environment variables for the number of threads of each library; XLA reads NPROC.
 THREAD_VARIABLES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
 THREAD_VARIABLES += ["NPROC"]
 
 
 class PeerError(Exception):
-    """What went wrong in a worker's process."""
+    """An error in the process of a worker."""
 
 
 def all_threads():
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def thread_counts():
-    """One, and all where that is another number."""
+    """Return the numbers of threads to measure: one and all."""
     return sorted({1, all_threads()})
 
 
 def environment(n_threads):
-    """Variables of a worker's process; with None, each library's own default."""
+    """Return the environment of a worker; None keeps the default of each library."""
     env = dict(os.environ)
-    # A kernel chosen by hand for the sake of an older OpenBLAS would slow scikit-learn.
+    # A user's choice of another OpenBLAS kernel would slow down scikit-learn.
     for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", *THREAD_VARIABLES]:
         env.pop(name, None)
     if n_threads is not None:
@@ -57,14 +56,17 @@ def environment(n_threads):
 
 
 class Worker:
-    """A process with a module's ``answer`` in it; see worker.py."""
+    """A process that calls ``answer`` of a module; see worker.py.
 
-    def __init__(self, module, n_threads=None):
+    ``variables`` are added to its environment.
+    """
+
+    def __init__(self, module, n_threads=None, **variables):
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "worker.py"), module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(n_threads),
+            env=environment(n_threads) | variables,
             text=True,
         )
 
@@ -95,11 +97,11 @@ class Worker:
 
 
 def take_turns(tasks, turns):
-    """Call each of ``tasks`` (name: function) once a round, and collect what it gives.
+    """Call each of ``tasks``, a dict of functions, once per round.
 
-    Returns (name: list of values, name: message of what failed).  One that fails is
-    not called again.  Each round begins with another task, so that none always follows
-    the same one.
+    Returns the values of each task and the error messages of failed tasks, which are
+    not called again. Each round starts with another task, so that no task always
+    follows the same one.
     """
     names = list(tasks)
     values = {name: [] for name in names}
@@ -119,7 +121,7 @@ def take_turns(tasks, turns):
 
 
 def spread(values):
-    """Median and quartiles, and the values themselves, to four digits."""
+    """Return median, quartiles and the values themselves, rounded to four digits."""
     q1, median, q3 = np.percentile(values, [25, 50, 75])
     return {
         "median": four_digits(median),
@@ -134,11 +136,11 @@ def four_digits(value):
 
 
 def ratios(theirs, ours):
-    """How many times as long theirs took, turn by turn."""
+    """Return the spread of theirs / ours, turn by turn."""
     n = min(len(theirs), len(ours))
     return spread(np.array(theirs[:n]) / np.array(ours[:n]))
 
 
 def say(*words):
-    """A line of progress."""
+    """Print a line of progress."""
     print(*words, file=sys.stderr, flush=True)

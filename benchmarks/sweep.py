@@ -1,8 +1,8 @@
-"""The sweep: shapes, activations and solvers, one at a time and at random.
+"""Measures epochs over many shapes, activations and solvers.
 
-From a few centres each dimension is varied alone, and a few dozen combinations are
-drawn with a fixed seed.  A cell that would take a peer long trains on fewer rows, and
-says of how many (``rows_of``).
+Varies each dimension of three centres separately, and adds random combinations drawn
+with a fixed seed. A cell that would take too long is trained on fewer rows;
+``rows_of`` then is the original number.
 """
 
 import random
@@ -30,14 +30,14 @@ ONE_AT_A_TIME = {
 }
 AT_RANDOM = 36
 SECONDS_AN_EPOCH = 0.2
-# More elements than this are not drawn: float64 then takes 1.6 GB a process.
-MOST_ELEMENTS = 2e8
-# A network with more parameters loses layers: scikit-learn's step takes seconds there.
-MOST_PARAMETERS = 1e7
+# Maximum size of a table: 1.6 GB per process in float64.
+MAX_ELEMENTS = 2e8
+# Larger networks lose layers: a step of scikit-learn would take seconds.
+MAX_PARAMETERS = 1e7
 
 
 def vary(cell, dimension, value):
-    """A cell with one dimension at another value."""
+    """Return a cell with another value of one dimension."""
     if dimension == "width":
         return replace(cell, hidden=(value,) * len(cell.hidden))
     if dimension == "depth":
@@ -51,18 +51,18 @@ def vary(cell, dimension, value):
 
 
 def cells():
-    """All cells, each with a name that says how it came about; none twice."""
+    """Return all distinct cells, named by what was varied."""
     found = {}
 
     def add(name, cell):
-        while cell.n_parameters > MOST_PARAMETERS:
+        while cell.n_parameters > MAX_PARAMETERS:
             cell = replace(cell, hidden=cell.hidden[:-1])
-        most = int(MOST_ELEMENTS / cell.features)
-        if cell.rows > most:
-            cell = replace(cell, rows=most, rows_of=cell.rows)
-            cell = replace(cell, batch=min(cell.batch, most))
+        max_rows = int(MAX_ELEMENTS / cell.features)
+        if cell.rows > max_rows:
+            cell = replace(cell, rows=max_rows, rows_of=cell.rows)
+            cell = replace(cell, batch=min(cell.batch, max_rows))
         shorter = cell.shortened(SECONDS_AN_EPOCH)
-        # A class needs rows.
+        # Every class needs rows.
         classes = min(shorter.classes, max(2, shorter.rows // 2))
         shorter = replace(shorter, classes=classes)
         shape = replace(shorter, name="", rows_of=0)
@@ -78,7 +78,7 @@ def cells():
     for number in range(AT_RANDOM):
         cell = draw.choice(CENTRES)
         for dimension, values in ONE_AT_A_TIME.items():
-            # Sparse tables are one in four here, or most would be.
+            # One table in four is sparse; without this rule it would be most.
             if dimension != "density" or draw.random() < 0.25:
                 cell = vary(cell, dimension, draw.choice(values))
         add(f"random {number}", cell)
@@ -86,9 +86,9 @@ def cells():
 
 
 def measure(peers, threads, dtypes, turns, every=1):
-    """Records as of epochs.measure, and the verdict on each cell and data type.
+    """Return records as epochs.measure does, and a verdict per cell and data type.
 
-    ``every`` above 1 takes only each so-many-th cell, to try the sweep out.
+    ``every=n`` measures every n-th cell only, for a trial.
     """
     chosen = cells()[::every]
     records = epochs.measure(chosen, peers, threads, dtypes, turns, 0.05)
@@ -100,10 +100,10 @@ def measure(peers, threads, dtypes, turns, every=1):
 
 
 def verdicts(records):
-    """Each peer's best over numbers of threads against ours, and ours against itself.
+    """Compare each peer with pybackprop, both with their best number of threads.
 
-    ``ratio`` above 1: pybackprop is ahead.  ``all_to_one``: our time with all threads
-    over that with one; above 1, threads do not pay.
+    ``ratio`` is their time over ours. ``all_to_one`` is our time with all threads over
+    that with one; above 1, threads make pybackprop slower.
     """
     groups = {}
     for record in records:

@@ -1,9 +1,9 @@
-"""A process that answers: one line of JSON in, one out, until its input ends.
+"""Answers requests from standard input: one line of JSON each, until the input ends.
 
     python worker.py MODULE
 
-MODULE has a function ``answer(**request)``.  What it or a library prints goes to the
-standard error, so that only answers are on the pipe.
+Calls ``answer(**request)`` of MODULE. Output that it or a library prints goes to
+standard error, so that standard output has answers only.
 """
 
 import importlib
@@ -18,12 +18,12 @@ import warnings
 def main():
     pipe = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    # A fit of a few epochs is what is asked for.
+    # Fits of a few epochs are intended; their ConvergenceWarning is noise.
     warnings.simplefilter("ignore")
     module = importlib.import_module(sys.argv[1])
     idle_since, cpu = time.perf_counter(), time.process_time()
     for line in sys.stdin:
-        # Processor time that threads of this process took while others were measured.
+        # Processor time that this process used while others were measured.
         idle = time.perf_counter() - idle_since
         idle_cpu = time.process_time() - cpu
         try:

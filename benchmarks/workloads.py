@@ -1,8 +1,8 @@
-"""What is trained: data, network and solver of each workload, the same for every peer.
+"""Defines the workloads: data, network and solver, the same for every peer.
 
-A workload is data, initial weights and the order of the rows, each from one seed, so
-that all peers can be held to one loss curve.  Tables of a published shape are drawn
-here: the time of an epoch depends on the shape, not on where the numbers are from.
+Data, initial weights and the order of rows come from one seed each, so the loss curves
+of all peers can be compared. Tables with the shape of a published data set are random:
+the time of an epoch depends on the shape, not on the values.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -39,7 +39,7 @@ class Workload:
 
     @property
     def sizes(self):
-        """Units of each layer, features first."""
+        """Number of units of each layer, features first."""
         return (self.features, *self.hidden, self.classes if self.classes > 2 else 1)
 
     @property
@@ -52,12 +52,12 @@ class Workload:
 
     @property
     def flops(self):
-        """Multiplications and additions of an epoch.
+        """Number of multiplications and additions of an epoch.
 
-        A weight takes part in three products a row, each a multiply and an add:
-        forward A W, gradient A' D, and backward D W'.  The first layer has no
-        backward product.  A stored element of a sparse row costs what a feature of a
-        dense one does.
+        A weight takes part in three products per row, each with a multiplication and an
+        addition: forward A W, gradient A' D, and backward D W'. The first layer has no
+        backward product. A stored element of a sparse row counts like a feature of a
+        dense row.
         """
         products = list(pairwise(self.sizes))
         first = products[0][0] * products[0][1] * self.density
@@ -65,11 +65,11 @@ class Workload:
         return (4 * first + 6 * others) * self.rows
 
     def shortened(self, seconds):
-        """The same with fewer rows if an epoch of a slow peer would take longer.
+        """Return the workload with fewer rows if an epoch would take longer.
 
-        By a guess: 25 GF/s, 0.2 ms a batch, and 10 ns a parameter for Adam's step.
-        ``rows_of`` then says how many rows there were.  One batch of all rows stays
-        one; otherwise four whole batches are the least.
+        Estimates the time of a slow peer from 25 GF/s, 0.2 ms per batch, and 10 ns per
+        parameter for Adam's step. ``rows_of`` then is the original number of rows. A
+        full batch stays a full batch; otherwise at least four batches remain.
         """
         a_batch = 2e-4 + 1e-8 * self.n_parameters
         guess = self.flops / 25e9 + self.batches * a_batch
@@ -105,7 +105,7 @@ TWENTY_ROWS = Workload("20 rows", 20, 4, (100,), batch=20)
 
 
 def table(workload, dtype):
-    """X (an array, or a CSR matrix) and y (class numbers, or targets of dtype)."""
+    """Return X, an array or CSR matrix, and y, class numbers or targets of dtype."""
     if workload.source != "drawn":
         import sklearn.datasets
         from sklearn.preprocessing import StandardScaler

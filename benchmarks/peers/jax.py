@@ -1,13 +1,11 @@
-"""JAX: one jitted function an epoch, a lax.scan over its batches.
+"""JAX with one jitted function per epoch, a lax.scan over its batches.
 
-From JAX's objective to ours: the objective is written out below, with
-alpha / (2 rows) ||W||^2 in that of each batch and autograd through it; Adam is written
-out too, in our form, so that epsilon needs no conversion.  A scan wants batches of one
-size, so a last batch of fewer rows is a step of its own in the same function.  Initial
-weights and the order of the rows are those of workloads.start.
+The objective is ours, with alpha / (2 rows) ||W||^2 for each batch, and is
+differentiated by JAX. Adam is written in our form, so epsilon needs no conversion. A
+scan needs batches of equal size, so a smaller last batch is a separate step in the same
+function. Initial weights and the order of the rows are those of workloads.start.
 
-The number of threads is read by XLA from NPROC, which the environment of the process
-sets.
+XLA reads the number of threads from NPROC in the environment of the process.
 """
 
 from functools import partial
@@ -39,7 +37,7 @@ def prepare(workload, table, dtype, n_threads):
 
 
 def objective(layers, X, y, workload):
-    """Mean loss of a batch's rows, and the L2 term."""
+    """Return the mean loss of a batch plus the L2 term."""
     a = X
     for W, b in layers[:-1]:
         a = ACTIVATIONS[workload.activation](a @ W + b)
@@ -57,11 +55,11 @@ def objective(layers, X, y, workload):
 
 
 def step(state, rows, X, y, workload):
-    """One batch: (state, what it adds to the epoch's loss)."""
+    """Train one batch; return the state and the sum of its losses."""
     layers, m, v, t = state
     t = t + 1
     loss, gradient = jax.value_and_grad(objective)(layers, X[rows], y[rows], workload)
-    # In double, whatever the parameters are, and rounded once.
+    # Computed in double for every data type and rounded once.
     rate = LEARNING_RATE * jnp.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
     rate = rate.astype(X.dtype)
     m = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, m, gradient)

@@ -1,4 +1,4 @@
-"""pybackprop itself: the losses of every other peer are held against these."""
+"""pybackprop, whose losses are the reference for every other peer."""
 
 from estimator import EstimatorTraining
 

@@ -1,11 +1,11 @@
-"""PyTorch, as the loop that its users write by hand, with what makes it fast.
+"""PyTorch with a hand-written training loop and the fused Adam.
 
-From PyTorch's objective to ours:
+Conversions to our objective:
 
 - L2: ours is alpha / (2 rows) ||W||^2 in the objective of each batch, on weights and
   not on intercepts.  Its gradient, alpha / rows W, is the optimizer's weight_decay, in
-  a parameter group of the weights, set anew for a last batch of fewer rows.  Its value
-  is added to the loss outside of autograd.
+  a parameter group of the weights, adjusted for a smaller last batch.  Its value is
+  added to the loss outside of autograd.
 - The loss of a batch is the mean over its rows; the loss of an epoch is the mean of
   the batches by their rows, each before its own step.
 - Adam: PyTorch has sqrt(v) / sqrt(1 - beta_2^t) + eps in the denominator, we have
@@ -14,7 +14,7 @@ From PyTorch's objective to ours:
 - Initial weights and the order of the rows are those of workloads.start; a Linear
   keeps its weights transposed.
 
-The fused Adam is the fastest of PyTorch's three on a CPU.
+The fused Adam is the fastest of the three of PyTorch on a CPU.
 """
 
 import math
@@ -45,7 +45,7 @@ def prepare(workload, table, dtype, n_threads):
 
 
 def network(workload, layers, dtype):
-    """A Sequential of Linear layers and activations that starts from given layers."""
+    """Return a Sequential of Linear layers and activations with given weights."""
     parts = []
     for W, b in layers:
         linear = torch.nn.Linear(*W.shape, dtype=getattr(torch, dtype))
@@ -57,7 +57,7 @@ def network(workload, layers, dtype):
 
 
 def mean_loss(workload):
-    """The loss of a batch as a function of pre-activations and targets."""
+    """Return the loss of a batch as a function of pre-activations and targets."""
     if workload.classes > 2:
         return functional.cross_entropy
     if workload.classes == 2:
@@ -71,7 +71,7 @@ def targets(workload, y, dtype):
 
 
 def adam(module):
-    """Adam with a group of weights, which alone decay, and one of intercepts."""
+    """Return Adam with a group of weights, which decay, and one of intercepts."""
     weights = [p for p in module.parameters() if p.ndim == 2]
     intercepts = [p for p in module.parameters() if p.ndim == 1]
     groups = [{"params": weights}, {"params": intercepts}]
@@ -79,7 +79,7 @@ def adam(module):
 
 
 def before_step(optimizer, t, decay):
-    """Put our epsilon and our L2 term into step t of an optimizer made by ``adam``."""
+    """Set epsilon and weight decay of step t of an optimizer from ``adam``."""
     eps = EPSILON / math.sqrt(1 - BETA_2**t)
     for group in optimizer.param_groups:
         group["eps"] = eps
@@ -107,7 +107,7 @@ class Training:
 
     def train(self, n_epochs, tick=lambda: None):
         layers, orders = start(self.workload, self.dtype)
-        # The same tensors get the initial values again: what is compiled stays valid.
+        # Overwrite the tensors in place: compiled code stays valid.
         self.module.load_state_dict(
             network(self.workload, layers, self.dtype).state_dict()
         )

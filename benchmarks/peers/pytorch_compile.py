@@ -1,7 +1,7 @@
 """PyTorch with torch.compile on the network and its loss; otherwise as in pytorch.py.
 
-The optimizer's fused step stays outside: it is one call already, and its epsilon
-changes each step.
+The fused step of the optimizer is not compiled: it is one call, and its epsilon changes
+in each step.
 """
 
 from peers import pytorch

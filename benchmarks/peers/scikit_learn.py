@@ -1,7 +1,7 @@
 """scikit-learn's MLPClassifier and MLPRegressor.
 
-The objective needs no conversion: it is the one that pybackprop takes over.  The
-number of threads is OpenBLAS's, which the environment of the process sets.
+The objective needs no conversion. The environment of the process sets the number of
+threads of OpenBLAS.
 """
 
 import sklearn.neural_network

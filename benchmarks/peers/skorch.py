@@ -1,8 +1,8 @@
-"""skorch: a PyTorch network as a scikit-learn estimator, with its own loop.
+"""skorch, which wraps a PyTorch network as a scikit-learn estimator.
 
-The conversion is that of pytorch.py, put where skorch has a place for it: a callback
-before each batch sets epsilon and the weight decay, get_loss adds the value of the L2
-term, and the sampler of the DataLoader gives the order of the rows.
+The conversions are those of pytorch.py: a callback before each batch sets epsilon and
+the weight decay, get_loss adds the value of the L2 term, and the sampler of the
+DataLoader yields the order of the rows.
 """
 
 import skorch
@@ -17,7 +17,7 @@ can_run = pytorch.can_run
 
 
 class Order(torch.utils.data.Sampler):
-    """The rows of an epoch; asked once an epoch, so a clock as well."""
+    """Order of the rows; calls ``tick`` at the start of each epoch."""
 
     def __init__(self, orders, n_rows, tick):
         self.orders, self.n_rows, self.tick = orders, n_rows, tick

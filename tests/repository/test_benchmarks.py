@@ -140,9 +140,9 @@ def test_a_peer_with_other_losses_is_reported_and_not_compared(tiny_run):
 
 @pytest.mark.parametrize("losses", [[1.0, 0.5 + 1e-7], [1.0, np.nan], [1.0]])
 def test_losses_that_disagree(losses):
-    epochs.hold_against([1.0, 0.5], [1.0, 0.5 + 1e-12], "float64")
+    epochs.compare_losses([1.0, 0.5], [1.0, 0.5 + 1e-12], "float64")
     with pytest.raises(runner.PeerError):
-        epochs.hold_against([1.0, 0.5], losses, "float64")
+        epochs.compare_losses([1.0, 0.5], losses, "float64")
 
 
 def test_losses_are_compared_before_rounding_has_grown():
