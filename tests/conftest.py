@@ -10,8 +10,6 @@ pytest.register_assert_rewrite("support")
 from support import sampling  # noqa: E402
 from support.durations import Durations  # noqa: E402
 
-N_LEFT_OUT = pytest.StashKey[int]()
-
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -38,6 +36,20 @@ def pytest_report_header(config):
     if config.option.full:
         return "the full run"
     return f"the short run, its sample drawn by --seed={config.option.seed}"
+
+
+@pytest.fixture
+def drawn(request):
+    """A function that draws n of some values, or in the full run takes all."""
+
+    def draw(values, n):
+        values, option = list(values), request.config.option
+        if option.full or n >= len(values):
+            return values
+        draws = random.Random(f"{option.seed} {request.node.nodeid}")
+        return [values[i] for i in sorted(draws.sample(range(len(values)), n))]
+
+    return draw
 
 
 @pytest.hookimpl(trylast=True)

@@ -344,6 +344,7 @@ def random_calls(seed, n_calls):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("seed", range(3))
 def test_random_calls_do_no_harm(seed):
     """In a process of its own, which a crash would end."""

@@ -49,6 +49,7 @@ def test_every_instruction_set_and_number_of_threads(isa):
     check("--threads", "1", "2", "3", "7", isa=isa)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_flags_of_the_user_change_no_bit(tmp_path):
     """Those that setup.py appends undo what -Ofast allows, in compiling and linking."""

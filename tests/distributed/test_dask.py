@@ -134,6 +134,7 @@ def check_bits(name, dtype, weighted, chunks):
     assert np.array_equal(again.predict_proba(X), local.predict_proba(X))
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize("n_workers", [1, 4])  # the tests above have 2
 def test_the_bits_do_not_depend_on_the_number_of_workers(n_workers):

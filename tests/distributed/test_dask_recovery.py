@@ -94,6 +94,7 @@ def require_same(model, local):
     assert model.loss_curve_ == local.loss_curve_
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_a_worker_that_is_killed_changes_no_bit(client, solver):
     client.wait_for_workers(2)
@@ -103,6 +104,7 @@ def test_a_worker_that_is_killed_changes_no_bit(client, solver):
     require_same(model, fit_with(Hook(), solver, X, Y))
 
 
+@pytest.mark.full
 def test_a_worker_that_joins_changes_no_bit(client):
     client.wait_for_workers(2)
 
@@ -118,6 +120,7 @@ def test_a_worker_that_joins_changes_no_bit(client):
     require_same(model, fit_with(Hook(), "adam", X, Y))
 
 
+@pytest.mark.full
 def test_data_without_a_recipe_that_is_lost(client):
     client.wait_for_workers(2)
     # Where they are wanted: what is sent to another worker has a copy there.
@@ -175,6 +178,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.full
 def test_ctrl_c_ends_a_fit_and_what_it_left_on_the_workers(tmp_path):
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)

@@ -269,6 +269,7 @@ def use_with_anything(seed):
     "return a result or raise ValueError or AttributeError.",
 )
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("seed", range(4))
 def test_anything_in_the_place_of_an_attribute_does_no_harm(seed):
     """In a process of its own, which a crash would end."""

@@ -177,7 +177,10 @@ class AnyOrder(RuleBasedStateMachine):
     " may run in any order: saving, copying and failing calls change no bit of later "
     "results.",
 )
-@pytest.mark.parametrize("n_examples", [15, pytest.param(80, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "n_examples",
+    [15, pytest.param(80, marks=[pytest.mark.slow, pytest.mark.full])],
+)
 def test_calls_in_any_order(n_examples):
     run_state_machine_as_test(
         AnyOrder,

@@ -104,6 +104,7 @@ def tiny_run(tmp_path_factory):
     return copy / "results"
 
 
+@pytest.mark.full
 def test_the_runner_writes_json_that_names_nobody(tiny_run):
     text = (tiny_run / "short.json").read_text("utf-8")
 
@@ -124,6 +125,7 @@ def test_the_runner_writes_json_that_names_nobody(tiny_run):
         assert private not in text or len(private) < 4
 
 
+@pytest.mark.full
 def test_a_peer_with_other_losses_is_reported_and_not_compared(tiny_run):
     result = json.loads((tiny_run / "short.json").read_text("utf-8"))
     records = [r for r in result["epochs"]["records"] if r["peer"] == "wrong"]
@@ -151,6 +153,7 @@ def test_losses_are_compared_before_rounding_has_grown():
     assert epochs.checked_epochs(large, "float32") == 1
 
 
+@pytest.mark.full
 def test_the_report_of_a_run(tiny_run, tmp_path):
     runs = summary.of_runs(tiny_run)
     section = report.page_section(runs)
@@ -167,6 +170,7 @@ def test_the_report_of_a_run(tiny_run, tmp_path):
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
 
 
+@pytest.mark.full
 def test_a_report_of_a_summary_is_the_report_of_the_runs(tiny_run, tmp_path):
     runs = summary.of_runs(tiny_run)
     for version in ("0.9.0", "0.10.0"):

@@ -18,6 +18,7 @@ STRICT = "-Wall -Wextra -Wconversion -Werror -Wno-missing-field-initializers"
 
 
 pytestmark = [
+    pytest.mark.full,
     pytest.mark.slow,
     pytest.mark.skipif(not PAGE.exists(), reason="needs the source tree"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"),

@@ -12,6 +12,8 @@ import pytest
 
 from support.checkout import ROOT, TESTS
 
+pytestmark = [pytest.mark.full, pytest.mark.slow]
+
 NEW_ACTIVATIONS = """
 ELEMENTWISE_ACTIVATION(softsign,
     VALUE(v_div(z, v_add(v_set1(1), v_abs(z)))),
@@ -118,7 +120,6 @@ def run_tests(tree, keyword):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["softsign", "log_cosh"])
 def test_a_new_row_is_tested_with_no_further_edit(tree, name):
     result = run_tests(tree, f"{name} and not wrong")
@@ -126,14 +127,12 @@ def test_a_new_row_is_tested_with_no_further_edit(tree, name):
     assert " passed" in result.stdout
 
 
-@pytest.mark.slow
 def test_a_wrong_slope_is_caught(tree):
     result = run_tests(tree, "wrong and finite_differences")
     assert result.returncode == 1, result.stdout
     assert "1 failed" in result.stdout
 
 
-@pytest.mark.slow
 def test_a_new_row_is_a_choice_of_the_estimators(tree):
     program = (
         f"import sys; sys.path.insert(0, {str(tree / 'installed')!r})\n"
@@ -181,7 +180,6 @@ np.testing.assert_allclose(reached, network.parameters, rtol=1e-12)
 """
 
 
-@pytest.mark.slow
 def test_a_new_update_rule_and_a_new_schedule_train_an_estimator(tree):
     program = f"import sys; sys.path.insert(0, {str(tree / 'installed')!r})\n{TRAINING}"
     result = subprocess.run(

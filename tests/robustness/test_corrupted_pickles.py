@@ -74,6 +74,7 @@ def damage(seed, n_files):
     "predicts or raises an error that explains the damage.",
 )
 @pytest.mark.slow
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_damaged_pickle_does_no_harm(seed):
     """In a process of its own, which a crash would end; a length may be any number."""

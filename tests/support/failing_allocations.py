@@ -1,12 +1,13 @@
 """Every public operation, without each of its allocations in turn.
 
-    LD_PRELOAD=failing_allocator.so python failing_allocations.py [BEGINNING ...]
+    LD_PRELOAD=failing_allocator.so python failing_allocations.py [NAME ...]
+    python failing_allocations.py --names
 
-Runs the operations whose names begin with one of the words, or all, and prints how
-often each was refused memory for the core, or for data of NumPy's, and by how many
-bytes the process has grown in that.  Each refusal is to end in MemoryError and nothing
-else, with every object as it was; the same object then gives what it gives in a process
-that lacks nothing.  c/failing_allocator.c is what refuses.
+Runs the operations of these names, or all, and prints how often each was refused memory
+for the core, or for data of NumPy's, and by how many bytes the process has grown in
+that.  ``--names`` prints the names of all.  Each refusal is to end in MemoryError and
+nothing else, with every object as it was; the same object then gives what it gives in a
+process that lacks nothing.  c/failing_allocator.c is what refuses.
 """
 
 import copy
@@ -315,15 +316,16 @@ def refuse_each(allocator, name, remains_short):
     raise AssertionError(f"{name} allocates without end")
 
 
-def main(words):
+def main(names):
     warnings.simplefilter("ignore")
-    allocator = Allocator()
     list_operations()
+    if names == ["--names"]:
+        print(*OPERATIONS, sep="\n")
+        return
+    allocator = Allocator()
     data = [X, Y, LABELS, SEVERAL, NUMBERS, WEIGHTS, SPARSE]
     data_before = copy.deepcopy(data)
-    for name in OPERATIONS:
-        if not name.startswith(tuple(words or [""])):
-            continue
+    for name in names or OPERATIONS:
         n_failed = refuse_each(allocator, name, remains_short=False)
         in_use, n_before = bytes_in_use(), n_failed
         while n_failed < n_before + ENOUGH_TO_SEE_GROWTH:

@@ -2,7 +2,8 @@
 
 The mark ``sampled(n)`` is on tests of such products.  Of the cases of one the short run
 draws ``n``, or as many more as it takes for each value of each parameter to occur; with
-``pairs=True``, for each pair of values.  ``--full`` takes all.
+``pairs=True``, for each pair of values.  Of the values of a single parameter it draws
+``n``.  ``--full`` takes all.
 """
 
 import functools
@@ -21,12 +22,11 @@ def value_of(parameter, seen):
 
 def sample(cases, n, pairs, draws):
     """The indices of the cases that are drawn, where a case is a dict of parameters."""
-    seen = {}
-    covered_by = []
+    seen, covered_by = {}, []
     for case in cases:
         values = [(name, value_of(value, seen)) for name, value in case.items()]
         combinations = itertools.combinations(values, 2) if pairs else values
-        covered_by.append(set(combinations))
+        covered_by.append(set(combinations) if len(case) > 1 else set())
     order = list(range(len(cases)))
     draws.shuffle(order)
     covered, chosen, rest = set(), [], []
