@@ -15,7 +15,7 @@ SOURCES := setup.py pyproject.toml \
     $(shell find csrc pybackprop -not -path '*/__pycache__*')
 
 .DEFAULT_GOAL := help
-.PHONY: help help-all demo test test-fast test-blas-kernels mutants lint format features \
+.PHONY: help help-all demo test test-all test-fast test-blas-kernels mutants lint format features \
     promises docs sdist wheel check-all clean
 
 MAIN_TARGETS := demo test test-fast test-all check-c sanitize lint format docs benchmark \
@@ -36,13 +36,18 @@ help-all: ## List every target, by the file that has it
 demo: $(VENV)/installed ## Train on real data and save a plot as build/main_job.png
 	$(BIN)/python examples/01_main_job.py build/main_job.png
 
-# Tests run from tests/, where no pybackprop/ hides the installed package, in
-# this process or in one that a test starts.
-test: $(VENV)/installed ## Run the whole suite against the installed package, fast tests first
-	@cd tests && failed=0; \
-	$(abspath $(BIN))/pytest -m "not slow" || failed=1; \
-	$(abspath $(BIN))/pytest -m slow || failed=1; \
-	exit $$failed
+# Tests run from tests/, where no pybackprop/ hides the installed package, in this process or
+# in one that a test starts. No test depends on another, so that files of tests may be shared
+# out between processes: make test PROCESSES=0 runs them all in one.
+PROCESSES ?= 2
+PYTEST = cd tests && $(abspath $(BIN))/pytest
+PYTEST_SHARED = $(PYTEST) -n $(PROCESSES) --dist loadfile
+
+test: $(VENV)/installed ## Run the tests, with a sample of each product of parameters (4 min)
+	$(PYTEST_SHARED)
+
+test-all: $(VENV)/installed ## Run the tests with every case (8 min)
+	$(PYTEST_SHARED) --full
 
 # SciPy's L-BFGS computes with a BLAS, whose rounding errors depend on the kernel that it
 # chooses for the processor. OpenBLAS takes the kernel that this variable names.
@@ -52,11 +57,11 @@ BLAS_TESTS := estimators/test_sklearn_checks.py training/test_lbfgs.py
 test-blas-kernels: $(VENV)/installed ## Run the tests that depend on the BLAS with each kernel of BLAS_KERNELS
 	@cd tests && failed=0; for kernel in $(BLAS_KERNELS); do \
 	    echo "OPENBLAS_CORETYPE=$$kernel"; \
-	    OPENBLAS_CORETYPE=$$kernel $(abspath $(BIN))/pytest -k lbfgs $(BLAS_TESTS) || failed=1; \
+	    OPENBLAS_CORETYPE=$$kernel $(abspath $(BIN))/pytest --full -k lbfgs $(BLAS_TESTS) || failed=1; \
 	done; exit $$failed
 
-test-fast: $(VENV)/installed ## Run the fast part of the suite
-	cd tests && $(abspath $(BIN))/pytest -m "not slow"
+test-fast: $(VENV)/installed ## Run the fast tests, with a sample of each product
+	$(PYTEST_SHARED) -m "not slow"
 
 mutants: $(VENV)/installed ## Plant each bug of tests/mutants/ and check that a test fails
 	$(PIP_INSTALL) cython
@@ -93,7 +98,7 @@ sdist: $(VENV)/tools ## Build the source distribution in dist/
 wheel: $(VENV)/tools ## Build the source distribution in dist/ and a wheel from it
 	$(BIN)/pyproject-build
 
-check-all: check-c sanitize sanitize-threads sanitize-python test lint ## Run all checks that a change must pass
+check-all: check-c sanitize sanitize-threads sanitize-python test-all lint ## Run all checks that a change must pass
 
 clean: ## Remove everything that other targets made, .venv included
 	rm -rf build dist $(DOCS_MADE) *.egg-info $(VENV) .pytest_cache .ruff_cache tests/.hypothesis

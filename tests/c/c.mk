@@ -74,7 +74,7 @@ golden-bits: $(VENV)/installed ## Record tests/golden_bits.txt anew, after an in
 # out: the shadow memory of the sanitizer does not fit into it.
 PRELOADED = $(foreach lib,asan stdc++,$(shell gcc -print-file-name=lib$(lib).so))
 REPORTS := $(abspath build/c/sanitize-gcc/report)
-PYTEST_ARGUMENTS ?= -m "not slow"
+PYTEST_ARGUMENTS ?= --full -m "not slow"
 
 sanitize-python: export ASAN_OPTIONS := detect_leaks=1,log_path=$(REPORTS)
 sanitize-python: export LSAN_OPTIONS := exitcode=0
