@@ -185,6 +185,7 @@ def test_the_reference_knows_what_is_easy():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_the_recorded_hashes(dtype):
     text = PROGRAM.read_text("utf-8")

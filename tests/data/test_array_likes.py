@@ -311,6 +311,7 @@ def from_plain(place):
     "their own types, objects such as Decimal, any byte order, stride, alignment or "
     "subclass) give the same bits as a plain float64 array.",
 )
+@pytest.mark.sampled(200)
 @pytest.mark.parametrize(
     ("kind", "place"),
     # R2 of long doubles is taken in long double, and has more digits.
@@ -333,6 +334,7 @@ def test_numbers_of_any_kind_give_the_bits_of_a_plain_array(kind, place, tmp_pat
     "masked values, dates, durations, strings, structured and complex values, missing"
     " values of data frames, in X, y, weights, validation sets and scores.",
 )
+@pytest.mark.sampled(200)
 @pytest.mark.parametrize(
     ("kind", "place"),
     sorted(set(product(REFUSED, PLACES)) - IN_LONG_DOUBLE),

@@ -127,6 +127,7 @@ KEPT = {
     "memory-mapped array that grows with the number of rows is 4 bytes per row for "
     "class codes.",
 )
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("kind", KEPT)
 @pytest.mark.parametrize("way", WAYS)
 def test_what_a_fit_keeps_of_each_row(columns, kind, way):

@@ -186,6 +186,7 @@ OTHER = {
 }
 
 
+@pytest.mark.sampled(25)
 @pytest.mark.parametrize("trip", ["itself", "pickle", "copy", "deepcopy"])
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_parameters_set_since_are_not_those_of_the_network(problem, trip):

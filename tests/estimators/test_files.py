@@ -105,6 +105,7 @@ def by_resume(model, table, y):
     "A model restored from pickle (any protocol), joblib, cloudpickle, skops or copy "
     "predicts the same bits and continues training with the same bits.",
 )
+@pytest.mark.sampled(21)
 @pytest.mark.parametrize("go_on", [by_partial_fit, by_warm_start, by_resume])
 @pytest.mark.parametrize("options", STOCHASTIC.values(), ids=STOCHASTIC)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -307,11 +307,13 @@ def make_odd_sizes():
             yield Case(f"{target}-outputs{outputs}", target, shape={"outputs": outputs})
 
 
+@pytest.mark.sampled(90)
 @pytest.mark.parametrize("case", list(make_cases()), ids=str)
 def test_forty_epochs_have_the_same_losses_to_rounding(case):
     train_both(case, rtol=1e-10, atol=1e-9)
 
 
+@pytest.mark.sampled(36)
 @pytest.mark.parametrize("case", list(make_odd_sizes()), ids=str)
 def test_sizes_that_fill_no_register_have_the_same_losses(case):
     train_both(case, rtol=1e-10, atol=1e-9)
@@ -368,6 +370,7 @@ def make_long_cases():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("case", list(make_long_cases()), ids=str)
 def test_four_hundred_epochs_stay_together_where_training_is_well_conditioned(case):
     ours, theirs = train_both(case, rtol=1e-6, atol=1e-8)

@@ -188,6 +188,7 @@ def test_every_activation(pair, dtype, library_of_pairs):
 
 @needs_compiler
 @pytest.mark.slow
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_pair_of_activations(dtype, tmp_path):
     library = compile_pairs(ALL_PAIRS, dtype, tmp_path)

@@ -55,6 +55,7 @@ def planted(spoil):
 @pytest.mark.feature(
     "Gradients checked against finite differences", "check_gradients(network, X, y)"
 )
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize(("loss", "output", "hidden", "depth"), COMBINATIONS)
 def test_every_loss_output_and_activation_passes(loss, output, hidden, depth):
     net, X, y, weights = make_problem(loss, output, hidden, depth)

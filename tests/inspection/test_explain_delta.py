@@ -31,6 +31,7 @@ def assert_close(actual, expected):
     "An explanation of when delta at the output equals y_pred - y",
     'pybackprop.inspection.explain_delta("squared_error", "logistic")',
 )
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
 def test_delta_is_the_product(loss, output):
     of = explain_delta(loss, output)
@@ -169,6 +170,7 @@ def values_of(of, loss):
         yield k, values
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize(
     ("loss", "output"),
     [pair for pair in PAIRS if not ACTIVATIONS[pair[1]]["rowwise"]],

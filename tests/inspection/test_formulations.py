@@ -58,6 +58,7 @@ def assert_gradients_of_hand(found, net, X, y, weights):
     "Two courses' recipes for backpropagation, side by side on your network",
     "pybackprop.inspection.formulations(network, X, y)",
 )
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize(("loss", "output", "hidden", "depth"), BY_HAND)
 def test_both_recipes_give_the_gradient(loss, output, hidden, depth):
     net, X, y, weights = make_problem(loss, output, hidden, depth)
@@ -81,6 +82,7 @@ def problem_off_the_kinks(loss, output):
     return net, X, y, weights
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
 def test_the_mistaken_reading_is_wrong_but_for_the_canonical_pairs(loss, output):
     net, X, y, weights = problem_off_the_kinks(loss, output)

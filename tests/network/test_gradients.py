@@ -46,6 +46,7 @@ def test_gradient_matches_finite_differences(loss, output, hidden, depth):
     np.testing.assert_allclose(analytic, numeric, rtol=0, atol=1e-7 * scale)
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize(("loss", "output", "hidden", "depth"), COMBINATIONS)
 def test_float32_gradient_is_the_float64_gradient(loss, output, hidden, depth):
     net, X, y, weights = make_problem(loss, output, hidden, depth, dtype="float32")
@@ -72,6 +73,7 @@ def test_float32_gradient_is_the_float64_gradient(loss, output, hidden, depth):
     )
 
 
+@pytest.mark.sampled(120)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("loss", "output", "hidden", "depth"), BY_HAND)
 def test_every_number_is_that_of_backprop_by_hand(
@@ -108,6 +110,7 @@ def test_every_number_is_that_of_backprop_by_hand(
             np.testing.assert_allclose(layer, reference, rtol=1e-12, atol=atol)
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_delta_looks_like_an_error_only_at_the_canonical_output(loss, output):

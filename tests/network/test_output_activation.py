@@ -61,6 +61,7 @@ REFUSED = {"identity", "tanh", "relu"}  # they may be 0 or less
     use="MLPRegressor(output_activation='logistic')",
     requested="#11791",
 )
+@pytest.mark.sampled(50)
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("loss", DOMAINS)
 def test_a_regressor_takes_what_its_loss_takes(loss, output):

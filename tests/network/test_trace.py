@@ -49,6 +49,7 @@ def test_delta_is_dloss_da_times_f_prime_to_the_bit(dtype):
         np.testing.assert_array_equal(delta, dloss_da * f_prime)
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("loss", DEFAULT_OUTPUTS)
 def test_at_the_output_the_jacobian_makes_delta_of_the_slope(loss, output):

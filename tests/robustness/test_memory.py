@@ -223,6 +223,7 @@ def test_nothing_leaks(path):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_leaks_in_many_calls(path):
     assert not leaks(PATHS[path], 300, n_rounds=4)
@@ -254,6 +255,7 @@ def skip_where_scipy_is_a_circle(is_lbfgs):
     "Objects are freed as soon as they are deleted: no call leaves a reference cycle,"
     " not even a call that raised.",
 )
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("path", PATHS)
 def test_no_call_leaves_a_circle(path):
     skip_where_scipy_is_a_circle("lbfgs" in path)
@@ -309,6 +311,7 @@ HOLDERS = {
     "An estimator keeps no reference to the arrays passed to it: the data are freed "
     "as soon as the caller deletes them.",
 )
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("how", HOLDERS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_data_is_not_kept(how, dtype):
@@ -556,6 +559,7 @@ print((status("VmHWM") - before) / (8 * (1000 * 2000 + 2000 * 1000 + 1000)))
 @pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="asks Linux for the peak"
 )
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("refit", [0, 1])
 @pytest.mark.parametrize(
     ("options", "states"),

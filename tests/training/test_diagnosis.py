@@ -125,6 +125,7 @@ WARNED = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(36)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("name", CASES)
 def test_a_warning_is_right_and_scaled_data_gets_none(name, solver):

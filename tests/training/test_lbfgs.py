@@ -58,6 +58,7 @@ def fit(package, target, X, y, sample_weight=None, times=1, **params):
     return model
 
 
+@pytest.mark.sampled(40)
 @pytest.mark.parametrize("max_iter", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("target", TARGETS)
@@ -71,6 +72,7 @@ def test_first_iterations_agree_to_rounding(target, activation, max_iter):
     assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.sampled(20)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(
     "variation",
@@ -124,6 +126,7 @@ def real_data(name):
     return scale(X), y
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("activation", ["logistic", "tanh"])
 @pytest.mark.parametrize(
     ("name", "target"),

@@ -157,6 +157,7 @@ for dtype in ("float64", "float32"):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_threads_tables_and_instruction_sets_give_the_same_bits():
     outputs = set()
     for isa, runs in _core.instruction_sets().items():
