@@ -15,7 +15,8 @@ import golden_bits
 import numpy as np
 import pytest
 
-from pybackprop import MLPClassifier, Network, _core
+from pybackprop import MLPClassifier, Network
+from support.lists import ACTIVATIONS, activate, log_activate
 
 # The values of <fenv.h>, which Python has no word for.
 MODES = {
@@ -115,9 +116,9 @@ def test_single_functions_in_another_rounding_mode(mode):
     def values():
         return [
             function(name, z)
-            for name, record in _core.activations().items()
-            for function in (_core.activate, _core.log_activate)
-            if function is _core.activate or record["has_log"]
+            for name, record in ACTIVATIONS.items()
+            for function in (activate, log_activate)
+            if function is activate or record["has_log"]
         ]
 
     expected = golden_bits.digest(*values())

@@ -14,11 +14,11 @@ import golden_bits
 import numpy as np
 import pytest
 
-from pybackprop import _core
 from support.checkout import ROOT, TESTS
+from support.lists import ACTIVATIONS, INSTRUCTION_SETS, LOSSES, OPTIMIZERS
 
 RECORDED = TESTS / "golden_bits.txt"
-RUNNABLE = [name for name, runs in _core.instruction_sets().items() if runs]
+RUNNABLE = [name for name, runs in INSTRUCTION_SETS.items() if runs]
 
 
 def check(*options, isa=None, **environment):
@@ -88,12 +88,12 @@ def test_every_data_type_and_kind_of_line_is_recorded():
     names = golden_bits.read(RECORDED.read_text("utf-8"))
     for dtype in ("float32", "float64"):
         recorded = {name for name, its_dtype in names if its_dtype == dtype}
-        for name in _core.activations():
+        for name in ACTIVATIONS:
             assert f"activate/{name}" in recorded
-        for loss in _core.losses():
-            for output, record in _core.activations().items():
+        for loss in LOSSES:
+            for output, record in ACTIVATIONS.items():
                 assert f"loss/{loss}/{output}" in recorded or not record["output"]
-        for rule in _core.optimizers():
+        for rule in OPTIMIZERS:
             assert f"train/{rule}/usual/batch-32" in recorded
         for part in ("forward", "backward", "objective", "estimator"):
             assert any(name.startswith(part + "/") for name in recorded)

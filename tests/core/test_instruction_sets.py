@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pybackprop import _core
+from support.lists import INSTRUCTION_SETS
 
 NEEDED = {"avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx2", "fma"}}
 
@@ -21,7 +21,7 @@ def flags_of_every_processor():
 
 
 def test_every_set_that_the_operating_system_names_runs_and_no_other():
-    sets = _core.instruction_sets()
+    sets = INSTRUCTION_SETS
     if platform.machine() == "aarch64":
         assert {name for name, runs in sets.items() if runs} == {"baseline", "neon"}
         return

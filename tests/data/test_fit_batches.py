@@ -11,7 +11,7 @@ import sklearn
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
-from pybackprop import MLPClassifier, MLPRegressor, _core
+from pybackprop import MLPClassifier, MLPRegressor
 from support.batches import (
     CODES,
     LABELS,
@@ -24,11 +24,12 @@ from support.batches import (
     fitted,
     no_reader_left,
 )
+from support.lists import OPTIMIZERS
 from support.reference import assert_state, state_of, timeless
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-STOCHASTIC = list(_core.optimizers())
+STOCHASTIC = list(OPTIMIZERS)
 
 
 def compare(batched, fitted):

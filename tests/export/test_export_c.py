@@ -15,9 +15,10 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import scale
 
-from pybackprop import MLPClassifier, MLPRegressor, _core
+from pybackprop import MLPClassifier, MLPRegressor
 from pybackprop._data.labels import ClassLabels
 from pybackprop.export import c, to_c
+from support import lists
 from support.activation_formulas import (
     FORMULAS,
     POINTS,
@@ -33,7 +34,7 @@ DTYPES = ["float32", "float64"]
 IRIS, SPECIES = load_iris(return_X_y=True)
 DIABETES, PROGRESS = load_diabetes(return_X_y=True)
 IRIS, DIABETES, PROGRESS = scale(IRIS), scale(DIABETES), scale(PROGRESS)
-RECORDS = _core.activations()
+RECORDS = lists.ACTIVATIONS
 HIDDEN = [name for name, record in RECORDS.items() if record["hidden"]]
 OUTPUTS = [name for name, record in RECORDS.items() if record["output"]]
 # Those that need no function of the C library and round like the core.

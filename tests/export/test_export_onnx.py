@@ -15,11 +15,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.fixes import parse_version
 
-from pybackprop import MLPClassifier, MLPRegressor, _core
+from pybackprop import MLPClassifier, MLPRegressor
 from pybackprop._data.labels import ClassLabels
 from pybackprop.export import register_skl2onnx, to_onnx
 from pybackprop.export._dense_layers import activations_of
 from pybackprop.export._onnx_nodes import ACTIVATIONS, Nodes
+from support import lists
 from support.activation_formulas import (
     FORMULAS,
     POINTS,
@@ -35,7 +36,7 @@ DTYPES = ["float32", "float64"]
 IRIS, SPECIES = load_iris(return_X_y=True)
 DIABETES, PROGRESS = load_diabetes(return_X_y=True)
 IRIS, DIABETES, PROGRESS = scale(IRIS), scale(DIABETES), scale(PROGRESS)
-RECORDS = _core.activations()
+RECORDS = lists.ACTIVATIONS
 HIDDEN = [name for name, record in RECORDS.items() if record["hidden"]]
 OUTPUTS = [name for name, record in RECORDS.items() if record["output"]]
 

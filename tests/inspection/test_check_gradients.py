@@ -11,13 +11,12 @@ from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core
+from pybackprop import MLPClassifier, MLPRegressor, Network
 from pybackprop.by_hand.losses import LOSSES as BY_HAND
 from pybackprop.inspection import check_gradients
 from pybackprop.inspection.gradients.kinks import kinks_of
 from support.gradient_problems import COMBINATIONS, make_problem
-
-ACTIVATIONS = _core.activations()
+from support.lists import ACTIVATIONS, LOSSES
 
 
 def named(check, name):
@@ -195,7 +194,7 @@ def test_a_wrong_gradient_is_found_among_kinks_too(hidden):
 
 @pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
 def test_a_wrong_float32_gradient_is_found(loss):
-    output = _core.losses()[loss]["default_output"]
+    output = LOSSES[loss]["default_output"]
     options = {"loss": loss, "output_activation": output, "dtype": "float32"}
     net, X, y = small(planted(times(1.01, 0)), **options)
     y = (y / y.sum(axis=1, keepdims=True)).astype("float32")

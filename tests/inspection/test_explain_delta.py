@@ -5,14 +5,11 @@ import numpy as np
 import pytest
 from scipy.special import expit, ndtr
 
-from pybackprop import _core
 from pybackprop.inspection import delta_table, explain_delta
 from pybackprop.inspection.delta import formulas
 from support.gradient_problems import usual_parameter
+from support.lists import ACTIVATIONS, LOSSES, OUTPUTS, activate
 
-LOSSES = _core.losses()
-ACTIVATIONS = _core.activations()
-OUTPUTS = [name for name, row in ACTIVATIONS.items() if row["output"]]
 PAIRS = [(loss, output) for loss in LOSSES for output in OUTPUTS]
 CANONICAL = {
     ("squared_error", "identity"),
@@ -55,7 +52,7 @@ def test_the_jacobian_is_that_of_differences(output):
     of = explain_delta("squared_error", output, z=z)
     h = 1e-6
     for j, step in enumerate(h * np.eye(4)):
-        above, below = (_core.activate(output, z + s) for s in (step, -step))
+        above, below = (activate(output, z + s) for s in (step, -step))
         np.testing.assert_allclose(
             of.jacobian[:, :, j], (above - below) / (2 * h), atol=1e-8
         )
@@ -239,7 +236,7 @@ def test_the_canonical_output_is_the_inverse_link(loss):
     same = [
         output
         for output in OUTPUTS
-        if np.allclose(_core.activate(output, z.reshape(-1, 1))[:, 0], means)
+        if np.allclose(activate(output, z.reshape(-1, 1))[:, 0], means)
     ]
     assert same == ([] if canonical is None else [canonical])
 

@@ -10,7 +10,8 @@ from sklearn._loss import loss as sklearn_losses
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import scale
 
-from pybackprop import MLPRegressor, Network, _core
+from pybackprop import MLPRegressor, Network
+from support import lists
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SOLVERS = ("sgd", "adam", "lbfgs")
@@ -29,7 +30,7 @@ PARAMETER = {"huber": "huber_delta", "quantile": "quantile", "tweedie": "power"}
 
 def value_and_delta(loss, parameter, y, z, dtype="float64"):
     """Of single outputs, through a network whose only weight is 1."""
-    output = _core.losses()[loss]["default_output"]
+    output = lists.LOSSES[loss]["default_output"]
     network = Network(
         [1, 1],
         loss=loss,
@@ -45,7 +46,7 @@ def value_and_delta(loss, parameter, y, z, dtype="float64"):
 
 
 def test_every_regression_loss_is_tested_here():
-    records = _core.losses()
+    records = lists.LOSSES
     assert set(LOSSES) == {n for n, row in records.items() if row["target_high"] > 1}
     assert {n: row["parameter"] for n, row in records.items() if row["parameter"]} == (
         PARAMETER

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pybackprop import MLPClassifier, Network, _core
+from pybackprop import MLPClassifier, Network
+from support.lists import OPTIMIZERS
 
 X = np.random.RandomState(0).uniform(-1, 1, (300, 4))
 Y = np.eye(3)[np.random.RandomState(1).randint(3, size=300)]
@@ -14,7 +15,7 @@ def network(**params):
     return Network([4, 5, 3], **(settings | params))
 
 
-@pytest.mark.parametrize("solver", _core.optimizers())
+@pytest.mark.parametrize("solver", OPTIMIZERS)
 def test_steps_are_those_of_a_fit_bit_for_bit(solver):
     labels = Y.argmax(axis=1)
     model = MLPClassifier(

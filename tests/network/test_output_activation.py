@@ -15,10 +15,10 @@ from sklearn.datasets import load_iris, make_multilabel_classification
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core
+from pybackprop import MLPClassifier, MLPRegressor, Network
+from support.lists import ACTIVATIONS, LOSSES, OUTPUTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-OUTPUTS = [name for name, row in _core.activations().items() if row["output"]]
 SOLVERS = ("sgd", "adam", "lbfgs")
 FAST = {"hidden_layer_sizes": (6,), "max_iter": 40, "random_state": 0}
 FAST |= {"learning_rate_init": 0.02}
@@ -95,7 +95,7 @@ def test_a_logistic_regressor_stays_between_0_and_1_and_fits_by_the_jacobian():
 def test_auto_is_the_loss_own():
     X, y = scale(load_iris().data), load_iris().target + 0.5
     for loss in DOMAINS:
-        record = _core.losses()[loss]
+        record = LOSSES[loss]
         auto = MLPRegressor(loss, quantile=0.4, **FAST).fit(X, y)
         named = clone(auto).set_params(output_activation=record["default_output"])
         named.fit(X, y)
@@ -199,7 +199,7 @@ def test_the_loss_is_that_of_one_hot_or_0_1_targets(kind, loss, output):
 def test_a_classifier_of_squared_error_takes_any_output(kind, output):
     X, y = make_data(kind)
     model = MLPClassifier(loss="squared_error", output_activation=output, **FAST)
-    if kind == "multilabel" and _core.activations()[output]["rowwise"]:
+    if kind == "multilabel" and ACTIVATIONS[output]["rowwise"]:
         with pytest.raises(ValueError, match="output_activation=.*multilabel"):
             model.fit(X, y)
         return

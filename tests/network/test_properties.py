@@ -14,10 +14,10 @@ import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core, by_hand
+from pybackprop import MLPClassifier, MLPRegressor, Network, by_hand
+from support.lists import LOSSES, activate
 from support.plain_training import RULES, PlainTraining, assert_follows
 
-LOSSES = _core.losses()
 # An elementary function is within a few units in the last place.
 ROUNDINGS_OF_A_FUNCTION = 16
 LENGTHS = pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def usual_parameter(draw, loss):
 def keep_in_domain(net, X):
     """Predictions around 0.5, away from 0 and 1, where derivatives have no bound."""
     grid = np.linspace(-2, 2, 81).reshape(-1, 1)
-    image = np.abs(_core.activate(net.output_activation, grid) - 0.5)
+    image = np.abs(activate(net.output_activation, grid) - 0.5)
     net.intercepts[-1][:] = grid[np.argmin(image)]
     while np.any(np.abs(net.predict(X) - 0.5) > 0.4):
         net.coefs[-1] /= 2

@@ -7,14 +7,15 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from pybackprop import Network, _core, by_hand
+from pybackprop import Network, by_hand
 from pybackprop.by_hand.activations import ACTIVATIONS, softmax
 from pybackprop.by_hand.losses import LOSSES
+from support import lists
 
 DEFAULT_OUTPUTS = {
-    name: record["default_output"] for name, record in _core.losses().items()
+    name: record["default_output"] for name, record in lists.LOSSES.items()
 }
-OUTPUTS = [name for name, record in _core.activations().items() if record["output"]]
+OUTPUTS = lists.OUTPUTS
 OF_FORWARD = ["z", "a", "f_prime"]
 OF_BACKPROP = ["dloss_da", "delta", "coef_grads", "intercept_grads", "loss"]
 

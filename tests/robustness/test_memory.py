@@ -20,6 +20,7 @@ from support.leaks import (
     leaks,
     without_collection,
 )
+from support.lists import OPTIMIZERS
 
 # pytest keeps the warnings that it sees.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -141,7 +142,7 @@ def raise_at_end():
 PATHS = {
     **{
         f"fit {solver}": fit(MLPClassifier, CODES, solver=solver)
-        for solver in ["lbfgs", *_core.optimizers()]
+        for solver in ["lbfgs", *OPTIMIZERS]
     },
     "fit sparse": fit(MLPRegressor, NUMBERS, SPARSE),
     "fit float32": fit(MLPRegressor, NUMBERS, X.astype(np.float32)),

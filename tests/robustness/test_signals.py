@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core
+from pybackprop import MLPClassifier, MLPRegressor, Network
+from support.lists import activate
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="this system has no timers that signal"
@@ -133,7 +134,7 @@ def test_a_function_of_many_values_can_be_interrupted(press):
     press()
     with pytest.raises(Pressed):
         while True:
-            _core.activate("softmax", logits, overwrite=True)
+            activate("softmax", logits, overwrite=True)
 
 
 def test_control_c_is_a_keyboard_interrupt():

@@ -5,12 +5,9 @@ A row that is added to a list of the core is among them with no further edit.
 
 import numpy as np
 
-from pybackprop import Network, _core, by_hand
+from pybackprop import Network, by_hand
+from support.lists import HIDDEN, LOSSES, OUTPUTS, activate
 
-ACTIVATIONS = _core.activations()
-LOSSES = _core.losses()
-HIDDEN = [name for name, row in ACTIVATIONS.items() if row["hidden"]]
-OUTPUTS = [name for name, row in ACTIVATIONS.items() if row["output"]]
 DEPTHS = {0: [], 1: [4], 2: [5, 3], 3: [4, 3, 5]}
 N_SAMPLES, N_FEATURES = 7, 3
 
@@ -41,7 +38,7 @@ def make_problem(loss, output, hidden, depth, n_outputs=3, dtype="float64", alph
     # Small weights around a bias whose image is between 0 and 1, as log-losses need.
     net.coefs[-1] *= 0.1
     grid = np.linspace(-2, 2, 81).reshape(-1, 1)
-    image = np.abs(_core.activate(output, grid) - 0.5)
+    image = np.abs(activate(output, grid) - 0.5)
     net.intercepts[-1][:] = grid[np.argmin(image)] + 0.01 * rng.rand(n_outputs)
     X = rng.uniform(-1, 1, size=(N_SAMPLES, N_FEATURES))
     low = max(LOSSES[loss]["target_low"], 0.1)

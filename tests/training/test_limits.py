@@ -9,7 +9,8 @@ import pytest
 import scipy.sparse
 from sklearn.base import clone
 
-from pybackprop import MLPClassifier, MLPRegressor, _core
+from pybackprop import MLPClassifier, MLPRegressor
+from support.lists import INSTRUCTION_SETS, OPTIMIZERS
 from support.plain_training import PlainTraining, assert_follows
 
 # Targets far off scale make gradients that are worth clipping.
@@ -31,7 +32,7 @@ SETTINGS = {
     "random_state": 0,
     "alpha": 0.2,
 }
-SOLVERS = list(_core.optimizers())
+SOLVERS = list(OPTIMIZERS)
 
 
 @pytest.mark.feature(
@@ -160,7 +161,7 @@ for dtype in ("float64", "float32"):
 @pytest.mark.full
 def test_threads_tables_and_instruction_sets_give_the_same_bits():
     outputs = set()
-    for isa, runs in _core.instruction_sets().items():
+    for isa, runs in INSTRUCTION_SETS.items():
         if runs:
             run = subprocess.run(
                 [sys.executable, "-c", PROGRAM],

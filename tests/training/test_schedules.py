@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from pybackprop import MLPClassifier, MLPRegressor, _core
+from pybackprop import MLPClassifier, MLPRegressor
 from pybackprop._model.optimizer import Optimizer
+from support.lists import OPTIMIZERS, schedule_rate
 from support.plain_training import PlainTraining, assert_follows
 
 EPOCHS = 10
@@ -81,7 +82,7 @@ def schedule(name, **params):
     "Schedules that act at each step: cosine, linear, one_cycle, step, exponential",
     use="MLPClassifier(learning_rate='cosine')",
 )
-@pytest.mark.parametrize("solver", _core.optimizers())
+@pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("name", FORMULAS)
 def test_each_step_has_the_rate_of_the_formula(name, solver):
     model = MLPRegressor(solver=solver, learning_rate=name, **SETTINGS)
@@ -169,7 +170,7 @@ def test_partial_fit_follows_the_schedule_of_max_iter_epochs(name):
     np.testing.assert_array_equal(model.coefs_[0], fitted.coefs_[0])
 
 
-@pytest.mark.parametrize("solver", _core.optimizers())
+@pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("name", ["cosine", "linear"])
 def test_past_the_end_at_a_rate_of_zero_nothing_moves(name, solver):
     model = MLPRegressor(solver=solver, learning_rate=name, **SETTINGS).fit(X, Y)
@@ -185,7 +186,7 @@ def test_past_the_end_at_a_rate_of_zero_nothing_moves(name, solver):
 
 
 def test_one_cycle_stays_at_its_end():
-    rates = [_core.schedule_rate(schedule("one_cycle"), e, 1) for e in (10, 11, 100)]
+    rates = [schedule_rate(schedule("one_cycle"), e, 1) for e in (10, 11, 100)]
     assert rates == pytest.approx([RATE / 25e4] * 3, rel=1e-14)
 
 
@@ -207,7 +208,7 @@ def test_on_a_plateau_training_stops_as_at_a_constant_rate(name):
     assert stopped.stopping_reason_ == constant.stopping_reason_
 
 
-@pytest.mark.parametrize("solver", [s for s in _core.optimizers() if s != "sgd"])
+@pytest.mark.parametrize("solver", [s for s in OPTIMIZERS if s != "sgd"])
 @pytest.mark.parametrize("name", ["invscaling", "adaptive"])
 def test_scikit_learns_schedules_act_on_sgd_alone(name, solver):
     constant = MLPRegressor(solver=solver, **SETTINGS).fit(X, Y)
@@ -240,7 +241,7 @@ def test_a_batch_without_weight_takes_its_time():
     "A separate learning rate for each layer",
     use="MLPClassifier(hidden_layer_sizes=(50,), learning_rate_init=[0.01, 0.001])",
 )
-@pytest.mark.parametrize("solver", _core.optimizers())
+@pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("name", ["constant", "cosine"])
 def test_layers_may_learn_at_rates_of_their_own(name, solver):
     rates = SETTINGS | {"learning_rate_init": [0.01, RATE], "learning_rate": name}
@@ -250,7 +251,7 @@ def test_layers_may_learn_at_rates_of_their_own(name, solver):
     assert_follows(model.fit(X, Y), plain.fit())
 
 
-@pytest.mark.parametrize("solver", _core.optimizers())
+@pytest.mark.parametrize("solver", OPTIMIZERS)
 def test_the_same_rate_for_each_layer_is_the_rate(solver):
     one = MLPRegressor(solver=solver, **SETTINGS).fit(X, Y)
     each = clone(one).set_params(learning_rate_init=(RATE, RATE)).fit(X, Y)
@@ -291,7 +292,7 @@ def test_the_rates_are_those_of_torch(name):
         "step": lambda s, o: s.StepLR(o, step_size=15, gamma=0.5),
         "exponential": lambda s, o: s.ExponentialLR(o, gamma=0.5 ** (1 / 15)),
     }[name]
-    ours = [_core.schedule_rate(schedule(name), k / 5, 0.2) for k in range(n)]
+    ours = [schedule_rate(schedule(name), k / 5, 0.2) for k in range(n)]
     np.testing.assert_allclose(ours, torch_rates(torch, make, n), rtol=1e-9)
 
 
@@ -302,9 +303,7 @@ def test_one_cycle_is_that_of_torch():
     theirs = torch_rates(
         torch, lambda s, o: s.OneCycleLR(o, max_lr=RATE, total_steps=n), n
     )
-    ours = [
-        _core.schedule_rate(schedule("one_cycle"), EPOCHS * k / n, 0) for k in range(n)
-    ]
+    ours = [schedule_rate(schedule("one_cycle"), EPOCHS * k / n, 0) for k in range(n)]
     np.testing.assert_allclose(ours, theirs, atol=RATE * 1e-3)
     assert max(ours) == pytest.approx(max(theirs))
     assert ours[0] == pytest.approx(theirs[0])

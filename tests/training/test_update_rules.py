@@ -8,10 +8,11 @@ import scipy.sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from pybackprop import MLPClassifier, MLPRegressor, _core
+from pybackprop import MLPClassifier, MLPRegressor
+from support.lists import OPTIMIZERS
 from support.plain_training import PlainTraining, assert_follows
 
-SOLVERS = list(_core.optimizers())
+SOLVERS = list(OPTIMIZERS)
 ADAPTIVE = [name for name in SOLVERS if name != "sgd"]
 SETTINGS = {
     "hidden_layer_sizes": (5, 4),

@@ -1,0 +1,15 @@
+"""The lists of the core: what each name stands for, by the core's own records."""
+
+from pybackprop import _core
+
+ACTIVATIONS = _core.activations()
+HIDDEN = [name for name, row in ACTIVATIONS.items() if row["hidden"]]
+OUTPUTS = [name for name, row in ACTIVATIONS.items() if row["output"]]
+LOSSES = _core.losses()
+# The solvers of the core; L-BFGS is SciPy's.
+OPTIMIZERS = _core.optimizers()
+INSTRUCTION_SETS = _core.instruction_sets()
+
+activate = _core.activate
+log_activate = _core.log_activate
+schedule_rate = _core.schedule_rate
