@@ -41,7 +41,7 @@ demo: $(VENV)/installed ## Train on real data and save a plot as build/main_job.
 # out between processes: make test PROCESSES=0 runs them all in one.
 PROCESSES ?= 2
 PYTEST = cd tests && $(abspath $(BIN))/pytest
-PYTEST_SHARED = $(PYTEST) -n $(PROCESSES) --dist loadfile
+PYTEST_SHARED = $(PYTEST) -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/installed ## Run the tests, with a sample of each product of parameters (4 min)
 	$(PYTEST_SHARED)
