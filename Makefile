@@ -41,12 +41,12 @@ demo: $(VENV)/installed ## Train on real data and save a plot as build/main_job.
 # out between processes: make test PROCESSES=0 runs them all in one.
 PROCESSES ?= 2
 PYTEST = cd tests && $(abspath $(BIN))/pytest
-PYTEST_SHARED = $(PYTEST) -n $(PROCESSES) --dist loadfile
+PYTEST_SHARED = $(PYTEST) -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-test: $(VENV)/installed ## Run the suite, with a sample of each product of parameters: four minutes
+test: $(VENV)/installed ## Run the tests, with a sample of each product of parameters (4 min)
 	$(PYTEST_SHARED)
 
-test-all: $(VENV)/installed ## Run the suite with every case: seven minutes
+test-all: $(VENV)/installed ## Run the tests with every case (8 min)
 	$(PYTEST_SHARED) --full
 
 # SciPy's L-BFGS computes with a BLAS, whose rounding errors depend on the kernel that it
@@ -60,7 +60,7 @@ test-blas-kernels: $(VENV)/installed ## Run the tests that depend on the BLAS wi
 	    OPENBLAS_CORETYPE=$$kernel $(abspath $(BIN))/pytest --full -k lbfgs $(BLAS_TESTS) || failed=1; \
 	done; exit $$failed
 
-test-fast: $(VENV)/installed ## Run the fast part of the suite
+test-fast: $(VENV)/installed ## Run the fast tests, with a sample of each product
 	$(PYTEST_SHARED) -m "not slow"
 
 mutants: $(VENV)/installed ## Plant each bug of tests/mutants/ and check that a test fails

@@ -54,7 +54,10 @@ def drawn(request):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    if config.option.full:
-        return
-    items[:], left_out = sampling.choose(items, config.option.seed)
-    config.hook.pytest_deselected(items=left_out)
+    if not config.option.full:
+        items[:], left_out = sampling.choose(items, config.option.seed)
+        config.hook.pytest_deselected(items=left_out)
+    # The files with long tests first, so that processes which share them end together.
+    if hasattr(config, "workerinput"):
+        has_slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in has_slow)

@@ -20,7 +20,8 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import KFold, train_test_split
 
 import pybackprop
-from pybackprop import MLPClassifier, MLPRegressor, _core
+from pybackprop import MLPClassifier, MLPRegressor
+from support.internals import Samples, Targets
 from support.reference import assert_state, state_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -245,7 +246,7 @@ def test_bad_inputs_are_refused(name, solver, case):
         refused(fitted(name, solver=solver), "partial_fit", bad, y)
 
 
-@pytest.mark.parametrize("case", BAD_X.keys() - {"other_length"})
+@pytest.mark.parametrize("case", sorted(BAD_X.keys() - {"other_length"}))
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_bad_inputs_are_refused_by_every_prediction(name, case):
     bad, says = BAD_X[case]
@@ -351,8 +352,8 @@ def test_the_core_writes_for_no_class_that_is_not_there(n_outputs, code):
     with pytest.raises(TypeError, match="codes"):
         network.core.objective(
             network.parameters,
-            _core.Samples(X, network.dtype),
-            _core.Targets(codes, network.dtype),
+            Samples(X, network.dtype),
+            Targets(codes, network.dtype),
             None,
         )
 

@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
 from pybackprop import MLPClassifier, MLPRegressor
-from pybackprop._data.dataset import some_rows
+from support.internals import some_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -15,8 +15,8 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pybackprop import MLPClassifier, MLPRegressor, _threads
-from pybackprop._threads import default_n_threads, effective_n_threads
+from pybackprop import MLPClassifier, MLPRegressor
+from support.internals import default_n_threads, effective_n_threads
 
 distributed = pytest.importorskip("distributed", minversion="2025.1")
 cloudpickle = pytest.importorskip("cloudpickle")
@@ -159,12 +159,13 @@ def test_a_fit_in_a_worker_with_a_nanny_takes_one_thread(client):
     assert client.submit(effective_n_threads, 3, pure=False).result() == 3
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_a_fit_takes_the_threads_that_its_worker_was_given(monkeypatch, n_threads):
     """Of a worker without a nanny, here in this very process."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(_threads, "_processors", lambda: 8)
+    monkeypatch.setattr("pybackprop._threads._processors", lambda: 8)
     cluster = distributed.LocalCluster(
         n_workers=1,
         threads_per_worker=n_threads,

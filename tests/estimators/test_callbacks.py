@@ -8,6 +8,7 @@ import importlib.util
 import pickle
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import pybackprop
 from pybackprop import MLPClassifier, MLPRegressor
-from pybackprop._training import callbacks as _callbacks
 
 try:
     from sklearn.callback import CallbackContext, ProgressBar, ScoringMonitor
@@ -582,7 +583,8 @@ def test_before_scikit_learn_1_9_the_cause_says_which_version_brings_callbacks(
     monkeypatch,
 ):
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
-    spec = importlib.util.spec_from_file_location("older", _callbacks.__file__)
+    path = Path(pybackprop.__file__).parent / "_training" / "callbacks.py"
+    spec = importlib.util.spec_from_file_location("older", path)
     older = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(older)
 

@@ -404,6 +404,7 @@ def make_float32_cases():
                 )
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("case", list(make_float32_cases()), ids=str)
 def test_float32_stays_float32_and_agrees_to_its_rounding(case):
     """Within twenty times what one bit of the start does to scikit-learn's own losses.

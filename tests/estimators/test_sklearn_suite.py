@@ -39,7 +39,7 @@ def load_suite():
 
 
 SUITE = load_suite()
-globals().update({name: SUITE[name] for name in SUITE.keys() - EXCLUDED.keys()})
+globals().update({name: SUITE[name] for name in SUITE if name not in EXCLUDED})
 
 
 @pytest.fixture(params=[0, 42, 99])

@@ -16,7 +16,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import scale
 
 from pybackprop import MLPClassifier, MLPRegressor
-from pybackprop._data.labels import ClassLabels
 from pybackprop.export import c, to_c
 from support import lists
 from support.activation_formulas import (
@@ -26,6 +25,7 @@ from support.activation_formulas import (
     assert_is_formula,
     assert_keeps_digits,
 )
+from support.internals import ClassLabels
 
 CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 needs_compiler = pytest.mark.skipif(CC is None, reason="no C compiler")

@@ -16,7 +16,6 @@ from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.fixes import parse_version
 
 from pybackprop import MLPClassifier, MLPRegressor
-from pybackprop._data.labels import ClassLabels
 from pybackprop.export import register_skl2onnx, to_onnx
 from pybackprop.export._dense_layers import activations_of
 from pybackprop.export._onnx_nodes import ACTIVATIONS, Nodes
@@ -28,6 +27,7 @@ from support.activation_formulas import (
     assert_is_formula,
     assert_keeps_digits,
 )
+from support.internals import ClassLabels
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

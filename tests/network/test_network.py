@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from pybackprop import Network, _core
+from pybackprop import Network
+from support.internals import Samples
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_forward_is_the_first_half_of_backprop(net, data):
         for layer, reference in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(layer, reference)
     np.testing.assert_array_equal(forward.a[-1], net.predict(X))
-    logits = net.core.predict(net.parameters, _core.Samples(X, net.dtype), True)
+    logits = net.core.predict(net.parameters, Samples(X, net.dtype), True)
     np.testing.assert_array_equal(forward.z[-1], logits)
 
 

@@ -170,6 +170,7 @@ def test_the_report_of_a_run(tiny_run, tmp_path):
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
 
 
+@pytest.mark.full
 def test_a_report_of_a_summary_is_the_report_of_the_runs(tiny_run, tmp_path):
     runs = summary.of_runs(tiny_run)
     for version in ("0.9.0", "0.10.0"):

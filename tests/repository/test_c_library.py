@@ -16,6 +16,7 @@ from support.checkout import ROOT, TESTS
 HEADER = ROOT / "csrc" / "pybackprop.h"
 
 pytestmark = [
+    pytest.mark.full,
     pytest.mark.skipif(not PAGE.exists(), reason="needs the source tree"),
     pytest.mark.skipif(
         not all(map(shutil.which, ("make", "gcc"))), reason="no make or no gcc"

@@ -22,6 +22,8 @@ FOLDERS = sorted({path.parent for path in files_of_tests()})
 # Folders of other things than Python tests.
 OTHERS = {"c", "files", "fuzz", "mutants", "support"}
 MOST_FILES_IN_A_FOLDER = 15
+# Other files go by public names, support/lists.py and support/internals.py.
+MOST_FILES_WITH_PRIVATE_NAMES = 10
 # What makes tests run: for each pattern, fewer files than that are a mistake.
 COLLECTIONS = {
     "tests/*/test_*.py": 90,
@@ -100,6 +102,20 @@ def test_no_test_imports_another_one():
         if module.split(".")[-1] in modules
     ]
     assert found == []
+
+
+def is_private(module, name):
+    parts = [*module.split("."), name]
+    return parts[0] == "pybackprop" and any(re.match("_[a-z]", p) for p in parts)
+
+
+def test_few_files_import_private_names():
+    files = [
+        path.name
+        for path in files_of_tests()
+        if any(is_private(*names) for names in imported(path))
+    ]
+    assert len(files) <= MOST_FILES_WITH_PRIVATE_NAMES, files
 
 
 def test_every_make_target_names_files_of_tests_that_exist():

@@ -15,7 +15,8 @@ import pytest
 import scipy.sparse
 from sklearn.utils.fixes import parse_version
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core, export
+from pybackprop import MLPClassifier, MLPRegressor, Network, export
+from support.internals import CoreNetwork, Samples, Targets
 from support.leaks import (
     leaks,
     without_collection,
@@ -188,9 +189,9 @@ PATHS = {
     ),
     "refused network": refused(lambda: Network([4, 3, 2], activation="none")),
     "refused sizes": refused(lambda: Network([2**40, 2**40, 2])),
-    "core network": refused(lambda: _core.Network([4, 2], [], "?", "?", [0.0], "f8")),
-    "core samples": refused(lambda: _core.Samples(X, np.float32)),
-    "core targets": refused(lambda: _core.Targets(X[0], np.float64)),
+    "core network": refused(lambda: CoreNetwork([4, 2], [], "?", "?", [0.0], "f8")),
+    "core samples": refused(lambda: Samples(X, np.float32)),
+    "core targets": refused(lambda: Targets(X[0], np.float64)),
     "divergence": refused(
         fit(MLPRegressor, NUMBERS, solver="sgd", learning_rate_init=1e200)
     ),

@@ -18,9 +18,9 @@ from sklearn.model_selection import ShuffleSplit
 
 import pybackprop
 from pybackprop import MLPClassifier, MLPRegressor, Network
-from pybackprop._threads import one_blas_thread
 from pybackprop.exceptions import ScalingWarning
 from pybackprop.export import to_c, to_sklearn
+from support.internals import one_blas_thread
 from support.reference import assert_state, state_of
 
 draws = np.random.RandomState(0)
@@ -412,6 +412,7 @@ TO_DISTURB += ["warm early", "warm lbfgs"]
     "Ctrl-C between any two lines of a fit leaves the model unchanged, and the next "
     "fit gives the bits of an undisturbed one.",
 )
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", TO_DISTURB)
 def test_a_fit_raising_at_any_line(name):
     trained = {}

@@ -202,8 +202,9 @@ class Beats:
     def __call__(self, number, frame):
         self.n += 1
         self.work()
-        if self.n == self.enough:
-            raise Pressed(self.n)
+        # On a busy machine a signal may come during the work: the number goes past it.
+        if self.n >= self.enough:
+            raise Pressed(self.enough)
 
 
 @pytest.mark.promise(
@@ -246,7 +247,7 @@ def test_signals_that_only_interrupt_the_system_change_no_bit(n_jobs):
         hidden_layer_sizes=(200,), max_iter=30, random_state=0, n_jobs=n_jobs
     )
     expected = model.fit(X, X[:, 0]).loss_curve_
-    beats = Beats(-1)
+    beats = Beats(np.inf)
     before = signal.signal(signal.SIGPROF, beats)
     signal.setitimer(signal.ITIMER_PROF, 1e-3, 1e-3)
     try:

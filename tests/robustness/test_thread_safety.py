@@ -11,9 +11,11 @@ import pytest
 import scipy.sparse
 from sklearn.base import clone
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core
+from pybackprop import MLPClassifier, MLPRegressor, Network
 from pybackprop.export import to_c, to_sklearn
 from support.interleaving import PACKAGE, X, bits_of, interleaved
+from support.internals import Samples, Targets, all_finite
+from support.lists import activate, log_activate
 
 rng = np.random.RandomState(0)
 PATIENCE = 60
@@ -275,8 +277,8 @@ def test_parameters_set_during_a_fit_are_for_the_next(solver):
 def long_calls():
     table = np.tile(X, (500, 1))
     network = Network([4, 60, 3], activation="tanh", output_activation="softmax")
-    samples = _core.Samples(table, network.dtype)
-    targets = _core.Targets(np.tile(X[:, :3], (500, 1)), network.dtype)
+    samples = Samples(table, network.dtype)
+    targets = Targets(np.tile(X[:, :3], (500, 1)), network.dtype)
     logits = np.tile(X, (2000, 1))
     theta = network.parameters
     trace = {"a": [np.empty((len(table), n)) for n in (60, 3)]}
@@ -284,9 +286,9 @@ def long_calls():
         "predict": lambda: network.core.predict(theta, samples),
         "forward": lambda: network.core.forward(theta, samples, trace),
         "objective": lambda: network.core.objective(theta, samples, targets),
-        "activate": lambda: _core.activate("softmax", logits),
-        "log_activate": lambda: _core.log_activate("softmax", logits),
-        "all_finite": lambda: _core.all_finite(logits),
+        "activate": lambda: activate("softmax", logits),
+        "log_activate": lambda: log_activate("softmax", logits),
+        "all_finite": lambda: all_finite(logits),
     }
 
 

@@ -16,7 +16,7 @@ from sklearn.datasets import make_classification
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from pybackprop import MLPClassifier, MLPRegressor, Network, _core, _threads
-from pybackprop._threads import default_n_threads, effective_n_threads
+from support.internals import default_n_threads, effective_n_threads
 
 X, y = make_classification(
     700, 12, n_informative=8, n_classes=3, random_state=0, shuffle=False

@@ -6,8 +6,8 @@ import scipy.sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core, by_hand
-from pybackprop._model.optimizer import Optimizer
+from pybackprop import MLPClassifier, MLPRegressor, Network, by_hand
+from support.internals import Optimizer, Samples, Targets, Training
 from support.plain_training import PlainTraining, assert_follows
 
 X = np.random.RandomState(1).standard_normal((33, 4))
@@ -213,10 +213,10 @@ def test_an_epoch_reports_its_penalty_and_its_last_gradient(dtype, clipnorm):
         epsilon=1, global_clipnorm=clipnorm,
     )  # fmt: skip
     tables = X.astype(dtype), Y.astype(dtype)
-    training = _core.Training(
+    training = Training(
         network.core, network.parameters, optimizer,
-        _core.Samples(tables[0], network.dtype),
-        _core.Targets(tables[1], network.dtype),
+        Samples(tables[0], network.dtype),
+        Targets(tables[1], network.dtype),
         WEIGHTS, 9, 1,
     )  # fmt: skip
     rtol = 1e-10 if dtype == "float64" else 1e-4

@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone
 
 from pybackprop import MLPClassifier, MLPRegressor
-from pybackprop._model.optimizer import Optimizer
+from support.internals import Optimizer
 from support.lists import OPTIMIZERS, schedule_rate
 from support.plain_training import PlainTraining, assert_follows
 
