@@ -1,5 +1,5 @@
-"""Delta at the output is the Jacobian's product with the slope, and y_pred - y only
-where the variance of an exponential family cancels."""
+"""explain_delta and delta_table: delta at the output is J^T dloss/dy; it is y_pred - y
+only where the variance of an exponential family cancels."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_default_points_lie_in_the_domain_and_show_both_sides(loss):
 
 
 def test_a_point_of_ones_own():
-    # By hand: y_pred = 1/2, slope -1/2, g' = 1/4.
+    # By hand: y_pred = 1/2, dloss/dy = -1/2, g' = 1/4.
     of = explain_delta("squared_error", "logistic", z=[0.0], y=[1.0])
     assert (of.dloss_dy, of.jacobian, of.delta, of.y_minus) == (
         -0.5,
@@ -120,11 +120,11 @@ def test_a_point_where_all_happens_to_agree():
 
 def test_a_prediction_outside_the_domain_is_said():
     of = explain_delta("poisson", "identity", z=[-1.0, 2.0], y=[1.0, 0.0])
-    assert "Not every prediction here lies between 0 and inf" in repr(of)
-    # The end itself belongs to a log-loss, but not to a deviance.
+    assert "Some predictions do not lie between 0 and inf" in repr(of)
+    # The ends 0 and 1 are in the domain of a log-loss, but not in that of a deviance.
     at_the_end = {"z": [-1.0], "y": [1.0]}
-    assert "Not every" in repr(explain_delta("poisson", "relu", **at_the_end))
-    assert "Not every" not in repr(explain_delta("log_loss", "relu", **at_the_end))
+    assert "Some predictions" in repr(explain_delta("poisson", "relu", **at_the_end))
+    assert "Some predictions" not in repr(explain_delta("log_loss", "relu", **at_the_end))
 
 
 # --- Formulas, as Python --------------------------------------------------------------
@@ -141,7 +141,7 @@ FUNCTIONS = {
 
 
 def evaluated(formula, **values):
-    """The number that a formula stands for, with what its "with" names."""
+    """Evaluate a formula, with the parts that follow its "with"."""
     formula, *parts = formula.split(" with ")
     names = {**FUNCTIONS, "min": min, "max": max, "abs": abs, **values}
     for part in parts:
@@ -160,7 +160,7 @@ def at_points(loss, output, n=60):
 
 
 def values_of(of, loss):
-    """Values of the names in formulas, point by point."""
+    """Return the values of the names in a formula at each point."""
     parameter = LOSSES[loss]["parameter"]
     for k in np.flatnonzero(np.isfinite(of.product)):
         values = {"z": of.z.flat[k], "y": of.y.flat[k], "y_pred": of.y_pred.flat[k]}
@@ -204,10 +204,12 @@ def test_the_formula_of_a_softmax(loss):
     if of.is_canonical:
         assert of.formulas["delta"] == "y_pred - y"
         return
-    product, _, slope = of.formulas["delta"].partition(" with q = ")
+    product, _, gradient = of.formulas["delta"].partition(" with q = ")
     assert product == "y_pred_i * (q_i - sum_j y_pred_j * q_j)"
     names = {} if parameter is None else {parameter: usual_parameter(loss)}
-    q = np.array([evaluated(slope, y=of.y[i], y_pred=of.y_pred[i], **names) for i in n])
+    q = np.array(
+        [evaluated(gradient, y=of.y[i], y_pred=of.y_pred[i], **names) for i in n]
+    )
     assert_close(of.y_pred * (q - of.y_pred @ q), of.delta)
 
 
@@ -243,8 +245,8 @@ def test_the_canonical_output_is_the_inverse_link(loss):
 
 
 def test_every_row_of_the_lists_has_words():
-    # A new row works without them; the project's own are explained.
-    assert set(formulas.SLOPES) == set(LOSSES)
+    # A new loss works without an entry, but each one of this package has one.
+    assert set(formulas.LOSS_GRADIENTS) == set(LOSSES)
     outputs = {name for name in OUTPUTS if not ACTIVATIONS[name]["rowwise"]}
     assert set(formulas.DERIVATIVES) == outputs
     explained = {*formulas.FAMILIES, *formulas._NO_FAMILY, "log_loss"}
@@ -257,7 +259,7 @@ def test_every_row_of_the_lists_has_words():
 )
 def test_a_row_without_words_is_explained_by_its_numbers(monkeypatch, loss, output):
     full = explain_delta(loss, output)
-    for table in ("SLOPES", "DERIVATIVES", "FAMILIES", "_NO_FAMILY"):
+    for table in ("LOSS_GRADIENTS", "DERIVATIVES", "FAMILIES", "_NO_FAMILY"):
         monkeypatch.setattr(formulas, table, {})
     bare = explain_delta(loss, output)
     np.testing.assert_array_equal(bare.delta, full.delta)
@@ -277,7 +279,7 @@ def test_a_row_without_words_is_explained_by_its_numbers(monkeypatch, loss, outp
         ("squared_error", "identity", "inverse of its canonical link"),
         ("log_loss", "softmax", "categorical distribution"),
         ("squared_error", "logistic", "only identity has the derivative V"),
-        ("gamma", "exp", "is none of those here"),
+        ("gamma", "exp", "is not available"),
         ("absolute_error", "identity", "no negative log-likelihood"),
         ("huber", "identity", "only up to huber_delta"),
         ("squared_error", "softmax", "softmax couples the outputs"),
@@ -316,11 +318,11 @@ def test_the_table_of_all_pairs():
         pair = (row.loss, row.output_activation)
         assert row.is_canonical == row.equal == (pair in CANONICAL), row
         assert row.formula is not None
-        # No pair is without a point: every activation gets into every domain.
+        # Every activation has predictions in the domain of every loss.
         assert 10 < row.n_points <= 300 and np.isfinite(row.difference)
         assert (row.difference < 1e-12) == row.equal
     by_pair = {(row.loss, row.output_activation): row for row in table.rows}
-    # Rounding shows that it has been multiplied out, not looked up.
+    # The rounding error shows that the product was computed.
     assert by_pair["log_loss", "softmax"].difference > 0
     # z is between -3 and 3, and a prediction must be between 0 and 1, or above 0.
     assert by_pair["squared_error", "identity"].n_points == 300

@@ -1,4 +1,6 @@
-"""Two courses' recipes give one gradient; y_pred - y taken for a rule gives another."""
+"""formulations: both courses give one gradient, and the mistake gives another."""
+
+import pickle
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from test_gradients import BY_HAND, DEPTHS, LOSSES, make_problem
 
 from pybackprop import MLPClassifier, Network, by_hand
 from pybackprop.inspection import formulations
-from pybackprop.inspection.delta import courses as _recipes
+from pybackprop.inspection.delta import courses
 from pybackprop.inspection.delta.courses import dy_dz
 
 RECIPES = ("ng", "hinton", "mistaken", "numeric", "core")
@@ -30,7 +32,7 @@ def assert_close(actual, expected, rtol=1e-12):
 
 
 def assert_gradients_of_hand(found, net, X, y, weights):
-    """All that a recipe says is what by_hand.backprop says."""
+    """Compare every quantity of an algorithm with by_hand.backprop."""
     _, coef_grads, intercept_grads, _, _, delta = by_hand.backprop.objective(
         X,
         y,
@@ -67,13 +69,13 @@ def test_both_recipes_give_the_gradient(loss, output, hidden, depth):
     assert both.max_difference < 1e-13
     for row in both.rows:
         assert row.ng_core is None or row.ng_core < 1e-13
-        # Differences of a loss of about 1 lose eps / h, whatever the gradient is.
+        # The rounding error of a difference is eps / h times the loss, which is near 1.
         if row.ng_numeric is not None:
             assert row.ng_numeric * row.largest < 1e-7 * max(1, row.largest), row
 
 
 def problem_off_the_kinks(loss, output):
-    """Predictions on both sides of all kinks, where they may lie anywhere."""
+    """Make a problem with predictions on both sides of the kinks of the loss."""
     net, X, y, weights = make_problem(loss, output, "tanh", depth=1)
     if LOSSES[loss]["prediction_low"] == -np.inf:
         net.intercepts[-1][:] = [-0.5, 0.3, 1.2]
@@ -93,7 +95,7 @@ def test_the_mistaken_reading_is_wrong_but_for_the_canonical_pairs(loss, output)
         assert "is a canonical pair" in repr(both)
     else:
         assert both.mistake > 1e-2 and both.cosine < 1 - 1e-6
-        # All begins at the output: y_pred - y is not the gradient already there.
+        # y_pred - y differs from the gradient at the output already.
         at_output = f"delta{len(net.coefs)}"
         row = next(row for row in both.rows if row.name == at_output)
         assert row.mistaken_numeric > 1e-2
@@ -225,7 +227,9 @@ def test_the_parameter_of_a_loss_is_the_one_of_the_networks_data_type():
     net = Network(
         [4, 1], loss="quantile", loss_parameter=0.1, dtype="float32", random_state=0
     )
-    both = formulations(net, X, y + 5)  # all above the prediction: the slope is -0.1
+    both = formulations(
+        net, X, y + 5
+    )  # all above the prediction: the derivative is -0.1
     np.testing.assert_array_equal(both.hinton["dE_dy1"], both.core["dE_dy1"])
     np.testing.assert_array_equal(both.ng["delta1"], -np.float32(0.1))
 
@@ -303,7 +307,7 @@ def test_two_steps_fail_where_the_output_is_saturated_and_it_shows(loss, output,
     text = repr(both)
     assert "Hinton's product dy/dz times dE/dy is 0 times infinity" in text
     assert "in 1 of 1 rows" in text
-    assert "The core takes the gradient at z in one step" in text
+    assert "The core computes the gradient at z directly" in text
 
 
 def test_without_a_canonical_pair_both_recipes_have_two_steps():
@@ -314,7 +318,7 @@ def test_without_a_canonical_pair_both_recipes_have_two_steps():
         assert not np.isfinite(found["delta1"]).any()
     assert np.isfinite(both.core["delta1"]).all()
     assert np.isnan(both.max_difference)
-    # dF/dW is 0, and no number by the recipe: that does not count as equal.
+    # dF/dW is 0, and NaN by the algorithm: these are not equal.
     (of_W,) = (row for row in both.rows if row.name == "dW1")
     assert np.isnan(of_W.ng_numeric) and of_W.largest == of_W.mistaken_numeric == 0
     assert "The product dy/dz times dE/dy" in repr(both) and "1 of 1 rows" in repr(both)
@@ -370,7 +374,7 @@ def test_the_mistaken_gradient_of_a_quantile_trains_the_mean():
     net = Network([1, 1], loss="quantile", loss_parameter=0.9, random_state=0)
     both = formulations(net, X, y)
     losses = both.training(2000, learning_rate=0.05)
-    # What a constant can reach: the quantile's loss at the quantile, and at the mean.
+    # The quantile loss of the best constants: the quantile, and the mean.
     residual = y - np.quantile(y, 0.9), y - y.mean()
     at_quantile, at_mean = (np.maximum(0.9 * r, -0.1 * r).mean() for r in residual)
     assert losses["true"][-1] == pytest.approx(at_quantile, rel=1e-2)
@@ -379,7 +383,7 @@ def test_the_mistaken_gradient_of_a_quantile_trains_the_mean():
 
 
 def test_the_mistaken_gradient_may_diverge_where_the_true_one_is_bounded():
-    # Gamma's is 1 - y / y_pred, but y_pred - y has the size of the prediction.
+    # The delta of gamma is 1 - y / y_pred, but y_pred - y grows with the prediction.
     X, y, _ = data(1)
     net = Network([4, 1], loss="gamma", output_activation="exp", random_state=0)
     net.intercepts[-1][:] = np.log(1000)
@@ -389,7 +393,7 @@ def test_the_mistaken_gradient_may_diverge_where_the_true_one_is_bounded():
 
 
 def test_where_the_output_falls_the_mistaken_gradient_leads_uphill():
-    # silu falls left of -1.28: there y_pred too low asks for a lower z.
+    # silu decreases left of -1.28: where y_pred is too low, z has to become lower.
     net = Network([1, 1], output_activation="silu")
     net.coefs[0][:], net.intercepts[0][:] = 0, -2.0
     both = formulations(net, np.ones((1, 1)), [-0.1])
@@ -409,7 +413,7 @@ def test_it_prints_as_a_table_that_begins_with_the_answer():
     assert text.startswith("squared_error with logistic is not a canonical pair")
     text, table = text[: text.index("Ng  ")].split("\n"), text[text.index("Ng  ") :]
     words = " ".join(text)
-    assert "Both recipes give the same numbers" in words
+    assert "Both courses give the same numbers" in words
     assert f"{both.mistake:.3g} times" in words and f"{both.cosine:.2f}" in words
     lines = table[table.index("---") :].splitlines()
     assert len(lines) == 1 + len(both.rows) == 1 + 8
@@ -502,10 +506,10 @@ def test_what_is_wrong_with_a_training_is_named(arguments, raised, words):
 
 
 def test_a_row_without_a_formula_by_hand_is_named(monkeypatch):
-    from pybackprop.inspection.delta import float64_copy as _in_float64
+    from pybackprop.inspection.delta import float64_copy
 
-    some = {name: _in_float64.ACTIVATIONS[name] for name in ("tanh", "relu")}
-    monkeypatch.setattr(_in_float64, "ACTIVATIONS", some)
+    some = {name: float64_copy.ACTIVATIONS[name] for name in ("tanh", "relu")}
+    monkeypatch.setattr(float64_copy, "ACTIVATIONS", some)
     X, y, _ = data()
     with pytest.raises(ValueError, match="activation='silu' has no formula by hand"):
         formulations(Network([4, 5, 3], activation="silu"), X, y)
@@ -535,8 +539,23 @@ def test_jacobians_of_many_classes_are_never_all_in_memory(monkeypatch):
         sizes.append(dy_dz(*args).size)
         return dy_dz(*args)
 
-    monkeypatch.setattr(_recipes, "dy_dz", recorded)
-    monkeypatch.setattr(_recipes, "_MOST_NUMBERS", 60)
+    monkeypatch.setattr(courses, "dy_dz", recorded)
+    monkeypatch.setattr(courses, "_MAX_ENTRIES", 60)
     by_rows = formulations(network, X, y).hinton["dE_dz1"]
     assert sizes == [50, 50, 50, 25]
     np.testing.assert_array_equal(by_rows, whole)
+
+
+def test_a_pickle_with_the_former_module_names_loads():
+    network = Network([2, 3, 1], random_state=0)
+    both = formulations(network, [[0.2, 0.4], [0.1, 0.9]], [0.3, 0.7])
+    data = pickle.dumps(both, protocol=2)  # its names are plain text
+    for now, before in (
+        (b"inspection.delta.formulations", b"inspection._formulations"),
+        (b"inspection.delta.float64_copy", b"inspection._in_float64"),
+    ):
+        assert now in data
+        data = data.replace(now, before)
+    loaded = pickle.loads(data)
+    assert repr(loaded) == repr(both)
+    assert loaded.training(2) == both.training(2)

@@ -1,1 +1,1 @@
-"""Explains delta, and carries out the recipes of two courses for it."""
+"""Explains delta at the output, and runs the algorithms of two courses for delta."""

@@ -1,10 +1,9 @@
-"""The recipes of two courses for the gradients of a network, as their teachers write
-them, side by side in plain NumPy.
+"""Implements backpropagation as two courses write it, side by side in plain NumPy.
 
 Andrew Ng, *Machine Learning*, fifth week, and Geoffrey Hinton, *Neural Networks for
-Machine Learning*, third lecture.  Both are given the same forward pass.  In both, l
+Machine Learning*, third lecture.  Both start from the same forward pass.  In both, l
 counts the weight layers from 1 to L, samples are rows, and E is the loss of a sample.
-Ng has a bias unit in every layer, whose value is always 1, and so one matrix Theta a
+Ng has a bias unit in every layer, whose value is always 1, and so one matrix Theta per
 layer; Hinton has a bias for every unit.
 
     Ng                                      Hinton
@@ -24,24 +23,24 @@ import numpy as np
 from pybackprop import _core
 from pybackprop.by_hand.activations import ACTIVATIONS, OUTPUTS
 
-# Of Jacobians that are in memory together: 128 MB.
-_MOST_NUMBERS = 2**24
+# Maximum number of entries of the Jacobians in memory at a time: 128 MB.
+_MAX_ENTRIES = 2**24
 
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What both recipes begin with.
+    """Result of a forward pass, from which both algorithms start.
 
     Attributes
     ----------
     z, a : list of ndarray
-        Of L and L + 1 layers; ``a[0]`` is X.
+        Pre-activations of L layers, and L + 1 activations: ``a[0]`` is X.
     y : ndarray of shape (n_samples, n_outputs)
     weights : ndarray of shape (n_samples,)
         All > 0.
     coefs, intercepts : list of ndarray
     penalties : list of ndarray
-        Gradient of the penalty at each of ``coefs``, without 1/S.
+        Gradient of the penalty at each of ``coefs``, before the division by S.
     hidden_activations : sequence of str
     output_activation : str
     """
@@ -61,18 +60,19 @@ class ForwardPass:
         return len(self.coefs)
 
     def f_prime(self, layer):
-        """f'(z) of a hidden layer, shape (n_samples, d_l)."""
+        """Return f'(z) of a hidden layer, of shape (n_samples, d_l)."""
         _, f_prime = ACTIVATIONS[self.hidden_activations[layer - 1]]
         return f_prime(self.z[layer - 1])
 
 
 def dy_dz(output_activation, z):
-    """Derivatives of the outputs y at their own z.
+    """Compute the derivatives of the outputs y at the output's z.
 
     Returns
     -------
-    ndarray of shape (n_samples, d), g'(z), or where each output depends on every z, as
-    with softmax, (n_samples, d, d): [n, i, j] is dy_i / dz_j.
+    ndarray of shape (n_samples, d) or (n_samples, d, d)
+        g'(z); or, where each output depends on every z, as with softmax, the Jacobians:
+        [n, i, j] is dy_i / dz_j.
     """
     _, vjp = OUTPUTS[output_activation]
     if not _core.activations()[output_activation]["rowwise"]:
@@ -84,16 +84,16 @@ def dy_dz(output_activation, z):
 
 
 def through(jacobian, dE_dy):
-    """dE/dz_j = sum_i dy_i/dz_j dE/dy_i, of which one term is left without coupling."""
+    """dE/dz_j = sum_i dy_i/dz_j dE/dy_i: a single product if f acts on each z alone."""
     if jacobian.ndim == 2:
         return jacobian * dE_dy
     return np.einsum("nij,ni->nj", jacobian, dE_dy)
 
 
 def through_outputs(given, dE_dy):
-    """``through`` the output layer: a Jacobian a sample, never all of them at once."""
+    """Apply ``through`` to the output layer, for some samples at a time."""
     z = given.z[-1]
-    n_rows = max(_MOST_NUMBERS // z.shape[1] ** 2, 1)
+    n_rows = max(_MAX_ENTRIES // z.shape[1] ** 2, 1)
     blocks = [slice(k, k + n_rows) for k in range(0, len(z), n_rows)]
     parts = [
         through(dy_dz(given.output_activation, z[block]), dE_dy[block])
@@ -103,12 +103,12 @@ def through_outputs(given, dE_dy):
 
 
 def ng(given, delta):
-    """Ng's recipe, from the delta of the output layer on.
+    """Run Ng's algorithm, from the delta of the output layer down.
 
     Returns
     -------
     (dict, dict)
-        Arrays with a row a sample: 'delta1' ... 'deltaL', 'distributed1' ... up to
+        Arrays with one row per sample: 'delta1' ... 'deltaL', 'distributed1' ... up to
         L - 1.  Arrays of parameters: 'Delta1' ... 'DeltaL' of shape (1 + d_(l-1), d_l),
         the bias unit's row first, 'dW1' ..., 'db1' ...
     """
@@ -124,7 +124,7 @@ def ng(given, delta):
         of_parameters[f"dW{layer}"], of_parameters[f"db{layer}"] = D[1:], D[0]
         if layer > 1:
             Theta = np.vstack([given.intercepts[layer - 1], given.coefs[layer - 1]])
-            # The bias unit gets a share like any other, which nobody needs.
+            # The product for the bias unit is not used: it has no delta.
             distributed = (delta @ Theta.T)[:, 1:]
             delta = distributed * given.f_prime(layer - 1)
             of_samples[f"distributed{layer - 1}"] = distributed
@@ -136,12 +136,12 @@ def _with_bias_unit(a):
 
 
 def hinton(given, dE_dy):
-    """Hinton's recipe, from the derivatives at the output units on.
+    """Run Hinton's algorithm, from the derivatives at the output units down.
 
     Returns
     -------
     (dict, dict)
-        Arrays with a row a sample: 'dE_dy1' ... 'dE_dyL', 'dE_dz1' ... 'dE_dzL'.
+        Arrays with one row per sample: 'dE_dy1' ... 'dE_dyL', 'dE_dz1' ... 'dE_dzL'.
         Arrays of parameters: 'dW1' ..., 'db1' ...
     """
     of_samples, of_parameters = {}, {}

@@ -1,4 +1,4 @@
-"""Every loss with every output activation: where delta is y_pred - y."""
+"""delta_table tests for each loss and output activation whether delta is y_pred - y."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -8,21 +8,22 @@ import numpy as np
 from pybackprop import _core
 from pybackprop._reports import Tabular
 from pybackprop.inspection.delta.explain_delta import (
+    in_domain,
     output_trace,
     product_of,
-    takes,
     usual_parameter,
 )
-from pybackprop.inspection.delta.formulas import SLOPES, formulas, is_canonical
+from pybackprop.inspection.delta.formulas import LOSS_GRADIENTS, formulas, is_canonical
 
 _N_SAMPLES, _N_OUTPUTS = 100, 3
 
 
 def delta_table():
-    """All pairs of a loss and an output activation that ``Network`` takes.
+    """Compare delta with y_pred - y for all pairs of a loss and an output activation.
 
-    Each is asked at random points, always the same, with z between -3 and 3 and targets
-    in the loss's domain. Points whose prediction the loss does not take are left out.
+    Each pair is evaluated at the same random points, with z between -3 and 3 and
+    targets in the domain of the loss. Points whose prediction is outside of the domain
+    of the loss are left out.
 
     Returns
     -------
@@ -41,21 +42,21 @@ def delta_table():
 
 @dataclass(frozen=True)
 class DeltaRow:
-    """What delta of a pair is.
+    """Delta of one pair of a loss and an output activation.
 
     Attributes
     ----------
     loss, output_activation : str
     is_canonical : bool
-        By the core's list.
+        Whether the core's list of losses names the output activation as canonical.
     equal : bool
-        Whether the Jacobian made y_pred - y of the slope at all points, to rounding.
+        Whether J^T dloss/dy is y_pred - y at all points, up to rounding.
     difference : float
-        Largest abs(J^T dloss/dy - (y_pred - y)); NaN without a point.
+        Largest abs(J^T dloss/dy - (y_pred - y)); NaN if there is no point.
     n_points : int
-        Units, of 300, whose predictions the loss takes.
+        Number of points, of 300, whose prediction is in the domain of the loss.
     formula : str or None
-        Of delta.
+        Formula of delta.
     """
 
     loss: str
@@ -69,7 +70,7 @@ class DeltaRow:
 
 @dataclass(repr=False, eq=False)
 class DeltaTable(Tabular):
-    """Where delta at the output is y_pred - y, pair by pair.
+    """Result of `delta_table`: delta at the output, pair by pair.
 
     Attributes
     ----------
@@ -82,8 +83,8 @@ class DeltaTable(Tabular):
         canonical = [row for row in self.rows if row.is_canonical]
         equal = sum(row.equal for row in self.rows)
         yield (
-            f"Of {len(self.rows)} pairs {len(canonical)} are canonical. The Jacobian "
-            f"makes y_pred - y of the loss's slope in {equal}.",
+            f"Of {len(self.rows)} pairs {len(canonical)} are canonical. The product of "
+            f"the Jacobian and dloss/dy is y_pred - y in {equal}.",
             ["loss", "output", "largest difference", "points"],
             [
                 (row.loss, row.output_activation, row.difference, row.n_points)
@@ -93,9 +94,9 @@ class DeltaTable(Tabular):
         columns = ["output", "canonical", "is y_pred - y", "largest difference"]
         columns += ["points", "delta"]
         for loss, rows in groupby(self.rows, key=lambda row: row.loss):
-            slope = SLOPES.get(loss)
+            gradient = LOSS_GRADIENTS.get(loss)
             yield (
-                loss if slope is None else f"{loss}: dloss/dy = {slope}",
+                loss if gradient is None else f"{loss}: dloss/dy = {gradient}",
                 columns,
                 [
                     (
@@ -116,10 +117,10 @@ def _row(loss, output):
     z = rng.uniform(-3, 3, (_N_SAMPLES, _N_OUTPUTS))
     y = _targets(_core.losses()[loss], rng)
     trace = output_trace(loss, output, z, y, usual_parameter(loss))
-    # Not trace.delta: at the default output that is taken in one step.
+    # trace.delta at the default output is computed from z without this product.
     delta = product_of(trace)
     y_pred = trace.a[-1]
-    taken = takes(loss, y_pred) & np.isfinite(delta)
+    taken = in_domain(loss, y_pred) & np.isfinite(delta)
     differences = np.abs(delta - (y_pred - y))[taken]
     difference = float(differences.max()) if differences.size else np.nan
     return DeltaRow(
@@ -134,7 +135,7 @@ def _row(loss, output):
 
 
 def _targets(record, rng):
-    """Random targets inside a loss's domain, where slopes have no kink."""
+    """Draw random targets inside the domain of a loss."""
     low, high = max(record["target_low"], -3), min(record["target_high"], 3)
     y = rng.uniform(low, high, (_N_SAMPLES, _N_OUTPUTS))
     if record["rows_sum_to_one"]:

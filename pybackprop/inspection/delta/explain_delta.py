@@ -1,4 +1,4 @@
-"""Delta at the output, taken apart: the loss's slope, the Jacobian, their product."""
+"""explain_delta shows delta at the output as the product of Jacobian and dloss/dy."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from pybackprop.inspection.delta.formulas import formulas, is_canonical, reason
 from pybackprop.network import Network
 
 _SHAPES = "(n_outputs,) or (n_samples, n_outputs)"
-# What is printed, of arrays that may be of any size: rows, and units of a Jacobian.
-_MOST_ROWS, _MOST_UNITS = 100, 12
+# Maximum numbers of rows, and of units of a Jacobian, that are printed.
+_MAX_ROWS, _MAX_UNITS = 100, 12
 
 
 def explain_delta(loss, output_activation, *, z=None, y=None, loss_parameter=None):
-    """Why delta at the output is y_pred - y, or why it is not, at a point.
+    """Explain why delta at the output is y_pred - y, or why it is not.
 
-    The numbers are those of the compiled core, of a network that does nothing but
-    apply the output activation to z.
+    The numbers come from the compiled core, for a network that only applies the output
+    activation to z.
 
     Parameters
     ----------
@@ -28,13 +28,14 @@ def explain_delta(loss, output_activation, *, z=None, y=None, loss_parameter=Non
         As in ``Network``.
     output_activation : str
     z : array-like of shape (n_outputs,) or (n_samples, n_outputs), default=None
-        Pre-activations of the output. By default some of both signs, or if the loss
-        does not take all predictions, of about 0.2, 0.5 and 0.8; in the shape of y.
+        Pre-activations of the output. None chooses values of both signs, or, if the
+        loss has a restricted domain, values whose predictions are about 0.2, 0.5 and
+        0.8; in the shape of y.
     y : array-like of the shape of z, default=None
-        Targets in the loss's domain; by default some that suit it.
+        Targets. None chooses values in the domain of the loss.
     loss_parameter : float, default=None
-        As in ``Network``; by default 1 for 'huber', and for the others the middle of
-        the range.
+        As in ``Network``. None is 1 for 'huber', and for other losses the middle of the
+        range.
 
     Returns
     -------
@@ -43,8 +44,8 @@ def explain_delta(loss, output_activation, *, z=None, y=None, loss_parameter=Non
     Raises
     ------
     ValueError
-        For a name that is unknown, for z and y that are no finite numbers of one shape,
-        and for y outside the loss's domain.
+        For an unknown name, for z and y that are not finite numbers of one shape, and
+        for y outside the domain of the loss.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def explain_delta(loss, output_activation, *, z=None, y=None, loss_parameter=Non
     """
     if loss_parameter is None:
         loss_parameter = usual_parameter(loss)
-    # Checks the names, before records are looked up.
+    # The constructor validates the names.
     Network(
         [1, 1],
         loss=loss,
@@ -89,7 +90,7 @@ def explain_delta(loss, output_activation, *, z=None, y=None, loss_parameter=Non
 
 
 def usual_parameter(loss):
-    """The middle of the range of a loss's parameter, 1 if it is endless, or None."""
+    """Return the middle of the range of a loss's parameter, 1 if it is unbounded."""
     record = _core.losses().get(loss) if isinstance(loss, str) else None
     if record is None or record["parameter"] is None:
         return None
@@ -98,7 +99,7 @@ def usual_parameter(loss):
 
 
 def output_trace(loss, output_activation, z, y, loss_parameter):
-    """The backpropagation of a network whose pre-activations are z."""
+    """Backpropagate through a network of one layer whose pre-activations are z."""
     n_units = z.shape[1]
     network = Network.of_parameters(
         [np.eye(n_units)],
@@ -112,20 +113,20 @@ def output_trace(loss, output_activation, z, y, loss_parameter):
 
 
 def product_of(trace):
-    """J^T dloss/dy of the only layer; NaN where it is 0 times infinity."""
+    """Compute J^T dloss/dy of the only layer; NaN where it is 0 times infinity."""
     with np.errstate(invalid="ignore"):
         return through(trace.f_prime[0], trace.dloss_da[0])
 
 
 def _full_jacobian(f_prime):
-    """(n, k, k): [n, i, j] is dy_i / dz_j, of one with f'(z) on its diagonal too."""
+    """Return the Jacobians of shape (n, k, k), where [n, i, j] is dy_i / dz_j."""
     if f_prime.ndim == 3:
         return f_prime
     return f_prime[:, :, None] * np.eye(f_prime.shape[1])
 
 
 def _point(loss, output_activation, z, y):
-    """z and y as float64 arrays of one shape, given or chosen."""
+    """Validate z and y as float64 arrays of one shape, or choose them."""
     z, y = (
         None if array is None else _numbers(name, array)
         for name, array in (("z", z), ("y", y))
@@ -155,8 +156,8 @@ def _numbers(name, array):
 
 
 def _suitable_z(loss, output_activation, shape):
-    """z of both signs, or where the loss takes the predictions: 0.2, 0.5 and 0.8."""
-    takes_all = takes(loss, np.array([-np.inf, np.inf])).all()
+    """Choose z of both signs, or with predictions near 0.2, 0.5 and 0.8."""
+    takes_all = in_domain(loss, np.array([-np.inf, np.inf])).all()
     if takes_all or _core.activations()[output_activation]["rowwise"]:
         return np.resize([-1.5, 0.4, 1.5], shape)
     grid = np.linspace(-3, 3, 121).reshape(-1, 1)
@@ -166,7 +167,7 @@ def _suitable_z(loss, output_activation, shape):
 
 
 def _suitable_y(loss, shape):
-    """Targets of a loss: its ends, if it has two, or some around 0.2, 0.5 and 0.8."""
+    """Choose targets of a loss: both ends of its domain, or numbers near 1."""
     record = _core.losses()[loss] if isinstance(loss, str) else None
     if record is not None and record["rows_sum_to_one"]:
         rows = np.zeros(shape).reshape(-1, shape[-1])
@@ -180,7 +181,7 @@ def _suitable_y(loss, shape):
 
 @dataclass(repr=False, eq=False)
 class DeltaExplanation(Tabular):
-    """The gradient at the output's pre-activation, taken apart.
+    """Result of `explain_delta`: delta at the output and its two factors.
 
     Arrays have the shape of z, (n_outputs,) or (n_samples, n_outputs).
 
@@ -189,26 +190,27 @@ class DeltaExplanation(Tabular):
     loss : str or callable
     output_activation : str
     z, y, y_pred : ndarray
-        The point, and the predictions there.
+        Pre-activations, targets and predictions.
     dloss_dy : ndarray
-        Slope of a sample's loss at y_pred. Infinite where a saturated output overflows.
+        Gradient of a sample's loss at y_pred. Infinite where a saturated output
+        overflows.
     jacobian : ndarray of shape (n_outputs, n_outputs) or (n_samples, ...)
-        [..., i, j] is dy_i / dz_j: diagonal, but for an activation such as softmax.
+        [..., i, j] is dy_i / dz_j: diagonal, except for softmax.
     product : ndarray
         jacobian^T dloss_dy, in floating point: NaN where it is 0 times infinity.
     delta : ndarray
-        Gradient of a sample's loss at z, as the core takes it; where the output
-        activation is the default one of the loss, in one step from z, which has no
-        such trouble.
+        Gradient of a sample's loss at z, as the core computes it. At the default output
+        activation of the loss it is computed from z without the product, and so it is
+        finite at saturated outputs.
     y_minus : ndarray
         y_pred - y.
     is_canonical : bool
-        Whether delta is y_pred - y at every point, by the core's list.
+        Whether delta is y_pred - y at every point, by the core's list of losses.
     reason : str
-        Why, in sentences.
+        The reason, in sentences.
     formulas : dict of str or None
-        Of 'dloss_dy', 'jacobian' (g'(z), if it is diagonal) and 'delta', in Python.
-        None where this package has none: for a loss of your own, say.
+        Formulas of 'dloss_dy', 'jacobian' (g'(z), if it is diagonal) and 'delta', in
+        Python. None where this package has no formula, for example for a callable.
     """
 
     loss: object
@@ -227,13 +229,13 @@ class DeltaExplanation(Tabular):
 
     @property
     def max_difference(self):
-        """Largest abs(delta - (y_pred - y)) at this point; NaN without a delta."""
+        """Largest abs(delta - (y_pred - y)); NaN if delta has NaN."""
         return float(np.abs(self.delta - self.y_minus).max())
 
     def _tables(self):
         yield self._title(), *self._of_units()
         is_rowwise = _core.activations()[self.output_activation]["rowwise"]
-        if is_rowwise and self.z.shape[-1] <= _MOST_UNITS:
+        if is_rowwise and self.z.shape[-1] <= _MAX_UNITS:
             yield self._of_jacobian()
 
     def _title(self):
@@ -259,21 +261,21 @@ class DeltaExplanation(Tabular):
             yield "At this point it happens to be y_pred - y all the same."
         if np.isnan(self.product).any() and not np.isnan(self.delta).any():
             yield (
-                "The output is saturated: the product of Jacobian and slope is 0 times "
-                "infinity, so it is taken in one step from z."
+                "The output is saturated: the product of Jacobian and dloss/dy is 0 "
+                "times infinity, so delta is computed from z directly."
             )
-        if not takes(self.loss, self.y_pred).all():
+        if not in_domain(self.loss, self.y_pred).all():
             record = _core.losses()[self.loss]
             low, high = record["prediction_low"], record["prediction_high"]
             yield (
-                f"Not every prediction here lies between {low:g} and {high:g}: there "
-                f"{self.loss} is not defined, and its numbers mean nothing."
+                f"Some predictions do not lie between {low:g} and {high:g}: there "
+                f"{self.loss} is not defined, and its numbers have no meaning."
             )
         n_samples, n_units = np.atleast_2d(self.z).shape
         if n_samples > self._n_printed():
             yield f"Of {n_samples} samples, the first {self._n_printed()}:"
-        elif n_units > _MOST_ROWS:
-            yield f"Of {n_units} units, the first {_MOST_ROWS}:"
+        elif n_units > _MAX_ROWS:
+            yield f"Of {n_units} units, the first {_MAX_ROWS}:"
 
     def _of_units(self):
         rowwise = _core.activations()[self.output_activation]["rowwise"]
@@ -283,23 +285,23 @@ class DeltaExplanation(Tabular):
         arrays += [] if rowwise else [self.jacobian.diagonal(axis1=-2, axis2=-1)]
         arrays += [self.delta, self.y_minus]
         table = np.stack([np.atleast_2d(array) for array in arrays], axis=2)
-        table += 0.0  # -0 is 0
+        table += 0.0  # prints -0 as 0
         rows = [
             [sample, unit + 1, *map(float, numbers)]
             for sample, of_sample in enumerate(table[: self._n_printed()])
-            for unit, numbers in enumerate(of_sample[:_MOST_ROWS])
+            for unit, numbers in enumerate(of_sample[:_MAX_ROWS])
         ]
         if self.z.ndim == 1:
             return columns, [row[1:] for row in rows]
         return ["sample", *columns], rows
 
     def _n_printed(self):
-        return max(_MOST_ROWS // self.z.shape[-1], 1)
+        return max(_MAX_ROWS // self.z.shape[-1], 1)
 
     def _of_jacobian(self):
         n_units = self.z.shape[-1]
         columns = ["dy/dz", *(f"z_{j + 1}" for j in range(n_units))]
-        jacobians = self.jacobian.reshape(-1, n_units, n_units) + 0.0  # -0 is 0
+        jacobians = self.jacobian.reshape(-1, n_units, n_units) + 0.0  # prints -0 as 0
         rows = [
             [sample, f"y_{i + 1}", *map(float, row)]
             for sample, of_sample in enumerate(jacobians[: self._n_printed()])
@@ -311,8 +313,8 @@ class DeltaExplanation(Tabular):
         return title, ["sample", *columns], rows
 
 
-def takes(loss, y_pred):
-    """Which predictions a loss is defined for."""
+def in_domain(loss, y_pred):
+    """Tell which predictions lie in the domain of a loss."""
     if not isinstance(loss, str):
         return np.full(y_pred.shape, True)
     record = _core.losses()[loss]

@@ -1,4 +1,4 @@
-"""A network and its rows in float64: what the recipes are carried out on."""
+"""Copies a network and its rows to float64 for the algorithms of both courses."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from pybackprop.network import Network
 
 @dataclass(frozen=True)
 class InFloat64:
-    """A copy of a network, with those rows whose weight is not 0.
+    """A float64 copy of a network and of the rows of positive weight.
 
     Attributes
     ----------
@@ -36,15 +36,15 @@ class InFloat64:
 
     @classmethod
     def of(cls, network, X, y, weights):
-        """For arguments that ``network.backprop`` has taken."""
+        """Copy arguments that ``network.backprop`` has accepted."""
         X = X.toarray() if scipy.sparse.issparse(X) else X
-        # Rounded to the network's type, as its own backprop sees them.
+        # Targets are rounded to the network's data type, as in its own backprop.
         y = check_array(y, ensure_2d=False, dtype=network.dtype).reshape(len(X), -1)
         rows = (table[weights > 0].astype(np.float64) for table in (X, y, weights))
         return cls(network.replace(dtype=np.float64), *rows)
 
     def forward_pass(self, network):
-        """That of a network with other parameters than the copy's, perhaps."""
+        """Run the forward pass of a network of the same layers, on the copied rows."""
         trace = network.forward(self.X)
         alphas = np.broadcast_to(network.alpha, len(network.coefs))
         l1, l2 = network.l1_ratio, 1 - network.l1_ratio
@@ -64,30 +64,32 @@ class InFloat64:
             output_activation=network.output_activation,
         )
 
-    def slope(self, y_pred):
-        """dloss/dy_pred, by the formula as published or by the caller's own loss."""
+    def loss_gradient(self, y_pred):
+        """Compute dloss/dy_pred, by the formula by hand or the user's loss."""
         if callable(self.network.loss_name):
-            _, slope = self.network.loss_name(self.y.copy(), y_pred.copy())
-            return np.asarray(slope, dtype=np.float64)
-        _, slope = LOSSES[self.network.loss_name]
+            _, gradient = self.network.loss_name(self.y.copy(), y_pred.copy())
+            return np.asarray(gradient, dtype=np.float64)
+        _, gradient = LOSSES[self.network.loss_name]
         parameter = self.network.loss_parameter
-        return slope(self.y, y_pred, *([] if parameter is None else [parameter]))
+        return gradient(self.y, y_pred, *([] if parameter is None else [parameter]))
 
-    def numeric(self, given, at_most):
-        """Central differences: of samples, and of parameters, as a recipe has them."""
+    def numeric(self, given, max_entries):
+        """Take central differences at the z of samples, and at the parameters."""
         network = self.network.replace(dtype=np.float64)
         return (
-            differences_at_z(network, given.z, self.y, at_most),
-            differences_at_parameters(network, self.X, self.y, self.weights, at_most),
+            differences_at_z(network, given.z, self.y, max_entries),
+            differences_at_parameters(
+                network, self.X, self.y, self.weights, max_entries
+            ),
         )
 
     def descend(self, gradient_of, n_steps, learning_rate):
-        """The objective along gradient descent from the copy's parameters on."""
+        """Return the objective before and after each step of gradient descent."""
         network = self.network.replace(dtype=np.float64)
         objective = Objective(network, self.X, self.y, self.weights)
         arrays = network.coefs + network.intercepts
         losses = [objective.loss()]
-        with np.errstate(all="ignore"):  # it may diverge
+        with np.errstate(all="ignore"):  # the descent may diverge
             for _ in range(n_steps):
                 gradients = gradient_of(self, objective)
                 for array, gradient in zip(arrays, gradients, strict=True):
@@ -107,7 +109,7 @@ class InFloat64:
 
 
 def require_formulas(network):
-    """Raise ValueError for a row of the core's lists that is not written by hand."""
+    """Raise ValueError for an activation or loss without a formula in by_hand."""
     for name, value, known in (
         *(("activation", f, ACTIVATIONS) for f in network.hidden_activations),
         ("output_activation", network.output_activation, OUTPUTS),
@@ -115,6 +117,6 @@ def require_formulas(network):
     ):
         if not callable(value) and value not in known:
             raise ValueError(
-                f"{name}={value!r} has no formula by hand to carry the recipes out "
-                f"with: choose one of {list(known)}."
+                f"{name}={value!r} has no formula by hand, which this function needs: "
+                f"choose one of {list(known)}."
             )

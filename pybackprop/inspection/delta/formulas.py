@@ -1,19 +1,20 @@
-"""What is known on paper of delta at the output: formulas, distributions, and reasons.
+"""Holds the formulas of delta at the output, and words why delta is y_pred - y or not.
 
-The core's lists have the kernels and say which pairs are canonical; the words are here,
-one table a kind.  Formulas are Python, so that a test can hold them against the core's
-numbers: exp, tanh, logistic, softplus and sign are what they are called, Phi and phi
-the normal distribution's function and density, and "... with t = ..." names a part.
+The core's lists name the canonical pairs; the dictionaries here add a formula or a
+sentence per loss or activation.  Formulas are Python expressions, so that a test can
+compare them with the core's numbers: exp, tanh, logistic, softplus and sign are the
+functions of these names, Phi and phi the distribution function and the density of the
+normal distribution, and "... with t = ..." names a part of the formula.
 
-A row of the core's lists that has no words here is explained by its numbers alone.
+A loss or activation without an entry here is explained by its numbers alone.
 """
 
 from dataclasses import dataclass
 
 from pybackprop import _core
 
-# dloss/dy_pred, written over the variance where the loss is that of a distribution.
-SLOPES = {
+# dloss/dy_pred, with the variance as denominator if the loss is a log-likelihood.
+LOSS_GRADIENTS = {
     "squared_error": "y_pred - y",
     "absolute_error": "sign(y_pred - y)",
     "huber": "min(max(y_pred - y, -huber_delta), huber_delta)",
@@ -25,7 +26,7 @@ SLOPES = {
     "tweedie": "(y_pred - y) / y_pred**power",
 }
 
-# g'(z) of activations that look at one z.
+# g'(z) of activations that act on each z alone.
 DERIVATIVES = {
     "identity": "1",
     "logistic": "y_pred * (1 - y_pred)",
@@ -48,7 +49,7 @@ DERIVATIVES = {
 
 SOFTMAX_JACOBIAN = "y_pred_i * ((i == j) - y_pred_j)"
 
-# Products that come out shorter than they are written.
+# Products of dloss/dy_pred and g'(z) that can be simplified.
 PRODUCTS = {
     ("gamma", "exp"): "1 - y / y_pred",
     ("tweedie", "exp"): "(y_pred - y) * y_pred**(1 - power)",
@@ -68,10 +69,10 @@ class Family:
     ----------
     words : str
     variance : str
-        V, as a formula of the mean y_pred.
+        Formula of the variance V as a function of the mean y_pred.
     inverse_link : str
-        The activation whose derivative is V: what makes a mean of the natural
-        parameter z.
+        The activation whose derivative is V. It maps the natural parameter z to the
+        mean.
     """
 
     words: str
@@ -94,63 +95,63 @@ FAMILIES = {
     ),
 }
 
-# Of losses that belong to no such family: what their slope is like.
+# Describes the derivative of losses that belong to no such family.
 _NO_FAMILY = {
-    "absolute_error": "its slope has the sign of y_pred - y and nothing of its size",
-    "huber": "its slope is y_pred - y only up to huber_delta, and constant beyond",
-    "quantile": "its slope says on which side y lies, and nothing of how far",
+    "absolute_error": "its derivative has the sign of y_pred - y and not its size",
+    "huber": "its derivative is y_pred - y only up to huber_delta, and constant beyond",
+    "quantile": "its derivative depends on the sign of y_pred - y, and not on its size",
 }
 
 
 def formulas(loss, output):
-    """Formulas of dloss/dy, of the Jacobian and of delta.
+    """Return the formulas of dloss/dy, of the Jacobian and of delta.
 
     Returns
     -------
     dict of str or None
-        'dloss_dy', 'jacobian' and 'delta'; None where there is none here.
+        'dloss_dy', 'jacobian' and 'delta'; None where there is no formula.
     """
-    slope = SLOPES.get(loss) if isinstance(loss, str) else None
+    loss_gradient = LOSS_GRADIENTS.get(loss) if isinstance(loss, str) else None
     if output == "softmax":
         jacobian = SOFTMAX_JACOBIAN
     else:
         jacobian = DERIVATIVES.get(output)
     return {
-        "dloss_dy": slope,
+        "dloss_dy": loss_gradient,
         "jacobian": jacobian,
-        "delta": _delta(loss, output, slope, jacobian),
+        "delta": _delta(loss, output, loss_gradient, jacobian),
     }
 
 
-def _delta(loss, output, slope, jacobian):
+def _delta(loss, output, loss_gradient, jacobian):
     if is_canonical(loss, output):
         return "y_pred - y"
-    if slope is None or jacobian is None:
+    if loss_gradient is None or jacobian is None:
         return None
     if output == "softmax":
-        return f"y_pred_i * (q_i - sum_j y_pred_j * q_j) with q = {slope}"
+        return f"y_pred_i * (q_i - sum_j y_pred_j * q_j) with q = {loss_gradient}"
     if jacobian == "1":
-        return slope
+        return loss_gradient
     if (loss, output) in PRODUCTS:
         return PRODUCTS[loss, output]
     g_prime, *parts = jacobian.split(" with ")
-    return " with ".join([f"{_factor(slope)} * {_factor(g_prime)}", *parts])
+    return " with ".join([f"{_factor(loss_gradient)} * {_factor(g_prime)}", *parts])
 
 
 def _factor(formula):
-    """In parentheses, unless it is a single name or call."""
+    """Put a formula in parentheses, unless it is a single name or call."""
     return f"({formula})" if " " in formula or formula.startswith("-") else formula
 
 
 def is_canonical(loss, output):
-    """Whether the core's list names ``output`` as the canonical one of ``loss``."""
+    """Tell whether ``output`` is the canonical output activation of ``loss``."""
     if not isinstance(loss, str):
         return False
     return _core.losses()[loss]["canonical_output"] == output
 
 
 def reason(loss, output):
-    """Why delta of a pair is y_pred - y, or why not, in sentences.
+    """Explain in sentences why delta of a pair is y_pred - y, or why it is not.
 
     Parameters
     ----------
@@ -159,8 +160,8 @@ def reason(loss, output):
     """
     if not isinstance(loss, str):
         return (
-            "A loss of your own: the core multiplies its slope with the Jacobian, and "
-            "knows of no pair in which that would cancel."
+            "For a loss of your own, the core multiplies dloss/dy with the Jacobian; "
+            "it knows no output activation for which the product simplifies."
         )
     if is_canonical(loss, output):
         return _why_it_cancels(loss, output)
@@ -169,8 +170,8 @@ def reason(loss, output):
     if loss in _NO_FAMILY:
         why_not = (
             f"{loss} is no negative log-likelihood of an exponential family with mean "
-            f"y_pred: {_NO_FAMILY[loss]}. No output activation can make up for that, "
-            "since its derivatives do not know y."
+            f"y_pred: {_NO_FAMILY[loss]}. No output activation can change that, since "
+            "its derivatives do not depend on y."
         )
     elif loss in FAMILIES:
         why_not = _family_without_its_link(loss, output)
@@ -178,8 +179,8 @@ def reason(loss, output):
         why_not = f"The core's list does not name {output} as canonical for {loss}."
     if _core.activations()[output]["rowwise"]:
         why_not += (
-            f" {output} couples the outputs: each y_pred depends on every z, so the "
-            "slopes of all outputs meet in the delta of each."
+            f" {output} couples the outputs: each y_pred depends on every z, so each "
+            "delta depends on the derivatives of the loss at all outputs."
         )
     return why_not
 
@@ -189,29 +190,29 @@ def _why_it_cancels(loss, output):
         return (
             f"{loss} is the negative log-likelihood of the categorical distribution, "
             "an exponential family, and softmax the inverse of its canonical link. "
-            "Class k has the slope -y_k / y_pred_k, the Jacobian takes it to unit i as "
-            "y_k * (y_pred_i - (i == k)), and since the y of a row sum to one, the sum "
-            "over k is y_pred_i - y_i: for every unit, not just that of the true class."
+            "The derivative at class k is -y_k / y_pred_k, its product with row k of "
+            "the Jacobian is y_k * (y_pred_i - (i == k)) at unit i, and since the y of "
+            "a row sum to one, the sum over k is y_pred_i - y_i, for every unit i."
         )
     if loss not in FAMILIES:
         return (
             f"The core's list names {output} as the canonical output of {loss}: its "
-            "derivative cancels what divides y_pred - y in the loss's slope."
+            "derivative cancels the denominator of y_pred - y in dloss/dy."
         )
     return (
         f"{_likelihood(loss)} {output} is the inverse of its canonical link: z is then "
-        "the natural parameter, and the derivative of the mean at z is this very V. "
-        "The two cancel, and y_pred - y is left."
+        "the natural parameter, and the derivative of the mean at z is V. The two "
+        "cancel, and y_pred - y remains."
     )
 
 
 def _likelihood(loss):
     family = FAMILIES[loss]
     return (
-        f"{loss} is, but for what does not depend on y_pred, the negative "
-        f"log-likelihood of {family.words}, an exponential family: its slope is "
-        f"(y_pred - y) / V, with the variance V = {family.variance} of that "
-        "distribution where its mean is y_pred."
+        f"{loss} is, up to a term without y_pred, the negative log-likelihood of "
+        f"{family.words}, an exponential family: its derivative is (y_pred - y) / V, "
+        f"where V = {family.variance} is the variance of that distribution at the mean "
+        "y_pred."
     )
 
 
@@ -222,13 +223,13 @@ def _family_without_its_link(loss, output):
     else:
         only = (
             f"An output of {FAMILIES[loss].inverse_link} would have the derivative V, "
-            "but is none of those here."
+            "but is not available."
         )
     g_prime = DERIVATIVES.get(output)
     if g_prime is not None:
         only += (
-            f" {output} has g' = {g_prime}: the two do not cancel, and g' / V stays as "
-            "a factor of y_pred - y."
+            f" {output} has g' = {g_prime}: the two do not cancel, and g' / V remains "
+            "as a factor of y_pred - y."
         )
     return f"{_likelihood(loss)} {only}"
 
@@ -236,7 +237,7 @@ def _family_without_its_link(loss, output):
 def _log_loss_without_softmax(output):
     return (
         "log_loss is the negative log-likelihood of a class only where the y_pred of a "
-        "row sum to one. softmax makes them do so, and by its Jacobian every class "
-        f"hears of the true one. {output} looks at one unit at a time: where y is 0 so "
-        "are the slope -y / y_pred and delta, whatever y_pred is."
+        "row sum to one. softmax ensures this, and by its Jacobian the delta of every "
+        f"class depends on the true one. {output} acts on each unit alone: where y is "
+        "0, the derivative -y / y_pred and delta are 0, whatever y_pred is."
     )

@@ -1,7 +1,7 @@
-"""The two courses' recipes for backpropagation on a network of one's own, side by side.
+"""formulations runs two courses' backpropagation side by side on a user's network.
 
-With them a third: what comes out if y_pred - y, the gradient at the output's z of a
-canonical pair, is taken for a rule.
+A third run shows the mistake to use y_pred - y, which is delta at the output of a
+canonical pair, for any other pair.
 """
 
 from dataclasses import dataclass, field
@@ -17,32 +17,33 @@ from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.inspection.delta.courses import hinton, ng
 from pybackprop.inspection.delta.float64_copy import InFloat64, require_formulas
 
-# Beyond what finite differences lose, where their function has no kink.
+# Larger than the relative error of finite differences of a smooth function.
 _ROUNDING = 1e-6
 
 
 def formulations(network, X, y, *, sample_weight=None, n_differences=200):
-    """Two recipes for the gradients of a network, side by side, and a mistaken one.
+    """Run two courses' backpropagation on a network, and a mistaken version of it.
 
-    Andrew Ng's *Machine Learning* takes delta from layer to layer; Geoffrey Hinton's
-    *Neural Networks for Machine Learning* the derivatives at the units' outputs.  Both
-    are carried out as written, in plain NumPy and float64, whatever the network's data
-    type, from one forward pass.  Read ``pybackprop/inspection/delta/courses.py``.
+    Andrew Ng's *Machine Learning* propagates delta from layer to layer; Geoffrey
+    Hinton's *Neural Networks for Machine Learning* the derivatives at the units'
+    outputs.  Both are computed as written, in plain NumPy and float64, whatever the
+    network's data type, from one forward pass.  The source is
+    ``pybackprop/inspection/delta/courses.py``.
 
     Parameters
     ----------
     network : Network or fitted MLPClassifier or MLPRegressor
-        It is not changed. Of an estimator it is ``network_``.
+        It is not changed. For an estimator, ``estimator.network_`` is used.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        A sparse table is made dense.
+        Sparse input is converted to dense.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         As in ``Network.backprop``; with an estimator as in its ``fit``.
     sample_weight : array-like of shape (n_samples,), default=None
-        Rows of weight 0 are left out: their rows are zero.
+        Rows of weight 0 are left out: their rows in the results are zero.
     n_differences : int, default=200
-        Largest number of entries of each tensor, evenly spaced, at which a finite
-        difference is taken; the others are NaN in ``numeric``.  A difference at a
-        parameter costs two passes over all rows.
+        Maximum number of entries of each array at which a finite difference is taken,
+        evenly spaced; the others are NaN in ``numeric``.  A difference at a parameter
+        costs two passes over all rows.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
     Raises
     ------
     TypeError
-        If ``network`` is none of these.
+        If ``network`` is neither a Network nor one of these estimators.
     ValueError
         For data that ``Network.backprop`` refuses; for a loss or an activation without
         a formula in ``by_hand.losses`` or ``by_hand.activations``.
@@ -75,17 +76,19 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
     weights = check_sample_weight(sample_weight, len(trace.z[0]))
     weights = np.ones(len(trace.z[0])) if weights is None else weights
     subject = InFloat64.of(network, trace.a[0], y, weights)
-    # A saturated output: 0 times infinity. A network that diverged: infinity.
+    # Saturated outputs give 0 times infinity, and diverged networks infinity.
     with np.errstate(all="ignore"):
         given = subject.forward_pass(subject.network)
-        slope = subject.slope(given.a[-1])
+        loss_gradient = subject.loss_gradient(given.a[-1])
         difference = given.a[-1] - given.y
-        # At a canonical pair he writes what has cancelled on paper.
+        # For a canonical pair Ng writes y_pred - y, the simplified product.
         is_canonical = _is_canonical(network)
-        start = difference if is_canonical else _vjp(network, given.z[-1], slope)
+        start = difference
+        if not is_canonical:
+            start = _vjp(network, given.z[-1], loss_gradient)
         recipes = {
             "ng": ng(given, start),
-            "hinton": hinton(given, slope),
+            "hinton": hinton(given, loss_gradient),
             "mistaken": ng(given, difference),
         }
         recipes["numeric"] = subject.numeric(given, int(n_differences))
@@ -98,7 +101,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
         found["hinton"][f"delta{layer}"] = found["hinton"][f"dE_dz{layer}"]
     return Formulations(
         **found,
-        core=_of_the_core(trace),
+        core=_quantities_of_core(trace),
         is_canonical=is_canonical,
         loss=network.loss_name,
         output_activation=network.output_activation,
@@ -108,21 +111,21 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the recipes say of one quantity.
+    """Comparison of one quantity between the algorithms.
 
     Attributes
     ----------
     name : str
         Key of the quantity in ``Formulations.core``.
     in_ng, in_hinton : str or None
-        What it is called there; None where the recipe does without.
+        Its key in ``ng`` and ``hinton``; None if the algorithm does not compute it.
     shape : tuple of int
     largest : float
-        Largest absolute entry: the core's, or Hinton's where the core has none.
+        Largest absolute entry, of the core or, if it does not compute it, of Hinton.
     ng_hinton, ng_core : float or None
-        Largest absolute differences.
+        Largest absolute difference of the two.
     ng_numeric, mistaken_numeric : float or None
-        Largest differences, divided by the largest entry of ``numeric``.
+        Largest absolute difference, divided by the largest entry of ``numeric``.
     """
 
     name: str
@@ -138,7 +141,7 @@ class Comparison:
 
 @dataclass(repr=False, eq=False)
 class Formulations(Tabular):
-    """Every quantity of two recipes for one network, and of a mistaken one.
+    """Result of `formulations`: every quantity by two courses, and by the mistake.
 
     All are dicts of float64 arrays. Gradients of parameters are those of the objective
     F, with sample weights, 1/S and the penalty.
@@ -158,22 +161,22 @@ class Formulations(Tabular):
         'dE_dy1' ... 'dE_dyL', (n_samples, d_l): gradient of a sample's loss at the
         layer's activations. 'dE_dz1' ... 'dE_dzL', which are also 'delta1' ...
         'deltaL': gradient at z. 'dW1' ..., 'db1' ... as above.
-        The product dy/dz dE/dy is carried out in floating point. Where the output is
-        saturated it may be 0 times infinity, and is NaN then: two steps cannot say what
-        their product is. ``Network.backprop`` speaks in z and can.
+        The product dy/dz dE/dy is computed in floating point. Where the output is
+        saturated it may be 0 times infinity, and then it is NaN. ``Network.backprop``
+        computes it from z, and is finite.
     mistaken : dict of ndarray
-        Ng's recipe, begun with y_pred - y whatever the loss. For a canonical pair that
-        is the gradient. For any other the mistake is silent: it follows the gradient of
-        another loss, if of any. Squared error with a logistic output, say, turns
-        into the log-loss.
+        Ng's algorithm, started with y_pred - y whatever the loss. For a canonical pair
+        that is the gradient. For any other pair no error is raised, but the result is
+        the gradient of another loss, or of none: with squared error and a logistic
+        output, that of the log-loss.
     numeric : dict of ndarray
         'dW1' ..., 'db1' ...: central differences of the compiled objective, in float64;
         'delta1' ...: those of a sample's loss at z. NaN where none was taken.
-        At a kink, such as relu's, a difference is between the slopes at both sides.
+        At a kink, as of relu, a difference lies between the derivatives of both sides.
     core : dict of ndarray
         The same keys, from ``Network.backprop``, in the network's data type.
     is_canonical : bool
-        Whether the core's list names the output activation as the loss's canonical one.
+        Whether the output activation is the canonical one of the loss.
     loss : str or callable
     output_activation : str
     """
@@ -190,7 +193,7 @@ class Formulations(Tabular):
 
     @property
     def rows(self):
-        """A ``Comparison`` a quantity, from the output to the first layer."""
+        """List of ``Comparison``, one per quantity, from the output to layer 1."""
         n_layers = sum(name.startswith("dW") for name in self.core)
         return [
             row
@@ -225,12 +228,12 @@ class Formulations(Tabular):
 
     @property
     def names(self):
-        """The keys that all recipes share, from the output to the first layer."""
+        """Keys that are in all dicts, from the output to the first layer."""
         return [row.name for row in self.rows if row.name in self.numeric]
 
     @property
     def max_difference(self):
-        """Largest difference of the two recipes, over all that both have."""
+        """Largest absolute difference between ``ng`` and ``hinton``."""
         return _largest(np.array([_difference(*pair) for pair in self._pairs()]))
 
     def _pairs(self):
@@ -240,16 +243,18 @@ class Formulations(Tabular):
 
     @property
     def mistake(self):
-        """Largest difference of the mistaken reading from ``numeric``, as a multiple of
-        the tensor's largest entry; over the tensors of parameters."""
+        """Largest relative difference between ``mistaken`` and ``numeric``.
+
+        Over the arrays of parameters, each relative to its largest entry.
+        """
         rows = [row for row in self.rows if _of_parameters(row.name)]
         return float(np.max([row.mistaken_numeric for row in rows]))
 
     @property
     def cosine(self):
-        """Of the angle between the mistaken and the true gradient at all parameters.
+        """Cosine of the angle between ``mistaken`` and ``core`` at all parameters.
 
-        The true one is ``core``. NaN where one of the two is zero.
+        NaN if one of the two gradients is zero.
         """
         names = [name for name in self.names if _of_parameters(name)]
         mistaken, true = (
@@ -259,22 +264,22 @@ class Formulations(Tabular):
         return _cosine(mistaken, true)
 
     def training(self, n_steps=50, *, learning_rate=0.1):
-        """Gradient descent by the true gradient, and by the mistaken one.
+        """Run gradient descent with the true gradient, and with the mistaken one.
 
-        Both begin with the parameters that the network had, in float64; the network
-        stays as it is.
+        Both start from the parameters that the network had, in float64; the network is
+        not changed.
 
         Parameters
         ----------
         n_steps : int, default=50
-            Steps over all rows, each minus ``learning_rate`` times the gradient.
+            Number of steps, each over all rows.
         learning_rate : float, default=0.1
 
         Returns
         -------
         dict of list of float
-            'true' and 'mistaken': the objective before the first step, and after each,
-            n_steps + 1 numbers. A training that diverges may end in NaN or infinity.
+            'true' and 'mistaken': the objective before the first step and after each
+            step, n_steps + 1 numbers. They may be NaN or infinite if it diverges.
         """
         _require_int("n_steps", n_steps, 0)
         if not isinstance(learning_rate, Real) or not 0 < learning_rate < np.inf:
@@ -326,41 +331,41 @@ class Formulations(Tabular):
         else:
             yield (
                 f"{pair} is not a canonical pair: the gradient at the output's z is "
-                "dy/dz times dE/dy, and y_pred - y is no rule for it."
+                "dy/dz times dE/dy, and not y_pred - y."
             )
-        yield from self._of_both_recipes()
-        yield self._of_the_mistaken_reading()
+        yield from self._agreement()
+        yield self._effect_of_the_mistake()
 
-    def _of_both_recipes(self):
+    def _agreement(self):
         if not np.isnan(self.max_difference):
-            by = f"they differ by at most {self.max_difference:.1e}"
+            by = f"the largest difference is {self.max_difference:.1e}"
             if self.max_difference == 0:
-                by = "they do not differ by a bit"
-            yield f"Both recipes give the same numbers: {by}."
+                by = "they are equal in every bit"
+            yield f"Both courses give the same numbers: {by}."
             return
         output = f"delta{sum(name.startswith('dW') for name in self.core)}"
         n_rows = int((~np.isfinite(self.hinton[output])).any(axis=1).sum())
         whose = "Hinton's product" if self.is_canonical else "The product"
         yield (
             f"{whose} dy/dz times dE/dy is 0 times infinity, or infinite, in {n_rows} "
-            f"of {len(self.hinton[output])} rows: the output is saturated, and from "
-            "there on there are no numbers."
+            f"of {len(self.hinton[output])} rows: the output is saturated, and all "
+            "quantities that follow are NaN or infinite."
         )
         if np.isfinite(self.core[output]).all():
-            yield "The core takes the gradient at z in one step, and has it."
+            yield "The core computes the gradient at z directly, and it is finite."
 
-    def _of_the_mistaken_reading(self):
+    def _effect_of_the_mistake(self):
         if self.is_canonical:
-            return "To begin with y_pred - y is no mistake here."
+            return "For this pair, starting with y_pred - y is right."
         if np.isnan(self.mistake):
-            return "The mistaken reading cannot be measured: not all is finite."
+            return "The mistake cannot be measured: not all numbers are finite."
         if self.mistake < _ROUNDING:
             return (
-                "To begin with y_pred - y happens to give the gradient at these rows."
+                "Starting with y_pred - y happens to give the gradient at these rows."
             )
         return (
-            "The mistaken reading, which begins with y_pred - y all the same, is off "
-            f"by up to {self.mistake:.3g} times a tensor's largest entry; the cosine "
+            "Starting with y_pred - y would be a mistake: the result is off by up to "
+            f"{self.mistake:.3g} times the largest entry of an array, and the cosine "
             f"of its angle with the gradient is {self.cosine:.2f}."
         )
 
@@ -379,12 +384,12 @@ def _is_canonical(network):
     return _core.losses()[loss]["canonical_output"] == network.output_activation
 
 
-def _vjp(network, z, slope):
+def _vjp(network, z, loss_gradient):
     _, vjp = OUTPUTS[network.output_activation]
-    return vjp(z, slope)
+    return vjp(z, loss_gradient)
 
 
-def _of_the_core(trace):
+def _quantities_of_core(trace):
     quantities = {
         "dE_dy": trace.dloss_da,
         "delta": trace.delta,
@@ -403,7 +408,7 @@ def _of_parameters(name):
 
 
 def _spread(array, takes_part):
-    """Rows of those samples that take part, among rows of zeros."""
+    """Put the rows of the samples that take part among rows of zeros."""
     spread = np.zeros((len(takes_part), array.shape[1]))
     spread[takes_part] = array
     return spread
@@ -416,12 +421,12 @@ def _largest(array):
 def _difference(one, other):
     if one is None or other is None:
         return None
-    with np.errstate(invalid="ignore"):  # infinity less infinity
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
         return _largest(one - other)
 
 
 def _relative(array, numeric):
-    """Largest difference over the largest entry, where ``numeric`` has numbers."""
+    """Compute the largest difference over the largest entry, where not NaN."""
     if array is None or numeric is None:
         return None
     taken = ~np.isnan(numeric)
@@ -429,7 +434,7 @@ def _relative(array, numeric):
         return np.nan
     difference = _difference(array[taken], numeric[taken])
     largest = _largest(numeric[taken])
-    if largest == 0:  # then rounding alone is no difference
+    if largest == 0:  # differences below the rounding error count as 0
         return 0.0 if difference < np.finfo(np.float64).eps else difference * np.inf
     return difference / largest
 
