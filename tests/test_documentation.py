@@ -35,7 +35,7 @@ def test_the_blocks_of_the_readme(capsys):
     score, canonical, other, *table = capsys.readouterr().out.splitlines()
     assert float(score) > 0.9
     assert "log_loss with softmax is a canonical pair" in table[0]
-    assert "Both recipes give the same numbers" in table[1]
+    assert "Both courses give the same numbers" in table[1]
     delta, difference = re.findall(r"\[\[(.*?)\]\]", canonical)
     assert delta == difference
     delta, difference = re.findall(r"\[\[(.*?)\]\]", other)
