@@ -1,4 +1,4 @@
-"""``python -m pybackprop`` prints what this build is."""
+"""``python -m pybackprop`` prints versions, compiler, instruction set and threads."""
 
 import platform
 
@@ -12,7 +12,7 @@ from pybackprop._threads import default_n_threads
 
 
 def describe():
-    """What this build is, as lines of text."""
+    """Describe this build and the machine, one property per line."""
     runnable = [name for name, runs in _core.instruction_sets().items() if runs]
     return "\n".join(
         [

@@ -1,4 +1,4 @@
-"""Constraints on values: a condition, and its description for error messages."""
+"""Constraints on parameters: a condition and its description in error messages."""
 
 from numbers import Integral, Real
 
@@ -10,7 +10,7 @@ class InvalidParameterError(ValueError, TypeError):
 
 
 class Rule:
-    """A condition on a value, and the same in words."""
+    """A condition on a value, with its description."""
 
     def __init__(self, words, holds):
         self.words = words
@@ -18,7 +18,7 @@ class Rule:
 
 
 def number(kind, low, high=np.inf, closed="left"):
-    """A rule for numbers from low to high; ``closed`` names the ends that belong."""
+    """Make a rule for numbers from low to high; ``closed`` names the included ends."""
 
     def holds(value):
         if not isinstance(value, kind):
@@ -39,19 +39,19 @@ def number(kind, low, high=np.inf, closed="left"):
 
 
 def one_of(*names):
-    """A rule for one of some strings."""
+    """Make a rule for one of some strings."""
     words = "a str among {" + ", ".join(repr(name) for name in names) + "}"
     return Rule(words, lambda value: isinstance(value, str) and value in names)
 
 
 def either(*rules):
-    """A rule for a value that keeps any one of the rules."""
+    """Make a rule for a value that satisfies at least one of the rules."""
     words = " or ".join(rule.words for rule in rules)
     return Rule(words, lambda value: any(rule.holds(value) for rule in rules))
 
 
 def per_layer(rule, layer="weight layer"):
-    """A rule for a value that keeps another, or a sequence with one a layer."""
+    """Make a rule for a value that satisfies another, or one such value per layer."""
 
     def holds(value):
         is_array = isinstance(value, np.ndarray) and value.ndim == 1
@@ -59,4 +59,4 @@ def per_layer(rule, layer="weight layer"):
             return len(value) > 0 and all(rule.holds(item) for item in value)
         return rule.holds(value)
 
-    return Rule(f"{rule.words} or a sequence of them, one a {layer}", holds)
+    return Rule(f"{rule.words} or a sequence of them, one per {layer}", holds)

@@ -1,4 +1,4 @@
-"""Results that print as tables: what ``__repr__`` and ``_repr_html_`` show."""
+"""Prints results as tables, in a terminal (``__repr__``) and in a notebook."""
 
 from html import escape
 from itertools import zip_longest
@@ -9,16 +9,16 @@ import numpy as np
 
 
 class Tabular:
-    """A result that a person reads as a table, in a terminal or a notebook.
+    """Base class of results that print as tables.
 
-    A class of its own says what is in it, in ``_tables``.
+    A subclass yields the tables in ``_tables``.
     """
 
     def _tables(self):
-        """Yield ``(title, columns, rows)`` for each table, cells being any values.
+        """Yield ``(title, columns, rows)`` for each table, with cells of any type.
 
-        A title is a line or more that say what is to be seen; long ones are wrapped
-        where that is needed, between words and unless they begin with a space.
+        A title has one or more lines. Lines that are too long are wrapped between
+        words, except those that begin with a space.
         """
         raise NotImplementedError
 
@@ -30,18 +30,21 @@ class Tabular:
 
 
 def as_text(title, columns, rows):
-    """A table in plain text: numbers to the right, words to the left."""
+    """Format a table as text, with numbers aligned right and words left."""
     rows = [list(row) for row in rows]
     to_the_right = _numeric_columns(rows, len(columns))
     heads = [str(column) for column in columns]
     body = [[cell(value) for value in row] for row in rows]
-    # A head may take several lines where its numbers are short, and so may a sentence.
-    room = [
+    # Heads over short numbers, and sentences in cells, are wrapped to several lines.
+    max_widths = [
         max([_SHORT_HEAD, *(min(len(row[k]), _SENTENCE) for row in body)])
         for k in range(len(heads))
     ]
     head, *body = (
-        [wrap(text, width) or [""] for text, width in zip(line, room, strict=True)]
+        [
+            wrap(text, width) or [""]
+            for text, width in zip(line, max_widths, strict=True)
+        ]
         for line in (heads, *body)
     )
     widths = [
@@ -60,7 +63,7 @@ def as_text(title, columns, rows):
 
 
 def as_html(title, columns, rows):
-    """The same table for a notebook, below its title."""
+    """Format a table as HTML, below its title."""
     rows = [list(row) for row in rows]
     to_the_right = _numeric_columns(rows, len(columns))
     align = ["right" if right else "left" for right in to_the_right]
@@ -73,7 +76,7 @@ def as_html(title, columns, rows):
         ]
         return f"<tr>{''.join(cells)}</tr>"
 
-    # Not a caption: that would be as narrow as its table.
+    # A <caption> would be wrapped to the width of the table.
     title = "<br>".join(escape(_with_indent(line)) for line in title.splitlines())
     return "\n".join(
         [
@@ -89,12 +92,12 @@ def as_html(title, columns, rows):
 
 
 def or_none(value):
-    """A number, or None, which is shown as a dash, in the place of NaN."""
+    """Return None, which is printed as a dash, for NaN, and other numbers as given."""
     return None if value != value else value
 
 
 def cell(value):
-    """A value in few characters: four significant digits of a number."""
+    """Format a value of a cell, numbers with four significant digits."""
     if value is None:
         return "-"
     if isinstance(value, (bool, np.bool_)):
@@ -113,7 +116,7 @@ _SENTENCE = 52
 
 
 def _wrapping(text):
-    """Numbers and names stay on one line, and only sentences are wrapped."""
+    """Return the style of a cell: short text stays on one line."""
     return "white-space: nowrap" if len(text) <= _SHORT else "min-width: 12em"
 
 
@@ -122,13 +125,13 @@ def _wrapped(line):
 
 
 def _with_indent(line):
-    """A line whose leading spaces a browser keeps."""
+    """Replace leading spaces by no-break spaces, which a browser keeps."""
     text = line.lstrip(" ")
     return "\N{NO-BREAK SPACE}" * (len(line) - len(text)) + text
 
 
 def _numeric_columns(rows, n_columns):
-    """Which columns hold numbers, and so are read best from their last digit."""
+    """Tell which columns hold numbers only, to be aligned right."""
     return [
         any(_is_number(row[k]) for row in rows)
         and all(row[k] is None or _is_number(row[k]) for row in rows)

@@ -1,10 +1,10 @@
-"""How many threads a fit or a prediction may use, and what threadpoolctl sees of it.
+"""Chooses the number of threads of a fit or a prediction, and registers threadpoolctl.
 
-The number changes no bit of any result.  An ``n_jobs`` that the user gave is taken
-as it is; without one the environment decides.  Most of other people's workers need no
-rule of their own here: loky tells its by OMP_NUM_THREADS, those of multiprocessing
-are daemons, and among threads the pool in C sees how many call it.  A worker of Dask
-is asked how many threads it was given: it may share this process with others.
+The number changes no bit of any result.  A positive ``n_jobs`` of the user is used as
+given; otherwise the environment decides.  Workers of other libraries are recognized:
+loky sets OMP_NUM_THREADS for its processes, multiprocessing's processes are daemons,
+and for threads the pool in C counts its callers.  A Dask worker may share this process
+with others, so its number of threads is read from it.
 """
 
 import os
@@ -23,12 +23,12 @@ VARIABLE = "PYBACKPROP_NUM_THREADS"
 
 
 def effective_n_threads(n_jobs):
-    """Most threads to use for a valid ``n_jobs``.
+    """Return the maximum number of threads for a valid ``n_jobs``, as joblib does.
 
     Parameters
     ----------
     n_jobs : int or None
-        Positive: itself.  None: what the environment grants.  -1: the same, -2: one
+        A positive number is returned.  None and -1 give ``default_n_threads()``, -2 one
         less, and so on, but at least 1.
     """
     if n_jobs is None:
@@ -39,11 +39,11 @@ def effective_n_threads(n_jobs):
 
 
 def default_n_threads():
-    """Threads that the environment grants, at least 1.
+    """Return the number of threads that the environment allows, at least 1.
 
-    The fewest that any of these says: PYBACKPROP_NUM_THREADS, OMP_NUM_THREADS,
-    a limit set through threadpoolctl, the processors that this process may use,
-    the threads of the Dask worker whose task this is, and 1 in a worker of
+    It is the minimum of PYBACKPROP_NUM_THREADS, OMP_NUM_THREADS, a limit set through
+    threadpoolctl, the number of processors that this process may use, the number of
+    threads of the Dask worker that runs this task, and 1 in a process of
     multiprocessing.
     """
     limit = _core.thread_limit()
@@ -59,18 +59,18 @@ def _default_without_limit():
             raise ValueError(
                 f"The environment variable {VARIABLE} must be an int >= 1. Got {own!r}."
             )
-    # A list is one number a nested level.  What OpenMP cannot read it ignores.
+    # A list has one number per nested level.  OpenMP ignores an invalid value.
     openmp = _positive(os.environ.get("OMP_NUM_THREADS", "").split(",")[0])
     if openmp is not None:
         bounds.append(openmp)
     if current_process().daemon:
         bounds.append(1)
-    bounds.extend(_of_dask_worker())
+    bounds.extend(_threads_of_dask_worker())
     return min(bounds)
 
 
 def _positive(text):
-    """The positive int that a text says, or None."""
+    """Return the positive int in a text, or None."""
     try:
         number = int(text)
     except ValueError:
@@ -78,14 +78,14 @@ def _positive(text):
     return number if number > 0 else None
 
 
-def _of_dask_worker():
-    """A list of the threads that the worker was given whose task this is, or empty."""
+def _threads_of_dask_worker():
+    """Return a list with the threads of the Dask worker that runs this task, if any."""
     distributed = sys.modules.get("distributed")
     if distributed is None:
         return []
     try:
         return [distributed.get_worker().state.nthreads]
-    except ValueError:  # no task
+    except ValueError:  # this thread runs no task of a worker
         return []
 
 
@@ -98,24 +98,24 @@ def _processors():
 
 @lru_cache(maxsize=8)
 def _processors_within(affinity, loky_limit):
-    """joblib's count, which knows the control group's quota but reads files for it."""
+    """Cache joblib's count, which reads files to respect the quota of the cgroup."""
     return joblib.cpu_count()
 
 
 class _Pool(threadpoolctl.LibController):
-    """The pool as threadpoolctl finds it among the loaded libraries."""
+    """Makes the limits of threadpoolctl apply to the thread pool in C."""
 
     user_api = "pybackprop"
     internal_api = "pybackprop"
     filename_prefixes = ("_core",)
-    # Other packages have a _core as well.
+    # Extension modules of other packages are named _core as well.
     check_symbols = ("pb_thread_limit", "pb_set_thread_limit")
 
     def get_num_threads(self):
         return default_n_threads()
 
     def set_num_threads(self, num_threads):
-        # threadpoolctl ends a limit by setting the number that it found.
+        # threadpoolctl ends a limit by setting the number it found before the limit.
         no_limit = num_threads >= _default_without_limit()
         _core.set_thread_limit(0 if no_limit else num_threads)
 
@@ -130,10 +130,10 @@ threadpoolctl.register(_Pool)
 
 
 class _OneBlasThread:
-    """A limit that all who want it at a time share: the last one to leave lifts it.
+    """Context manager that limits BLAS to one thread, shared by concurrent fits.
 
-    Limits of threadpoolctl's own that overlap in different threads would each put back
-    what they found, and the last might find another one's 1.
+    The last fit to leave lifts the limit.  If each fit had a limit of threadpoolctl of
+    its own, one that starts during another would restore the limit of the other, 1.
     """
 
     def __init__(self):
@@ -146,7 +146,7 @@ class _OneBlasThread:
     def __call__(self):
         with self._lock:
             if self._n_inside == 0:
-                if self._libraries is None:  # looking for them takes milliseconds
+                if self._libraries is None:  # the search takes milliseconds
                     found = threadpoolctl.ThreadpoolController()
                     self._libraries = found.select(user_api="blas")
                 self._limit = self._libraries.limit(limits=1)
@@ -159,16 +159,16 @@ class _OneBlasThread:
                 if self._n_inside == 0:
                     self._limit.restore_original_limits()
 
-    def forked(self):
-        """Start over in a child: whoever was inside, or had the lock, stayed behind."""
+    def reset_after_fork(self):
+        """Lift the limit in a child process, where no fit is running."""
         if self._n_inside > 0:
             self._limit.restore_original_limits()
         self._lock = threading.Lock()
         self._n_inside = 0
 
 
-# Its vectors are long and its matrices 10 x 10: more threads would wait most of the
-# time, for milliseconds where they first have to wake up, and spin on after the fit.
+# L-BFGS calls BLAS for vector products and 10 x 10 matrices, which gain nothing from
+# threads; waking the threads takes milliseconds, and they spin after the fit.
 one_blas_thread = _OneBlasThread()
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=one_blas_thread.forked)
+    os.register_at_fork(after_in_child=one_blas_thread.reset_after_fork)

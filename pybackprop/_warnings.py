@@ -1,4 +1,4 @@
-"""Warnings point to the line that called: a user's, not one of this package."""
+"""Warns at the line of the user's code that called this package."""
 
 import sys
 import warnings
@@ -7,7 +7,7 @@ _INSIDE = {"pybackprop", "sklearn", "joblib"}
 
 
 def warn_caller(message, category=UserWarning):
-    """Warn at the first line outside this package and what may call it for a user."""
+    """Warn at the innermost line outside of pybackprop, scikit-learn and joblib."""
     level = 2
     frame = sys._getframe(1)
     while frame is not None and _package(frame) in _INSIDE:

@@ -1,9 +1,9 @@
-"""What pybackprop warns of, to be filtered by its class."""
+"""Warning classes of pybackprop."""
 
 
 class ScalingWarning(UserWarning):
-    """Inputs or targets are so far from the scale of a network that training suffers.
+    """Inputs or targets are not scaled, so that training may be slow or fail.
 
-    Given at most once a fit, with the scale seen and the cure. To hear no more of it:
-    ``warnings.simplefilter("ignore", ScalingWarning)``.
+    It is issued at most once per fit, with the scale found and the remedy. To suppress
+    it: ``warnings.simplefilter("ignore", ScalingWarning)``.
     """

@@ -1,4 +1,4 @@
-"""Trace: every number of one pass through a network."""
+"""Trace holds every intermediate result of one pass through a network."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from pybackprop._reports import Tabular
 
 
 class Trace(Tabular):
-    """Every number of one pass through a network, layer by layer.
+    """Every intermediate result of one pass through a network, layer by layer.
 
-    ``Network.backprop`` makes one, ``Network.forward`` one of the forward half: asking
-    that for a gradient raises AttributeError. Layers are l = 1 ... L, as in
-    ``pybackprop.by_hand.backprop``; in the lists layer l has the index l - 1, except in
-    ``a``, which begins with X. All are of the network's data type. Rows of weight 0
-    take no part: theirs are zeros.
+    ``Network.backprop`` returns a complete one, and ``Network.forward`` one without
+    loss and gradients, whose attributes raise AttributeError. Layers are l = 1 ... L,
+    as in ``pybackprop.by_hand.backprop``; in the lists layer l has the index l - 1,
+    except in ``a``, which begins with X. All arrays are of the network's data type.
+    Rows of weight 0 are left out: their entries are zero.
 
     Attributes
     ----------
@@ -22,22 +22,23 @@ class Trace(Tabular):
     a : list of ndarray of shape (n_samples, d_l)
         Activations: ``a[0]`` is X, dense or sparse, ``a[-1]`` is y_pred.
     f_prime : list of ndarray of shape (n_samples, d_l)
-        Derivatives of the activations at z. Of a softmax output, whose units depend on
-        one another, the Jacobians: (n_samples, d_L, d_L), symmetric. They are made when
-        asked for, and can be large: 8 GB for 1000 samples of 1000 classes.
+        Derivatives of the activations at z. For a softmax output, where each output
+        depends on every z, the Jacobians: (n_samples, d_L, d_L), symmetric. They are
+        computed at the first access, and can be large: 8 GB for 1000 samples of 1000
+        classes.
     dloss_da : list of ndarray of shape (n_samples, d_l)
-        Gradients of each sample's own loss at a, unweighted; at the output the loss's
-        slope, which may be infinite where an output has saturated.
+        Gradients of each sample's own loss at a, unweighted; at the output they may be
+        infinite where an output is saturated.
     delta : list of ndarray of shape (n_samples, d_l)
         Gradients of each sample's own loss at z, unweighted:
         ``dloss_da[l] * f_prime[l]`` to the bit, and for softmax the product with the
         Jacobian. Where the output activation is the default of the loss, delta of the
-        output is computed from z directly, so that it is finite where the slope is not,
-        and equals the product to rounding.
+        output is computed from z directly, so that it is finite where dloss_da is not,
+        and equals the product up to rounding.
     coef_grads : list of ndarray of shape (d_(l-1), d_l)
         Gradients of the objective at ``coefs``, with sample weights, 1/S and alpha.
     intercept_grads : list of ndarray of shape (d_l,)
-        Those at ``intercepts``.
+        Gradients of the objective at ``intercepts``.
     loss : float
         The objective.
     activations : tuple of str
@@ -55,18 +56,18 @@ class Trace(Tabular):
     def __getattr__(self, name):
         if name in ("dloss_da", "delta", "coef_grads", "intercept_grads", "loss"):
             raise AttributeError(
-                f"{name} is not known after a forward pass, which has no targets. Ask "
-                "for backprop(X, y)."
+                f"{name} is not known after a forward pass, which has no targets. Call "
+                "backprop(X, y) instead."
             )
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     @property
     def f_prime(self):
-        """Computed by the training's kernels, when it is first asked for."""
+        """Derivatives of the activations at z, computed at the first access."""
         return [self._derivative(layer) for layer in range(len(self.z))]
 
-    def slopes(self, layer):
-        """``f_prime`` of the layer of this index; None of one that has Jacobians."""
+    def elementwise_f_prime(self, layer):
+        """``f_prime[layer]``, or None where it would be Jacobians."""
         is_rowwise = _core.activations()[self.activations[layer]]["rowwise"]
         return None if is_rowwise else self._derivative(layer)
 
@@ -91,23 +92,23 @@ class Trace(Tabular):
         return derivative
 
     def to_frame(self):
-        """The numbers of all units as one table, a row a sample and unit.
+        """All arrays of units as a DataFrame, with one row per sample and unit.
 
         Returns
         -------
         pandas.DataFrame
             Columns ``sample`` (from 0), ``layer`` (from 1), ``unit`` (from 0), ``z``,
             ``a``, ``f_prime`` and, after ``backprop``, ``dloss_da`` and ``delta``. The
-            derivative of a softmax, which is no single number a unit, is NaN.
+            ``f_prime`` of a softmax, which is not one number per unit, is NaN.
 
         Raises
         ------
         ImportError
-            Without pandas.
+            If pandas is not installed.
         """
         import pandas
 
-        f_prime = [self.slopes(layer) for layer in range(len(self.z))]
+        f_prime = [self.elementwise_f_prime(layer) for layer in range(len(self.z))]
         columns = {"z": self.z, "a": self.a[1:], "f_prime": f_prime}
         if hasattr(self, "delta"):
             columns |= {"dloss_da": self.dloss_da, "delta": self.delta}
@@ -136,7 +137,7 @@ class Trace(Tabular):
         )
 
     def _row(self, layer, has_gradients):
-        arrays = [self.z[layer], self.a[layer + 1], self.slopes(layer)]
+        arrays = [self.z[layer], self.a[layer + 1], self.elementwise_f_prime(layer)]
         if has_gradients:
             arrays += [self.dloss_da[layer], self.delta[layer]]
             arrays += [self.coef_grads[layer], self.intercept_grads[layer]]
@@ -146,7 +147,7 @@ class Trace(Tabular):
 
 
 def _size(array):
-    """The root mean square; of numbers too whose squares are 0 or infinite."""
+    """Compute the root mean square without overflow or underflow of the squares."""
     largest = float(np.max(np.abs(array)))
     if largest == 0 or not np.isfinite(largest):
         return largest

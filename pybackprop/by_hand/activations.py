@@ -1,7 +1,7 @@
 """The activations by hand: each f(z) and its derivative f′(z), in plain NumPy.
 
-The formulas as published, for reading and as the oracle of the tests.  They are written
-for pre-activations of ordinary size: what stays exact in the tails is the core's.
+The formulas are written as published, to be read and as the reference of the tests.
+They are accurate for pre-activations of ordinary size; the core also in the tails.
 """
 
 import numpy as np
@@ -49,7 +49,7 @@ def hard_silu_prime(z):
     return np.where(z <= -3, 0, np.where(z < 3, (2 * z + 3) / 6, 1))
 
 
-# f(z) and f′(z), both written in z; at a kink f′ is what activations.h says.
+# f(z) and f′(z), both as functions of z; at a kink f′ is that of activations.def.
 ACTIVATIONS = {
     "identity": (lambda z: z, np.ones_like),
     "logistic": (expit, lambda z: expit(z) * expit(-z)),
@@ -82,7 +82,7 @@ ACTIVATIONS = {
 
 
 def softmax(z):
-    e = np.exp(z - z.max(axis=1, keepdims=True))  # the shift cancels, and bounds e
+    e = np.exp(z - z.max(axis=1, keepdims=True))  # the shift cancels; it bounds e
     return e / e.sum(axis=1, keepdims=True)
 
 

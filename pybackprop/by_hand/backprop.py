@@ -1,7 +1,7 @@
-"""Backpropagation by hand: the whole algorithm, once, in plain NumPy.
+"""Backpropagation by hand: the complete algorithm in plain NumPy.
 
-It documents what the compiled core computes, and the tests hold the core against it.
-Samples are rows, and every target is a table (n, d_L): a column of 0 and 1 for two
+It documents what the compiled core computes, and the tests compare the core with it.
+Samples are rows, and targets are a matrix (n, d_L): a column of 0 and 1 for two
 classes, one-hot rows for more.  In the lists, z[0] is Z¹, delta[0] is Δ¹, coefs[0] is
 W¹ and a[0] is X; ℓ is the loss of one sample, s its weight, S the sum of the weights.
 
@@ -14,7 +14,7 @@ W¹ and a[0] is X; ℓ is the loss of one sample, s its weight, S the sum of the
     (7)  ∂F/∂bˡ = (column sums of diag(s) Δˡ) / S
 
 Only for a canonical pair, such as log_loss with softmax, does (3) simplify to Ŷ − Y.
-That shortcut is nowhere in this file: it comes out, or it does not hold.
+That shortcut is not used in this file: the general formula gives it for these pairs.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ from pybackprop.by_hand.losses import LOSSES
 
 
 def functions_of_layers(activation, output_activation, coefs):
-    """f and f′ of each hidden layer, a single name for all; then g and its vjp."""
+    """Return f and f′ of each hidden layer, then g and its vjp."""
     n_hidden = len(coefs) - 1
     names = [activation] * n_hidden if isinstance(activation, str) else activation
     return [*(ACTIVATIONS[name] for name in names), OUTPUTS[output_activation]]
@@ -38,9 +38,9 @@ def forward(X, coefs, intercepts, functions):
     return z, a
 
 
-def backward(z, a, coefs, functions, slope, P_prime, s):
+def backward(z, a, coefs, functions, loss_gradient, P_prime, s):
     *hidden, (_, vjp) = functions
-    delta = [vjp(z[-1], slope)]  # (3)
+    delta = [vjp(z[-1], loss_gradient)]  # (3)
     for layer in range(len(coefs) - 1, 0, -1):
         _, f_prime = hidden[layer - 1]
         delta.insert(0, (delta[0] @ coefs[layer].T) * f_prime(z[layer - 1]))  # (4)
@@ -52,15 +52,15 @@ def backward(z, a, coefs, functions, slope, P_prime, s):
 def objective(X, y, coefs, intercepts, *, activation, output_activation, loss,
               alpha=0.0, l1_ratio=0.0, loss_parameter=None,
               sample_weight=None):  # fmt: skip
-    """F, its gradients at the coefs and at the intercepts, and z, a, delta."""
+    """Return F, its gradients at the coefs and the intercepts, and z, a, delta."""
     s = np.ones_like(X, shape=len(X)) if sample_weight is None else sample_weight
     functions = functions_of_layers(activation, output_activation, coefs)
     z, a = forward(X, coefs, intercepts, functions)
     parameter = [] if loss_parameter is None else [loss_parameter]
-    losses, slope = (of(y, a[-1], *parameter) for of in LOSSES[loss])
+    losses, loss_gradient = (f(y, a[-1], *parameter) for f in LOSSES[loss])
     pairs = list(zip(np.broadcast_to(alpha, len(coefs)).tolist(), coefs, strict=True))
     P = sum(α * (l1_ratio * abs(W) + (1 - l1_ratio) / 2 * W**2).sum() for α, W in pairs)
     P_prime = [α * (l1_ratio * np.sign(W) + (1 - l1_ratio) * W) for α, W in pairs]
     F = (s @ losses.sum(axis=1) + P) / s.sum()  # (5)
-    delta, *grads = backward(z, a, coefs, functions, slope, P_prime, s)
+    delta, *grads = backward(z, a, coefs, functions, loss_gradient, P_prime, s)
     return F, *grads, z, a, delta

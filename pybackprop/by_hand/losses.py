@@ -1,6 +1,6 @@
-"""The losses by hand: ℓ(y, ŷ), before the sum over the outputs, and its slope ∂ℓ/∂ŷ.
+"""The losses by hand: ℓ(y, ŷ), before the sum over the outputs, and ∂ℓ/∂ŷ.
 
-Each as its formula is written; what is exact for saturated outputs is the core's.
+The formulas are written as published; the core is exact for saturated outputs too.
 """
 
 import numpy as np
@@ -8,11 +8,11 @@ from scipy.special import xlogy
 
 
 def ratio(y, p):
-    """y/p, and 0 wherever y is 0: a class without a share in y adds nothing to ℓ."""
+    """Return y/p, and 0 where y is 0: a class with y = 0 adds nothing to ℓ."""
     return np.divide(y, p, out=np.zeros_like(p), where=y != 0)
 
 
-# Some have a parameter: the threshold t, the quantile q, the power r.
+# Parameters of losses: the threshold t, the quantile q, the power r.
 LOSSES = {
     "squared_error": (lambda y, p: (p - y) ** 2 / 2, lambda y, p: p - y),
     "binary_log_loss": (

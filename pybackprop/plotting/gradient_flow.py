@@ -103,7 +103,7 @@ class GradientFlowDisplay:
             "delta": trace.delta,
             "dloss_da": trace.dloss_da,
             # A Jacobian has a number for each pair of units.
-            "f_prime": [_slopes(trace, layer) for layer in range(len(trace.z))],
+            "f_prime": [_f_prime(trace, layer) for layer in range(len(trace.z))],
         }
         display = cls(
             quartiles={
@@ -222,9 +222,9 @@ def _shown(show):
     return shown
 
 
-def _slopes(trace, layer):
-    slopes = trace.slopes(layer)
-    return np.empty(0) if slopes is None else slopes
+def _f_prime(trace, layer):
+    f_prime = trace.elementwise_f_prime(layer)
+    return np.empty(0) if f_prime is None else f_prime
 
 
 def _quartiles(numbers):

@@ -1,4 +1,4 @@
-"""check_training passes a training that is set up well, and names what is not."""
+"""check_training accepts a correct setup, and names the mistake in a wrong one."""
 
 import copy
 import warnings
@@ -32,7 +32,7 @@ def failed(check):
     return {row.name: row.words for row in check.rows if row.ok is False}
 
 
-# --- What is set up well passes -------------------------------------------------------
+# --- A correct setup is accepted ------------------------------------------------------
 
 
 @pytest.mark.feature("Sanity checks before a training", "check_training(model, X, y)")
@@ -91,8 +91,8 @@ def test_a_loss_below_0_has_no_goal_to_learn_by_heart():
         return ((y_pred - y) ** 2).sum(axis=1) / 2 - 100, y_pred - y
 
     check = check_training(MLPRegressor(log_likelihood, **FAST), DIABETES, PROGRESSION)
-    assert named(check, "by heart").ok is None and check.losses == []
-    assert "not above 0 at first" in repr(check)
+    assert named(check, "overfit").ok is None and check.losses == []
+    assert "The first loss is not above 0" in repr(check)
 
 
 def test_the_slopes_of_a_wrong_loss_are_found():
@@ -115,8 +115,8 @@ def test_first_losses_of_classes_are_those_that_are_known():
     row = named(check, "first loss")
     assert row.found == pytest.approx(start.loss(X, np.eye(3)[Y]))
     assert row.expected == pytest.approx(np.log(3))
-    assert row.words == "Near log 3, that of 3 equal probabilities."
-    # Balanced: no constant is better.
+    assert row.words == "Near log 3, the loss of 3 equal probabilities."
+    # The classes are balanced, so no constant is better than zero parameters.
     assert named(check, "constant").expected == pytest.approx(np.log(3))
     rare = np.r_[np.ones(3), np.zeros(147)]
     check = check_training(MLPClassifier(**FAST), X, rare)
@@ -182,7 +182,7 @@ def test_sample_weights_and_class_weights_count():
     assert named(check, "first loss").found == pytest.approx(expected)
 
 
-# --- The estimator and its data stay as they are --------------------------------------
+# --- The estimator and its data are not changed ---------------------------------------
 
 
 @pytest.mark.parametrize("fitted", [False, True])
@@ -236,7 +236,7 @@ def test_any_table_that_a_fit_takes(kind):
     assert check_training(MLPClassifier(**FAST), table, y).ok is True
 
 
-# --- What is not set up well is named -------------------------------------------------
+# --- A wrong setup is reported --------------------------------------------------------
 
 
 def test_initial_weights_far_too_large():
@@ -245,14 +245,14 @@ def test_initial_weights_far_too_large():
     check = check_training(MLPClassifier(coefs_init=coefs, **FAST), X, Y)
     words = failed(check)["first loss"]
     assert "The initial weights are too large: in layer 2" in words
-    # Usual are numbers that are uniform within a root of 6 / (30 + 3).
+    # The usual weights are uniform with the bound sqrt(6 / (30 + 3)).
     usual = np.sqrt(6 / 33 / 3)
     assert f"{np.sqrt(np.mean(coefs[1] ** 2)) / usual:.3g} times as large" in words
 
 
 def test_inputs_far_too_large():
     check = check_training(MLPClassifier(**FAST), 1000 * X, Y)
-    assert "The inputs are large, 1e+03" in failed(check)["first loss"]
+    assert "The inputs are large, root mean square 1e+03" in failed(check)["first loss"]
 
 
 def test_targets_off_scale():
@@ -268,17 +268,17 @@ def test_weights_that_know_something_already():
         coefs_init=taught.coefs_, intercepts_init=taught.intercepts_, **FAST
     )
     row = named(check_training(model, X, Y), "first loss")
-    assert row.ok is True and "these weights know something" in row.words
+    assert row.ok is True and "the weights fit the data already" in row.words
 
 
 def test_units_that_are_all_dead():
     intercepts = [np.full(30, -100.0), np.zeros(3)]
     check = check_training(MLPClassifier(intercepts_init=intercepts, **FAST), X, Y)
     found = failed(check)
-    assert "100% of the units of layer 1 are dead." in found["units without slope"]
+    assert "100% of the units of layer 1 are dead." in found["dead or saturated units"]
     assert "vanishes" in found["gradient of first layer / last"]
-    assert "100% of the units of layer 1 are dead." in found["by heart"]
-    assert named(check, "units without slope").found == 1
+    assert "100% of the units of layer 1 are dead." in found["overfit"]
+    assert named(check, "dead or saturated units").found == 1
     assert named(check, "first loss").ok is True
 
 
@@ -286,7 +286,9 @@ def test_units_that_are_all_saturated():
     intercepts = [np.full(30, 100.0), np.zeros(3)]
     model = MLPClassifier(activation="tanh", intercepts_init=intercepts, **FAST)
     found = failed(check_training(model, X, Y))
-    assert "100% of the units of layer 1 are saturated" in found["units without slope"]
+    assert (
+        "100% of the units of layer 1 are saturated" in found["dead or saturated units"]
+    )
 
 
 def test_a_gradient_that_vanishes():
@@ -303,18 +305,18 @@ def test_labels_that_contradict_cannot_be_learned_by_heart():
     table = np.repeat(X[:10], 2, axis=0)
     labels = np.tile([0, 1], 10)
     check = check_training(MLPClassifier(**FAST), table, labels)
-    assert list(failed(check)) == ["by heart"]
-    assert "have the same inputs and different targets" in failed(check)["by heart"]
-    # One half each is the best that can be said of two such samples.
+    assert list(failed(check)) == ["overfit"]
+    assert "have the same inputs and different targets" in failed(check)["overfit"]
+    # The best prediction for two such samples is one half.
     assert check.losses[-1] == pytest.approx(np.log(2), rel=0.05)
 
 
 def test_a_learning_rate_of_nearly_nothing():
     options = FAST | {"learning_rate_init": 1e-12}
     found = failed(check_training(MLPClassifier(**options), X, Y))
-    assert list(found) == ["first step", "by heart"]
+    assert list(found) == ["first step", "overfit"]
     assert "a larger learning_rate_init" in found["first step"]
-    assert "raise learning_rate_init" in found["by heart"]
+    assert "raise learning_rate_init" in found["overfit"]
 
 
 def test_a_learning_rate_far_too_large():
@@ -326,14 +328,14 @@ def test_a_learning_rate_far_too_large():
 def test_too_few_steps_are_told_from_what_is_wrong():
     options = FAST | {"learning_rate_init": 1e-3}
     found = failed(check_training(MLPClassifier(**options), X, Y, max_iter=20))
-    assert list(found) == ["by heart"]
-    assert "still falling: try a larger max_iter" in found["by heart"]
+    assert list(found) == ["overfit"]
+    assert "still decreasing: use a larger max_iter" in found["overfit"]
 
 
 def test_targets_that_no_output_reaches():
     model = MLPRegressor(output_activation="tanh", **FAST)
     found = failed(check_training(model, DIABETES, 5 * PROGRESSION))
-    assert "stays between -1 and 1" in found["by heart"]
+    assert "stays between -1 and 1" in found["overfit"]
 
 
 def test_a_penalty_that_outweighs_the_loss():
@@ -368,7 +370,7 @@ def test_rare_classes_are_among_the_few():
     labels = np.zeros(len(Y), dtype=int)
     labels[[40, 90]] = 1
     check = check_training(MLPClassifier(**FAST), X, labels, n_samples=10)
-    # A network that has only seen zeros would be at 0 at once.
+    # With samples of class 0 alone, the loss would be near 0 at once.
     assert check.ok is True and len(check.losses) > 10
 
 
@@ -401,11 +403,11 @@ def test_what_a_fit_refuses_is_refused():
 
 def test_more_samples_than_there_are_are_all_of_them():
     check = check_training(MLPClassifier(**FAST), X[::15], Y[::15], n_samples=1000)
-    assert "10 samples are learned" in named(check, "by heart").words
+    assert "10 samples are overfitted" in named(check, "overfit").words
     start = Network(
         [4, 30, 3], output_activation="softmax", loss="log_loss", random_state=0
     )
-    # The first step has been taken back.
+    # The network has its initial weights again after the first step.
     assert check.losses[0] == pytest.approx(start.loss(X[::15], np.eye(3)[Y[::15]]))
 
 
@@ -416,15 +418,15 @@ def test_it_prints_as_tables():
     assert text.startswith("Ready to train: no check has failed.")
     for row in check.rows:
         assert row.name in text and f">{row.words}</td>" in html
-    assert "Layers with their initial weights." in text
+    assert "Layers at the initial weights." in text
     assert html.count("<table>") == 2
     bad = check_training(MLPClassifier(alpha=1e9, random_state=0), digits / 16, labels)
-    assert repr(bad).startswith("Before a long training, look at\npenalty: ")
+    assert repr(bad).startswith("Before a long training, correct\npenalty: ")
 
 
 def test_samples_are_by_heart_by_the_loss_of_a_constant_and_not_by_a_huge_first_one():
     X, y = load_linnerud(return_X_y=True)
     model = MLPRegressor("poisson", hidden_layer_sizes=(5,), random_state=0)
-    (row,) = (r for r in check_training(model, X, y).rows if r.name == "by heart")
+    (row,) = (r for r in check_training(model, X, y).rows if r.name == "overfit")
     assert row.ok is False and row.found > 1e3
     assert str(row.expected).startswith("below 0.0")

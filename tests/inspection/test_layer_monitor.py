@@ -1,4 +1,4 @@
-"""LayerMonitor says what each layer did in each epoch, and the fit does not notice."""
+"""LayerMonitor records each layer in each epoch, and does not change the fit."""
 
 import pickle
 import warnings
@@ -46,7 +46,7 @@ def make(kind=MLPClassifier, **parameters):
 
 
 def column(monitor, name, **where):
-    """The entries of a column in rows where others have given values."""
+    """Return the entries of a column in rows where other columns have given values."""
     history = monitor.history_
     wanted = [
         all(history[key][i] == value for key, value in where.items())
@@ -63,7 +63,7 @@ def state(model):
     return b"".join(np.asarray(part).tobytes() for part in arrays + curves)
 
 
-# --- The fit does not notice ----------------------------------------------------------
+# --- The fit is not changed -----------------------------------------------------------
 
 
 @pytest.mark.feature(
@@ -110,7 +110,7 @@ def test_the_gradients_are_those_of_the_weights_that_an_epoch_has_reached(solver
         at = start
         if epoch > 0:
             at = make(**options, max_iter=epoch).fit(X, Y).network_
-        # By hand, in plain NumPy; 150 rows are all looked at.
+        # The expected numbers come from plain NumPy, on all of the 150 rows.
         _, coef_grads, intercept_grads, z, *_ = by_hand.backprop.objective(
             X,
             np.eye(3)[Y],
@@ -158,7 +158,7 @@ def test_dead_and_saturated_units_are_counted():
     model.set_callbacks(monitor).fit(X, Y)
     assert column(monitor, "dead_units", epoch=1)[0] >= 2 / 6
     before = column(monitor, "dead_units", epoch=1)[0]
-    # tanh at one of its ends acts as a constant other than 0.
+    # A saturated tanh is a constant other than 0.
     intercepts[1] = np.array([100.0, -100, 100, 0, 0])
     model = make(activation=["relu", "tanh"], intercepts_init=intercepts, **options)
     model.set_callbacks(monitor).fit(X, Y)
@@ -176,7 +176,7 @@ def test_a_gradient_that_vanishes_is_named():
     monitor = LayerMonitor()
     model = make(hidden_layer_sizes=(5,) * 8, activation="logistic", max_iter=1)
     model.set_callbacks(monitor).fit(X, Y)
-    assert "The gradient vanishes on its way back" in repr(monitor)
+    assert "The gradient vanishes in the backward pass" in repr(monitor)
 
 
 # --- Which rows -----------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_an_iteration_that_does_not_come_to_its_end_leaves_no_row():
     assert column(monitor, "epoch", layer=1) == [0]
 
 
-# --- scikit-learn's ways --------------------------------------------------------------
+# --- scikit-learn's protocol ----------------------------------------------------------
 
 
 @needs_callbacks
@@ -338,7 +338,7 @@ def test_it_can_be_pickled_and_cloned_along():
     clone(model).fit(X, Y)
 
 
-# --- What is read ---------------------------------------------------------------------
+# --- Printed tables and frames --------------------------------------------------------
 
 
 @needs_callbacks
@@ -348,7 +348,7 @@ def test_it_prints_the_last_epoch_and_what_has_changed():
     make().set_callbacks(monitor).fit(X, Y)
     text = repr(monitor)
     assert text.startswith("Layers after epoch 4 of fit 1.")
-    assert "How it has changed." in text
+    assert "First and last recorded epoch." in text
     html = monitor._repr_html_()
     assert html.count("<table>") == 2
     for head in ("|dF/dW|, epoch 0", "change of W / W, epoch 1"):

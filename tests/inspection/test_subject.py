@@ -1,4 +1,4 @@
-"""Inspections take a network, or an estimator and its labels, and nothing else."""
+"""Inspections accept a network, or a fitted estimator with its labels."""
 
 import numpy as np
 import pandas as pd

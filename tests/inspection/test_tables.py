@@ -1,4 +1,4 @@
-"""Results print as tables that a person can read, in a terminal and in a notebook."""
+"""Results print as readable tables, in a terminal and in a notebook."""
 
 import numpy as np
 

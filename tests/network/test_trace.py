@@ -1,4 +1,4 @@
-"""A trace has every number of backpropagation, computed by the training's kernels."""
+"""A trace has every intermediate result, computed by the kernels of the training."""
 
 import pickle
 import tracemalloc
@@ -21,7 +21,7 @@ OF_BACKPROP = ["dloss_da", "delta", "coef_grads", "intercept_grads", "loss"]
 
 
 def problem(loss="squared_error", output="identity", dtype="float64", **params):
-    """A network of three layers and a table with targets in the loss's domain."""
+    """A network of three layers, with samples and targets in the domain of its loss."""
     rng = np.random.RandomState(0)
     parameter = {"huber": 0.5, "quantile": 0.7, "tweedie": 1.5}.get(loss)
     net = Network(
@@ -216,8 +216,8 @@ def test_a_jacobian_is_made_only_for_who_asks_for_f_prime():
     y = np.zeros((200, 2000))
     y[:, 0] = 1
     trace = net.backprop(np.ones((200, 1)), y)
-    assert trace.slopes(0).shape == (200, 2)
-    assert trace.slopes(1) is None
+    assert trace.elementwise_f_prime(0).shape == (200, 2)
+    assert trace.elementwise_f_prime(1) is None
     tracemalloc.start()
     try:
         line = repr(trace).splitlines()[-1].split()

@@ -1,4 +1,4 @@
-"""n_jobs and what the environment grants: they choose threads, but no bit."""
+"""n_jobs and the environment choose the number of threads, and change no bit."""
 
 import multiprocessing
 import os
@@ -26,7 +26,7 @@ VARIABLES = ("PYBACKPROP_NUM_THREADS", "OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
 @pytest.fixture
 def eight_processors(monkeypatch):
-    """A machine of eight, with nothing said about threads."""
+    """A machine of eight processors, without a limit in the environment."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(_threads, "_processors", lambda: 8)
@@ -119,7 +119,7 @@ def test_our_own_variable_must_be_a_positive_int(monkeypatch, value):
     for call in (lambda: fit(), lambda: fit(-1), lambda: Network([12, 1]).forward(X)):
         with pytest.raises(ValueError, match="PYBACKPROP_NUM_THREADS.*" + repr(value)):
             call()
-    # Whoever says how many has no need of it.
+    # A positive n_jobs does not read the variable.
     assert bits(fit(2)) == bits(model)
 
 
@@ -131,7 +131,7 @@ def test_a_machine_of_more_processors_than_the_core_serves(monkeypatch):
 
 
 def in_a_process(code, **variables):
-    """What a process of its own prints, with some environment variables set."""
+    """Run code in a new process with environment variables, and return its output."""
     environment = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -281,8 +281,8 @@ def test_many_threads_at_once_each_get_their_own_result():
     assert wrong == []
 
 
-# The thread that forks is the child's main one: the only one that handles signals.  So
-# long work in the child hears of one, though the parent's main thread was another.
+# The thread that forks becomes the main thread of the child, the only one that handles
+# signals, so that a long computation in the child can be interrupted.
 FORK = """
 import os, signal, threading
 import numpy as np

@@ -1,1 +1,1 @@
-"""Looks at a training before it starts and while it goes on."""
+"""Checks a training before it starts, and monitors its layers while it runs."""

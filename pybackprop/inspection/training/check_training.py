@@ -1,4 +1,4 @@
-"""check_training: what is worth a look before a long training."""
+"""check_training runs the recommended checks before a long training."""
 
 from dataclasses import astuple, dataclass
 from numbers import Integral
@@ -14,7 +14,7 @@ from pybackprop._reports import Tabular, or_none
 from pybackprop._threads import default_n_threads
 from pybackprop.inspection._resolve import kind_and_hint
 from pybackprop.inspection.gradients.check_gradients import check_gradients
-from pybackprop.inspection.training.initial_state import Start
+from pybackprop.inspection.training.initial_state import InitialState
 from pybackprop.inspection.training.layer_statistics import (
     HEADS,
     MANY,
@@ -22,52 +22,56 @@ from pybackprop.inspection.training.layer_statistics import (
     statistics_of_layers,
     update_ratio,
 )
-from pybackprop.inspection.training.overfit import losses_by_heart, why_not_by_heart
+from pybackprop.inspection.training.overfit import (
+    losses_of_overfitting,
+    why_not_overfitted,
+)
 
-# Initial weights on scaled data reach about twice the loss of weights of zero: as
-# _training/diagnosis.py has it.
+# Largest initial loss relative to that of zero weights. On scaled data the ratio is
+# about 2; see _training/diagnosis.py.
 _LARGEST_LOSS = 3
-# Of a first step, relative to the weights: about 0.001 is usual.
+# Bounds of the first step relative to the weights; about 0.001 is usual.
 _SHORTEST_STEP, _LONGEST_STEP = 1e-5, 1e-1
-# First to last layer's gradient.
+# Bounds of the ratio of the gradient norms of the first and the last layer.
 _SMALLEST_SHARE, _LARGEST_SHARE = 1e-3, 1e3
 _BATCH = 200
-# Of the loss that takes no learning; by then samples are known by heart.
+# The samples count as overfitted at this share of the loss without learning.
 _NEARLY_ZERO = 0.02
 
 
 def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_iter=5000):
-    """Look at what a training starts from, and whether it can get anywhere.
+    """Check the initial state of a training, and whether the network can learn.
 
-    The checks that experience recommends before a long training [1]_ [2]_, each of
-    them a row with a verdict and, if it is not good, what to do:
+    Runs the checks that are recommended before a long training [1]_ [2]_. Each is a row
+    of the result, with a verdict and, if it fails, a remedy:
 
-    - *inputs*: their scale, as ``fit`` would warn of it.
-    - *first loss*: that of the initial weights, without penalty, against that of a
-      network whose parameters are all 0, which for a softmax over K classes is log K.
-      Much more means that the initial weights or the inputs are too large.
-    - *constant*: the loss of zeros against that of the best constant prediction, the
-      base rate. Much more means targets off scale.
-    - *penalty*: it should not be what is learned first.
-    - *gradients*: `check_gradients`, on the few samples.
-    - *gradient of first layer / last*: whether it vanishes or explodes on its way back.
-    - *units without slope*: dead or saturated before anything was learned.
-    - *first step*: one step of the solver on a batch: how long it is relative to the
-      weights, about 0.001 being usual, and whether the loss falls.
-    - *by heart*: a few samples are overfitted on purpose, without penalty and dropout.
-      A network that cannot learn those will learn nothing.
+    - *inputs*: whether ``fit`` would warn of their scale.
+    - *first loss*: the loss of the initial weights, without penalty, compared with that
+      of a network whose parameters are all 0, which for a softmax over K classes is
+      log K. If it is much larger, the initial weights or the inputs are too large.
+    - *constant*: the loss of zero parameters compared with that of the best constant
+      prediction. If it is much larger, the targets are not scaled.
+    - *penalty*: it should not be larger than the loss.
+    - *gradients*: `check_gradients` on the few samples.
+    - *gradient of first layer / last*: whether the gradient vanishes or explodes in the
+      backward pass.
+    - *dead or saturated units*: their largest share in a hidden layer.
+    - *first step*: one step of the solver on a batch: its length relative to the
+      weights, usually about 0.001, and whether the loss decreases.
+    - *overfit*: a few samples are overfitted on purpose, without penalty and dropout. A
+      network that cannot learn those will not learn more.
 
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
-        Fitted or not: it is not changed, and what it has learned plays no part.
+        Fitted or not. It is not changed, and its fitted attributes are not used.
     X, y, sample_weight
         As for ``estimator.fit``. At most 1000 rows of positive weight, evenly spaced,
-        are looked at.
+        are used.
     n_samples : int, default=20
-        Samples to learn by heart.
+        Number of samples to overfit.
     max_iter : int, default=5000
-        Most steps to take for that. Each takes all of the samples.
+        Maximum number of steps to overfit them. Each uses all of the samples.
 
     Returns
     -------
@@ -76,9 +80,9 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
     Raises
     ------
     TypeError
-        For another estimator, such as a pipeline.
+        If the estimator is of another class, such as a pipeline.
     ValueError
-        For what ``fit`` would refuse.
+        For parameters or data that ``fit`` would refuse.
 
     Notes
     -----
@@ -100,7 +104,7 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
     True
     """
     _check_arguments(estimator, n_samples, max_iter)
-    start = Start(
+    start = InitialState(
         estimator,
         X,
         y,
@@ -128,11 +132,11 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
     losses = []
     goal = _NEARLY_ZERO * start.loss_without_learning(*few)
     if goal > 0:
-        losses = losses_by_heart(start, *few, goal, max_iter)
-        rows.append(_by_heart(start, few, losses, goal, updates and max(updates)))
+        losses = losses_of_overfitting(start, *few, goal, max_iter)
+        rows.append(_overfit(start, few, losses, goal, updates and max(updates)))
     else:
-        words = "The loss is not above 0 at first: there is no telling what to reach."
-        rows.append(Check("by heart", None, None, None, words))
+        words = "The first loss is not above 0, so the loss to reach is unknown."
+        rows.append(Check("overfit", None, None, None, words))
     return TrainingCheck(rows, gradients, layers, updates, losses)
 
 
@@ -156,10 +160,10 @@ class Check:
     ----------
     name : str
     ok : bool or None
-        None where it cannot be told.
+        None where the check does not apply.
     found, expected : float or str
     words : str
-        What it means.
+        Explanation of the verdict.
     """
 
     name: str
@@ -170,22 +174,22 @@ class Check:
 
 
 class TrainingCheck(Tabular):
-    """What `check_training` found.
+    """Result of `check_training`.
 
     Attributes
     ----------
     rows : list of Check
-        A row a check: ``name``, ``ok``, ``found``, ``expected`` and ``words``.
+        One row per check: ``name``, ``ok``, ``found``, ``expected`` and ``words``.
     ok : bool
         Whether no check has failed.
     gradients : GradientCheck
     layers : list of LayerStatistics
-        Of the initial weights, without penalty.
+        Statistics of each layer at the initial weights, without penalty.
     update_ratios : list of float or None
-        Change of the coefficients in the first step, relative to them, a layer; None
-        of 'lbfgs', which finds the length of its steps itself.
+        For each layer, the change of the coefficients in the first step, relative to
+        the coefficients; None with 'lbfgs', which chooses the length of its steps.
     losses : list of float
-        While a few samples were learned by heart.
+        Losses before each step while a few samples were overfitted, and the last one.
     """
 
     def __init__(self, rows, gradients, layers, update_ratios, losses):
@@ -203,10 +207,10 @@ class TrainingCheck(Tabular):
         failed = [f"{row.name}: {row.words}" for row in self.rows if row.ok is False]
         title = "Ready to train: no check has failed."
         if failed:
-            title = "\n".join(["Before a long training, look at", *failed])
+            title = "\n".join(["Before a long training, correct", *failed])
         yield (
             title,
-            ["check", "ok", "found", "expected", "what it means"],
+            ["check", "ok", "found", "expected", "explanation"],
             [
                 (row.name, row.ok, row.found, row.expected, row.words)
                 for row in self.rows
@@ -214,7 +218,7 @@ class TrainingCheck(Tabular):
         )
         updates = self.update_ratios or [None] * len(self.layers)
         yield (
-            "Layers with their initial weights.",
+            "Layers at the initial weights.",
             [*HEADS, "first change of W / W"],
             [
                 (layer, *map(or_none, astuple(of_layer)), update)
@@ -227,55 +231,55 @@ class TrainingCheck(Tabular):
 
 # ---------------------------------------------------------------------- the checks
 def _inputs(start):
-    if start.complaint:
-        return Check("inputs", False, "off scale", "scaled", start.complaint)
+    if start.scaling_warning:
+        return Check("inputs", False, "off scale", "scaled", start.scaling_warning)
     return Check(
-        "inputs", True, "scaled", "scaled", "No fit would warn of their scale."
+        "inputs", True, "scaled", "scaled", "A fit would not warn of their scale."
     )
 
 
 def _losses(start):
-    """First loss and constants, each against what it should be near."""
+    """Check the first loss and the loss of the best constant prediction."""
     found = start.loss_of_data()
     if callable(start.network.loss_name):
-        words = "A loss of your own is not asked about other predictions."
+        words = "The loss of other predictions is unknown for a loss of your own."
         yield Check("first loss", None, found, None, words)
         return
     of_zero, constant = start.loss_of_zero(), start.loss_of_best_constant()
     if not np.isfinite(of_zero):
-        words = "Where all parameters are zero, the loss is not finite."
+        words = "The loss of zero parameters is not finite."
         yield Check("first loss", None, found, of_zero, words)
         return
     ok = bool(found <= _LARGEST_LOSS * of_zero)
     words = f"Near {_in_words(start)}." if ok else _why_so_large(start, found)
     if found < constant / 2:
-        words = "Below the best constant prediction: these weights know something."
+        words = "Below the best constant prediction: the weights fit the data already."
     yield Check("first loss", ok, found, of_zero, words)
     near = bool(of_zero <= _LARGEST_LOSS * constant)
-    words = "The best constant prediction is not much better than that."
+    words = "The best constant prediction is not much better than zero parameters."
     if constant <= 0:
         near, words = None, "A constant prediction is right: there is nothing to learn."
     elif not near:
         words = (
-            "A constant prediction is much better: scale the targets, or let "
-            "intercepts_init begin there."
+            "A constant prediction is much better: scale the targets, or set "
+            "intercepts_init to that constant."
         )
-    # Rare classes are no fault of the data, as targets off scale are.
+    # With rare classes the best constant is much better, and needs no correction.
     if near is False and start.network.output_activation in ("logistic", "softmax"):
         near = True
     yield Check("constant", near, of_zero, constant, words)
 
 
 def _in_words(start):
-    """What the loss of parameters that are all zero is, by the output."""
+    """Name the loss of zero parameters, by loss and output."""
     n_outputs = start.network.layer_sizes[-1]
     loss = start.network.loss_name
     if (loss, start.network.output_activation) == ("log_loss", "softmax"):
-        return f"log {n_outputs}, that of {n_outputs} equal probabilities"
+        return f"log {n_outputs}, the loss of {n_outputs} equal probabilities"
     if (loss, start.network.output_activation) == ("binary_log_loss", "logistic"):
         times = f"{n_outputs} " if n_outputs > 1 else ""
-        return f"{times}log 2, that of probabilities of one half"
-    return "that of a network whose parameters are all zero"
+        return f"{times}log 2, the loss of probabilities of one half"
+    return "the loss of a network whose parameters are all zero"
 
 
 def _why_so_large(start, found):
@@ -286,11 +290,11 @@ def _why_so_large(start, found):
             "large as usual."
         )
     size = start.size_of_inputs()
-    if start.complaint or size > 2:
-        return f"The inputs are large, {size:.3g} in the root mean square: scale them."
+    if start.scaling_warning or size > 2:
+        return f"The inputs are large, root mean square {size:.3g}: scale them."
     if not np.isfinite(found):
-        return "It is not finite: the targets are off scale, or the loss too steep."
-    return "Predictions begin far off: the targets, or intercepts_init, are off scale."
+        return "It is not finite: scale the targets, or choose another loss."
+    return "Predictions are far from the targets: scale these, or set intercepts_init."
 
 
 def _penalty(start):
@@ -298,12 +302,12 @@ def _penalty(start):
         return
     of_data = start.loss_of_data()
     whole = start.network.loss(start.X, start.y, start.weights)
-    # The penalty of all rows, not of those looked at, counts in a fit.
+    # In a fit the penalty is divided by the weight of all rows.
     share = (whole - of_data) * _total(start) / start.total_weight
     ok = bool(share <= of_data)
-    words = "It is no more than the loss."
+    words = "It is not larger than the loss."
     if not ok:
-        words = "It outweighs the loss: weights will shrink before they learn."
+        words = "It is larger than the loss: the weights will decay before they learn."
     yield Check("penalty", ok, share, f"below {of_data:.4g}", words)
 
 
@@ -313,7 +317,7 @@ def _total(start):
 
 def _gradients(check):
     compared = [row.relative_error for row in check.rows if row.ok is not None]
-    words = "They are the derivatives of the loss."
+    words = "They agree with the differences of the loss."
     if not check.ok:
         words = repr(check).partition("\n")[0]
     return Check("gradients", check.ok, max(compared, default=np.nan), "near 0", words)
@@ -325,10 +329,10 @@ def _layers(layers):
     first, last = layers[0].coef_grad_norm, layers[-1].coef_grad_norm
     share = float(np.divide(first, last)) if last > 0 else np.nan
     ok = bool(_SMALLEST_SHARE <= share <= _LARGEST_SHARE)
-    words = "It comes back through all layers at a similar size."
+    words = "Its norm is similar in all layers."
     if not ok:
         words = (
-            "It vanishes, or explodes, on its way back: other activations, other "
+            "It vanishes or explodes in the backward pass: other activations, other "
             "initial weights or fewer layers may help."
         )
     expected = f"{_SMALLEST_SHARE:g} to {_LARGEST_SHARE:g}"
@@ -336,11 +340,11 @@ def _layers(layers):
     flat = max(of.dead_units + of.saturated_units for of in layers[:-1])
     words = " ".join(remarks_on_units(layers)) or "Nearly all units can learn."
     ok, expected = bool(flat < MANY), f"below {MANY:g}"
-    yield Check("units without slope", ok, flat, expected, words)
+    yield Check("dead or saturated units", ok, flat, expected, words)
 
 
 def _batch(start):
-    """The rows of a batch, or those at hand if these are fewer, with their weights."""
+    """Choose the rows of a batch, at most those at hand, with their weights."""
     n = min(_BATCH, len(start.y))
     if not isinstance(start.model.batch_size, str):
         n = min(start.model.batch_size, len(start.y))
@@ -350,7 +354,7 @@ def _batch(start):
 
 
 def _first_step(start):
-    """The change of each layer's coefficients in one step, and what to say of it."""
+    """Measure the change of each layer's coefficients in one step, and judge it."""
     network = start.network
     X, y, weights = _batch(start)
     before = network.parameters.copy()
@@ -375,25 +379,26 @@ def _first_step(start):
     longest = max(ratios)
     ok, words = (
         True,
-        f"The loss of that batch goes from {loss:.4g} to {loss_after:.4g}.",
+        f"The loss of the batch goes from {loss:.4g} to {loss_after:.4g}.",
     )
     if not finite or not longest <= _LONGEST_STEP:
-        ok, words = False, "The first step is long: a smaller learning_rate_init."
+        ok, words = False, "The first step is long: use a smaller learning_rate_init."
     elif longest < _SHORTEST_STEP:
-        ok, words = False, "The first step is short: a larger learning_rate_init."
+        ok, words = False, "The first step is short: use a larger learning_rate_init."
     elif not loss_after <= loss:
-        ok, words = False, words + " It should fall: a smaller learning_rate_init."
+        ok = False
+        words += " It should decrease: use a smaller learning_rate_init."
     expected = f"{_SHORTEST_STEP:g} to {_LONGEST_STEP:g}"
     return ratios, Check("first step", ok, longest, expected, words)
 
 
-def _by_heart(start, few, losses, goal, update):
+def _overfit(start, few, losses, goal, update):
     least = float(np.fmin.reduce(losses))
     ok = least <= goal
     words = (
-        f"{len(few[1])} samples are learned in {len(losses) - 1} steps: inputs, "
-        "targets, loss and solver go together."
+        f"{len(few[1])} samples are overfitted in {len(losses) - 1} steps: inputs, "
+        "targets, loss and solver fit together."
     )
     if not ok:
-        words = why_not_by_heart(start, *few, losses, update)
-    return Check("by heart", ok, least, f"below {goal:.4g}", words)
+        words = why_not_overfitted(start, *few, losses, update)
+    return Check("overfit", ok, least, f"below {goal:.4g}", words)

@@ -1,4 +1,4 @@
-"""Where the training of an estimator starts: its network, and what to train it on."""
+"""Builds the initial network of an estimator's fit, and the data it would train on."""
 
 import warnings
 
@@ -20,36 +20,36 @@ from pybackprop._training.diagnosis import warn_of_inputs
 from pybackprop.exceptions import ScalingWarning
 from pybackprop.network import Network
 
-_MOST_ROWS = 1000
-# Of the loss of zeros.
-_NOTHING = 1e-6
+_MAX_ROWS = 1000
+# At most this share of the loss of zero parameters counts as no loss.
+_NEGLIGIBLE = 1e-6
 
 
-class Start:
-    """The start of a fit, of which nothing is fitted.
+class InitialState:
+    """The state of a fit before its first step.
 
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
-        Left as it is: a clone takes its place.
+        It is not changed: a clone is used.
     X, y, sample_weight
         As for its ``fit``.
     **parameters
-        To set in the clone, those of them that it has.
+        Parameters to set in the clone; those that it does not have are ignored.
 
     Attributes
     ----------
     model : estimator
-        The clone.
+        The clone, which is not fitted.
     network : Network
-        With initial weights.
+        The network with its initial weights.
     X, y, weights
-        At most 1000 rows of positive weight, evenly over the table, as the network
-        reads them; weights are None for all alike, and have those of classes in them.
+        At most 1000 rows of positive weight, evenly spaced, in the network's data
+        type. The weights include those of classes; None if all are equal.
     total_weight : float
-        Of the whole table.
-    complaint : str
-        About the scale of the inputs, as a fit would warn of it; or empty.
+        Sum of the weights of all rows.
+    scaling_warning : str
+        The message in which a fit would warn of the scale of the inputs, or empty.
     """
 
     def __init__(self, estimator, X, y, sample_weight, **parameters):
@@ -65,59 +65,60 @@ class Start:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ScalingWarning)
             warn_of_inputs(model, table)
-        self.complaint = str(caught[0].message) if caught else ""
+        self.scaling_warning = str(caught[0].message) if caught else ""
         weights = table.sample_weight
         self.total_weight = float(training_rows.total_weight)
-        rows = some_rows(n_rows, weights, _MOST_ROWS)
+        rows = some_rows(n_rows, weights, _MAX_ROWS)
         self.X = take_rows(table.X, rows)
         targets = model._numbers(take_rows(table.targets, rows), self.network.dtype)
         self.y = np.ascontiguousarray(targets)
         self.weights = None if weights is None else take_rows(weights, rows)
 
     def few(self, n):
-        """X and y of at most n rows, evenly over the targets, so of all classes."""
+        """Choose at most n rows, evenly over the sorted targets, so of all classes."""
         in_order = np.lexsort(self.y.T)
         rows = in_order[np.linspace(0, len(self.y) - 1, n).astype(int)]
         rows = sorted(set(rows.tolist()))
         return take_rows(self.X, rows), np.ascontiguousarray(take_rows(self.y, rows))
 
     def loss_without_learning(self, X, y):
-        """The lesser loss of the initial weights and of the best constant, on rows.
+        """Compute the smaller loss of the initial weights and of the best constant.
 
-        The former where a constant is right, or nobody knows which one is.
+        It is that of the initial weights where a constant fits exactly, and for a
+        user-defined loss, whose best constant is unknown.
         """
         first = self.network.replace(alpha=0.0).loss(X, y)
         if callable(self.network.loss_name):
             return first
         constants = _Constants(self.network, y, None)
-        constant, of_zero = constants.least(), constants.loss_of(np.zeros(y.shape[1]))
-        return min(first, constant) if constant > _NOTHING * of_zero else first
+        constant, of_zero = constants.minimum(), constants.loss_of(np.zeros(y.shape[1]))
+        return min(first, constant) if constant > _NEGLIGIBLE * of_zero else first
 
     def loss_of_data(self):
-        """The loss without penalty."""
+        """Compute the loss without penalty."""
         return self.network.replace(alpha=0.0).loss(self.X, self.y, self.weights)
 
     def loss_of_zero(self):
-        """The loss of a network whose parameters are all 0."""
+        """Compute the loss of a network whose parameters are all 0."""
         return self._constants().loss_of(np.zeros(self.y.shape[1]))
 
     def loss_of_best_constant(self):
-        """The least loss of predictions that are the same for all rows."""
-        return self._constants().least()
+        """Compute the smallest loss of predictions that are the same for all rows."""
+        return self._constants().minimum()
 
     def _constants(self):
         return _Constants(self.network, self.y, self.weights)
 
     def size_of_inputs(self):
-        """Root mean square over rows and features."""
+        """Compute the root mean square of X over rows and features."""
         squares = self.X.multiply(self.X) if issparse(self.X) else np.square(self.X)
         return float(np.sqrt(squares.mean(dtype=np.float64)))
 
     def excess_of_initial_weights(self):
-        """The layer whose coefficients exceed the usual ones most, and how many times.
+        """Return the layer with the largest coefficients relative to the usual ones.
 
-        Compared are root mean squares; those of numbers that are uniform within a
-        bound are a root of 3 below it.
+        Returns its number and the ratio of the root mean squares. That of a uniform
+        distribution is its bound divided by the square root of 3.
         """
         names = activations_of_draws(self.network)
         ratios = [
@@ -130,7 +131,7 @@ class Start:
 
 
 class _Constants:
-    """The loss of outputs that do not see the inputs, as a function of their z."""
+    """The loss of outputs that do not depend on X, as a function of their z."""
 
     def __init__(self, network, y, weights):
         self._y = y.astype(np.float64)
@@ -158,8 +159,8 @@ class _Constants:
         )
         return value, gradient[len(z) :]
 
-    def least(self):
-        """From the best of some quantiles of the targets, and of 0, downhill."""
+    def minimum(self):
+        """Minimize the loss from the best of 0 and some quantiles of the targets."""
         quantiles = np.quantile(self._y, np.linspace(0, 1, 101), axis=0)
         starts = [np.zeros(self._y.shape[1]), *quantiles]
         values = [self.loss_of(z) for z in starts]

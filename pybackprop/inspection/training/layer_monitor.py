@@ -1,4 +1,4 @@
-"""LayerMonitor: what becomes of each layer, from epoch to epoch, as a callback."""
+"""LayerMonitor is a callback that records statistics of each layer in each epoch."""
 
 from dataclasses import astuple, fields
 from numbers import Integral
@@ -26,47 +26,48 @@ _NAN = float("nan")
 
 
 class LayerMonitor(Tabular):
-    """A callback that keeps, for each epoch and layer, how the layer is learning.
+    """Callback that records gradient norms, flat units and updates of each layer.
 
-    ``model.set_callbacks(LayerMonitor())``, with scikit-learn 1.9 or later. After each
-    epoch of ``fit`` and ``partial_fit``, or iteration of 'lbfgs', and once before the
-    first, the gradients at the weights just reached are computed on a fixed sample of
-    rows. The fit takes no notice: its result has the same bits with and without.
+    Set it with ``model.set_callbacks(LayerMonitor())``, with scikit-learn 1.9 or later.
+    After each epoch of ``fit`` and ``partial_fit``, or iteration of 'lbfgs', and once
+    before the first, it computes the gradients on a fixed sample of rows. It does not
+    change any bit of the result of the fit.
 
     Parameters
     ----------
     X, y : as for ``fit``, default=None
-        Rows to look at, instead of those of the fit.
+        Rows on which to compute the statistics, instead of those of the fit.
     sample_weight : array-like of shape (n_samples,), default=None
-        Of X and y, if they are given.
+        Weights of X and y, if these are given.
     max_rows : int, default=200
-        Rows looked at, evenly over those of positive weight. With
-        ``early_stopping=True`` those held out are among them.
+        Maximum number of rows used, evenly spaced among those of positive weight. With
+        ``early_stopping=True`` these include rows of the validation set.
 
     Attributes
     ----------
     history_ : dict of list
-        Columns, with an entry a fit, epoch and layer:
+        Columns, with one entry per fit, epoch and layer:
 
-        - ``fit``: number of the call to ``fit``, from 1; calls to ``partial_fit`` that
-          go on from one another are one.
-        - ``epoch``: its place in ``loss_curve_``, from 1; 0 is before the first.
-        - ``layer``: 1 to L, the last being the output.
+        - ``fit``: number of the call to ``fit``, from 1; consecutive calls to
+          ``partial_fit`` count as one.
+        - ``epoch``: number of the entry of ``loss_curve_``, from 1; 0 is before the
+          first epoch.
+        - ``layer``: 1 to L, where L is the output.
         - ``coef_grad_norm``, ``intercept_grad_norm``: norms of dF/dW and dF/db on the
           sample, with the penalty, without dropout.
-        - ``dead_units``, ``saturated_units``: shares of the hidden units without slope,
-          abs(f'(z)) < 0.001, on all rows of the sample; dead ones also put out 0. NaN
-          of the output.
-        - ``mean_f_prime``: mean of abs(f'(z)). NaN of the output.
-        - ``coef_update_ratio``, ``intercept_update_ratio``: norm of the change over the
-          epoch, by that of the parameters after it. NaN of epoch 0.
+        - ``dead_units``, ``saturated_units``: shares of the hidden units with
+          abs(f'(z)) < 0.001 on all rows of the sample; dead units have the activation
+          0 as well. NaN for the output.
+        - ``mean_f_prime``: mean of abs(f'(z)). NaN for the output.
+        - ``coef_update_ratio``, ``intercept_update_ratio``: norm of the change in the
+          epoch divided by the norm of the parameters after it. NaN for epoch 0.
 
     Notes
     -----
-    With ``early_stopping=True`` numbers are those of the weights that an epoch has
-    reached, not of the best so far. A loss of one's own is called for the sample too.
-    Fits in other processes, as of a search with ``n_jobs=2``, are recorded by the copy
-    that is there, and not here.
+    With ``early_stopping=True`` the statistics are those of the weights at the end of
+    an epoch, not of the best ones so far. A user-defined loss is called for the sample
+    too. Fits in other processes, as of a search with ``n_jobs=2``, are recorded by
+    copies of the callback in those processes.
 
     Examples
     --------
@@ -109,7 +110,7 @@ class LayerMonitor(Tabular):
         return pandas.DataFrame(self.history_)
 
     def __getstate__(self):
-        # A fit that is under way is looked at where it is.
+        # A fit that is running is recorded by this object only, and not by copies.
         return vars(self) | {"_rows": list(self._rows), "_runs": {}, "_last_run": None}
 
     # ------------------------------------------------------- scikit-learn's protocol
@@ -146,7 +147,7 @@ class LayerMonitor(Tabular):
         if context.task_name not in _EPOCHS:
             return
         run = self._runs[id(context.parent)]
-        # An iteration of L-BFGS that was given up leaves no entry in the loss curve.
+        # An aborted iteration of L-BFGS leaves no entry in the loss curve.
         if len(estimator.loss_curve_) > run.epoch:
             run.epoch = len(estimator.loss_curve_)
             self._rows += list(run.rows(estimator))
@@ -172,7 +173,7 @@ class LayerMonitor(Tabular):
 
 
 class _Sample:
-    """The rows that are looked at, as the network of a draft reads them."""
+    """The rows on which the statistics are computed, as the network reads them."""
 
     def __init__(self, estimator, X, y, sample_weight, max_rows):
         _, X, targets = network_and_targets(estimator, X, y)
@@ -184,7 +185,7 @@ class _Sample:
 
 
 def _with_class_weights(estimator, y, sample_weight):
-    """Sample weights as a fit has them, with those of ``class_weight``; or None."""
+    """Multiply the sample weights by those of ``class_weight``, if any."""
     if getattr(estimator, "_class_weights", None) is None:
         return sample_weight
     y = check_array(y, accept_sparse="csr", ensure_2d=False, dtype=None)
@@ -199,9 +200,9 @@ class _Run:
     Attributes
     ----------
     number : int or None
-        Of the fit that it is, or goes on with.
+        Number of the fit in the history; a continued ``partial_fit`` keeps its number.
     epoch : int
-        The last one recorded.
+        The last epoch recorded.
     """
 
     def __init__(self, name, sample):
@@ -212,9 +213,9 @@ class _Run:
         self._before = None
 
     def begin_after(self, last, estimator, numbers):
-        """Take the place after another run, with the weights as they are.
+        """Begin after another run, with the current weights.
 
-        ``numbers`` has those that are taken, also by fits that run in other threads.
+        ``numbers`` has the numbers in use, also by fits that run in other threads.
         """
         self.epoch = len(estimator.loss_curve_)
         self._before = _copied(estimator)
@@ -227,7 +228,7 @@ class _Run:
         self.number = number
 
     def rows(self, estimator):
-        """The rows of the history for the weights as they now are."""
+        """Yield the rows of the history for the current weights."""
         network, sample = estimator.network_, self._sample
         of_layers = statistics_of_layers(network, sample.X, sample.y, sample.weights)
         now = _copied(estimator)
@@ -241,13 +242,13 @@ class _Run:
 
 
 def _copied(estimator):
-    """Coefficients and intercepts, a pair a layer."""
+    """Copy the coefficients and intercepts, as one pair per layer."""
     layers = zip(estimator.coefs_, estimator.intercepts_, strict=True)
     return [(W.copy(), b.copy()) for W, b in layers]
 
 
 def _trend(of_fit, first, last):
-    """A table of what has changed since the first epoch recorded."""
+    """Make a table of the first and the last recorded epoch."""
     gradient = COLUMNS.index("coef_grad_norm")
     update = COLUMNS.index("coef_update_ratio")
     flat = COLUMNS.index("dead_units"), COLUMNS.index("saturated_units")
@@ -257,7 +258,7 @@ def _trend(of_fit, first, last):
     columns = ["layer"]
     columns += [f"|dF/dW|, epoch {epoch}" for epoch in epochs]
     columns += [f"change of W / W, epoch {epoch}" for epoch in (updated, epochs[1])]
-    columns += [f"units without slope, epoch {epoch}" for epoch in epochs]
+    columns += [f"dead or saturated units, epoch {epoch}" for epoch in epochs]
     rows = [
         [
             now[2],
@@ -267,4 +268,4 @@ def _trend(of_fit, first, last):
         ]
         for then, early, now in zip(first, begun, last, strict=True)
     ]
-    return "How it has changed.", columns, rows
+    return "First and last recorded epoch.", columns, rows

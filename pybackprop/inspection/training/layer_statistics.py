@@ -1,4 +1,4 @@
-"""What one looks at in each layer of a network that learns, or does not."""
+"""Computes statistics of each layer: gradient norms, and dead or saturated units."""
 
 from dataclasses import dataclass
 
@@ -7,35 +7,37 @@ import numpy as np
 from pybackprop._model.dead_units import is_flat
 
 _NAN = float("nan")
-# An activation this near to 0, of every row, says nothing to the next layer.
+# A unit counts as silent if its activation is this near to 0 on every row.
 _SILENT = 1e-3
-# Shares of units, and of the largest gradient, that are worth a sentence: those of
-# _training/diagnosis.py, and what a product of some slopes of 1/4 comes to.
+# A remark is made from this share of the units on, as in _training/diagnosis.py, and
+# where a gradient norm is below this share of another: five factors of 1/4, the largest
+# derivative of the logistic activation.
 _NOTABLE_SHARE = 0.1
 _VANISHING = 1e-3
-# A deep network of relu has a third of its units dead on a few rows from the start.
+# A check fails at this share of dead or saturated units. In deep relu networks a third
+# of the units is dead on few rows from the start.
 MANY = 0.5
 
 
-# Of a table of layers and their statistics.
+# Column heads of a table of layers and their statistics.
 HEADS = ("layer", "|dF/dW|", "|dF/db|", "dead", "saturated", "mean |f'|")
 
 
 @dataclass(frozen=True)
 class LayerStatistics:
-    """Numbers of one layer, on some rows.
+    """Statistics of one layer on some rows.
 
     Attributes
     ----------
     coef_grad_norm, intercept_grad_norm : float
         Euclidean norms of dF/dW and dF/db.
     dead_units, saturated_units : float
-        Shares of the units, in [0, 1], that have no slope on any row, abs(f'(z)) <
-        0.001, so that no gradient passes: dead if their activation is 0 on all of them
-        too, saturated if it is not. NaN of the output layer.
+        Shares of the units, in [0, 1], with abs(f'(z)) < 0.001 on all rows, so that no
+        gradient passes: dead if their activation is 0 on all rows too, saturated if it
+        is not. NaN for the output layer.
     mean_f_prime : float
-        Mean of abs(f'(z)) over rows and units: by what a gradient is multiplied, on
-        average, on its way through the layer. NaN of the output layer.
+        Mean of abs(f'(z)) over rows and units: the average factor of a gradient in the
+        backward pass through the layer. NaN for the output layer.
     """
 
     coef_grad_norm: float
@@ -46,19 +48,19 @@ class LayerStatistics:
 
 
 def statistics_of_layers(network, X, y, sample_weight=None):
-    """A `LayerStatistics` for each layer, first to last.
+    """Compute the `LayerStatistics` of each layer, first to last.
 
     Parameters
     ----------
     network : Network
     X, y, sample_weight
-        As for ``Network.backprop``, of positive weight.
+        As for ``Network.backprop``; all weights are positive.
 
     Returns
     -------
     list of LayerStatistics
     """
-    with np.errstate(all="ignore"):  # a training that diverges is looked at as well
+    with np.errstate(all="ignore"):  # the training may diverge
         trace = network.backprop(X, y, sample_weight)
         norms = [
             (_norm(coef_grad), _norm(intercept_grad))
@@ -68,7 +70,7 @@ def statistics_of_layers(network, X, y, sample_weight=None):
         ]
         n_hidden = len(network.hidden_activations)
         units = [
-            _of_units(trace.a[layer + 1], trace.slopes(layer))
+            _of_units(trace.a[layer + 1], trace.elementwise_f_prime(layer))
             for layer in range(n_hidden)
         ]
     return [
@@ -78,19 +80,19 @@ def statistics_of_layers(network, X, y, sample_weight=None):
 
 
 def remarks_on(statistics):
-    """Sentences on what strikes the eye in the statistics of all layers, if any."""
+    """Yield sentences on unusual statistics: flat units, and gradients that vanish."""
     yield from remarks_on_units(statistics)
     first, last = statistics[0].coef_grad_norm, statistics[-1].coef_grad_norm
     of_last = f"{last:.1g} in layer {len(statistics)}"
     compared = f"its norm is {first:.1g} in layer 1 and {of_last}"
     if first < _VANISHING * last:
-        yield f"The gradient vanishes on its way back: {compared}."
+        yield f"The gradient vanishes in the backward pass: {compared}."
     elif last < _VANISHING * first:
-        yield f"The gradient explodes on its way back: {compared}."
+        yield f"The gradient explodes in the backward pass: {compared}."
 
 
 def remarks_on_units(statistics, notable=_NOTABLE_SHARE):
-    """Sentences on layers of which a notable share of the units has no slope."""
+    """Yield sentences on layers with a notable share of dead or saturated units."""
     for layer, of_layer in enumerate(statistics, 1):
         for share, word in (
             (of_layer.dead_units, "dead"),
@@ -113,7 +115,7 @@ def _norm(array):
 
 
 def update_ratio(before, after):
-    """Norm of the change of an array over the norm of what it has become."""
+    """Divide the norm of the change of an array by the norm of the new array."""
     with np.errstate(all="ignore"):
         before, after = before.astype(np.float64), after.astype(np.float64)
         return float(np.divide(np.linalg.norm(after - before), np.linalg.norm(after)))

@@ -1,4 +1,4 @@
-"""A few samples learned by heart, on purpose: a network that cannot is not right."""
+"""Overfits a few samples on purpose, and explains why a network fails to."""
 
 from itertools import combinations
 
@@ -15,25 +15,26 @@ from pybackprop.inspection.training.layer_statistics import (
     statistics_of_layers,
 )
 
-# A loss that has fallen by this share in the last fifth is still falling.
+# The loss is still decreasing if it fell by this share in the last fifth of the steps.
 _STILL_FALLING = 0.02
+# Below this length relative to the weights, steps are too short.
 _TOO_SHORT = 1e-5
 
 
-def losses_by_heart(start, X, y, goal, max_iter):
-    """Train the network on all of the rows at once, without penalty and dropout.
+def losses_of_overfitting(start, X, y, goal, max_iter):
+    """Train the network on all rows at once, without penalty and dropout.
 
-    Its parameters are changed. Ends where the loss reaches the goal, or is not finite.
+    Changes its parameters. Stops when the loss reaches the goal or is not finite.
 
     Parameters
     ----------
-    start : Start
+    start : InitialState
     X, y
-        The rows, as the network reads them.
+        The rows, in the network's data type.
     goal : float
-        The loss of samples that are known by heart.
+        The loss at which the samples count as overfitted.
     max_iter : int
-        Most steps.
+        Maximum number of steps.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def losses_by_heart(start, X, y, goal, max_iter):
     )
     if start.model.solver == "lbfgs":
         return _by_lbfgs(network, core, data, max_iter)
-    start.model.set_params(max_iter=max_iter)  # where a schedule may end
+    start.model.set_params(max_iter=max_iter)  # a schedule may depend on it
     optimizer = Optimizer.of(start.model, network)
     training = _core.Training(
         core, network.parameters, optimizer, *data, len(y), default_n_threads()
@@ -86,32 +87,32 @@ def _by_lbfgs(network, core, data, max_iter):
     return losses
 
 
-def why_not_by_heart(start, X, y, losses, update_ratio):
-    """In words, what keeps a network from learning a few samples by heart.
+def why_not_overfitted(start, X, y, losses, update_ratio):
+    """Explain in words why a network did not overfit a few samples.
 
     Parameters
     ----------
-    start : Start
-        Its network as trained.
+    start : InitialState
+        Its network is the trained one.
     X, y
         The rows.
     losses : list of float
     update_ratio : float or None
-        The largest of the first step, over all layers.
+        The largest ratio of the first step over all layers.
     """
     if not np.isfinite(losses).all():
-        return "The loss is not finite any more: a smaller learning_rate_init may help."
+        return "The loss became infinite or NaN: use a smaller learning_rate_init."
     same = _same_inputs(X, y)
     if same is not None:
         return (
-            f"Of these samples, numbers {same[0]} and {same[1]} have the same inputs "
-            "and different targets: no network fits both."
+            f"Samples {same[0]} and {same[1]} of the few have the same inputs and "
+            "different targets: no network fits both."
         )
     outside = _outside_of_range(start.network, y)
     if outside:
         return outside
     if update_ratio is not None and update_ratio < _TOO_SHORT:
-        return "Steps are too short to get anywhere: raise learning_rate_init."
+        return "The steps are too short: raise learning_rate_init."
     layers = statistics_of_layers(start.network.replace(alpha=0.0), X, y)
     remarks = list(remarks_on_units(layers, notable=MANY))
     if remarks:
@@ -119,17 +120,17 @@ def why_not_by_heart(start, X, y, losses, update_ratio):
     fifth = max(len(losses) // 5, 1)
     if min(losses[-fifth:]) < (1 - _STILL_FALLING) * min(losses[:-fifth]):
         return (
-            "The loss is still falling: try a larger max_iter here, a larger "
+            "The loss is still decreasing: use a larger max_iter here, a larger "
             "learning_rate_init, or scaled inputs and targets."
         )
     return (
-        "It does not fall any further: the network may be too small, the learning rate "
-        "too large, or the targets may not belong to the inputs."
+        "The loss does not decrease any further: the network may be too small, the "
+        "learning rate too large, or the targets may not belong to the inputs."
     )
 
 
 def _same_inputs(X, y):
-    """Two rows with the same inputs and different targets, or None."""
+    """Find two rows with the same inputs and different targets, or None."""
     X = X.toarray() if scipy.sparse.issparse(X) else X
     for i, j in combinations(range(len(y)), 2):
         if np.array_equal(X[i], X[j]) and not np.array_equal(y[i], y[j]):
@@ -138,7 +139,7 @@ def _same_inputs(X, y):
 
 
 def _outside_of_range(network, y):
-    """A sentence, if targets lie where no output can get to."""
+    """Return a sentence if targets lie outside of the output's range, else ''."""
     record = _core.activations()[network.output_activation]
     low, high = record["range_low"], record["range_high"]
     if np.min(y) < low or np.max(y) > high:
