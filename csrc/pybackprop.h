@@ -137,7 +137,7 @@ typedef struct pb_network pb_network;
  * objective, for some rows at a time. Another return value than 0 stops the work with
  * PB_INTERRUPTED. */
 typedef int pb_loss_function(void *context, size_t n_rows, const void *y, const void *y_pred,
-                             double *values, void *slopes);
+                             double *values, void *dloss_dy_pred);
 
 typedef struct pb_network_spec {
     pb_dtype dtype;

@@ -66,7 +66,7 @@ cdef extern from "pybackprop.h" nogil:
         pass
 
     ctypedef int pb_loss_function(void *context, size_t n_rows, const void *y,
-                                  const void *y_pred, double *values, void *slopes) noexcept
+                                  const void *y_pred, double *values, void *dloss_dy_pred) noexcept
 
     ctypedef struct pb_network_spec:
         pb_dtype dtype

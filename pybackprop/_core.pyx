@@ -399,7 +399,7 @@ cdef int handle_signals(void *context) noexcept with gil:
 # ---- Losses of the caller's own ----------------------------------------------------------------
 
 cdef class LossFunction:
-    """A callable ``(y, y_pred) -> (values, slopes)``, as the core calls it.
+    """A callable ``(y, y_pred) -> (values, dloss_dy_pred)``, as the core calls it.
 
     What it raises is kept, for each thread that computes, and raised again when the core is back.
     """
@@ -416,7 +416,7 @@ cdef class LossFunction:
         self.raised = {}
 
     cdef int call(self, size_t n_rows, const void *y, const void *y_pred, double *values,
-                  void *slopes) except -1:
+                  void *dloss_dy_pred) except -1:
         shape = (n_rows, self.n_outputs)
         # Copies: the callable may keep them, or write to them.
         cdef cnp.ndarray y_rows = np.empty(shape, dtype=self.dtype)
@@ -430,7 +430,7 @@ cdef class LossFunction:
         cdef cnp.ndarray of_rows = self.numbers(result[0], np.float64, shape[:1], "values")
         cdef cnp.ndarray of_outputs = self.numbers(result[1], self.dtype, shape, "dloss_dy_pred")
         memcpy(values, cnp.PyArray_DATA(of_rows), cnp.PyArray_NBYTES(of_rows))
-        memcpy(slopes, cnp.PyArray_DATA(of_outputs), cnp.PyArray_NBYTES(of_outputs))
+        memcpy(dloss_dy_pred, cnp.PyArray_DATA(of_outputs), cnp.PyArray_NBYTES(of_outputs))
         return 0
 
     cdef numbers(self, array, dtype, shape, name):
@@ -447,10 +447,10 @@ cdef class LossFunction:
 
 
 cdef int call_loss(void *context, size_t n_rows, const void *y, const void *y_pred,
-                   double *values, void *slopes) noexcept with gil:
+                   double *values, void *dloss_dy_pred) noexcept with gil:
     loss = <LossFunction>context
     try:
-        loss.call(n_rows, y, y_pred, values, slopes)
+        loss.call(n_rows, y, y_pred, values, dloss_dy_pred)
     except BaseException as exception:
         loss.raised[<unsigned long>PyThread_get_thread_ident()] = exception
         return 1

@@ -102,7 +102,7 @@ static double sin_of(double v) {
 }
 
 /* (1 + cos(pi x)) / 2 = 1 - sin^2(pi x / 2) = sin^2(pi (1 - x) / 2). */
-double pb_fall(double x) {
+double pb_cosine_decay(double x) {
     const double half_pi = 1.57079632679489661923;
     const double s = sin_of(half_pi * (x <= 0.5 ? x : 1 - x));
     return x <= 0.5 ? pb_fma(-s, s, 1) : s * s;

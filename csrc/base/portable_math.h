@@ -8,6 +8,6 @@
 double pb_pow(double x, double y);
 
 /* (1 + cos(pi x)) / 2 for x in [0, 1]: falls from exactly 1 to exactly 0, half a cosine. */
-double pb_fall(double x);
+double pb_cosine_decay(double x);
 
 #endif

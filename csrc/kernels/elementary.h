@@ -235,7 +235,7 @@ INLINE vec v_huber_loss(vec e, vec t) {
 }
 
 /* 1 - q above the target, -q below it, 0 at it. */
-INLINE vec v_quantile_slope(vec e, vec q) {
+INLINE vec v_quantile_gradient(vec e, vec q) {
     const vec below = v_select(v_lt(e, v_set1(0)), v_neg(q), e);
     return v_select(v_gt(e, v_set1(0)), v_sub(v_set1(1), q), below);
 }
@@ -282,7 +282,7 @@ INLINE vec v_tweedie_loss(vec y, vec z, vec p) {
 }
 
 /* Its derivative by a: (a - y) a^-p, as (a - y) / a times a^(1-p), which overflows no sooner. */
-INLINE vec v_tweedie_slope(vec y, vec a, vec p) {
+INLINE vec v_tweedie_gradient(vec y, vec a, vec p) {
     const vec power = v_exp(v_mul(v_sub(v_set1(1), p), v_log(a)));
     return v_mul(v_div(v_sub(a, y), a), power);
 }

@@ -37,34 +37,35 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 
 /* ---- Activations --------------------------------------------------------------------------- */
 
-#define VALUE(expression)      expression
-#define SLOPE_IN_A(expression) expression
-#define SLOPE_IN_Z(expression) expression
+#define VALUE(expression)             expression
+#define DERIVATIVE_FROM_A(expression) expression
+#define DERIVATIVE_FROM_Z(expression) expression
 #define ROWWISE_ACTIVATION(...)
-#define ELEMENTWISE_ACTIVATION(name, value, slope, ...)                                           \
-    INLINE vec name##_value(vec z) { return value; }                                              \
-    INLINE vec name##_slope(vec z, vec a) {                                                       \
-        (void)z;                                                                                  \
-        (void)a;                                                                                  \
-        return slope;                                                                             \
-    }                                                                                             \
-    static void name##_activate(const pb_plane *plane, const void *z_, void *a_) {                \
-        const real *z = z_;                                                                       \
-        real *a = a_;                                                                             \
-        FOR_PLANE(plane, v_store(a + i, name##_value(v_load(z + i))),                             \
-                  v_store_part(a + i, name##_value(v_load_part(z + i, left)), left));             \
-    }                                                                                             \
-    static void name##_vjp(const pb_plane *plane, const void *z_, const void *a_, void *v_) {     \
-        const real *z = z_;                                                                       \
-        const real *a = a_;                                                                       \
-        real *v = v_;                                                                             \
-        FOR_PLANE(                                                                                \
-            plane,                                                                                \
-            v_store(v + i, v_mul(v_load(v + i), name##_slope(v_load(z + i), v_load(a + i)))),     \
-            v_store_part(v + i,                                                                   \
-                         v_mul(v_load_part(v + i, left),                                          \
-                               name##_slope(v_load_part(z + i, left), v_load_part(a + i, left))), \
-                         left));                                                                  \
+#define ELEMENTWISE_ACTIVATION(name, value, derivative, ...)                                       \
+    INLINE vec name##_value(vec z) { return value; }                                               \
+    INLINE vec name##_derivative(vec z, vec a) {                                                   \
+        (void)z;                                                                                   \
+        (void)a;                                                                                   \
+        return derivative;                                                                         \
+    }                                                                                              \
+    static void name##_activate(const pb_plane *plane, const void *z_, void *a_) {                 \
+        const real *z = z_;                                                                        \
+        real *a = a_;                                                                              \
+        FOR_PLANE(plane, v_store(a + i, name##_value(v_load(z + i))),                              \
+                  v_store_part(a + i, name##_value(v_load_part(z + i, left)), left));              \
+    }                                                                                              \
+    static void name##_vjp(const pb_plane *plane, const void *z_, const void *a_, void *v_) {      \
+        const real *z = z_;                                                                        \
+        const real *a = a_;                                                                        \
+        real *v = v_;                                                                              \
+        FOR_PLANE(                                                                                 \
+            plane,                                                                                 \
+            v_store(v + i, v_mul(v_load(v + i), name##_derivative(v_load(z + i), v_load(a + i)))), \
+            v_store_part(                                                                          \
+                v + i,                                                                             \
+                v_mul(v_load_part(v + i, left),                                                    \
+                      name##_derivative(v_load_part(z + i, left), v_load_part(a + i, left))),      \
+                left));                                                                            \
     }
 #include "registry/activations.def"
 
@@ -72,9 +73,9 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 #define LOG(expression) LOG_KERNEL, expression
 #define NO_LOG          NO_KERNEL, 0
 #define ROWWISE_ACTIVATION(...)
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, ...) DEFINE_LOG(name, log)
-#define DEFINE_LOG(name, ...)                                DEFINE_LOG_AS(name, __VA_ARGS__)
-#define DEFINE_LOG_AS(name, kernel, expression)              kernel(name, expression)
+#define ELEMENTWISE_ACTIVATION(name, value, derivative, log, ...) DEFINE_LOG(name, log)
+#define DEFINE_LOG(name, ...)                                     DEFINE_LOG_AS(name, __VA_ARGS__)
+#define DEFINE_LOG_AS(name, kernel, expression)                   kernel(name, expression)
 #define NO_KERNEL(name, expression) enum { name##_log_activate = expression, name##_has_log = 0 };
 #define LOG_KERNEL(name, expression)                                                      \
     enum { name##_has_log = 1 };                                                          \
@@ -90,7 +91,7 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 /* ---- Losses -------------------------------------------------------------------------------- */
 
 #define VALUE(expression)      expression
-#define SLOPE(expression)      expression
+#define GRADIENT(expression)   expression
 #define VALUE_IN_Z(expression) expression
 #define DELTA_IN_Z(expression) expression
 #define DEFINE_LOSS_KERNEL(kernel, expression)                                                     \
@@ -116,10 +117,10 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
                                      v_load_part(a + i, left), parameter),                         \
                          left));                                                                   \
     }
-#define LOSS(name, value, slope, value_in_z, delta_in_z, ...) \
-    DEFINE_LOSS_KERNEL(name##_loss_value, value)              \
-    DEFINE_LOSS_KERNEL(name##_loss_slope, slope)              \
-    DEFINE_LOSS_KERNEL(name##_loss_value_in_z, value_in_z)    \
+#define LOSS(name, value, derivative, value_in_z, delta_in_z, ...) \
+    DEFINE_LOSS_KERNEL(name##_loss_value, value)                   \
+    DEFINE_LOSS_KERNEL(name##_loss_gradient, derivative)           \
+    DEFINE_LOSS_KERNEL(name##_loss_value_in_z, value_in_z)         \
     DEFINE_LOSS_KERNEL(name##_loss_delta_in_z, delta_in_z)
 #include "registry/losses.def"
 #undef DEFINE_LOSS_KERNEL

@@ -1,4 +1,4 @@
-/* The smooth rectifiers and their slopes: z G(z) for a G that rises from 0 to 1.
+/* The smooth rectifiers and their dloss_dy_pred: z G(z) for a G that rises from 0 to 1.
  *
  *     gelu         G = Phi, the distribution function of the standard normal
  *     gelu_tanh    G = (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) / 2
@@ -9,8 +9,8 @@
  * left tail, at -x with x = |z|, is computed. There f keeps its digits however small it is, because
  * the exponent of e is carried as two numbers, and what multiplies a power of e does so before the
  * power may become subnormal. Largest errors found in float32 and float64, in units in the last
- * place (tests/c/test_exp_log_tanh.c): gelu 5.5, gelu_tanh 3.3, silu 2.7, mish 3.9. A slope has an
- * absolute error of that size: it crosses zero. */
+ * place (tests/c/test_exp_log_tanh.c): gelu 5.5, gelu_tanh 3.3, silu 2.7, mish 3.9. A derivative
+ * has an absolute error of that size: it crosses zero. */
 
 /* ---- The common part ----------------------------------------------------------------------- */
 
@@ -18,8 +18,8 @@
 INLINE vec v_from_left_tail(vec z, vec tail) { return v_add(v_max(z, v_set1(0)), tail); }
 
 /* f'(z), given f'(-|z|). */
-INLINE vec v_slope_from_left_tail(vec z, vec slope) {
-    return v_select(v_gt(z, v_set1(0)), v_sub(v_set1(1), slope), slope);
+INLINE vec v_derivative_from_left_tail(vec z, vec derivative) {
+    return v_select(v_gt(z, v_set1(0)), v_sub(v_set1(1), derivative), derivative);
 }
 
 /* x y = product + what is returned, exactly. */
@@ -33,7 +33,7 @@ INLINE vec v_lost_by_sum(vec a, vec b, vec sum) {
 
 /* ---- gelu (Hendrycks & Gimpel 2016) -------------------------------------------------------- */
 
-/* Beyond, gelu(-x) and its slope are 0. */
+/* Beyond, gelu(-x) and its derivative are 0. */
 #define GELU_TAIL PICK(38.9, 14.9f)
 /* 1 / sqrt(2 pi) */
 #define NORMAL_DENSITY_AT_0 REAL(0.398942280401432677939946059934381868)
@@ -83,16 +83,16 @@ INLINE vec v_gelu(vec z) {
 }
 
 /* gelu'(-x) = Phi(-x) - x e^(-x^2/2) / sqrt(2 pi). */
-INLINE vec v_gelu_slope(vec z) {
+INLINE vec v_gelu_derivative(vec z) {
     vec x, p, n;
     const vec ratio = v_gelu_parts(z, &x, &p, &n);
     const vec factor = v_fnma(x, v_set1(NORMAL_DENSITY_AT_0), ratio);
-    return v_slope_from_left_tail(z, v_scale(v_mul(factor, p), n));
+    return v_derivative_from_left_tail(z, v_scale(v_mul(factor, p), n));
 }
 
 /* ---- gelu_tanh (the same paper's approximation) -------------------------------------------- */
 
-/* Beyond, gelu_tanh(-x) and its slope are 0. */
+/* Beyond, gelu_tanh(-x) and its derivative are 0. */
 #define GELU_TANH_TAIL PICK(21.6, 11.0f)
 /* 2 sqrt(2/pi), and that times 0.044715, each in two parts. */
 #define GELU_LINEAR     PICK(0x1.9884533d43651p+0, 0x1.988454p+0f)
@@ -127,13 +127,13 @@ INLINE vec v_gelu_tanh(vec z) {
 }
 
 /* gelu_tanh'(-x) = e^-w (1 + e^-w - x w') / (1 + e^-w)^2. */
-INLINE vec v_gelu_tanh_slope(vec z) {
+INLINE vec v_gelu_tanh_derivative(vec z) {
     vec x, p, n;
     v_gelu_tanh_parts(z, &x, &p, &n);
     const vec below = v_add(v_set1(1), v_scale(p, n));
     const vec curved = v_mul(v_set1(3 * GELU_CUBIC), v_mul(x, x));
     const vec factor = v_fnma(x, v_add(v_set1(GELU_LINEAR), curved), below);
-    return v_slope_from_left_tail(z, v_div(v_scale(v_mul(factor, p), n), v_mul(below, below)));
+    return v_derivative_from_left_tail(z, v_div(v_scale(v_mul(factor, p), n), v_mul(below, below)));
 }
 
 /* ---- silu (Hendrycks & Gimpel 2016; Elfwing et al. 2017) ------------------------------------ */
@@ -154,12 +154,12 @@ INLINE vec v_silu(vec z) {
 }
 
 /* silu'(-x) = e^-x (1 + e^-x - x) / (1 + e^-x)^2. */
-INLINE vec v_silu_slope(vec z) {
+INLINE vec v_silu_derivative(vec z) {
     vec p, n;
     const vec x = v_exponential_tail(z, &p, &n);
     const vec below = v_add(v_set1(1), v_scale(p, n));
     const vec top = v_scale(v_mul(v_sub(below, x), p), n);
-    return v_slope_from_left_tail(z, v_div(top, v_mul(below, below)));
+    return v_derivative_from_left_tail(z, v_div(top, v_mul(below, below)));
 }
 
 /* ---- mish (Misra 2019) ---------------------------------------------------------------------- */
@@ -180,7 +180,7 @@ INLINE vec v_mish(vec z) {
 
 /* mish'(z) = ((1 + 2u) d + 4 z u^2 (1 + u)) / d^2 for z >= 0, where d = 1 + 2u + 2u^2, and
  * u ((2 + u) d + 4 z (1 + u)) / d^2 below, where d = 2 + 2u + u^2. */
-INLINE vec v_mish_slope(vec z) {
+INLINE vec v_mish_derivative(vec z) {
     vec p, n;
     const vec x = v_exponential_tail(z, &p, &n);
     const vec u = v_scale(p, n), one = v_set1(1), two = v_set1(2);

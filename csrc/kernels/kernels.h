@@ -51,7 +51,7 @@ typedef struct pb_update {
     void *states;
     size_t stride;
     const double *constants;
-    double keep; /* what a decoupled weight decay leaves of a parameter; 1: all */
+    double decay_factor; /* what a decoupled weight decay leaves of a parameter; 1: all */
 } pb_update;
 
 /* Where a mask of dropout is used, and how much of its inputs it leaves out. */
@@ -93,8 +93,8 @@ typedef struct pb_kernels {
     pb_vjp_kernel *vjp[PB_ACTIVATION_COUNT];
 
     /* elementwise.h: by row of registry/losses.def */
-    pb_loss_kernel *loss_value[PB_LOSS_COUNT]; /* l, from y and a */
-    pb_loss_kernel *loss_slope[PB_LOSS_COUNT]; /* dl/da           */
+    pb_loss_kernel *loss_value[PB_LOSS_COUNT];    /* l, from y and a */
+    pb_loss_kernel *loss_gradient[PB_LOSS_COUNT]; /* dl/da           */
     /* l and dl/dz, from y and the z and a of the default output */
     pb_loss_kernel *loss_value_in_z[PB_LOSS_COUNT];
     pb_loss_kernel *loss_delta_in_z[PB_LOSS_COUNT];

@@ -95,8 +95,8 @@ static void limit_columns(size_t n_rows, size_t n_columns, double longest, void 
         const vec c2 = v_set1((real)u->constants[2]), c3 = v_set1((real)u->constants[3]); \
         const vec c4 = v_set1((real)u->constants[4]), c5 = v_set1((real)u->constants[5]); \
         const vec c6 = v_set1((real)u->constants[6]), c7 = v_set1((real)u->constants[7]); \
-        const vec keep = v_set1((real)u->keep);                                           \
-        (void)keep;                                                                       \
+        const vec decay_factor = v_set1((real)u->decay_factor);                           \
+        (void)decay_factor;                                                               \
         (void)c0, (void)c1, (void)c2, (void)c3, (void)c4, (void)c5, (void)c6, (void)c7;   \
         real *w_ = u->parameters;                                                         \
         const real *g_ = u->gradient;                                                     \

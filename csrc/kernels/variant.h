@@ -110,9 +110,9 @@ const pb_kernels PB_VARIANT = {
 #define LOSS(name, ...) name##_loss_value_in_z,
 #include "registry/losses.def"
         },
-    .loss_slope =
+    .loss_gradient =
         {
-#define LOSS(name, ...) name##_loss_slope,
+#define LOSS(name, ...) name##_loss_gradient,
 #include "registry/losses.def"
         },
     .loss_delta_in_z =

@@ -12,16 +12,16 @@ static pb_status call_loss_function(const pb_pass *pass, pb_stripe stripe) {
     const size_t at = stripe.first * n_outputs;
     void *y = pb_at(network, w->loss_rows[0], at);
     void *a = pb_at(network, w->loss_rows[1], at);
-    void *slopes = pb_at(network, w->loss_rows[2], at);
+    void *dloss_dy_pred = pb_at(network, w->loss_rows[2], at);
     k->transpose(n_outputs, stripe.n_samples, pb_at(network, w->y, stripe.first), w->stride, y,
                  n_outputs);
     k->transpose(n_outputs, stripe.n_samples, pb_at(network, w->a[last], stripe.first), w->stride,
                  a, n_outputs);
     if (network->loss_function(network->loss_context, stripe.n_samples, y, a,
-                               w->row_losses + stripe.first, slopes) != 0) {
+                               w->row_losses + stripe.first, dloss_dy_pred) != 0) {
         return PB_INTERRUPTED;
     }
-    const pb_samples rows = {slopes, (ptrdiff_t)n_outputs, 1, NULL, NULL};
+    const pb_samples rows = {dloss_dy_pred, (ptrdiff_t)n_outputs, 1, NULL, NULL};
     k->gather(&rows, NULL, 0, stripe.n_samples, n_outputs,
               pb_at(network, w->delta[last % 2], stripe.first), w->stride);
     return PB_OK;
@@ -69,8 +69,8 @@ static void output_delta(const pb_pass *pass, pb_stripe stripe) {
     void *delta = pb_at(network, w->delta[last % 2], stripe.first);
     void *const *traced = pass->trace == NULL ? NULL : pass->trace->dloss_da;
     if (network->loss_function == NULL && (!network->is_default || traced != NULL)) {
-        k->loss_slope[network->loss](&plane, y, z, a, network->loss_parameter, delta);
-    } /* a loss_function has left its slopes there already */
+        k->loss_gradient[network->loss](&plane, y, z, a, network->loss_parameter, delta);
+    } /* a loss_function has left its dloss_dy_pred there already */
     pb_record(pass, stripe, last, w->delta[last % 2], traced);
     if (network->is_default) {
         k->loss_delta_in_z[network->loss](&plane, y, z, a, network->loss_parameter, delta);

@@ -184,7 +184,7 @@ static void lay_out_planes(arena *from, const pb_network *network, pb_workspace 
     w->a = take(from, n_layers + 1, sizeof(void *));
     for (size_t l = 0; l <= n_layers; l++) {
         void *a = take_reals(from, network, network->layer_sizes[l], w->stride);
-        /* Losses are computed in the output's z; a slope may be written in z. */
+        /* Losses are computed in the output's z; a derivative may be written in z. */
         const int keeps_z =
             l == n_layers || (l > 0 && pb_activation_needs_z(pb_activation_of_layer(network, l)));
         void *z = keeps_z ? take_reals(from, network, network->layer_sizes[l], w->stride) : a;

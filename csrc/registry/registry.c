@@ -1,4 +1,4 @@
-/* What the lists say of their rows, and finding a row by its name. */
+/* Stores the properties of the rows of the lists, and finds a row by name. */
 #include "registry/registry.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #define OUTPUT   2
 #define ANYWHERE (HIDDEN | OUTPUT)
 
-/* An end of a range, and whether it is attained. */
+/* A bound of a range, and whether the function attains it. */
 #define ABOVE(x)       x, 0
 #define FROM(x)        x, 1
 #define BELOW(x)       x, 0
@@ -23,15 +23,15 @@ typedef struct activation_row {
 } activation_row;
 
 static const activation_row activations[] = {
-#define LOG(...)           1
-#define NO_LOG             0
-#define RANGE(low, high)   low, high
-#define INIT(factor, fans) factor, fans
-#define PLACES(places)     places
-#define SLOPE_IN_A(...)    0
-#define SLOPE_IN_Z(...)    1
-#define ELEMENTWISE_ACTIVATION(name, value, slope, log, range, init, places) \
-    {{#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, range, init}, slope},
+#define LOG(...)               1
+#define NO_LOG                 0
+#define RANGE(low, high)       low, high
+#define INIT(factor, fans)     factor, fans
+#define PLACES(places)         places
+#define DERIVATIVE_FROM_A(...) 0
+#define DERIVATIVE_FROM_Z(...) 1
+#define ELEMENTWISE_ACTIVATION(name, value, derivative, log, range, init, places) \
+    {{#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, range, init}, derivative},
 #define ROWWISE_ACTIVATION(name, range, init, places) \
     {{#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 1, 1, range, init}, 0},
 #include "registry/activations.def"
@@ -44,8 +44,8 @@ static const pb_loss_info losses[] = {
 #define PREDICTIONS(low, high, ends_belong)                low, high, ends_belong
 #define DEFAULT_OUTPUT(output)                             #output
 #define CANONICAL(output)                                  #output
-#define LOSS(name, value, slope, value_in_z, delta_in_z, output, canonical, parameter, targets, \
-             predictions)                                                                       \
+#define LOSS(name, value, derivative, value_in_z, delta_in_z, output, canonical, parameter, \
+             targets, predictions)                                                          \
     {#name, output, canonical, targets, parameter, predictions},
 #include "registry/losses.def"
 };
@@ -101,7 +101,7 @@ pb_status pb_schedule_at(size_t index, pb_schedule_info *info) {
 
 int pb_activation_needs_z(pb_activation activation) { return activations[activation].needs_z; }
 
-/* The four lists differ in their records only; a name is the first member of each. */
+/* Finds a row by name in any of the four lists: the name is the first member of every record. */
 static pb_status find(const char *name, const void *rows, size_t row_size, size_t count,
                       size_t *index) {
     for (size_t i = 0; name != NULL && i < count; i++) {

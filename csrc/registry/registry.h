@@ -1,5 +1,5 @@
-/* The lists as C: an enumerator for each row, and what is said of it. The rows' formulas become
- * kernels in variant.h. */
+/* Enumerators for the rows of the lists, and lookup of a row by name. kernels/variant.h turns the
+ * formulas of the rows into kernels. */
 #ifndef PB_REGISTRY_H
 #define PB_REGISTRY_H
 
@@ -30,10 +30,10 @@ typedef enum pb_schedule_rule {
     PB_SCHEDULE_COUNT
 } pb_schedule_rule;
 
-/* Number of constants that an update may have. */
+/* Maximum number of constants of an update rule. */
 #define PB_MAX_CONSTANTS 8
 
-/* Whether the slope of an activation is written in z, so that z must be kept. */
+/* Whether the derivative of an activation is computed from z: the workspace must then store z. */
 int pb_activation_needs_z(pb_activation activation);
 
 pb_status pb_find_activation(const char *name, pb_activation *activation);

@@ -37,7 +37,7 @@ static void take_range(void *context, const pb_range *range, const void *gradien
         .states = pb_at(s->network, o->states, range->offset),
         .stride = s->network->n_parameters,
         .constants = constants,
-        .keep = range->is_intercepts ? 1 : 1 - rate * o->hyperparameters.weight_decay,
+        .decay_factor = range->is_intercepts ? 1 : 1 - rate * o->hyperparameters.weight_decay,
     };
     s->network->kernels->update[s->rule](&update);
 }

@@ -131,13 +131,13 @@ static void start(void) {
 }
 
 static int absolute(void *context, size_t n_rows, const void *y, const void *y_pred, double *values,
-                    void *slopes) {
+                    void *dloss_dy_pred) {
     (void)context;
     memset(values, 0, n_rows * sizeof *values);
     for (size_t i = 0; i < n_rows * N_OUTPUTS; i++) {
         const double difference = ((const double *)y_pred)[i] - ((const double *)y)[i];
         values[i / N_OUTPUTS] += fabs(difference);
-        ((double *)slopes)[i] = difference < 0 ? -1 : 1;
+        ((double *)dloss_dy_pred)[i] = difference < 0 ? -1 : 1;
     }
     return 0;
 }

@@ -132,7 +132,7 @@ static void test_loss_parameters(void) {
     }
 }
 
-/* The pairs whose Jacobian cancels against the slope. */
+/* The pairs whose Jacobian cancels against the gradient. */
 static void test_canonical_pairs(void) {
     static const char *const pairs[][2] = {
         {"squared_error", "identity"},

@@ -11,7 +11,7 @@ typedef struct calls {
 
 /* Half the squared error, each output in the data type's own arithmetic. */
 static int half_squares(void *context, size_t n_rows, const void *y, const void *y_pred,
-                        double *values, void *slopes) {
+                        double *values, void *dloss_dy_pred) {
     calls *c = context;
     if (c->n_rows >= c->stops_after) {
         return 1;
@@ -22,7 +22,7 @@ static int half_squares(void *context, size_t n_rows, const void *y, const void 
         for (size_t j = i * c->n_outputs; j < (i + 1) * c->n_outputs; j++) {
             const double e = rounded(c->dtype, get(c->dtype, y_pred, j) - get(c->dtype, y, j));
             values[i] += rounded(c->dtype, 0.5 * rounded(c->dtype, e * e));
-            put(c->dtype, slopes, j, e);
+            put(c->dtype, dloss_dy_pred, j, e);
         }
     }
     return 0;

@@ -1,5 +1,6 @@
 /* Losses of single outputs, against their formulas in long double: in the prediction a, with the
- * slope dl/da, and in the pre-activation z, where a saturated output keeps its exact, finite loss.
+ * gradient dl/da, and in the pre-activation z, where a saturated output keeps its exact, finite
+ * loss.
  *
  * The formulas are this test's own. A row of the list that has none here gets the checks on bits
  * only, and test_gradient.c's finite differences. */
@@ -95,7 +96,7 @@ static int is_target(const pb_loss_info *loss, double y) {
 static void test_in_a(pb_dtype dtype, pb_loss kind, const pb_loss_info *loss, double parameter,
                       const pb_kernels *kernels) {
     const pb_kernels *baseline = pb_kernels_of(PB_BASELINE, dtype);
-    double y[MOST], a[MOST], value[MOST], slope[MOST];
+    double y[MOST], a[MOST], value[MOST], gradient[MOST];
     size_t n = 0;
     for (size_t i = 0; i < N_A * N_Y; i++) {
         if (is_target(loss, targets[i % N_Y])) {
@@ -105,21 +106,21 @@ static void test_in_a(pb_dtype dtype, pb_loss kind, const pb_loss_info *loss, do
     }
     run_kernel(dtype, kernels->loss_value[kind], baseline->loss_value[kind], n, y, a, a, parameter,
                value, loss->name);
-    run_kernel(dtype, kernels->loss_slope[kind], baseline->loss_slope[kind], n, y, a, a, parameter,
-               slope, loss->name);
+    run_kernel(dtype, kernels->loss_gradient[kind], baseline->loss_gradient[kind], n, y, a, a,
+               parameter, gradient, loss->name);
     for (size_t i = 0; i < n; i++) {
         const double t = get(dtype, y, i), p = get(dtype, a, i);
         long double l = 0, dl = 0, scale = 0;
-        /* A probability above one has no log-loss; where the slope overflows, the loss of a
+        /* A probability above one has no log-loss; where the gradient overflows, the loss of a
          * prediction that is all but zero may do so too: there is no gradient to take. */
         const int is_defined = plain_loss(loss->name, parameter, t, p, &l, &dl, &scale);
         const double most = dtype == PB_FLOAT64 ? DBL_MAX : (double)FLT_MAX;
         if (is_defined && !isnan(l) && fabsl(dl) <= (long double)most) {
             check_near(dtype, get(dtype, value, i), l, scale, loss->name, t, p);
             /* A power's exponent is rounded too. */
-            const long double of_slope = kind == PB_LOSS_tweedie ? 1 + fabsl(logl(p)) : 1;
-            check_near(dtype, get(dtype, slope, i), dl, of_slope * (fabsl(dl) + 1), loss->name, t,
-                       p);
+            const long double of_gradient = kind == PB_LOSS_tweedie ? 1 + fabsl(logl(p)) : 1;
+            check_near(dtype, get(dtype, gradient, i), dl, of_gradient * (fabsl(dl) + 1),
+                       loss->name, t, p);
         }
     }
 }

@@ -167,7 +167,7 @@ static void test_losses(pb_dtype dtype) {
                            loss.name);
                 check_loss(dtype, shape, kernels->loss_value_in_z[i], baseline->loss_value_in_z[i],
                            loss.name);
-                check_loss(dtype, shape, kernels->loss_slope[i], baseline->loss_slope[i],
+                check_loss(dtype, shape, kernels->loss_gradient[i], baseline->loss_gradient[i],
                            loss.name);
                 check_loss(dtype, shape, kernels->loss_delta_in_z[i], baseline->loss_delta_in_z[i],
                            loss.name);

@@ -43,7 +43,7 @@ static void test_elementary(void) {
         const double x = ldexp(1 + fabs(draw()) / 2, (int)draw_below(60) - 30), y = 4 * draw();
         const double expected = pow(x, y);
         CHECK_CLOSE(pb_pow(x, y), expected, fabs(expected) * 0x1.2p-52, "%a ^ %a", x, y);
-        CHECK_CLOSE(pb_fall(i / 2e4), (1 + cos(pi * i / 2e4)) / 2, 5e-16, "%d", i);
+        CHECK_CLOSE(pb_cosine_decay(i / 2e4), (1 + cos(pi * i / 2e4)) / 2, 5e-16, "%d", i);
     }
     for (int n = 0; n < 60; n++) {
         CHECK_CLOSE(pb_pow(2, n), ldexp(1, n), 0, "2^%d", n);
@@ -56,8 +56,8 @@ static void test_elementary(void) {
     CHECK(isinf(pb_pow(10, 400)) && isinf(pb_pow(1e300, 1e300)), "overflow");
     CHECK(pb_pow(0.1, 400) == 0 && pb_pow(1e-300, 1e300) == 0, "underflow");
     CHECK_CLOSE(pb_pow(0.1, 320), pow(0.1, 320), 0x1p-1074, "subnormal");
-    CHECK_CLOSE(pb_fall(0), 1, 0, "exact at 0");
-    CHECK_CLOSE(pb_fall(1), 0, 0, "exact at 1");
+    CHECK_CLOSE(pb_cosine_decay(0), 1, 0, "exact at 0");
+    CHECK_CLOSE(pb_cosine_decay(1), 0, 0, "exact at 1");
 }
 
 int main(void) {

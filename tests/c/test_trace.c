@@ -165,8 +165,8 @@ static void check_forward(const run *r, const char *hidden, const char *output) 
     }
 }
 
-/* dl/dA: of the output the loss's slope; of a hidden layer Delta W^T, one chain over k to the bit.
- * What the activation's Jacobian makes of it is Delta: to the bit, unless the loss's row has a
+/* dl/dA: of the output the loss's gradient; of a hidden layer Delta W^T, one chain over k to the
+ * bit. What the activation's Jacobian makes of it is Delta: to the bit, unless the loss's row has a
  * form of its own for the pair, which spares a saturated output the way through dl/dA. */
 static void check_dloss_da(const run *r, const char *hidden, const char *output,
                            const pb_loss_info *loss) {
@@ -176,10 +176,11 @@ static void check_dloss_da(const run *r, const char *hidden, const char *output,
         for (size_t i = 0; i < n; i++) {
             const double v = r->dloss_da[l][i];
             if (is_output) {
-                long double value = 0, slope = 0, scale = 0;
+                long double value = 0, gradient = 0, scale = 0;
                 if (plain_loss(loss->name, usual_parameter(loss->name), r->y[i], r->a[l][i], &value,
-                               &slope, &scale)) {
-                    CHECK_CLOSE(v, (double)slope, 1e-14 * (1 + fabs(v)), "dl/dA: %s", loss->name);
+                               &gradient, &scale)) {
+                    CHECK_CLOSE(v, (double)gradient, 1e-14 * (1 + fabs(v)), "dl/dA: %s",
+                                loss->name);
                 }
                 continue;
             }
@@ -217,12 +218,12 @@ static void check_backward(const run *r, const char *hidden, const char *output,
     for (size_t i = 0; i < N_ROWS; i++) {
         const double *y_pred = r->a[N_LAYERS - 1] + i * 3, *delta = r->delta[N_LAYERS - 1] + i * 3;
         for (size_t j = 0; j < 3; j++) {
-            long double l = 0, slope = 0, scale = 0;
+            long double l = 0, gradient = 0, scale = 0;
             if (!plain_loss(loss->name, usual_parameter(loss->name), r->y[i * 3 + j], y_pred[j], &l,
-                            &slope, &scale)) {
+                            &gradient, &scale)) {
                 return;
             }
-            v[j] = (double)slope;
+            v[j] = (double)gradient;
             total += (double)l;
         }
         if (!plain_activation(output, 3, r->z[N_LAYERS - 1] + i * 3, v, a, expected)) {
@@ -238,7 +239,7 @@ static void check_backward(const run *r, const char *hidden, const char *output,
         }
     }
     /* Pairs that are visibly different. (Others may coincide: softmax with
-     * targets that sum to one turns the Poisson slope, too, into y_pred - y.) */
+     * targets that sum to one turns the Poisson gradient, too, into y_pred - y.) */
     const int must_differ = strcmp(loss->name, "squared_error") == 0 &&
                             (strcmp(output, "logistic") == 0 || strcmp(output, "softmax") == 0 ||
                              strcmp(output, "tanh") == 0);

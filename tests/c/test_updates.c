@@ -9,7 +9,7 @@ static const size_t ranges[][2] = {{0, N_ALL}, {0, 1},  {3, 2},   {17, 16}, {5, 
 
 /* Plain C for the rules that have formulas here: see test_fit.c, which holds them to the
  * publications. The constants are of the data type. */
-static int plain_step(const char *name, pb_dtype dtype, const void *constants, double keep,
+static int plain_step(const char *name, pb_dtype dtype, const void *constants, double decay_factor,
                       double g, double *w, double *s0, double *s1) {
 #define R(value) rounded(dtype, value)
 #define C(k)     get(dtype, constants, k)
@@ -25,7 +25,7 @@ static int plain_step(const char *name, pb_dtype dtype, const void *constants, d
         *s0 = R(R(C(0) * *s0) + R(C(1) * g));
         *s1 = R(R(C(2) * *s1) + R(C(3) * R(g * g)));
         const double change = R(R(C(5) * *s0) / R(R(C(6) * R(sqrt(*s1))) + C(4)));
-        *w = R(R(R(keep) * *w) + change);
+        *w = R(R(R(decay_factor) * *w) + change);
     } else if (strcmp(name, "rmsprop") == 0) {
         *s0 = R(R(C(0) * *s0) + R(C(1) * R(g * g)));
         *w = R(*w + R(R(C(3) * g) / R(R(sqrt(*s0)) + C(2))));
@@ -45,7 +45,7 @@ static int plain_step(const char *name, pb_dtype dtype, const void *constants, d
 static void test_range(pb_dtype dtype, size_t rule, const pb_optimizer_info *info, size_t first,
                        size_t count, const double *constants) {
     const size_t size = item_size(dtype), n_states = (size_t)info->n_states;
-    const double keep = 1 - fabs(draw()) / 4;
+    const double decay_factor = 1 - fabs(draw()) / 4;
     const size_t stride = N_ALL + draw_below(4), length = (n_states - 1) * stride + N_ALL;
     void *w = reals(dtype, N_ALL), *g = reals(dtype, count), *states = reals(dtype, length);
     fill(dtype, w, N_ALL, 1);
@@ -66,7 +66,7 @@ static void test_range(pb_dtype dtype, size_t rule, const pb_optimizer_info *inf
         for (size_t k = 0; k < n_states; k++) {
             state[k] = get(dtype, states, k * stride + first + i);
         }
-        is_known = plain_step(info->name, dtype, rounded_constants, keep, get(dtype, g, i),
+        is_known = plain_step(info->name, dtype, rounded_constants, decay_factor, get(dtype, g, i),
                               &parameter, &state[0], &state[1]);
         put(dtype, expected_w, first + i, parameter);
         for (size_t k = 0; k < n_states; k++) {
@@ -77,10 +77,10 @@ static void test_range(pb_dtype dtype, size_t rule, const pb_optimizer_info *inf
         void *moved = reals(dtype, N_ALL), *moved_states = reals(dtype, length);
         memcpy(moved, w, N_ALL * size);
         memcpy(moved_states, states, length * size);
-        const pb_update update = {count,  (char *)moved + first * size,
-                                  g,      (char *)moved_states + first * size,
-                                  stride, constants,
-                                  keep};
+        const pb_update update = {count,       (char *)moved + first * size,
+                                  g,           (char *)moved_states + first * size,
+                                  stride,      constants,
+                                  decay_factor};
         kernels->update[rule](&update);
         if (!is_known) { /* no formula here: the first instruction set is the reference */
             memcpy(expected_w, moved, N_ALL * size);

@@ -85,7 +85,7 @@ typedef struct problem {
 } problem;
 
 static inline int half_squares(void *context, size_t n_rows, const void *y, const void *y_pred,
-                               double *values, void *slopes) {
+                               double *values, void *dloss_dy_pred) {
     own_loss *own = context;
     if (own->kind == STOPS && own->calls_left-- == 0) {
         return 1;
@@ -96,7 +96,7 @@ static inline int half_squares(void *context, size_t n_rows, const void *y, cons
             const double r = get(own->dtype, y_pred, j) - get(own->dtype, y, j);
             const double odd = odd_numbers[(i + 5 * j) % N_ODD];
             values[i] += own->kind == NONSENSE ? odd : 0.5 * r * r;
-            put(own->dtype, slopes, j, own->kind == NONSENSE ? -odd : r);
+            put(own->dtype, dloss_dy_pred, j, own->kind == NONSENSE ? -odd : r);
         }
     }
     return 0;

@@ -16,18 +16,18 @@ _DROPOUT = "csrc/kernels/dropout.h"
 MUTANTS = (
     # ---- activations
     Mutant(
-        "a sign in the logistic's slope",
+        "a sign in the logistic's derivative",
         _ACTIVATIONS,
-        "SLOPE_IN_A(v_mul(a, v_sub(v_set1(1), a)))",
-        "SLOPE_IN_A(v_mul(a, v_add(v_set1(1), a)))",
+        "DERIVATIVE_FROM_A(v_mul(a, v_sub(v_set1(1), a)))",
+        "DERIVATIVE_FROM_A(v_mul(a, v_add(v_set1(1), a)))",
         "hidden logistic layers learn by a wrong gradient",
         "tests/c/test_gradient.c",
     ),
     Mutant(
-        "relu has a slope at 0",
+        "relu has a derivative at 0",
         _ACTIVATIONS,
-        "SLOPE_IN_A(v_select(v_gt(a, v_set1(0)), v_set1(1), v_set1(0)))",
-        "SLOPE_IN_A(v_select(v_lt(a, v_set1(0)), v_set1(0), v_set1(1)))",
+        "DERIVATIVE_FROM_A(v_select(v_gt(a, v_set1(0)), v_set1(1), v_set1(0)))",
+        "DERIVATIVE_FROM_A(v_select(v_lt(a, v_set1(0)), v_set1(0), v_set1(1)))",
         "units that are 0 everywhere get a gradient, as nowhere published",
         "tests/core/test_activations.py",
     ),
@@ -48,11 +48,11 @@ MUTANTS = (
         "tests/core/test_activations.py",
     ),
     Mutant(
-        "hard_sigmoid has the slope of another publication",
+        "hard_sigmoid has the derivative of another publication",
         _ACTIVATIONS,
         "v_set1(REAL(1.0 / 6.0)), v_set1(0)",
         "v_set1(REAL(0.2)), v_set1(0)",
-        "the slope is not the one of the value",
+        "the derivative is not the one of the value",
         "tests/core/test_activations.py",
     ),
     Mutant(
@@ -115,8 +115,8 @@ MUTANTS = (
     Mutant(
         "the sign of delta",
         _LOSSES,
-        "SLOPE(v_sub(a, y)),\n    VALUE_IN_Z(v_mul(v_set1(REAL(0.5)), v_mul(v_sub(z, y),",  # noqa: E501
-        "SLOPE(v_sub(y, a)),\n    VALUE_IN_Z(v_mul(v_set1(REAL(0.5)), v_mul(v_sub(z, y),",  # noqa: E501
+        "GRADIENT(v_sub(a, y)),\n    VALUE_IN_Z(v_mul(v_set1(REAL(0.5)), v_mul(v_sub(z, y),",  # noqa: E501
+        "GRADIENT(v_sub(y, a)),\n    VALUE_IN_Z(v_mul(v_set1(REAL(0.5)), v_mul(v_sub(z, y),",  # noqa: E501
         "the squared error climbs at any output but identity",
         "tests/c/test_gradient.c",
     ),
@@ -419,8 +419,8 @@ MUTANTS = (
     Mutant(
         "one_cycle never comes down to its end",
         _SCHEDULES,
-        "pb_fall((x - 0.3) / 0.7)",
-        "pb_fall(x - 0.3)",
+        "pb_cosine_decay((x - 0.3) / 0.7)",
+        "pb_cosine_decay(x - 0.3)",
         "training ends at a fifth of the highest rate",
         "tests/c/test_schedules.c",
     ),

@@ -138,7 +138,7 @@ MUTANTS = (
         _BACKWARD,
         "(!network->is_default || traced != NULL)",
         "!network->is_default",
-        "the slope of a canonical loss is what lay in the scratch",
+        "the gradient of a canonical loss is what lay in the scratch",
         "tests/c/test_trace.c",
     ),
     Mutant(
@@ -340,8 +340,8 @@ MUTANTS = (
     Mutant(
         "weight decay takes intercepts along",
         _FIT,
-        ".keep = range->is_intercepts ? 1 : 1 - rate",
-        ".keep = 1 - rate",
+        ".decay_factor = range->is_intercepts ? 1 : 1 - rate",
+        ".decay_factor = 1 - rate",
         "AdamW shrinks intercepts",
         "tests/training/test_update_rules.py",
     ),

@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.full, pytest.mark.slow]
 NEW_ACTIVATIONS = """
 ELEMENTWISE_ACTIVATION(softsign,
     VALUE(v_div(z, v_add(v_set1(1), v_abs(z)))),
-    SLOPE_IN_Z(v_div(v_set1(1), v_mul(v_add(v_set1(1), v_abs(z)),
+    DERIVATIVE_FROM_Z(v_div(v_set1(1), v_mul(v_add(v_set1(1), v_abs(z)),
                                       v_add(v_set1(1), v_abs(z))))),
     NO_LOG, RANGE(ABOVE(-1), BELOW(1)), INIT(6, FAN_IN_AND_OUT), PLACES(ANYWHERE))
 
 ELEMENTWISE_ACTIVATION(wrong,
     VALUE(v_mul(z, z)),
-    SLOPE_IN_Z(z),
+    DERIVATIVE_FROM_Z(z),
     NO_LOG, RANGE(FROM(0), BELOW(INFINITY)), INIT(6, FAN_IN), PLACES(ANYWHERE))
 """
 
@@ -33,7 +33,7 @@ LOSS(log_cosh,
     VALUE(v_sub(v_add(v_abs(v_sub(a, y)),
                       v_log1p_unit(v_exp(v_mul(v_set1(-2), v_abs(v_sub(a, y)))))),
                 v_set1(REAL(0.693147180559945309417)))),
-    SLOPE(v_tanh(v_sub(a, y))),
+    GRADIENT(v_tanh(v_sub(a, y))),
     VALUE_IN_Z(v_sub(v_add(v_abs(v_sub(z, y)),
                            v_log1p_unit(v_exp(v_mul(v_set1(-2), v_abs(v_sub(z, y)))))),
                      v_set1(REAL(0.693147180559945309417)))),
