@@ -1,7 +1,7 @@
-"""How `make docs` builds these pages: offline, with every script of them run.
+"""Configure Sphinx for `make docs`, which builds offline and runs every script.
 
-Three folders of scripts become galleries: examples/, tutorial/ and guide/.  What they
-print and draw is computed by the build, from the package that is installed.
+Three folders of scripts become galleries: examples/, tutorial/ and guide/.  The build
+computes all their output and pictures with the installed package.
 """
 
 import sys
@@ -13,7 +13,7 @@ import pybackprop
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
 
-# --- What is built ------------------------------------------------------------
+# --- Project and extensions -----------------------------------------------------
 
 project = "pybackprop"
 author = "The pybackprop developers"
@@ -28,7 +28,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
-# The sources of the galleries are read by the gallery, which writes auto_*/.
+# sphinx-gallery reads the scripts and writes auto_*/.
 exclude_patterns = ["tutorial", "guide", "**/GALLERY_HEADER.rst", "_*"]
 templates_path = ["_templates"]
 nitpicky = True
@@ -45,12 +45,12 @@ autodoc_typehints = "none"
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 add_module_names = False
-# A method's name is enough beside the page of its class.
+# Methods are listed on the page of their class, so their names suffice.
 toc_object_entries_show_parents = "hide"
 
 
 def not_ours(app, what, name, member, skip, options):
-    """Methods that come from scikit-learn's classes are on scikit-learn's pages."""
+    """Skip methods inherited from scikit-learn, which documents them."""
     member = getattr(member, "fget", None) or member
     module = getattr(member, "__module__", None) or ""
     return True if what == "class" and not module.startswith("pybackprop") else None
@@ -62,7 +62,7 @@ def setup(app):
 
 # --- Galleries ------------------------------------------------------------------
 
-# To run a single script while it is being written:
+# To run a single script:
 # sphinx-build -D sphinx_gallery_conf.filename_pattern=examples/03 docs build/docs/html
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples", "tutorial", "guide"],
@@ -81,7 +81,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
 }
 
-# --- HTML, all of it from this folder: nothing is loaded from the web -----------
+# --- HTML without resources from the web ----------------------------------------
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"pybackprop {release}"
@@ -90,7 +90,7 @@ html_static_path = ["_static"]
 html_css_files = ["pybackprop.css"]
 html_show_sourcelink = False
 html_copy_source = False
-# A page of prose has nothing below it that a sidebar could list.
+# A page of prose has no subpages for a sidebar.
 html_sidebars = {page.stem: [] for page in sorted(HERE.glob("*.md"))}
 html_theme_options = {
     "logo": {"text": f"pybackprop {release}"},
@@ -105,7 +105,7 @@ html_theme_options = {
 
 
 def mathjax():
-    """The one file of MathJax that shows every formula, fonts in it."""
+    """The path of the MathJax file that typesets formulas, with its fonts."""
     carrier = find_spec("sphinx-mathjax-offline")
     return Path(carrier.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
 

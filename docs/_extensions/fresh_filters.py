@@ -1,7 +1,7 @@
-"""Each script of a gallery starts with the filters of warnings of a fresh process.
+"""Reset the warning filters before each script of a gallery.
 
-One process runs many scripts, and what one of them ignores the next should still show.
-And like one it can start other processes.
+One process runs many scripts, and a filter set by one must not affect the next.  The
+scripts can also start processes, as in a fresh interpreter.
 """
 
 import multiprocessing
@@ -13,8 +13,8 @@ FRESH = list(warnings.filters)
 def reset(gallery_conf, script):
     warnings.resetwarnings()
     warnings.filters.extend(FRESH)
-    # The gallery takes the figures that plt.show() has no window for.
+    # The gallery saves figures; plt.show() has no window.
     warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
-    # joblib started this process in a way of its own, which those that a script starts
-    # would be told of and do not know.
+    # joblib sets a start method of its own, which processes started by a script do not
+    # know.
     multiprocessing.set_start_method(None, force=True)

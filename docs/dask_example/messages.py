@@ -1,6 +1,6 @@
-"""How many bytes a grid search on Dask's workers sends, read off the loopback.
+"""Measure the bytes that a grid search on Dask workers sends over the loopback.
 
-In a network of its own, where nobody else sends:
+Run it in its own network namespace, without other traffic:
 
     unshare --map-root-user --net sh -c 'ip link set lo up; python messages.py'
 """
@@ -27,7 +27,7 @@ def bytes_so_far():
 
 
 def search_size(X, y, n_candidates, **options):
-    """Bytes that travel for three folds of so many candidates."""
+    """Bytes that a search with three folds sends."""
     model = MLPClassifier((8,), max_iter=1, batch_size=2000, random_state=0)
     grid = {"alpha": np.logspace(-6, -1, n_candidates).tolist()}
     before = bytes_so_far()

@@ -1,6 +1,6 @@
-"""Where scikit-learn is wrong, right wins: one test for each row of the table.
+"""One test for each row of docs/differences.md.
 
-Each shows what scikit-learn does, and holds ours against plain NumPy or SciPy.
+Each shows scikit-learn's result and compares ours with plain NumPy or SciPy.
 """
 
 import os

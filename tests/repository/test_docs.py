@@ -1,6 +1,6 @@
-"""The documentation names all that is public, and its pages lead nowhere in vain.
+"""The reference has every public name, and no link of the pages is broken.
 
-The pages themselves are looked at where `make docs` has built them.
+The built pages are checked if `make docs` has built them.
 """
 
 import ast
@@ -39,7 +39,7 @@ built = pytest.mark.skipif(
 
 
 def pages():
-    """The text of each page that is written by hand, by its name."""
+    """The text of each page written by hand, by its name."""
     paths = [*DOCS.glob("*.md"), *DOCS.glob("*.rst")]
     return {path.stem: path.read_text("utf-8") for path in sorted(paths)}
 
@@ -60,7 +60,7 @@ def test_every_page_is_in_a_table_of_contents():
 
 
 def public_names(module):
-    """What a module offers: by __all__, or, without, what it defines."""
+    """The names in __all__ of a module, or else the public names that it defines."""
     return getattr(module, "__all__", None) or [
         name
         for name, value in vars(module).items()
@@ -105,16 +105,16 @@ def test_the_links_of_the_documents_exist(path):
 
 
 class Page(HTMLParser):
-    """What a page refers to, what it loads, and the places that it has itself."""
+    """The links of a page, the files that it loads, and its anchors."""
 
     def __init__(self, path):
         super().__init__()
-        self.links, self.loads, self.places = [], [], {""}
+        self.links, self.loads, self.anchors = [], [], {""}
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
-        self.places |= {attributes.get("id"), attributes.get("name")}
+        self.anchors |= {attributes.get("id"), attributes.get("name")}
         for key in ("href", "src", "srcset", "data", "poster"):
             if key in attributes:
                 (self.links if tag == "a" else self.loads).append(attributes[key])
@@ -122,7 +122,7 @@ class Page(HTMLParser):
 
 @cache
 def built_pages():
-    # What lies in _static/ are parts of the theme, not pages.
+    # Files in _static/ are parts of the theme, not pages.
     paths = (path for path in PAGES.rglob("*.html") if "_static" not in path.parts)
     return {path: Page(path) for path in sorted(paths)}
 
@@ -131,23 +131,23 @@ def is_elsewhere(link):
     return bool(urlsplit(link).scheme or urlsplit(link).netloc)
 
 
-def in_vain(path, link):
-    """Whether a link from a page is to a file, or a place in it, that is not there."""
+def is_broken(path, link):
+    """Whether a link leads to a missing file or to a missing anchor in a file."""
     parts = urlsplit(link)
     target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
     if not target.is_file():
         return True
     page = built_pages().get(target)
-    return page is not None and unquote(parts.fragment) not in page.places
+    return page is not None and unquote(parts.fragment) not in page.anchors
 
 
 @built
-def test_no_link_between_the_built_pages_is_in_vain():
+def test_no_link_between_the_built_pages_is_is_broken():
     broken = [
         f"{path.relative_to(PAGES)}: {link}"
         for path, page in built_pages().items()
         for link in page.links + page.loads
-        if not is_elsewhere(link) and in_vain(path, link)
+        if not is_elsewhere(link) and is_broken(path, link)
     ]
     assert broken == []
     assert len(built_pages()) > 20
