@@ -18,7 +18,7 @@ def check_matplotlib_support(caller):
 
 
 def axes_to_draw_on(
-    ax, n_axes, caller, *, what="picture", n_columns=None, figsize=None, **subplots
+    ax, n_axes, caller, *, what="plot", n_columns=None, figsize=None, **subplots
 ):
     """Return a flat array of axes: those in ``ax``, or those of a new figure.
 

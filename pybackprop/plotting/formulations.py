@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pybackprop.inspection.delta.formulations import Formulations, formulations
+from pybackprop.inspection import Formulations, formulations
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._colours import CATEGORIES, DIVERGING
 from pybackprop.plotting._resolve import network_of_last_step
