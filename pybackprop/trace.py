@@ -45,13 +45,13 @@ class Trace(Tabular):
         Names of the activations of layers 1 ... L.
     """
 
-    def __init__(self, activations, z, a, rows=None, **of_backprop):
+    def __init__(self, activations, z, a, rows=None, **results_of_backprop):
         self.activations = activations
         self.z = z
         self.a = a
         self._rows = rows
         self._f_prime = [None] * len(z)
-        vars(self).update(of_backprop)
+        vars(self).update(results_of_backprop)
 
     def __getattr__(self, name):
         if name in ("dloss_da", "delta", "coef_grads", "intercept_grads", "loss"):
@@ -73,10 +73,10 @@ class Trace(Tabular):
 
     def _derivative(self, layer):
         if self._f_prime[layer] is None:
-            self._f_prime[layer] = self._made_derivative(layer)
+            self._f_prime[layer] = self._computed_derivative(layer)
         return self._f_prime[layer]
 
-    def _made_derivative(self, layer):
+    def _computed_derivative(self, layer):
         activation, z, a = self.activations[layer], self.z[layer], self.a[layer + 1]
         n_samples, n_units = z.shape
         if _core.activations()[activation]["rowwise"]:

@@ -1,4 +1,4 @@
-"""A fitted estimator in other hands: scikit-learn's objects, ONNX graphs, C files."""
+"""Converts fitted estimators to scikit-learn estimators, ONNX models and C files."""
 
 from pybackprop.export.c import to_c
 from pybackprop.export.onnx import register_skl2onnx, to_onnx

@@ -1,4 +1,4 @@
-"""The layers of a fitted estimator, as every export reads them."""
+"""Reads the dense layers of a fitted estimator for the exports."""
 
 from typing import NamedTuple
 
@@ -13,12 +13,12 @@ LEAKY_RELU_SLOPE = 0.01
 # Klambauer et al. 2017: with these a layer keeps mean 0 and variance 1.
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
-# Of the tanh form of the gelu (Hendrycks & Gimpel 2016).
+# Coefficient of z^3 in the tanh form of gelu (Hendrycks & Gimpel 2016).
 GELU_TANH_CUBIC = 0.044715
 
 
 class Layer(NamedTuple):
-    """z = a @ coef + intercept, then the activation of that name."""
+    """One dense layer: z = a @ coef + intercept, then the activation."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -26,7 +26,7 @@ class Layer(NamedTuple):
 
 
 def check_estimator(estimator):
-    """The estimator with the fit that it has now, if it is one of pybackprop's."""
+    """Return a snapshot of a fitted estimator of pybackprop, or raise."""
     if not isinstance(estimator, MultilayerPerceptron):
         raise TypeError(
             "estimator must be a fitted pybackprop.MLPClassifier or "
@@ -38,7 +38,7 @@ def check_estimator(estimator):
 
 
 def fitted_network(estimator):
-    """The network of a fitted estimator; ValueError where attributes do not fit it."""
+    """Return the network of an estimator whose fitted attributes are consistent."""
     network = network_of(estimator)
     for name, number in (
         ("n_layers_", len(network.layer_sizes)),
@@ -46,7 +46,8 @@ def fitted_network(estimator):
     ):
         if getattr(estimator, name) != number:
             raise ValueError(
-                f"{name} must be {number}, by coefs_. Got {getattr(estimator, name)!r}."
+                f"{name} must be {number}, to be consistent with coefs_. "
+                f"Got {getattr(estimator, name)!r}."
             )
     if is_classifier(estimator):
         estimator._labels_as_fitted()
@@ -54,12 +55,13 @@ def fitted_network(estimator):
 
 
 def layers_of(estimator):
-    """The layers of a fitted estimator, first to last, edits of ``coefs_`` included.
+    """Return the layers of a fitted estimator, with edits of ``coefs_``.
 
     Returns
     -------
     list of Layer
-        Arrays of one data type, float32 or float64: that of its predictions.
+        From first to last. All arrays have the data type of its predictions, float32 or
+        float64.
     """
     network = fitted_network(estimator)
     activations = activations_of(estimator.activation, len(network.coefs) - 1)
@@ -71,18 +73,18 @@ def layers_of(estimator):
 
 
 def activations_of(activation, n_hidden_layers):
-    """The activation of each hidden layer, from one name for all or a name for each."""
+    """Return the activation of each hidden layer, given one name or one for each."""
     if isinstance(activation, str):
         return [activation] * n_hidden_layers
     return list(activation)
 
 
 def writer_of(activation, writers, target):
-    """The entry of a target's dict of activations; NotImplementedError without one."""
+    """Look up an activation in a dict, or raise NotImplementedError."""
     try:
         return writers[activation]
     except KeyError:
         raise NotImplementedError(
-            f"{target} is written for the activations {sorted(writers)}. "
+            f"activation must be one of {sorted(writers)} for an export to {target}. "
             f"Got {activation!r}."
         ) from None

@@ -1,8 +1,8 @@
-"""The nodes of each activation in ONNX.
+"""Builds the ONNX nodes of each activation.
 
-Only operators that onnxruntime's CPU has in float32 and in float64 are used; what it
-lacks in float64 (LeakyRelu, Elu, Selu, Softplus, Erf, Gelu, Mish) is composed of those.
-All are in operator set 13.
+Only operators that onnxruntime implements on CPUs for float32 and float64 are used.
+Those that it lacks for float64 (LeakyRelu, Elu, Selu, Softplus, Erf, Gelu, Mish) are
+composed of others. All are in operator set 13.
 """
 
 import math
@@ -21,14 +21,14 @@ from pybackprop.export._dense_layers import (
 
 
 class Nodes:
-    """Nodes on their way into a graph, and the constants that they read.
+    """Collects the nodes of a graph, and the constants that they read.
 
     Parameters
     ----------
     dtype : numpy dtype
-        Of constants that are plain numbers.
+        Data type of constants that are given as plain numbers.
     unique_name : callable
-        A name that the graph does not have yet, from a hint.
+        ``unique_name(hint)`` returns a name that is not used in the graph.
     """
 
     def __init__(self, dtype, unique_name):
@@ -38,9 +38,9 @@ class Nodes:
         self.constants = {}
 
     def __call__(self, op_type, *inputs, output=None, **attributes):
-        """Append a node of one output and return the output's name.
+        """Append a node with one output, and return the name of the output.
 
-        Inputs are names, or numbers and arrays, which become constants.
+        Inputs are names; numbers and arrays become constants.
         """
         names = [x if isinstance(x, str) else self._constant(x) for x in inputs]
         output = output or self.unique_name(op_type.lower())
@@ -55,18 +55,18 @@ class Nodes:
         return name
 
 
-# ---- Activations: the nodes of f(z), from the name of z ------------------------------
+# ---- Activations: each function appends the nodes of f(z), given the name of z -------
 
 
 def _logistic(nodes, z):
-    """1 / (1 + e^-z): near 0 it has digits that onnxruntime's Sigmoid rounds away."""
+    """1 / (1 + e^-z), which is more accurate near 0 than onnxruntime's Sigmoid."""
     return nodes("Div", 1.0, nodes("Add", nodes("Exp", nodes("Neg", z)), 1.0))
 
 
 def _expm1_where_negative(nodes, z):
-    """e^z - 1 = 2 t / (1 - t), t = tanh(z / 2), where z < 0, and else 0.
+    """e^z - 1 = 2 t / (1 - t) with t = tanh(z / 2) where z < 0, and 0 elsewhere.
 
-    Nothing cancels: 1 - t is between 1 and 2.
+    There is no cancellation, since 1 - t is between 1 and 2.
     """
     t = nodes("Tanh", nodes("Mul", nodes("Min", z, 0.0), 0.5))
     return nodes("Div", nodes("Mul", t, 2.0), nodes("Sub", 1.0, t))
@@ -87,24 +87,25 @@ def _selu(nodes, z):
 
 @cache
 def _erfcx_series(degree):
-    """erfcx(x) (1 + 2 x) as a polynomial in t = (x - 3.75) / (x + 3.75), highest first.
+    """Return a polynomial for erfcx(x) (1 + 2 x) in t = (x - 3.75) / (x + 3.75).
 
-    The variable, and the factor that leaves a nearly constant function, are those of
-    Schonfelder (1978), "Chebyshev expansions for the error and related functions".
+    Coefficients are in order of decreasing degree. The variable t and the factor
+    1 + 2 x, which makes the function nearly constant, are those of Schonfelder (1978),
+    "Chebyshev expansions for the error and related functions".
     """
 
     def scaled(t):
         x = 3.75 * (1 + t) / (1 - t)
         return erfcx(x) * (1 + 2 * x)
 
-    # Chebyshev's points do not reach t = 1, where x is infinite.
+    # The Chebyshev points exclude t = 1, where x is infinite.
     return Chebyshev.interpolate(scaled, degree).convert(kind=Polynomial).coef[::-1]
 
 
 def _gelu(nodes, z):
     """z Phi(z) = max(z, 0) - |z| Q(|z|), with the tail Q(z) = erfc(z / sqrt(2)) / 2.
 
-    erfc(x) = exp(-x^2) erfcx(x), so that the tail keeps its digits.
+    erfc(x) = exp(-x^2) erfcx(x) keeps the tail accurate.
     """
     magnitude = nodes("Abs", z)
     x = nodes("Mul", magnitude, math.sqrt(0.5))
@@ -133,7 +134,7 @@ def _silu(nodes, z):
 
 
 def _softplus(nodes, z):
-    """max(z, 0) + log(1 + u), u = e^-|z|; the rounding of 1 + u is put back."""
+    """max(z, 0) + log(1 + u) with u = e^-|z|, corrected for the rounding of 1 + u."""
     u = nodes("Exp", nodes("Neg", nodes("Abs", z)))
     w = nodes("Add", u, 1.0)
     lost = nodes("Div", nodes("Sub", u, nodes("Sub", w, 1.0)), w)

@@ -1,4 +1,4 @@
-"""A network as one C file that needs nothing but math.h."""
+"""Exports a network as one C file that includes math.h only."""
 
 import math
 import re
@@ -16,17 +16,17 @@ from pybackprop.export._dense_layers import (
     writer_of,
 )
 
-# Templates: an @ becomes the suffix of the data type, nothing for double and f for
-# float; a % becomes the name that the file's names start with.
+# In the templates, @ is replaced by the suffix of the data type, which is empty for
+# double and f for float, and % by the prefix of all names in the file.
 
-# f(z) of each activation.
+# C expression of f(z) for each activation.
 ACTIVATIONS = {
     "identity": "z",
     "logistic": "z < 0.0@ ? exp@(z) / (1.0@ + exp@(z)) : 1.0@ / (1.0@ + exp@(-z))",
     "tanh": "tanh@(z)",
     "relu": "z <= 0.0@ ? 0.0@ : z",
     "exp": "exp@(z)",
-    # The numerator, of z less the largest z of the layer.
+    # The numerator; z has the largest z of the layer subtracted.
     "softmax": "exp@(z)",
     "leaky_relu": f"z < 0.0@ ? {LEAKY_RELU_SLOPE}@ * z : z",
     "elu": "z < 0.0@ ? expm1@(z) : z",
@@ -49,17 +49,17 @@ _FILE = """\
  *
 {usage}
  *
- * Nothing is allocated and nothing kept, so any number of threads may call this; the
- * activations take {scratch} bytes of stack. A sum runs from +0 over the units of the
- * layer before, one fused multiply-add a unit, and the intercept is added last. With
- * identity, relu, leaky_relu, hard_sigmoid, hard_tanh and hard_silu y has the bits
- * that pybackprop computes, unless the compiler is free to change results
- * (-ffast-math) or keeps more digits than the type has (FLT_EVAL_METHOD is not 0).
- * Other activations are off by some roundings: exp, tanh and erfc are those of the C
+ * The functions allocate no memory and keep no state, so any number of threads may
+ * call them; the activations take {scratch} bytes of stack. A sum starts at +0 and runs
+ * over the units of the previous layer, with one fused multiply-add per unit; the
+ * intercept is added last. With identity, relu, leaky_relu, hard_sigmoid, hard_tanh and
+ * hard_silu, y has the bits that pybackprop computes, unless the compiler is allowed to
+ * change results (-ffast-math) or computes in a wider type (FLT_EVAL_METHOD is not 0).
+ * Other activations differ by some roundings: exp, tanh and erfc are those of the C
  * library.
  *
- * Where the compiler may use the processor's fused multiply-add (on x86 with -mfma),
- * it is fast; otherwise {fma} is a call of the C library. */
+ * The code is fast if the compiler may use the processor's fused multiply-add (on x86
+ * with -mfma); otherwise {fma} is a call of the C library. */
 
 #include <math.h>
 
@@ -121,7 +121,7 @@ _ELEMENTWISE = """\
     }}
 """
 
-# e^(z - max z) / sum of them: none overflows.
+# e^(z - max z), divided by their sum; no term overflows.
 _SOFTMAX = """\
     {{
         {real} largest = z[0];
@@ -155,7 +155,7 @@ int %_class(const double *y) {{
 
 
 class _Writer:
-    """Fills templates in for one name and one data type."""
+    """Fills in templates for one name and one data type."""
 
     def __init__(self, name, dtype):
         self.name = name
@@ -168,7 +168,7 @@ class _Writer:
         return template.format(real=self.real, **values)
 
     def numbers(self, row):
-        """Exact constants, some to a line."""
+        """Format numbers as exact constants, four per line."""
         hexadecimal = (re.sub(r"\.?0*p", "p", float(value).hex()) for value in row)
         constants = [number + self.suffix for number in hexadecimal]
         lines = [", ".join(constants[k : k + 4]) for k in range(0, len(constants), 4)]
@@ -176,43 +176,44 @@ class _Writer:
 
 
 def to_c(estimator, name="network"):
-    """A self-contained C file, C99 or later, that predicts as a fitted estimator does.
+    """Export a fitted estimator as a self-contained C file (C99 or later).
 
-    It defines ``void <name>_predict(const double *x, double *y)``: y becomes the
-    activations of the output layer for one sample x. For a classifier with a class a
-    sample it also defines ``int <name>_class(const double *y)``, the index in
-    ``classes_``. All else in the file is static.
+    The file defines ``void <name>_predict(const double *x, double *y)``, which writes
+    the activations of the output layer for one sample x to y. For a classifier that is
+    not multilabel it also defines ``int <name>_class(const double *y)``, which returns
+    the index in ``classes_``. All other names in the file are static.
 
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
-        Fitted. An edit of ``coefs_`` or ``intercepts_`` is taken over.
+        Fitted. Edits of ``coefs_`` and ``intercepts_`` are included.
     name : str, default='network'
-        What the names in the file start with.
+        Prefix of the names in the file.
 
     Returns
     -------
     str
-        Coefficients and intercepts are exact, as hexadecimal constants, and all is
-        computed in their data type. Nothing is allocated, and only math.h is included.
+        Source text. Coefficients and intercepts are exact hexadecimal constants, and
+        the code computes in their data type. It allocates no memory, and includes
+        math.h only.
 
     Raises
     ------
     TypeError
-        For anything but an estimator of pybackprop.
+        If the estimator is not one of pybackprop.
     sklearn.exceptions.NotFittedError
-        For one that is not fitted.
+        If the estimator is not fitted.
     ValueError
-        If ``name`` is no C identifier, or a coefficient is not finite.
+        If ``name`` is not a C identifier, or a coefficient is not finite.
 
     Notes
     -----
     With the activations identity, relu, leaky_relu, hard_sigmoid, hard_tanh and
     hard_silu, y has the bits that the estimator computes: the sums run in the same
-    order, with the same fused multiply-add. That needs a compiler that keeps to the
-    standard (no ``-ffast-math``) and does not compute in a wider type
-    (``FLT_EVAL_METHOD`` is 0). The other activations take exp, tanh and erfc from the
-    C library, which rounds otherwise than pybackprop, by a few units in the last place.
+    order, with the same fused multiply-add. This requires a compiler that conforms to
+    the standard (no ``-ffast-math``) and does not compute in a wider type
+    (``FLT_EVAL_METHOD`` is 0). The other activations use exp, tanh and erfc of the C
+    library, which differ from those of pybackprop by a few units in the last place.
 
     Examples
     --------
@@ -295,26 +296,26 @@ def _layer(write, index, layer):
 
 
 def _choice(write, estimator):
-    """The index of the class: the largest output, or whether the only one says 1."""
+    """Write the function that returns the index of the class."""
     n_choices = estimator.n_outputs_ if len(estimator.classes_) > 1 else 1
-    decides_alone = n_choices < len(estimator.classes_)
+    is_single_output = n_choices < len(estimator.classes_)
     return write(
-        _CHOICE, best="y[0] > 0.5" if decides_alone else "0", n_choices=n_choices
+        _CHOICE, best="y[0] > 0.5" if is_single_output else "0", n_choices=n_choices
     )
 
 
 def _usage(estimator, sizes, name):
-    """Lines that say how to call the functions and what their results mean."""
+    """Yield lines that explain the call of the functions and their results."""
     yield f"    double x[{sizes[0]}], y[{sizes[-1]}];"
     yield f"    {name}_predict(x, y);"
     if not is_classifier(estimator):
         yield ""
-        yield "y: what predict returns for the sample x."
+        yield "y: the prediction for the sample x."
         return
     kind = estimator._labels.kind
     if kind == "multilabel":
         yield ""
-        yield "y[j]: the probability of label j, which is predicted above 0.5."
+        yield "y[j]: the probability of label j, which is predicted if it is > 0.5."
         return
     yield f"    int c = {name}_class(y);"
     yield ""
@@ -336,10 +337,10 @@ def _meaning_of_outputs(estimator):
     elif estimator.out_activation_ == "softmax":
         yield "y holds the probabilities of the classes."
     else:
-        yield "The probabilities are y over the sum of y, or all alike if that is 0."
+        yield "The probabilities are y / sum(y), or all equal if the sum is 0."
 
 
 def _for_a_comment(text):
-    """Without what would end a comment, open another, or be read as a trigraph."""
+    """Escape characters that would end a comment, open one, or form a trigraph."""
     text = text.encode("unicode_escape").decode()
     return text.replace("*", "\\x2a").replace("/", "\\x2f").replace("?", "\\x3f")

@@ -1,4 +1,4 @@
-"""ONNX: one list of nodes, for a graph of its own and for skl2onnx's pipelines."""
+"""Exports estimators to ONNX, alone or in pipelines that skl2onnx converts."""
 
 from contextlib import contextmanager
 from itertools import count
@@ -16,52 +16,53 @@ OPSET = 13
 
 @contextmanager
 def _extra(function):
-    """Name the extra to install where the import of an optional package fails."""
+    """Name the extra to install if the import of an optional package fails."""
     try:
         yield
     except ImportError as error:
         raise ImportError(
-            f"{function} needs {error.name}, which comes with: "
+            f"{function} needs {error.name}. Install it with: "
             "pip install 'pybackprop[export]'"
         ) from error
 
 
 def to_onnx(estimator, X):
-    """An ONNX model that predicts as a fitted estimator does.
+    """Export a fitted estimator as an ONNX model.
 
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
-        Fitted. An edit of ``coefs_`` or ``intercepts_`` is taken over.
+        Fitted. Edits of ``coefs_`` and ``intercepts_`` are included.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples like those that the model will get; the values do not matter. Of
-        float32, the model takes float32 and computes in it; of anything else, float64.
+        Samples of the shape and data type of the model's input; the values are not
+        used. With float32 the model computes in float32, otherwise in float64.
 
     Returns
     -------
     onnx.ModelProto
-        With the input ``X`` of shape (None, n_features). A classifier has the output
+        Its input is ``X`` of shape (None, n_features). A classifier has the output
         ``label`` of int64 or strings and of shape (None,), or (None, n_labels) for
         several labels, and, if it has ``predict_proba``, ``probabilities`` of shape
         (None, n_classes). A regressor has ``variable`` of shape (None, n_outputs).
-        The operators are of set 13, and onnxruntime's CPU has them in both data types.
+        The operators are of set 13, and onnxruntime implements them on CPUs in both
+        data types.
 
     Raises
     ------
     TypeError
-        For anything but an estimator of pybackprop.
+        If the estimator is not one of pybackprop.
     sklearn.exceptions.NotFittedError
-        For one that is not fitted.
+        If the estimator is not fitted.
     ValueError
-        If X has another number of features, or ``classes_`` holds what ONNX has no
-        label for: neither strings nor whole numbers.
+        If X has another number of features, or ``classes_`` has values that are neither
+        strings nor whole numbers, which ONNX does not allow as labels.
     ImportError
-        Without onnx, which comes with ``pip install 'pybackprop[export]'``.
+        If onnx is not installed: ``pip install 'pybackprop[export]'``.
 
     Notes
     -----
-    A runtime sums in an order of its own and has an exp and a tanh of its own, so the
-    numbers agree to some roundings of the data type, and not in every bit.
+    A runtime uses another order of summation and other implementations of exp and tanh,
+    so its results agree up to rounding errors, and not in every bit.
     """
     estimator = check_estimator(estimator)
     with _extra("to_onnx"):
@@ -103,14 +104,14 @@ def to_onnx(estimator, X):
 def register_skl2onnx():
     """Let skl2onnx convert pipelines and searches that hold our estimators.
 
-    To be called once, before ``skl2onnx.to_onnx`` or ``convert_sklearn``; once more
-    does no harm. skl2onnx's options ``zipmap`` and ``output_class_labels`` apply to
-    classifiers as they do to scikit-learn's.
+    Call it once, before ``skl2onnx.to_onnx`` or ``convert_sklearn``; further calls have
+    no effect. skl2onnx's options ``zipmap`` and ``output_class_labels`` apply as they
+    do to scikit-learn's classifiers.
 
     Raises
     ------
     ImportError
-        Without skl2onnx, which comes with ``pip install 'pybackprop[export]'``.
+        If skl2onnx is not installed: ``pip install 'pybackprop[export]'``.
     """
     with _extra("register_skl2onnx"):
         from skl2onnx import update_registered_converter
@@ -135,7 +136,7 @@ def register_skl2onnx():
 
 
 def _append_estimator(nodes, estimator, X, outputs):
-    """Append all nodes of an estimator, from the name of X to the names of outputs."""
+    """Append all nodes of an estimator, given the names of X and of the outputs."""
     a = nodes("Cast", X, to=_element_type(nodes.dtype))
     for layer in layers_of(estimator):
         product = nodes("MatMul", a, layer.coef.astype(nodes.dtype))
@@ -155,11 +156,11 @@ def _activate(nodes, activation, z):
 
 
 def _label(nodes, estimator, y_pred):
-    """Name of the predicted labels."""
+    """Append the nodes of the predicted labels, and return their name."""
     if estimator._labels.kind == "multilabel":
         return _above_half(nodes, y_pred)
     if len(estimator.classes_) == 1:
-        # The only class is certain, whatever the network says.
+        # The only class is predicted, whatever the output is.
         y_pred = nodes("Gather", y_pred, _integers(0), axis=1)
     elif estimator.n_outputs_ == 1:
         index = nodes("Reshape", _above_half(nodes, y_pred), _integers(-1))
@@ -169,7 +170,7 @@ def _label(nodes, estimator, y_pred):
 
 
 def _probabilities(nodes, estimator, z, y_pred):
-    """Name of the probabilities, a column a class."""
+    """Append the nodes of the probabilities, one column per class."""
     output = estimator.out_activation_
     if estimator._labels.kind == "multilabel":
         return y_pred
@@ -178,7 +179,7 @@ def _probabilities(nodes, estimator, z, y_pred):
     if estimator.n_outputs_ > 1:
         return y_pred if output == "softmax" else _shares(nodes, estimator, z, y_pred)
     if output == "logistic":
-        # Not a difference from one, so that a small probability keeps its digits.
+        # logistic(-z) keeps small probabilities accurate; 1 - y_pred does not.
         other = _activate(nodes, "logistic", nodes("Neg", z))
     else:
         other = nodes("Sub", 1.0, y_pred)
@@ -186,9 +187,9 @@ def _probabilities(nodes, estimator, z, y_pred):
 
 
 def _shares(nodes, estimator, z, y_pred):
-    """Each output over the sum of its row; all alike where all are 0."""
+    """Divide each output by the sum of its row; make all equal if all are 0."""
     if estimator.out_activation_ == "logistic":
-        # By the logarithms, which are finite where all have underflowed.
+        # The logarithms are finite where all outputs underflow.
         log_y_pred = nodes("Neg", _activate(nodes, "softplus", nodes("Neg", z)))
         return _activate(nodes, "softmax", log_y_pred)
     total = nodes("ReduceSum", y_pred, _integers(1), keepdims=1)
@@ -205,7 +206,7 @@ def _above_half(nodes, y_pred):
 
 
 def _classes_of(estimator):
-    """The labels as ONNX has them: int64, or strings in an array of objects."""
+    """Convert labels to types of ONNX: int64, or strings in an array of objects."""
     classes = estimator.classes_
     kind = classes.dtype.kind
     if kind in "biu" or kind == "f" and (classes == np.floor(classes)).all():
@@ -213,13 +214,13 @@ def _classes_of(estimator):
     if all(isinstance(label, str) and _is_utf8(label) for label in classes):
         return classes.astype(object)
     raise ValueError(
-        "classes_ must be strings, integers or bools, and the strings UTF-8, to become "
-        f"the labels of an ONNX model. Got {classes!r}."
+        "classes_ must be strings, integers or bools, and strings must be UTF-8, to be "
+        f"labels of an ONNX model. Got {classes!r}."
     )
 
 
 def _is_utf8(text):
-    """Whether a string has no half of a surrogate pair."""
+    """Tell whether a string can be encoded: it has no unpaired surrogate."""
     return text.encode(errors="ignore").decode() == text
 
 
@@ -233,7 +234,7 @@ def _element_type(dtype):
 
 
 def _dtype_for(X, estimator):
-    """float32 or float64, by a table like those that the model will get."""
+    """Choose float32 or float64 by the data type of X."""
     if not hasattr(X, "dtype"):
         X = np.asarray(X)
     if len(X.shape) != 2 or X.shape[1] != estimator.n_features_in_:
@@ -245,7 +246,7 @@ def _dtype_for(X, estimator):
 
 
 def _outputs(estimator, element):
-    """Element type and shape of each output, by name, in skl2onnx's order."""
+    """Return the element type and shape of each output, in skl2onnx's order."""
     n_outputs = estimator.n_outputs_
     if not is_classifier(estimator):
         return {"variable": (element, [None, n_outputs])}
@@ -263,7 +264,7 @@ def _outputs(estimator, element):
 
 
 def _parse_classifier(scope, model, inputs, custom_parsers=None):
-    """Declare the outputs of a classifier: labels, and probabilities if it has them."""
+    """Declare the outputs of a classifier: labels, and probabilities if any."""
     from skl2onnx._parse import _parse_sklearn_classifier
     from skl2onnx.common.data_types import Int64TensorType
 

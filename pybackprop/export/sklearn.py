@@ -1,4 +1,4 @@
-"""Our estimators as scikit-learn's of the same names, and back."""
+"""Converts fitted estimators to scikit-learn's of the same names, and back."""
 
 import copy
 import inspect
@@ -22,52 +22,51 @@ from pybackprop.export._dense_layers import check_estimator, fitted_network
 from pybackprop.network import Network
 from pybackprop.regressor import MLPRegressor
 
-# Fitted attributes that mean the same in both, where a solver has them.
+# Fitted attributes with the same meaning in both packages, if the solver sets them.
 _SHARED = (
     "classes_ n_layers_ n_outputs_ out_activation_ n_iter_ t_ loss_ loss_curve_ "
     "best_loss_ validation_scores_ best_validation_score_ n_features_in_ "
     "feature_names_in_ _no_improvement_count"
 ).split()
-# No result depends on it.
+# Parameters on which no result depends.
 _WITHOUT_EFFECT = {"n_jobs"}
 
 
 def to_sklearn(estimator):
-    """The same model as a fitted estimator of scikit-learn.
+    """Convert a fitted estimator to one of scikit-learn.
 
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
-        Fitted. An edit of ``coefs_`` or ``intercepts_`` is taken over.
+        Fitted. Edits of ``coefs_`` and ``intercepts_`` are included.
 
     Returns
     -------
     sklearn.neural_network.MLPClassifier or MLPRegressor
-        A plain object of scikit-learn, with copies of all arrays. Its predictions are
-        equal up to the rounding of its sums and of its exp and tanh. ``partial_fit``
-        and ``warm_start`` go on where this estimator stands, with the state of its
-        optimizer.
+        A fitted estimator with copies of all arrays. Its predictions are equal up to
+        the rounding of its sums and of its exp and tanh. ``partial_fit`` and
+        ``warm_start`` continue the training, with the state of the optimizer.
 
     Raises
     ------
     TypeError
-        For anything but an estimator of pybackprop.
+        If the estimator is not one of pybackprop.
     sklearn.exceptions.NotFittedError
-        For one that is not fitted.
+        If the estimator is not fitted.
     ValueError
-        For what scikit-learn does not have: a parameter, unless it is at its default,
-        or a value; an output activation; a classifier of a single class, for which
-        its ``predict_proba`` has two columns.
+        If scikit-learn does not have a parameter that is not at its default, or its
+        value, or the output activation; or if a classifier has a single class, for
+        which scikit-learn's ``predict_proba`` has two columns.
 
     Notes
     -----
-    A parameter that matters in training alone can be set aside before:
+    A parameter that affects training alone can be changed before the conversion:
     ``to_sklearn(estimator.set_params(solver="adam"))``.
 
-    An estimator of float32 predicts in float32 whatever X is, scikit-learn's in the
-    wider of the two types. ``loss_`` and its kin keep their values; with several
-    outputs scikit-learn would report the mean of the squared errors over them, and
-    not their sum.
+    An estimator of float32 predicts in float32 whatever X is, and scikit-learn's in the
+    wider of the two types. ``loss_`` and the curves keep their values; with several
+    outputs scikit-learn would report the mean of the squared errors over the outputs,
+    and not their sum.
 
     Examples
     --------
@@ -117,7 +116,7 @@ def to_sklearn(estimator):
     )
     other._best_coefs, other._best_intercepts = _arrays(network, best)
     optimizer = getattr(estimator, "_optimizer", None)
-    # Parameters set since may have made another one of it.
+    # The optimizer is kept unless solver or learning_rate were set after the fit.
     if optimizer is not None and (
         optimizer.name == estimator.solver
         and optimizer.schedule in ("constant", estimator.learning_rate)
@@ -127,7 +126,7 @@ def to_sklearn(estimator):
 
 
 def from_sklearn(estimator):
-    """A fitted estimator of scikit-learn as one of pybackprop.
+    """Convert a fitted estimator of scikit-learn to one of pybackprop.
 
     Parameters
     ----------
@@ -137,18 +136,18 @@ def from_sklearn(estimator):
     Returns
     -------
     MLPClassifier or MLPRegressor
-        With copies of all arrays. Its predictions are equal up to the rounding of its
-        sums and of its exp and tanh. ``partial_fit`` and ``warm_start`` go on where
-        the other stands, with the state of its optimizer.
+        A fitted estimator with copies of all arrays. Its predictions are equal up to
+        the rounding of its sums and of its exp and tanh. ``partial_fit`` and
+        ``warm_start`` continue the training, with the state of the optimizer.
 
     Raises
     ------
     TypeError
-        For anything but these two.
+        If the estimator is not one of these two.
     sklearn.exceptions.NotFittedError
-        For one that is not fitted.
+        If the estimator is not fitted.
     ValueError
-        For a parameter or a value that pybackprop does not have, or a classifier of a
+        If pybackprop does not have a parameter or its value, or if a classifier has a
         single class.
     """
     if isinstance(estimator, neural_network.MLPClassifier):
@@ -177,7 +176,7 @@ def from_sklearn(estimator):
     take_network(other, network, labels, "it was trained by scikit-learn")
     _copy_shared(estimator, other)
     _complete_history(other)
-    network_of(other)  # raises where it does not fit what scikit-learn says of it
+    network_of(other)  # raises if the fitted attributes are inconsistent
     if other.early_stopping:
         best = (estimator._best_coefs, estimator._best_intercepts)
         other._best_parameters = _vector(network, *best)
@@ -187,7 +186,7 @@ def from_sklearn(estimator):
 
 
 def _parameters(estimator, other_class):
-    """Parameters for the other class; ValueError for one that it cannot be given."""
+    """Return the parameters for the other class, or raise ValueError."""
     signature = inspect.signature(type(estimator)).parameters
     known = other_class._get_param_names()
     parameters = {}
@@ -203,8 +202,8 @@ def _parameters(estimator, other_class):
             raise ValueError(
                 f"{other_class.__module__.split('.')[0]}'s {other_class.__name__} "
                 f"has no parameter {name!r}. Got {name}={value!r}, which is not its "
-                f"default; if predictions alone matter, set_params({name}={default!r}) "
-                "first."
+                f"default; if only predictions matter, set_params({name}={default!r}) "
+                "before."
             )
     return parameters
 
@@ -219,7 +218,7 @@ def _refuse_single_class(estimator):
 
 
 def _complete_history(model):
-    """The curves that scikit-learn does not keep: L-BFGS leaves none."""
+    """Add the curves that scikit-learn does not keep, such as those of L-BFGS."""
     if not hasattr(model, "loss_curve_"):
         model.loss_curve_ = []
     if not hasattr(model, "validation_scores_"):
@@ -234,19 +233,19 @@ def _copy_shared(estimator, other):
 
 
 def _arrays(network, vector):
-    """Coefficients and intercepts as lists of arrays of their own, from a vector."""
+    """Copy coefficients and intercepts from a vector to lists of arrays."""
     coefs, intercepts = network.core.views(vector)
     return [coef.copy() for coef in coefs], [b.copy() for b in intercepts]
 
 
 def _vector(network, *lists):
-    """The other way: all coefficients, then all intercepts, in one vector."""
+    """Copy lists of arrays to one vector: all coefficients, then all intercepts."""
     arrays = [array.ravel() for arrays in lists for array in arrays]
     return np.concatenate(arrays).astype(network.dtype, copy=False)
 
 
 def _their_optimizer(optimizer, network):
-    """Our optimizer as scikit-learn's: the same step comes next."""
+    """Convert an optimizer to scikit-learn's, so that its next step is the same."""
     parameters = [*network.coefs, *network.intercepts]
     h = optimizer.hyperparameters
     states = [
@@ -278,7 +277,7 @@ def _their_optimizer(optimizer, network):
 
 
 def _our_optimizer(optimizer, model, network):
-    """scikit-learn's optimizer as ours: the same step comes next."""
+    """Convert an optimizer of scikit-learn, so that its next step is the same."""
     other = Optimizer.of(model, network)
     other.learning_rate_init = float(optimizer.learning_rate_init)
     if isinstance(optimizer, SGDOptimizer):
@@ -287,7 +286,7 @@ def _our_optimizer(optimizer, model, network):
         other.learning_rate = float(optimizer.learning_rate)
         names, states = ("momentum", "nesterov"), [optimizer.velocities]
     else:
-        # Of Adam's rate scikit-learn keeps the corrected one of the last step.
+        # scikit-learn stores the bias-corrected learning rate of Adam's last step.
         other.learning_rate = other.learning_rate_init
         other.n_steps = optimizer.t
         names, states = ("beta_1", "beta_2", "epsilon"), [optimizer.ms, optimizer.vs]

@@ -1,4 +1,4 @@
-"""Resolves the argument of an inspection: a network, or that of an estimator."""
+"""Resolves the argument of an inspection: a Network, or a fitted estimator with one."""
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length

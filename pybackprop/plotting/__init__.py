@@ -1,6 +1,6 @@
-"""Pictures of trainings and networks: Displays by scikit-learn's convention.
+"""Plots of trainings and networks, as Display classes by scikit-learn's convention.
 
-matplotlib is imported when something is drawn, and not before.
+matplotlib is imported when a Display is drawn, and not before.
 """
 
 from pybackprop.plotting.decision_surface import DecisionSurfaceDisplay

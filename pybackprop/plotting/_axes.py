@@ -1,4 +1,4 @@
-"""The axes that a Display draws on: its own, or those that it is given."""
+"""Creates the axes of a Display, or validates axes that the user gives."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from pybackprop.plotting._colours import register_maps
 
 
 def check_matplotlib_support(caller):
-    """Make matplotlib ready; ImportError, in words, where there is none."""
+    """Register the colour maps; raise ImportError if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -18,26 +18,26 @@ def check_matplotlib_support(caller):
 
 
 def axes_to_draw_on(
-    ax, n_axes, caller, *, what="picture", n_columns=None, figsize=None, **subplots
+    ax, n_axes, caller, *, what="plot", n_columns=None, figsize=None, **subplots
 ):
-    """A flat array of axes: those in ``ax``, or those of a new figure.
+    """Return a flat array of axes: those in ``ax``, or those of a new figure.
 
     Parameters
     ----------
     ax : matplotlib Axes, array-like of Axes or None
-        None makes a new figure, laid out so that nothing overlaps.
+        None makes a new figure with a constrained layout.
     n_axes : int
     caller : str
-        Who needs matplotlib, for the message where there is none.
+        Name of the function that needs matplotlib, for the error message.
     what : str
-        What each of the axes shows, for the message where there are too few or many.
+        What each of the axes shows, for the error message if their number is wrong.
     n_columns : int, default=None
-        Of the grid of axes in a new figure. None puts up to three side by side, and
-        makes of more a grid about as high as wide.
+        Number of columns of axes in a new figure. None puts up to three axes side by
+        side, and arranges more in a grid that is about square.
     figsize : (float, float), default=None
-        Inches of a new figure.
+        Size of a new figure in inches.
     **subplots : dict
-        For ``matplotlib.pyplot.subplots``.
+        Arguments of ``matplotlib.pyplot.subplots``.
 
     Returns
     -------

@@ -1,13 +1,12 @@
-"""Colours that everybody can tell apart, and that survive a black-and-white printer.
+"""Defines colours that are distinct with colour blindness and in greyscale.
 
-A colour never stands alone: it comes with a marker, a line style, a label or a line
-between regions.
+Every colour is accompanied by a marker, a line style, a label or a boundary line.
 """
 
 import numpy as np
 
-# Okabe & Ito (2008), told apart with any kind of colour vision; ordered so that
-# neighbours differ in lightness too, with the palest, yellow, last.
+# The palette of Okabe & Ito (2008), which is distinct with any colour blindness.  The
+# order makes neighbours differ in lightness too; yellow, the palest, is the last.
 CATEGORIES = (
     "#0072B2",  # blue
     "#E69F00",  # orange
@@ -18,20 +17,20 @@ CATEGORIES = (
     "#000000",
     "#F0E442",  # yellow
 )
-# As many as there are digits.  Being more than colours, the two repeat out of step.
+# Ten markers and eight colours: their combinations repeat after 40.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
-# In both, lightness grows all the way, so that greyscale keeps the order of values.
-# The usual diverging maps have two dark ends, which greyscale makes equal.
+# Lightness increases monotonically in both maps, so that greyscale keeps the order of
+# values.  The usual diverging maps have two dark ends, which are equal in greyscale.
 SEQUENTIAL = "viridis"
-# For values with a sign, on a scale that is symmetric about 0: the more negative the
-# darker, in blue; 0 is grey; the more positive the brighter, in orange.
+# The map for signed values, on a scale that is symmetric about 0: dark blue for
+# negative values, grey for 0, bright orange for positive values.
 DIVERGING = "pybackprop.diverging"
 _ANCHORS = ("#08103a", "#0058a8", "#868686", "#f5a800", "#fff4b0")
 
 
 def register_maps():
-    """Make ``DIVERGING`` known to matplotlib, by its name."""
+    """Register ``DIVERGING`` with matplotlib."""
     import matplotlib
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -41,7 +40,7 @@ def register_maps():
 
 
 def categories(n):
-    """Colours for ``n`` classes: ``CATEGORIES``, or shades where there are more."""
+    """Return colours for ``n`` classes: ``CATEGORIES``, or shades if n is larger."""
     if n <= len(CATEGORIES):
         return list(CATEGORIES[:n])
     import matplotlib
@@ -50,13 +49,13 @@ def categories(n):
 
 
 def tints(colours, darkest=0.70, lightest=0.93):
-    """Pale versions of some colours, as backgrounds, from dark to light in grey.
+    """Return pale versions of colours, for backgrounds, with increasing lightness.
 
     Parameters
     ----------
     colours : sequence of matplotlib colours
     darkest, lightest : float
-        Greys, 1 being white, that the first and the last tint turn to.
+        Grey values of the first and the last tint, where 1 is white.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def tints(colours, darkest=0.70, lightest=0.93):
 
 
 def scale_of(values):
-    """``(cmap, vmin, vmax)`` for values: one that shows their sign where it varies."""
+    """Return (cmap, vmin, vmax): a diverging map if the values have both signs."""
     values = np.asarray(values)[np.isfinite(values)]
     low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
     if low < 0 < high:

@@ -1,4 +1,4 @@
-"""A plane through the space of features: two vary, and the others are held."""
+"""Makes a grid over two features, with the other features at fixed values."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -9,20 +9,20 @@ from sklearn.utils import check_array
 from pybackprop._data.numeric import numbers_only, require_numbers
 from pybackprop.plotting._units import is_index
 
-# Share of the data's range that the plane goes beyond them, on each side.
+# The grid extends beyond the data by this share of their range, on each side.
 _MARGIN = 0.08
 
 
 @dataclass
-class Plane:
-    """A grid on a plane, and the samples seen from it.
+class FeatureGrid:
+    """A grid over two features, and the samples projected onto them.
 
     Attributes
     ----------
     x0, x1 : ndarray of shape (grid_resolution,)
         Values of the two features, in increasing order.
     rows : ndarray or DataFrame of shape (grid_resolution ** 2, n_features)
-        All points of the grid, x0 varying fastest; of the kind of X.
+        All points of the grid, with x0 varying fastest; an array or DataFrame as X.
     points : ndarray of shape (n_samples, 2)
         The two features of each row of X.
     feature_names : tuple of two str
@@ -37,8 +37,8 @@ class Plane:
     n_features: int
 
     @classmethod
-    def of(cls, X, features, fixed, grid_resolution):
-        """The plane in which two features of X vary; ValueError for what is none."""
+    def from_samples(cls, X, features, fixed, grid_resolution):
+        """Make the grid over two features of X, or raise ValueError."""
         if not isinstance(grid_resolution, Integral) or grid_resolution < 2:
             raise ValueError(
                 f"grid_resolution must be an int >= 2. Got {grid_resolution!r}."
@@ -53,21 +53,21 @@ class Plane:
         pair = _pair(features, names, n_features)
         points = table[:, pair]
         x0, x1 = (_range(column, grid_resolution) for column in points.T)
-        rows = np.tile(_held(fixed, table), (grid_resolution**2, 1))
+        rows = np.tile(_fixed_values(fixed, table), (grid_resolution**2, 1))
         rows[:, pair[0]] = np.tile(x0, grid_resolution)
         rows[:, pair[1]] = np.repeat(x1, grid_resolution)
-        if names:  # pandas and polars alike
+        if names:  # a DataFrame of pandas or polars
             rows = type(X)({name: rows[:, i] for i, name in enumerate(names)})
         shown = tuple(str(names[i]) if names else f"feature {i}" for i in pair)
         return cls(x0, x1, rows, points, shown, n_features)
 
     def on_grid(self, values):
-        """Values at ``rows`` as an array of shape (n_values of x1, of x0)."""
+        """Reshape values at ``rows`` to (len(x1), len(x0))."""
         return np.asarray(values, dtype=np.float64).reshape(len(self.x1), len(self.x0))
 
 
 def _pair(features, names, n_features):
-    """Two features as a list of two indices, or ValueError."""
+    """Return the indices of two features, or raise ValueError."""
     given = [features] if isinstance(features, (str, Integral)) else list(features)
     indices = [names.index(f) if f in names else f for f in given]
     if (
@@ -88,8 +88,8 @@ def _range(column, n):
     return np.linspace(low - beyond, high + beyond, n)
 
 
-def _held(fixed, table):
-    """What each feature is where it does not vary, or ValueError."""
+def _fixed_values(fixed, table):
+    """Return the value of each feature where it is fixed, or raise ValueError."""
     if isinstance(fixed, str) and fixed in ("mean", "median"):
         return getattr(np, fixed)(table, axis=0)
     try:

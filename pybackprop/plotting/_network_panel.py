@@ -1,37 +1,38 @@
-"""One picture of a network: where its units lie, and what is drawn there.
+"""Draws one network on one axes: units as circles, weights as lines.
 
-The columns lie at x = 0 ... L, the units of a column at distances of 1 about y = 0.
-Circles and letters have sizes in points, so that the limits of x and y follow from the
-room there is: with less of it, circles become smaller and numbers are left out.
+The columns of units lie at x = 0 ... L, and the units of a column at distances of 1
+about y = 0.  Circles and letters have sizes in points, so that the limits of x and y
+depend on the size of the axes: on smaller axes, circles become smaller and numbers are
+left out.
 """
 
 import numpy as np
 
 from pybackprop.plotting._colours import CATEGORIES, DIVERGING, scale_of
 
-# As in DIVERGING, what is positive is the warm and light one.
+# Positive weights have the warm colour, as in DIVERGING.
 _POSITIVE, _NEGATIVE = CATEGORIES[4], CATEGORIES[0]  # vermilion, blue
 _DASHES = (0, (3, 1.5))
 
 # Sizes in points.
-_DIAMETER = 38  # of a circle with room enough
+_DIAMETER = 38  # of the largest circle
 _THINNEST_LINE = 0.25
 _SMALLEST_LETTERS = 5.5
-# Width of a letter in its size, about, in matplotlib's own font.
+# Approximate width of a letter, relative to the font size, in matplotlib's font.
 _LETTER = 0.58
 
 
 class NetworkPanel:
-    """A network on one axes.
+    """Draws a network on one axes.
 
     Parameters
     ----------
     ax : matplotlib Axes
     coefs, intercepts : list of ndarray
     captions : list of str
-        Of the columns, of two lines each.
+        Captions of the columns, of two lines each.
     max_units : int
-        That are drawn of a layer.
+        Maximum number of units drawn per layer.
     """
 
     def __init__(self, ax, coefs, intercepts, captions, max_units):
@@ -43,10 +44,10 @@ class NetworkPanel:
         ax.set_axis_off()
 
     def fill(self, values, name, *, is_gradient):
-        """Choose the colours of the units' numbers, and draw their scale.
+        """Choose the colour scale of the units' values, and draw the colour bar.
 
-        The input has units of its own, so it takes no part in the choice: what is out
-        of the scale is marked by pointed ends of the colour bar.
+        The input has another scale, so it does not affect the choice: if its values are
+        outside of the scale, the colour bar has pointed ends.
         """
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
@@ -73,13 +74,13 @@ class NetworkPanel:
         )
 
     def draw(self, left, right, *, biases):
-        """Lines, circles and words.
+        """Draw lines, circles and text.
 
         Parameters
         ----------
         left, right : list of (str, str)
-            Written beside the units of the first and of the last column, below each
-            other where there is room.
+            Text beside the units of the first and of the last column, in two lines if
+            they fit.
         biases : bool
         """
         left, right = self._measure(left, right, biases)
@@ -105,10 +106,10 @@ class NetworkPanel:
         self._explain_lines(widest)
 
     def _measure(self, left, right, biases):
-        """Place everything; and what there is room to write left and right."""
+        """Compute positions and sizes, and return the text that fits left and right."""
         box, points = self.ax.get_window_extent(), 72 / self.ax.figure.dpi
         width, height = box.width * points, box.height * points
-        # The last units of an abridged layer come after an empty row.
+        # In an abridged layer an empty row separates the first units from the last.
         rows = [np.arange(len(k)) + (k != np.arange(len(k))) for k in self.drawn]
         self.y = [row[-1] / 2 - row for row in rows]
         highest = max(y[0] for y in self.y)
@@ -140,14 +141,14 @@ class NetworkPanel:
         return left, right
 
     def _wrapped(self, names):
-        """Names as they are written: in two lines or one, or none without room."""
+        """Format names in two lines or in one; return none if they do not fit."""
         if self.letters < _SMALLEST_LETTERS:
             return []
         joint = "\n" if self.n_lines == 2 else " "
         return [joint.join(part for part in name if part) for name in names]
 
     def _draw_lines(self, layer, W, tail, head, widest):
-        """A line for each weight, in the order of the array W."""
+        """Draw a line for each weight, in the order of the array W."""
         from matplotlib.collections import LineCollection
         from matplotlib.colors import ListedColormap, Normalize
 
@@ -199,7 +200,7 @@ class NetworkPanel:
             return
         red, green, blue, opacity = self.colours.to_rgba(numbers).T
         luma = 0.299 * red + 0.587 * green + 0.114 * blue  # ITU-R BT.601
-        luma += 1 - opacity  # NaN has no colour
+        luma += 1 - opacity  # NaN is transparent
         for y, number, light in zip(self.y[column], numbers, luma, strict=True):
             self.ax.text(
                 column,
@@ -250,7 +251,7 @@ class NetworkPanel:
         )
 
     def _write_names(self, column, names, side):
-        """Names of the units of an outer column, on its outer side."""
+        """Write the names of the units of the first or last column beside it."""
         if not names:
             return
         for unit, y in zip(self.drawn[column], self.y[column], strict=True):
@@ -283,7 +284,7 @@ class NetworkPanel:
 
 
 def drawn_units(n_units, max_units):
-    """Indices of the units that are drawn: all, or the first and the last ones."""
+    """Return the indices of the units to draw: all, or the first and the last ones."""
     if n_units <= max_units:
         return np.arange(n_units)
     n_first = (max_units + 1) // 2
@@ -292,7 +293,7 @@ def drawn_units(n_units, max_units):
 
 
 def short(number, n_letters):
-    """A number in about so many letters: with two significant digits, or with one."""
+    """Format a number with two significant digits, or with one to fit n_letters."""
     size = abs(number)
     texts = ["0" if size == 0 else f"{number:g}"]
     if 0 < size < np.inf:

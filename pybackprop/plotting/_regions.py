@@ -1,11 +1,11 @@
-"""Regions of a plane in which a classifier names one class: shades, names, a legend."""
+"""Draws the regions in which a classifier predicts each class, and names them."""
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 
 def draw_regions(ax, x0, x1, surface, shades):
-    """An image of indices into ``shades``, whose pixels have the grid in their middles.
+    """Draw an image of indices into ``shades``, with pixels centred on the grid.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def draw_regions(ax, x0, x1, surface, shades):
 
 
 def name_regions(ax, x0, x1, surface, classes, points):
-    """Write each class that is named anywhere where it has most room among the points.
+    """Write the name of each class into its region, as far as possible from points.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def name_regions(ax, x0, x1, surface, classes, points):
         )
         taken[row, column] = True
     for k, label in enumerate(classes):
-        # Padded: the edge of the picture is one of the region too.
+        # The padding makes the edge of the plot an edge of the region.
         free = np.pad((surface == k) & ~taken, 1)
         depth = distance_transform_edt(free)[1:-1, 1:-1]
         row, column = np.unravel_index(depth.argmax(), depth.shape)
@@ -77,7 +77,7 @@ def name_regions(ax, x0, x1, surface, classes, points):
 
 
 def explain_regions(ax, shades, classes, markers, title, *, beside):
-    """A legend of shades, with the marker of each class on its own where there is one.
+    """Draw a legend of the shades of all classes, with their markers if any.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def explain_regions(ax, shades, classes, markers, title, *, beside):
         One for each class, or empty.
     title : str
     beside : bool
-        Whether it stands beside the plane, in a figure that makes room for it.
+        Whether to put it beside the axes, in a figure with space for it.
     """
     from matplotlib.patches import Patch
 

@@ -1,4 +1,4 @@
-"""The fitted perceptron that a picture is of, alone or at the end of a pipeline."""
+"""Resolves the argument of a Display: a fitted estimator, alone or in a pipeline."""
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -8,12 +8,12 @@ from pybackprop.network import Network
 
 
 def fitted_last_step(estimator, attribute):
-    """The estimator itself, or a pipeline's last step: fitted, with an attribute.
+    """Return the estimator or the last step of a pipeline, which must be fitted.
 
     Raises
     ------
     TypeError
-        Where it has no such attribute even though it is fitted.
+        If it is no estimator, or does not have the attribute after fit.
     NotFittedError
     """
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
@@ -35,16 +35,16 @@ def fitted_last_step(estimator, attribute):
 
 
 def require_network(network):
-    """Raise TypeError for what is no Network."""
+    """Raise TypeError unless ``network`` is a Network."""
     if not isinstance(network, Network):
         hint = ": of an estimator, call from_estimator" * hasattr(network, "fit")
         raise TypeError(f"network must be a Network. Got {network!r}{hint}.")
 
 
 def names_of_inputs(estimator):
-    """Names of the features that the network itself sees; None where there are none.
+    """Return the names of the network's input features, or None.
 
-    Made-up names, such as a pipeline's 'x0', count as none.
+    Names that a pipeline generates, such as 'x0', are not returned.
     """
     if not hasattr(estimator, "feature_names_in_"):
         return None
@@ -52,12 +52,12 @@ def names_of_inputs(estimator):
         return estimator.feature_names_in_
     try:
         return estimator[:-1].get_feature_names_out()
-    except (AttributeError, ValueError):  # a step that does not say
+    except (AttributeError, ValueError):  # a step without names
         return None
 
 
 def inputs_of_last_step(estimator, X):
-    """What the steps of a pipeline before its last make of X."""
+    """Transform X with all steps of a pipeline but the last."""
     while isinstance(estimator, Pipeline):
         X = estimator[:-1].transform(X) if len(estimator) > 1 else X
         estimator = estimator.steps[-1][1]
@@ -65,6 +65,6 @@ def inputs_of_last_step(estimator, X):
 
 
 def network_of_last_step(estimator, X, y):
-    """The network of the last step, with the samples and targets that it sees."""
+    """Return the network of the last step, with its input samples and targets."""
     model = fitted_last_step(estimator, "coefs_")
     return network_and_targets(model, inputs_of_last_step(estimator, X), y)

@@ -1,4 +1,4 @@
-"""What a network answers on a table: classes, probabilities, logits or numbers."""
+"""Computes what a surface shows: a class, a probability, a logit or a prediction."""
 
 from dataclasses import dataclass
 
@@ -14,23 +14,23 @@ _METHODS = ("auto", "predict_proba", "decision_function", "predict")
 
 @dataclass
 class Response:
-    """One number for each row, and what it means.
+    """One number per row, with its meaning.
 
     Attributes
     ----------
     values : ndarray of shape (n_rows,)
         Indices into ``classes`` where ``is_class``.
     quantity : str
-        What the values are, for a colour bar.
+        Name of the values, for a colour bar.
     is_class : bool
     classes : ndarray of shape (n_classes,) or None
-        Of the targets, where they are classes.
+        Classes of the targets, if these are classes.
     boundary : float or None
-        The value at which a decision changes.
+        The value at which the decision changes.
     column, n_columns : int or None
-        The column of the targets, and how many there are, where they have several.
+        The column of the targets, and the number of columns, if there are several.
     limits : (float, float) or None
-        What the values always lie between.
+        Bounds of all possible values.
     """
 
     values: np.ndarray
@@ -43,7 +43,7 @@ class Response:
     limits: tuple | None = None
 
     def targets(self, y):
-        """y for a picture: indices into ``classes``, or numbers; None for None."""
+        """Convert y to indices into ``classes`` or to numbers; None stays None."""
         if y is None:
             return None
         y = y.toarray() if issparse(y) else y
@@ -76,7 +76,7 @@ def _numbers(y):
 
 
 def response_of_estimator(estimator, model, rows, response_method, target):
-    """The Response of an estimator, whose last step is ``model``."""
+    """Compute the Response of an estimator, whose last step is ``model``."""
     if response_method not in _METHODS:
         raise ValueError(
             f"response_method must be one of {', '.join(map(repr, _METHODS))}. "
@@ -93,8 +93,8 @@ def response_of_estimator(estimator, model, rows, response_method, target):
         response_method = _method_for(model, target)
     if response_method != "predict" and not hasattr(estimator, response_method):
         raise ValueError(
-            f"response_method={response_method!r} is nothing that the estimator has, "
-            f"with out_activation_={model.out_activation_!r}."
+            f"response_method={response_method!r} is not available with "
+            f"out_activation_={model.out_activation_!r}; choose 'auto'."
         )
     answers = np.asarray(getattr(estimator, response_method)(rows))
     if model._labels.kind == "multilabel":
@@ -110,7 +110,7 @@ def _method_for(model, target):
 
 
 def _of_outputs(answers, target, what):
-    """The only output, or the one that ``target`` names."""
+    """Select the only output, or the one with the index ``target``."""
     answers = np.asarray(answers)
     answers = answers.reshape(len(answers), -1)
     if answers.shape[1] == 1 and target is None:
@@ -127,7 +127,7 @@ def _of_outputs(answers, target, what):
 
 def _of_labels(answers, target, method):
     column = _index(target, answers.shape[1], "a label")
-    # 'predict' too is drawn as a number: it is 0 or 1.
+    # Labels of 'predict' are drawn as the numbers 0 and 1.
     return Response(
         answers[:, column],
         _named(method, f"label {column}"),
@@ -147,7 +147,7 @@ def _of_classes(answers, model, target, method):
     is_binary = len(classes) == 2
     if target is None and not is_binary:
         raise ValueError(
-            f"target must be the class to show by {method}, of {classes}. Got None."
+            f"target must be one of {classes}, to be shown by {method}. Got None."
         )
     which = classes == (classes[1] if target is None else target)
     if np.sum(which) != 1:
@@ -173,7 +173,7 @@ def _named(method, what):
 
 
 def response_of_network(network, rows, target):
-    """The Response of a Network."""
+    """Compute the Response of a Network."""
     y_pred = network.predict(rows)
     if network.output_activation == "softmax" and target is None:
         classes = np.arange(y_pred.shape[1])

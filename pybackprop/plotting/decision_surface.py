@@ -1,4 +1,4 @@
-"""DecisionSurfaceDisplay: what a network and its units make of two features."""
+"""DecisionSurfaceDisplay plots outputs or hidden activations over two features."""
 
 from numbers import Integral
 
@@ -12,7 +12,7 @@ from pybackprop.plotting._colours import (
     scale_of,
     tints,
 )
-from pybackprop.plotting._feature_grid import Plane
+from pybackprop.plotting._feature_grid import FeatureGrid
 from pybackprop.plotting._regions import draw_regions, explain_regions, name_regions
 from pybackprop.plotting._resolve import (
     fitted_last_step,
@@ -25,45 +25,44 @@ from pybackprop.plotting._responses import (
 )
 from pybackprop.plotting._units import chosen_units, share_shown
 
-# More pictures than this cannot be made out in a figure of the usual size.
-_MOST_UNITS = 16
+# Maximum number of surfaces that are legible in a figure of the usual size.
+_MAX_UNITS = 16
 
 _N_LEVELS = 12
 
 
 class DecisionSurfaceDisplay:
-    """Decision surface over two features: of the network, or of its hidden units.
+    """Decision surface over two features, of the network or of its hidden units.
 
-    Features other than the two are held at fixed values, so that the picture is a cut
-    through the space of features. The samples are drawn as they project onto it:
-    they need not lie in it where there are more than two features.
+    The other features have fixed values. The samples are projected onto the two
+    features; their other features may have other values than the surface.
 
-    It is recommended to make one by ``from_estimator`` or ``from_network``.
+    It is recommended to use ``from_estimator`` or ``from_network`` to create one.
 
     Parameters
     ----------
     x0, x1 : ndarray of shape (n0,) and (n1,)
         Values of the feature along the horizontal and the vertical axis.
     surfaces : ndarray of shape (n_surfaces, n1, n0)
-        Values over the plane, a surface for each picture; indices into ``classes``
-        where ``is_class``.
+        Values on the grid, one surface per axes; indices into ``classes`` if
+        ``is_class``.
     titles : list of str
-        One for each picture.
+        One for each surface.
     quantity : str
-        What the values are, for the colour bar.
+        Name of the values, for the colour bar.
     feature_names : (str, str), default=('feature 0', 'feature 1')
     is_class : bool, default=False
-        Whether values are classes, and so regions.
+        Whether the values are classes, to be drawn as regions.
     classes : ndarray of shape (n_classes,), default=None
-        Where the targets are classes.
+        Classes of the targets, if these are classes.
     boundary : float, default=None
-        A value at which to draw a line, since a decision changes there.
+        Value at which to draw a line, where the decision changes.
     limits : (float, float), default=None
-        Of the colours, where they are not to be taken from the values.
+        Limits of the colour scale. None takes them from the values.
     points : ndarray of shape (n_samples, 2), default=None
         Samples to draw.
     targets : ndarray of shape (n_samples,), default=None
-        Of the samples: indices into ``classes``, or numbers where there are none.
+        Targets of the samples: indices into ``classes``, or numbers without classes.
     caption : str, default=None
         Title of a new figure.
 
@@ -76,7 +75,7 @@ class DecisionSurfaceDisplay:
     texts_ : list of matplotlib Text
         Names of the classes in their regions.
     points_ : list of matplotlib PathCollection
-        Of the samples, one for each class.
+        The samples, one collection per class.
     colorbar_ : matplotlib Colorbar or None
     axes_ : ndarray of matplotlib Axes, of shape (n_surfaces,)
     ax_ : matplotlib Axes
@@ -151,29 +150,30 @@ class DecisionSurfaceDisplay:
         estimator : MLPClassifier, MLPRegressor or Pipeline
             Fitted; a pipeline ends in one of these, and X is what it takes.
         X : array-like of shape (n_samples, n_features)
-            Samples to draw; the plane spans their range and a little more.
+            Samples to draw; the grid spans their range and a little more.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Their targets, shown by marker and colour. Not used for hidden units.
+            Targets of the samples, shown by marker and colour. Not used for hidden
+            units.
         features : pair of int or str, default=(0, 1)
-            The two that vary, by index or name.
+            The two features that vary, by index or name.
         layer : int, default=None
-            A hidden layer, from 1, for the activations of its units; None is the
-            network's response.
+            Hidden layer whose activations to draw, from 1. None draws the response of
+            the network.
         units : sequence of int, default=None
             Units of that layer, from 0. None is the first 16.
         response_method : {'auto', 'predict_proba', 'decision_function', 'predict'}, \
                 default='auto'
             For a classifier. 'auto' is the probability of ``target``, or its decision
-            function where there are no probabilities; of more than two classes, the
-            predicted class unless ``target`` is given.
+            function if there are no probabilities; with more than two classes and
+            without ``target``, the predicted class.
         target : object, default=None
             The class whose probability to show, by default the second of two; or the
-            index of an output or label, which is needed where there are several.
+            index of an output or label, which is required if there are several.
         fixed : {'mean', 'median'} or array-like of shape (n_features,), default='mean'
-            Where the other features are held; of an array-like, the values for the two
-            that vary are not used.
+            Values of the other features; in an array-like, the values for the two
+            features that vary are not used.
         grid_resolution : int, default=250
-            Points along each axis, >= 2.
+            Number of points along each axis, >= 2.
         ax, colorbar
             As in ``plot``.
 
@@ -185,7 +185,7 @@ class DecisionSurfaceDisplay:
         ------
         NotFittedError
         TypeError
-            For an estimator of another kind.
+            If the estimator is of another class.
         ValueError
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
@@ -195,18 +195,18 @@ class DecisionSurfaceDisplay:
                 "estimator must be an MLPClassifier or MLPRegressor of pybackprop, or "
                 f"a Pipeline that ends in one. Got {model!r}."
             )
-        plane = Plane.of(X, features, fixed, grid_resolution)
+        grid = FeatureGrid.from_samples(X, features, fixed, grid_resolution)
         if layer is None:
             response = response_of_estimator(
-                estimator, model, plane.rows, response_method, target
+                estimator, model, grid.rows, response_method, target
             )
-            display = cls._of_response(plane, response, y, fixed, units)
+            display = cls._of_response(grid, response, y, fixed, units)
         else:
             n_hidden = len(model.coefs_) - 1
             _check_layer(layer, n_hidden)
-            inputs = inputs_of_last_step(estimator, plane.rows)
+            inputs = inputs_of_last_step(estimator, grid.rows)
             activations = model.activations(inputs)[layer]
-            display = cls._of_units(plane, activations, layer, units, fixed)
+            display = cls._of_units(grid, activations, layer, units, fixed)
         return display.plot(ax, colorbar=colorbar)
 
     @classmethod
@@ -231,14 +231,14 @@ class DecisionSurfaceDisplay:
         ----------
         network : Network
         X : array-like of shape (n_samples, n_features)
-            Samples to draw; the plane spans their range and a little more.
+            Samples to draw; the grid spans their range and a little more.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Their targets, as ``Network.backprop`` takes them.
+            Targets of the samples, as in ``Network.backprop``.
         features, layer, units, fixed, grid_resolution
             As in ``from_estimator``.
         target : int, default=None
-            The output to show, which is needed where there are several. Of a softmax,
-            None shows which is the largest.
+            Index of the output to show, which is required if there are several. For a
+            softmax, None shows the index of the largest output.
         ax, colorbar
             As in ``plot``.
 
@@ -252,67 +252,67 @@ class DecisionSurfaceDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_network")
         require_network(network)
-        plane = Plane.of(X, features, fixed, grid_resolution)
-        rows = np.asarray(plane.rows)
+        grid = FeatureGrid.from_samples(X, features, fixed, grid_resolution)
+        rows = np.asarray(grid.rows)
         if layer is None:
             response = response_of_network(network, rows, target)
-            display = cls._of_response(plane, response, y, fixed, units)
+            display = cls._of_response(grid, response, y, fixed, units)
         else:
             _check_layer(layer, len(network.coefs) - 1)
             activations = network.forward(rows).a[layer]
-            display = cls._of_units(plane, activations, layer, units, fixed)
+            display = cls._of_units(grid, activations, layer, units, fixed)
         return display.plot(ax, colorbar=colorbar)
 
     @classmethod
-    def _of_response(cls, plane, response, y, fixed, units):
+    def _of_response(cls, grid, response, y, fixed, units):
         if units is not None:
-            raise ValueError(f"units must come with layer. Got {units!r} without.")
+            raise ValueError(f"units must be None without layer. Got {units!r}.")
         targets = response.targets(y)
-        if targets is not None and len(targets) != len(plane.points):
+        if targets is not None and len(targets) != len(grid.points):
             raise ValueError(
-                f"y must have a target for each of the {len(plane.points)} samples of "
+                f"y must have a target for each of the {len(grid.points)} samples of "
                 f"X. Got {len(targets)}."
             )
         return cls(
-            plane.x0,
-            plane.x1,
-            plane.on_grid(response.values)[None],
-            titles=[_held_in_words(plane, fixed) or ""],
+            grid.x0,
+            grid.x1,
+            grid.on_grid(response.values)[None],
+            titles=[_describe_fixed(grid, fixed) or ""],
             quantity=response.quantity,
-            feature_names=plane.feature_names,
+            feature_names=grid.feature_names,
             is_class=response.is_class,
             classes=response.classes,
             boundary=response.boundary,
             limits=response.limits,
-            points=plane.points,
+            points=grid.points,
             targets=targets,
         )
 
     @classmethod
-    def _of_units(cls, plane, activations, layer, units, fixed):
+    def _of_units(cls, grid, activations, layer, units, fixed):
         n_units = activations.shape[1]
-        units = chosen_units(units, n_units, _MOST_UNITS)
-        held = _held_in_words(plane, fixed)
+        units = chosen_units(units, n_units, _MAX_UNITS)
+        held = _describe_fixed(grid, fixed)
         shown = f"layer {layer}, {share_shown(units, n_units)}"
         return cls(
-            plane.x0,
-            plane.x1,
-            np.array([plane.on_grid(activations[:, unit]) for unit in units]),
+            grid.x0,
+            grid.x1,
+            np.array([grid.on_grid(activations[:, unit]) for unit in units]),
             titles=[f"unit {unit} of layer {layer}" for unit in units],
             quantity="activation a",
-            feature_names=plane.feature_names,
+            feature_names=grid.feature_names,
             caption=f"{shown}; {held}" if held else shown,
         )
 
     def plot(self, ax=None, *, colorbar=True):
-        """Draw.
+        """Draw the surfaces.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
             One for each surface; None makes a new figure.
         colorbar : bool, default=True
-            Whether values get one; regions have a legend.
+            Whether to draw a colour bar for values; regions have a legend.
 
         Returns
         -------
@@ -345,12 +345,12 @@ class DecisionSurfaceDisplay:
         n_classes = len(self.classes)
         shades = tints(categories(n_classes))
         for ax, surface in zip(self.axes_, self.surfaces, strict=True):
-            grid = (ax, self.x0, self.x1, surface)
-            self.surfaces_.append(draw_regions(*grid, shades))
+            axes_and_values = (ax, self.x0, self.x1, surface)
+            self.surfaces_.append(draw_regions(*axes_and_values, shades))
             for k in range(n_classes):
                 self._draw_boundary(ax, (surface == k).astype(float), 0.5)
             self._draw_points(ax, None)
-            self.texts_ += name_regions(*grid, self.classes, self.points)
+            self.texts_ += name_regions(*axes_and_values, self.classes, self.points)
             explain_regions(
                 ax,
                 shades,
@@ -379,7 +379,7 @@ class DecisionSurfaceDisplay:
             )
 
     def _scale(self):
-        """Colour map and ends of the scale."""
+        """Return the colour map and the limits of the scale."""
         from matplotlib.colors import LinearSegmentedColormap
 
         shown = np.ravel(self.surfaces)
@@ -413,7 +413,7 @@ class DecisionSurfaceDisplay:
         if self.targets is None:
             self.points_.append(ax.scatter(*self.points.T, c="white", **common))
         elif self.classes is None:
-            # On the scale of the surface: a sample on it that stands out is far off.
+            # On the scale of the surface, a sample of another colour has a large error.
             colours = {"cmap": filled.cmap, "norm": filled.norm}
             self.points_.append(
                 ax.scatter(*self.points.T, c=self.targets, **colours, **common)
@@ -447,14 +447,14 @@ class DecisionSurfaceDisplay:
 def _check_layer(layer, n_hidden):
     if not isinstance(layer, Integral) or not 1 <= layer <= n_hidden:
         raise ValueError(
-            f"layer must be that of hidden units, from 1 to {n_hidden}, or None for "
-            f"the network's response. Got {layer!r}."
+            f"layer must be a hidden layer, from 1 to {n_hidden}, or None for the "
+            f"network's response. Got {layer!r}."
         )
 
 
-def _held_in_words(plane, fixed):
-    """What the features that do not vary are held at; None where all vary."""
-    if plane.n_features == 2:
+def _describe_fixed(grid, fixed):
+    """Describe the values of the fixed features; return None if there are none."""
+    if grid.n_features == 2:
         return None
     at = f"their {fixed}" if isinstance(fixed, str) else "fixed values"
     return f"other features at {at}"

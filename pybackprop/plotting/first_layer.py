@@ -1,4 +1,4 @@
-"""FirstLayerDisplay: what each unit of the first layer looks for in its input."""
+"""FirstLayerDisplay plots the weights of each unit of the first layer."""
 
 from math import isqrt
 from numbers import Integral
@@ -14,43 +14,43 @@ from pybackprop.plotting._resolve import (
 )
 from pybackprop.plotting._units import chosen_units, share_shown
 
-# More pictures than this cannot be made out in a figure of the usual size.
-_MOST_IMAGES = 25
+# Maximum number of images that are legible in a figure of the usual size.
+_MAX_IMAGES = 25
 
-# Fewer features than those of an image of 8 x 8 pixels are rather a table's.
-_FEWEST_PIXELS = 64
+# Fewer features than 8 x 8 pixels are not taken for an image.
+_MIN_PIXELS = 64
 
-# More labels than this do not fit below, or beside, a figure of the usual size.
-_MOST_COLUMNS_LABELLED, _MOST_ROWS_LABELLED = 16, 32
+# Maximum numbers of labels that fit below and beside a figure of the usual size.
+_MAX_COLUMN_LABELS, _MAX_ROW_LABELS = 16, 32
 
 
 class FirstLayerDisplay:
-    """Weights of the first layer: an image for each unit, or a table in colours.
+    """Weights of the first layer, as one image per unit or as a heat map.
 
-    The brighter the more positive is a weight, the darker the more negative, and grey
-    is 0, on one scale for all units. Where the features are pixels, the weights into a
-    unit make an image of what excites it; elsewhere a row is a feature and a column a
-    unit, as in ``coefs_[0]``.
+    Positive weights are bright, negative ones dark, and 0 is grey, on one scale for all
+    units. If the features are pixels, the weights of a unit are an image of the input
+    to which it responds most; otherwise a row of the heat map is a feature and a column
+    a unit, as in ``coefs_[0]``.
 
-    It is recommended to make one by ``from_estimator`` or ``from_network``.
+    It is recommended to use ``from_estimator`` or ``from_network`` to create one.
 
     Parameters
     ----------
     coefs : ndarray of shape (n_features, n_units)
         As ``coefs_[0]``.
     units : sequence of int, default=None
-        Units to show, in this order. None is the first 25 as images, and all in a
-        table.
+        Units to show, in this order. None is the first 25 as images, and all in a heat
+        map.
     image_shape : (int, int) or None, default=None
-        Rows and columns of pixels, whose product is ``n_features``; None draws the
-        table.
+        Rows and columns of pixels, whose product is ``n_features``; None draws the heat
+        map.
     feature_names : array-like of str, of shape (n_features,), default=None
-        For the table.
+        Labels of the heat map.
 
     Attributes
     ----------
     images_ : list of matplotlib AxesImage
-        One for each unit shown; or the only one, of the table.
+        One image per unit shown, or the heat map.
     colorbar_ : matplotlib Colorbar or None
     axes_ : ndarray of matplotlib Axes, of shape (n_images,)
     ax_ : matplotlib Axes
@@ -91,16 +91,16 @@ class FirstLayerDisplay:
         Parameters
         ----------
         estimator : MLPClassifier, MLPRegressor or Pipeline
-            Fitted; a pipeline ends in one of these, and the weights are those of what
-            its other steps make of the features.
+            Fitted; a pipeline ends in one of these, and the weights are those of the
+            features that its other steps return.
         units : sequence of int, default=None
             Units to show, from 0. None is the first 25 in ``order`` as images, and all
-            in a table.
+            in a heat map.
         order : {'index', 'norm'}, default='index'
-            'norm' puts units with the longest vectors of weights first.
+            'norm' puts the units with the largest norm of weights first.
         image_shape : (int, int), 'auto' or None, default='auto'
-            Rows and columns of pixels. 'auto' is a square where there are 64 features
-            or more, of a square number, without names; else None, a table.
+            Rows and columns of pixels. 'auto' is a square if the number of features is
+            a square number >= 64 and they have no names; else None, the heat map.
         ax, colorbar
             As in ``plot``.
 
@@ -112,7 +112,7 @@ class FirstLayerDisplay:
         ------
         NotFittedError
         TypeError
-            For an estimator that has no ``coefs_``.
+            If the estimator has no ``coefs_``.
         ValueError
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
@@ -164,7 +164,7 @@ class FirstLayerDisplay:
 
     @classmethod
     def _of(cls, coefs, units, order, image_shape, feature_names):
-        coefs = np.array(coefs)  # a picture of now: training may go on
+        coefs = np.array(coefs)  # training may change them later
         if isinstance(image_shape, str):
             if image_shape != "auto":
                 raise ValueError(
@@ -175,13 +175,13 @@ class FirstLayerDisplay:
         if order not in ("index", "norm"):
             raise ValueError(f"order must be 'index' or 'norm'. Got {order!r}.")
         if order == "norm":
-            longest_first = np.argsort(-np.linalg.norm(coefs, axis=0), kind="stable")
-            most = len(longest_first) if image_shape is None else _MOST_IMAGES
+            by_norm = np.argsort(-np.linalg.norm(coefs, axis=0), kind="stable")
+            max_units = len(by_norm) if image_shape is None else _MAX_IMAGES
             if units is None:
-                units = longest_first[:most]
+                units = by_norm[:max_units]
             else:
-                units = chosen_units(units, coefs.shape[1], most)
-                units = [unit for unit in longest_first if unit in units]
+                units = chosen_units(units, coefs.shape[1], max_units)
+                units = [unit for unit in by_norm if unit in units]
         return cls(
             coefs,
             units=units,
@@ -190,15 +190,15 @@ class FirstLayerDisplay:
         )
 
     def plot(self, ax=None, *, cmap=DIVERGING, colorbar=True):
-        """Draw.
+        """Draw the weights.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
-            One for each image, or one for the table; None makes a new figure.
+            One for each image, or one for the heat map; None makes a new figure.
         cmap : str or matplotlib Colormap, default='pybackprop.diverging'
-            Its middle is the weight 0. The default goes from dark blue over grey to
-            bright orange.
+            Colour map, whose middle is the weight 0. The default goes from dark blue
+            over grey to bright orange.
         colorbar : bool, default=True
 
         Returns
@@ -213,24 +213,24 @@ class FirstLayerDisplay:
         else:
             _check_names(self.feature_names, len(coefs))
         n_units = coefs.shape[1]
-        most = _MOST_IMAGES if as_images else n_units
-        units = chosen_units(self.units, n_units, most)
+        max_units = _MAX_IMAGES if as_images else n_units
+        units = chosen_units(self.units, n_units, max_units)
         axes = axes_to_draw_on(
             ax,
             len(units) if as_images else 1,
             f"{type(self).__name__}.plot",
-            what="unit" if as_images else "table",
-            # A row of its own needs no more height.
+            what="unit" if as_images else "heat map",
+            # A single row of images needs less height.
             figsize=(6.4, 2.8) if as_images and 1 < len(units) < 4 else None,
         )
         self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
-        # Of all units, so that a choice of them does not change the colours.
+        # The scale is that of all units, whatever units are shown.
         largest = np.max(np.abs(coefs), initial=0, where=np.isfinite(coefs))
         scale = {"cmap": cmap, "vmin": -largest, "vmax": largest}
         if as_images:
             self._draw_images(coefs, units, scale)
         else:
-            self._draw_table(coefs, units, scale)
+            self._draw_heat_map(coefs, units, scale)
         self.colorbar_ = None
         if colorbar:
             self.colorbar_ = self.figure_.colorbar(
@@ -249,20 +249,20 @@ class FirstLayerDisplay:
             ax.set_title(f"unit {unit}", fontsize="small")
             ax.set(xticks=[], yticks=[])
 
-    def _draw_table(self, coefs, units, scale):
+    def _draw_heat_map(self, coefs, units, scale):
         ax, names = self.ax_, self.feature_names
         self.images_ = [ax.imshow(coefs[:, units], aspect="auto", **scale)]
-        _label(ax.xaxis, units, "unit", _MOST_COLUMNS_LABELLED)
+        _label(ax.xaxis, units, "unit", _MAX_COLUMN_LABELS)
         if names is None:
-            _label(ax.yaxis, range(len(coefs)), "feature", _MOST_ROWS_LABELLED)
+            _label(ax.yaxis, range(len(coefs)), "feature", _MAX_ROW_LABELS)
         else:
-            _label(ax.yaxis, names, "", _MOST_ROWS_LABELLED)
+            _label(ax.yaxis, names, "", _MAX_ROW_LABELS)
 
 
-def _label(axis, labels, what, most):
-    """Ticks for all rows or columns, or for every so many where they are too many."""
+def _label(axis, labels, what, max_labels):
+    """Label all rows or columns, or every 2nd, 5th, ... if there are too many."""
     steps = (1, 2, 5, 10, 20, 50, len(labels))
-    every = next(step for step in steps if len(labels) <= step * most)
+    every = next(step for step in steps if len(labels) <= step * max_labels)
     shown = range(0, len(labels), every)
     size = "medium" if len(shown) <= 20 else "small"
     axis.set_ticks(list(shown), [str(labels[i]) for i in shown], fontsize=size)
@@ -271,7 +271,7 @@ def _label(axis, labels, what, most):
 
 def _square(n_features):
     side = isqrt(n_features)
-    is_image = n_features >= _FEWEST_PIXELS and side * side == n_features
+    is_image = n_features >= _MIN_PIXELS and side * side == n_features
     return (side, side) if is_image else None
 
 

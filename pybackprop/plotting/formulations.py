@@ -1,8 +1,8 @@
-"""FormulationsDisplay: two recipes for backpropagation, picture by picture."""
+"""FormulationsDisplay plots the quantities of two courses' backpropagation."""
 
 import numpy as np
 
-from pybackprop.inspection.delta.formulations import Formulations, formulations
+from pybackprop.inspection import Formulations, formulations
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._colours import CATEGORIES, DIVERGING
 from pybackprop.plotting._resolve import network_of_last_step
@@ -12,30 +12,30 @@ _COLUMNS = (
     "Ng",
     "Hinton",
     "difference:\nNg − Hinton",
-    "mistaken: begun\nwith y_pred − y",
+    "mistaken: started\nwith y_pred − y",
     "finite differences",
 )
 
-# Of delta, a row of whose image is a sample.
-_MOST_SAMPLES = 20
+# Maximum number of samples, which are the rows of an image of delta.
+_MAX_SAMPLES = 20
 
 
 class FormulationsDisplay:
     """The quantities of ``formulations``, as images side by side or as points.
 
-    'images': a row for each quantity, and a column for each recipe: Ng's, Hinton's and
-    their difference. If the network's loss and output are no canonical pair, two
-    more: the mistaken reading, which begins with y_pred - y all the same, and finite
-    differences, which know no recipe, blank where none was taken. All images of a row
-    have one scale, that of the gradient: where two recipes agree, their images are the
-    same and the difference has the colour of 0. Of a delta, an image shows the first 20
-    samples; the largest difference, written below it, is that of all.
+    'images': one row per quantity, with columns for Ng's algorithm, Hinton's and their
+    difference. If loss and output are not a canonical pair, there are two more columns:
+    the mistaken algorithm, which starts with y_pred - y for any pair, and finite
+    differences, blank where none was taken. All images of a row have the colour scale
+    of the gradient: where both courses agree, their images are equal and the difference
+    has the colour of 0. An image of delta shows the first 20 samples; the number below
+    it is the largest difference over all samples.
 
-    'scatter': each entry of ∂F/∂W and ∂F/∂b by finite differences, and by the recipes.
-    What lies on the diagonal is the gradient.
+    'scatter': each entry of ∂F/∂W and ∂F/∂b, by finite differences on one axis and by
+    the algorithms on the other. Correct gradients lie on the diagonal.
 
-    Make it with :meth:`from_network`, :meth:`from_estimator` or
-    :meth:`from_formulations`.
+    Use :meth:`from_network`, :meth:`from_estimator` or :meth:`from_formulations` to
+    create one.
 
     Parameters
     ----------
@@ -52,9 +52,10 @@ class FormulationsDisplay:
     columns_ : list of str
         Titles of the columns.
     images_ : ndarray of the shape of ``axes_`` of AxesImage
-        For 'images'.
+        The images, for 'images'.
     points_ : dict of str to PathCollection
-        For 'scatter': 'ng', 'hinton' and, if the pair is not canonical, 'mistaken'.
+        The points, for 'scatter': 'ng', 'hinton' and, if the pair is not canonical,
+        'mistaken'.
 
     See Also
     --------
@@ -78,7 +79,7 @@ class FormulationsDisplay:
 
     @classmethod
     def from_formulations(cls, forms, *, kind="images", names=None, ax=None):
-        """Draw what ``formulations`` returned.
+        """Draw the result of ``formulations``.
 
         Parameters
         ----------
@@ -89,8 +90,8 @@ class FormulationsDisplay:
             ``forms.names``. None takes the deltas and then the dWs, each from the
             output back.
         ax : matplotlib Axes or array-like of them, default=None
-            Images need n_quantities x n_columns axes, row by row, and 'scatter' one.
-            None makes a figure.
+            n_quantities x n_columns axes, row by row, for 'images', and one for
+            'scatter'. None makes a figure.
 
         Returns
         -------
@@ -98,7 +99,7 @@ class FormulationsDisplay:
         """
         if not isinstance(forms, Formulations):
             raise TypeError(
-                f"forms must be what formulations(...) returned. Got {forms!r}."
+                f"forms must be a result of formulations(...). Got {forms!r}."
             )
         return cls(forms).plot(ax, kind=kind, names=names)
 
@@ -106,17 +107,17 @@ class FormulationsDisplay:
     def from_network(
         cls, network, X, y, *, sample_weight=None, n_differences=200, **options
     ):
-        """Carry both recipes out on a network, and draw them.
+        """Run both courses' algorithms on a network, and draw the results.
 
         Parameters
         ----------
         network : Network
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            As ``Network.backprop`` takes it.
+            As in ``Network.backprop``.
         sample_weight : array-like of shape (n_samples,), default=None
         n_differences : int, default=200
-            Of each quantity, at most: finite differences are slow.
+            Maximum number of finite differences per quantity, which are slow.
         **options
             As in :meth:`from_formulations`.
 
@@ -131,7 +132,7 @@ class FormulationsDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, **options):
-        """Carry both recipes out on the network of a fitted estimator, and draw them.
+        """Run both courses' algorithms on the network of an estimator, and draw them.
 
         Parameters
         ----------
@@ -151,7 +152,7 @@ class FormulationsDisplay:
         return cls.from_network(network, X, y, **options)
 
     def plot(self, ax=None, *, kind="images", names=None):
-        """Draw the recipes.
+        """Draw the quantities.
 
         Parameters
         ----------
@@ -229,7 +230,7 @@ class FormulationsDisplay:
             )
 
     def _of(self, name):
-        """One quantity by each recipe, as tables."""
+        """Return one quantity by each algorithm, as matrices."""
         return {
             recipe: np.atleast_2d(getattr(self.forms, recipe)[name])
             for recipe in ("ng", "hinton", "mistaken", "numeric")
@@ -262,7 +263,7 @@ class FormulationsDisplay:
         }
         ax.axline((0, 0), slope=1, color="grey", linewidth=0.8, zorder=0, label="equal")
         looks = {
-            "mistaken": ("mistaken: begun with y_pred − y", "x", CATEGORIES[4], 24),
+            "mistaken": ("mistaken: started with y_pred − y", "x", CATEGORIES[4], 24),
             "ng": ("Ng", "o", CATEGORIES[0], 40),
             "hinton": ("Hinton", ".", "black", 12),
         }
@@ -281,13 +282,13 @@ class FormulationsDisplay:
                 **(hollow if marker == "o" else {"color": colour}),
             )
         ax.set_xlabel("∂F/∂W and ∂F/∂b by finite differences")
-        ax.set_ylabel("the same by a recipe")
+        ax.set_ylabel("the same by an algorithm")
         ax.legend()
 
 
 def _image(ax, name, array, scale):
     if name.startswith("delta"):
-        array = array[:_MOST_SAMPLES]
+        array = array[:_MAX_SAMPLES]
     image = ax.imshow(
         array,
         cmap=DIVERGING,
@@ -302,12 +303,12 @@ def _image(ax, name, array, scale):
 
 
 def _title(name, shape):
-    """What an image shows, and what its rows and columns are."""
+    """Name the quantity of an image, and its rows and columns."""
     quantity = name.rstrip("0123456789")
     layer = name.removeprefix(quantity)
     if quantity == "delta":
         n, n_units = shape
-        n = f"{n} samples" if n <= _MOST_SAMPLES else f"{_MOST_SAMPLES} of {n} samples"
+        n = f"{n} samples" if n <= _MAX_SAMPLES else f"{_MAX_SAMPLES} of {n} samples"
         return f"{name} = ∂ℓ/∂z{layer}\n{n}\n× {n_units} unit{'s' * (n_units > 1)}"
     if quantity == "dW":
         return f"{name} = ∂F/∂W{layer}\n{shape[0]} × {shape[1]}\nweights"
@@ -315,5 +316,5 @@ def _title(name, shape):
 
 
 def _largest(array):
-    """The largest magnitude; NaN, where no difference was taken, does not count."""
+    """Return the largest magnitude of the entries that are not NaN."""
     return float(np.max(abs(array), where=~np.isnan(array), initial=0.0))

@@ -1,4 +1,4 @@
-"""GradientFlowDisplay: how large gradients are in each layer."""
+"""GradientFlowDisplay plots the magnitude of the gradients in each layer."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from pybackprop.plotting._resolve import (
     require_network,
 )
 
-# What can be shown, and how its axis is named.
+# The quantities that can be shown, and the labels of their axes.
 _QUANTITIES = {
     "delta": "|delta| = |∂ℓ/∂z|",
     "dloss_da": "|∂ℓ/∂a|",
@@ -20,27 +20,26 @@ _LINES = ("-", "--", "-.", ":")
 
 
 class GradientFlowDisplay:
-    """The size of gradients in each layer: do they vanish on their way back?
+    """Magnitude of the gradients in each layer, to see whether they vanish.
 
-    For each layer a point at the median, in a band from the first to the third quartile
-    over all samples and units, on a logarithmic scale. Exact zeros, such as the deltas
-    of inactive relu units, have no place on it: they are left out, and the legend
-    says how many there are in the layer that has most.
+    For each layer, a point shows the median and a band the quartiles over all samples
+    and units, on a logarithmic scale. Exact zeros, such as the deltas of inactive relu
+    units, are left out, and the legend shows their largest share in a layer.
 
-    Make it with :meth:`from_network` or :meth:`from_estimator`. Draw several networks
-    into one picture by giving the axes of the first to the others.
+    Use :meth:`from_network` or :meth:`from_estimator` to create one. To compare several
+    networks, pass the axes of the first to the others.
 
     Parameters
     ----------
     quartiles : dict of str to ndarray of shape (n_layers, 3)
         For each of 'delta', 'dloss_da' and 'f_prime', the quartiles of the
-        magnitudes that are not zero; NaN where there are none.
+        magnitudes that are not zero; NaN if all are zero.
     zeros : dict of str to ndarray of shape (n_layers,)
         Shares of magnitudes that are zero.
     norms : ndarray of shape (n_layers,)
-        Of the objective's gradients at the coefs.
+        Norms of the objective's gradients at the coefs.
     name : str, default=None
-        For the legend.
+        Name in the legend.
 
     Attributes
     ----------
@@ -49,9 +48,9 @@ class GradientFlowDisplay:
         The first of them.
     figure_ : matplotlib Figure
     lines_ : list of Line2D
-        Medians, or norms, one for each axes.
+        Lines of medians, or of norms, one for each axes.
     bands_ : list of PolyCollection or None
-        Quartiles, one for each axes; None for norms.
+        Bands of quartiles, one for each axes; None for norms.
 
     Examples
     --------
@@ -80,15 +79,15 @@ class GradientFlowDisplay:
         network : Network
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            As ``Network.backprop`` takes it.
+            As in ``Network.backprop``.
         show : {'delta', 'dloss_da', 'f_prime', 'coef_grads'} or tuple of them, \
                 default='delta'
-            Gradients of each sample's loss at z or at a, slopes of the activations
-            (a softmax output has a Jacobian instead, and no point), or the norm of
-            the gradient of the objective at each layer's coefs. A tuple makes an axes
+            Gradients of each sample's loss at z or at a, derivatives of the activations
+            (without a point for a softmax output, which has a Jacobian), or the norm of
+            the gradient of the objective at each layer's coefs. A tuple makes one axes
             for each.
         name : str, default=None
-            For the legend; None takes the names of the hidden activations.
+            Name in the legend; None takes the names of the hidden activations.
         ax : matplotlib Axes or sequence of them, default=None
             One for each quantity of ``show``. None makes a figure.
 
@@ -102,7 +101,7 @@ class GradientFlowDisplay:
         magnitudes = {
             "delta": trace.delta,
             "dloss_da": trace.dloss_da,
-            # A Jacobian has a number for each pair of units.
+            # A layer with Jacobians has no derivative per unit.
             "f_prime": [_f_prime(trace, layer) for layer in range(len(trace.z))],
         }
         display = cls(
@@ -141,7 +140,7 @@ class GradientFlowDisplay:
         return cls.from_network(network, X, y, **options)
 
     def plot(self, ax=None, *, show="delta", name=None):
-        """Draw sizes by layer.
+        """Draw the magnitudes of each layer.
 
         Parameters
         ----------
@@ -150,7 +149,7 @@ class GradientFlowDisplay:
         show : {'delta', 'dloss_da', 'f_prime', 'coef_grads'} or tuple of them, \
                 default='delta'
         name : str, default=None
-            For the legend; None takes the display's.
+            Name in the legend; None takes that of the display.
 
         Returns
         -------
@@ -177,7 +176,7 @@ class GradientFlowDisplay:
     def _draw(self, ax, quantity, name):
         from matplotlib.ticker import MaxNLocator
 
-        k = len(ax.lines)  # networks that are here already
+        k = len(ax.lines)  # number of networks drawn before
         layers = np.arange(1, len(self.norms) + 1)
         of_norms = quantity == "coef_grads"
         middle = self.norms if of_norms else self.quartiles[quantity][:, 1]
@@ -199,7 +198,7 @@ class GradientFlowDisplay:
             band = ax.fill_between(
                 layers, low, high, color=line.get_color(), alpha=0.2, linewidth=0
             )
-        if np.any(middle > 0):  # matplotlib warns of a logarithm of nothing
+        if np.any(middle > 0):  # without positive values matplotlib warns
             ax.set_yscale("log")
         ax.set_ylabel(
             _QUANTITIES[quantity] + ("" if of_norms else ": median and quartiles")
@@ -212,7 +211,7 @@ class GradientFlowDisplay:
 
 
 def _shown(show):
-    """The quantities to show as a tuple, or ValueError."""
+    """Return the quantities to show as a tuple, or raise ValueError."""
     shown = (show,) if isinstance(show, str) else tuple(show)
     if not shown or not all(name in _QUANTITIES for name in shown):
         raise ValueError(
@@ -228,9 +227,9 @@ def _f_prime(trace, layer):
 
 
 def _quartiles(numbers):
-    """Quartiles of the magnitudes that are not zero; NaN without any."""
+    """Compute the quartiles of the magnitudes that are not zero; NaN if all are."""
     sizes = abs(numbers[numbers != 0])
-    with np.errstate(all="ignore"):  # a network that diverged has infinite ones
+    with np.errstate(all="ignore"):  # magnitudes may be infinite after divergence
         return np.quantile(sizes, [0.25, 0.5, 0.75]) if sizes.size else [np.nan] * 3
 
 
@@ -239,7 +238,7 @@ def _share_of_zeros(numbers):
 
 
 def _name(network):
-    """The hidden activations, each once where it is followed by itself."""
+    """Join the names of the hidden activations, without consecutive repetitions."""
     names = network.hidden_activations
     kept = [n for n, before in zip(names, (None, *names), strict=False) if n != before]
     return ", ".join(kept) or "no hidden layer"

@@ -1,4 +1,4 @@
-"""LossCurveDisplay: how the loss fell, epoch by epoch."""
+"""LossCurveDisplay plots the loss of a training over its epochs."""
 
 from numbers import Real
 
@@ -8,10 +8,10 @@ from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import CATEGORIES, MARKERS
 from pybackprop.plotting._resolve import fitted_last_step
 
-# Height of each panel, as a share of that of the first.
+# Height of each panel relative to that of the loss.
 PANELS = {"loss": 1.0, "score": 0.5, "learning_rate": 0.35}
 
-# A penalty below this share of the objective cannot be seen in the picture.
+# A penalty below this share of the objective is not visible, and is not drawn.
 _VISIBLE = 0.05
 
 _COLUMNS = (
@@ -27,36 +27,36 @@ _COLUMNS = (
 class LossCurveDisplay:
     """Loss of a training over its epochs, with validation loss and score if any.
 
-    scikit-learn's ``LearningCurveDisplay`` is something else: how the score depends on
-    the number of samples, over many trainings. Here is one training, over its epochs.
+    It differs from scikit-learn's ``LearningCurveDisplay``, which shows the score as a
+    function of the number of samples, over many trainings.
 
-    It is recommended to make one by ``from_estimator`` or ``from_history``.
+    It is recommended to use ``from_estimator`` or ``from_history`` to create one.
 
     Parameters
     ----------
     history : dict of array-like of shape (n_epochs,)
-        As an estimator's ``history_``. Only ``loss`` is needed: the objective F, which
-        is loss plus penalty. Of the others ``epoch``, ``penalty``, ``validation_loss``,
-        ``validation_score`` and ``learning_rate`` are drawn; a column of NaN counts as
-        absent.
+        As an estimator's ``history_``. The column ``loss`` is required: the objective
+        F, which is loss plus penalty. The columns ``epoch``, ``penalty``,
+        ``validation_loss``, ``validation_score`` and ``learning_rate`` are drawn if
+        given; a column of NaN counts as absent.
     best_epoch : int, default=None
         Value of ``epoch`` at which a line marks the best validation score.
     unit : str, default='epoch'
-        What a row is: an 'epoch', or an 'iteration' of L-BFGS.
+        Meaning of a row: an 'epoch', or an 'iteration' of L-BFGS.
     score_name : str, default='score'
-        Of the validation score.
+        Name of the validation score.
     name : str, default=None
-        Of the training, for the legend.
+        Name of the training, for the legend.
 
     Attributes
     ----------
     lines_ : dict of matplotlib Line2D
-        By name: 'loss', and where they are drawn 'loss_without_penalty',
+        Lines by name: 'loss', and, if drawn, 'loss_without_penalty',
         'validation_loss', 'validation_score' and 'learning_rate'.
     line_ : matplotlib Line2D
         The first of them, the objective.
     best_lines_ : list of matplotlib Line2D
-        A vertical line in each panel; empty without ``best_epoch``.
+        One vertical line per panel; empty without ``best_epoch``.
     axes_ : ndarray of matplotlib Axes, of shape (n_panels,)
     ax_ : matplotlib Axes
         The first, with the loss.
@@ -65,7 +65,7 @@ class LossCurveDisplay:
     See Also
     --------
     pybackprop.MLPClassifier : Its ``history_`` has the numbers.
-    pybackprop.MLPRegressor : The same for numbers as targets.
+    pybackprop.MLPRegressor : The same for regression.
 
     Examples
     --------
@@ -100,19 +100,19 @@ class LossCurveDisplay:
     ):
         """Draw the loss curve of a fitted estimator.
 
-        Several go into one picture by passing the axes of the first on::
+        To compare several, pass the axes of the first to the others::
 
             first = LossCurveDisplay.from_estimator(slow, name="sgd")
             LossCurveDisplay.from_estimator(fast, name="adam", ax=first.ax_)
 
-        Where validation scores decided over early stopping, a line marks the epoch
-        that scored best, whose weights the estimator has after ``fit``.
+        With early stopping by a validation score, a line marks the epoch with the best
+        score, whose weights the estimator has after ``fit``.
 
         Parameters
         ----------
         estimator : MLPClassifier, MLPRegressor or Pipeline
             Fitted; a pipeline ends in one of these. scikit-learn's estimators of the
-            same names will do as well, for comparison.
+            same names are accepted too, for comparison.
         ax, name, panels, scale
             As in ``plot``.
 
@@ -124,7 +124,7 @@ class LossCurveDisplay:
         ------
         NotFittedError
         TypeError
-            For an estimator without ``loss_curve_``.
+            If the estimator has no ``loss_curve_``.
         ValueError
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
@@ -152,7 +152,7 @@ class LossCurveDisplay:
         panels=None,
         scale="auto",
     ):
-        """Draw a loss curve that one has recorded, such as of ``Network.step``.
+        """Draw a loss curve that was recorded by the user, such as of ``Network.step``.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            For a history without ``loss``, or with columns of different lengths.
+            If the history has no ``loss``, or columns of different lengths.
         """
         check_matplotlib_support(f"{cls.__name__}.from_history")
         display = cls(
@@ -182,22 +182,21 @@ class LossCurveDisplay:
         return display.plot(ax, panels=panels, scale=scale)
 
     def plot(self, ax=None, *, name=None, panels=None, scale="auto"):
-        """Draw.
+        """Draw the loss curve.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
             One for each panel; None makes a new figure.
         name : str, default=None
-            Of the training, for the legend; None takes that of the display.
+            Name of the training, for the legend; None takes that of the display.
         panels : sequence of {'loss', 'score', 'learning_rate'}, default=None
-            What to draw, from top to bottom. None is the loss alone on a single given
-            ax, and otherwise all there is to see: the loss, the validation score where
-            there is one, the learning rate where it changes.
+            Panels to draw, from top to bottom. None is the loss alone if a single ax is
+            given, and otherwise the loss, the validation score if there is one, and the
+            learning rate if it changes.
         scale : {'auto', 'log', 'linear'}, default='auto'
-            Of the loss. 'auto' turns to a logarithmic one where the losses are
-            positive and differ by a factor of ten or more, and leaves that of a given
-            ax as it is where they do not.
+            Scale of the loss. 'auto' is logarithmic if the losses are positive and
+            differ by a factor of ten or more, and otherwise keeps the scale of the ax.
 
         Returns
         -------
@@ -236,13 +235,13 @@ class LossCurveDisplay:
         return self
 
     def _draw_panel(self, panel, ax, columns, name, style):
-        """Lines of one panel; returns their colour and marker, the same in all."""
+        """Draw the lines of one panel, and return their colour and marker."""
         if not ax.has_data():
-            # So that every training on these axes has a colour and marker of its own.
+            # Each training on these axes gets another colour and marker.
             n = len(CATEGORIES)
             ax.set_prop_cycle(color=CATEGORIES, marker=MARKERS[:n])
         epochs = columns["epoch"]
-        # Few enough markers to see the line, and one where that is a single point.
+        # About eight markers leave the line visible; a single point has one.
         common = {"markevery": max(1, len(epochs) // 8), "markersize": 4.5}
         common |= style or {}
 
@@ -302,12 +301,12 @@ class LossCurveDisplay:
         axes[-1].set_xlabel(self.unit)
         for ax in axes:
             if ax.get_legend_handles_labels()[1]:
-                # Of many curves it may cover some: they shine through.
+                # The legend is transparent, since it may cover curves.
                 ax.legend(fontsize="small", framealpha=0.5)
 
 
 def _history_of(model):
-    """``history_``, or what a perceptron of scikit-learn has of it."""
+    """Return ``history_``, or collect it from an estimator of scikit-learn."""
     history = getattr(model, "history_", None)
     if history is not None:
         return history
@@ -317,7 +316,7 @@ def _history_of(model):
 
 
 def _best_epoch(model, history):
-    """The first epoch with the score that early stopping calls the best."""
+    """Return the first epoch with the best validation score of early stopping."""
     best = getattr(model, "best_validation_score_", None)
     scores = history.get("validation_score", [])
     return scores.index(best) + 1 if best is not None and best in scores else None
@@ -333,14 +332,14 @@ def _score_name(model):
 
 
 def _checked_columns(history):
-    """Columns of numbers, those that are known, or ValueError."""
+    """Return the known columns as arrays of numbers, or raise ValueError."""
     try:
         given = {name: history[name] for name in _COLUMNS if name in history}
     except TypeError:
         given = {}
     if "loss" not in given:
         raise ValueError(
-            "history must be a dict with a list 'loss', a number an epoch. "
+            "history must be a dict with a list 'loss', one number per epoch. "
             f"Got {history!r}."
         )
     columns = {}
@@ -351,18 +350,18 @@ def _checked_columns(history):
             columns[name] = np.empty((0, 0))
         if columns[name].ndim != 1 or columns[name].shape != columns["loss"].shape:
             raise ValueError(
-                f"history[{name!r}] must have a number for each epoch, as 'loss'. "
+                f"history[{name!r}] must have one number per epoch, as 'loss' has. "
                 f"Got {values!r}."
             )
     if len(columns["loss"]) == 0:
-        raise ValueError("history must have an epoch or more. Got none.")
+        raise ValueError("history must have at least one epoch. Got none.")
     columns.setdefault("epoch", np.arange(1.0, len(columns["loss"]) + 1))
     known = {n: c for n, c in columns.items() if not np.all(np.isnan(c))}
     return {"loss": columns["loss"]} | known
 
 
 def _checked_panels(panels, columns, ax):
-    """The panels to draw, or ValueError."""
+    """Return the panels to draw, or raise ValueError."""
     if panels is None:
         if ax is not None and np.ndim(ax) == 0:
             return ["loss"]
@@ -398,7 +397,7 @@ def _set_scale(ax, scale, losses):
 
 
 def _write_plain_numbers(axis):
-    """0.05 instead of a power of ten, at 1, 2 and 5 where there is room for them."""
+    """Write tick labels as 0.05 instead of powers of ten, at 1, 2 and 5 if they fit."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()

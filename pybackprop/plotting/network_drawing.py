@@ -1,4 +1,4 @@
-"""NetworkDisplay: a network drawn, units as circles and weights as lines."""
+"""NetworkDisplay draws a network, with units as circles and weights as lines."""
 
 from numbers import Integral
 from textwrap import shorten, wrap
@@ -16,7 +16,7 @@ from pybackprop.plotting._resolve import (
     require_network,
 )
 
-# What a panel can show: its title, and the name of its colour bar.
+# The quantities that a panel can show: title, and label of the colour bar.
 _PANELS = {
     "weights": ("weights", None),
     "z": ("forward →   pre-activations z", "z"),
@@ -28,14 +28,14 @@ _GRADIENTS = ("dloss_da", "delta")
 
 
 class NetworkDisplay:
-    """A network drawn: units as circles in layers, weights as lines between them.
+    """Drawing of a network, with units as circles and weights as lines between them.
 
-    A line is as wide as its weight is large, orange and solid where the weight is
-    positive, blue and dashed where it is negative. The circles are filled by the
-    numbers of one sample: its activations a, pre-activations z, or the gradients of its
-    loss at them, as in ``Trace``.
+    The width of a line is proportional to the magnitude of its weight; the line is
+    orange and solid where the weight is positive, blue and dashed where it is negative.
+    The colours of the circles show values of one sample: its activations a,
+    pre-activations z, or the gradients of its loss at these, as in ``Trace``.
 
-    Make it with :meth:`from_network` or :meth:`from_estimator`.
+    Use :meth:`from_network` or :meth:`from_estimator` to create one.
 
     Parameters
     ----------
@@ -43,15 +43,15 @@ class NetworkDisplay:
         Weights of layers l = 1 ... L.
     intercepts : list of ndarray of shape (d_l,)
     captions : list of str
-        Of the L + 1 columns of units.
+        Captions of the L + 1 columns of units.
     values : dict of str to list of ndarray, default=None
-        For each of 'z', 'a', 'dloss_da' and 'delta' that is known, L + 1 arrays
-        of shape (d_l,); None in place of an array where the layer has no such number,
+        For each known quantity of 'z', 'a', 'dloss_da' and 'delta', L + 1 arrays of
+        shape (d_l,); None instead of an array if the layer does not have the quantity,
         as the input has no delta.
     targets : ndarray of shape (d_L,), default=None
-        The sample's y, written next to the outputs.
+        Targets of the sample, written next to the outputs.
     sample : int, default=None
-        The sample's row, for the titles.
+        Row of the sample, for the titles.
     feature_names, output_names : list of str, default=None
         Written next to the first and the last column.
 
@@ -62,18 +62,18 @@ class NetworkDisplay:
         The first of them.
     figure_ : matplotlib Figure
     units_ : list of list of PathCollection
-        For each panel, each layer's circles; their arrays are the numbers of the units
+        For each panel, each layer's circles; their arrays are the values of the units
         that are drawn.
     lines_ : list of list of LineCollection
         For each panel, each layer's weights between the units that are drawn, in the
         order of ``coefs``; their arrays are the weights.
     bias_lines_ : list of list of LineCollection
-        The same for the intercepts, where they are drawn.
+        The same for the intercepts, if these are drawn.
 
     See Also
     --------
-    GradientFlowDisplay : Sizes of gradients by layer, over many samples.
-    pybackprop.Trace : All the numbers.
+    GradientFlowDisplay : Magnitudes of gradients by layer, over many samples.
+    pybackprop.Trace : All intermediate results of a pass.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class NetworkDisplay:
         biases=False,
         ax=None,
     ):
-        """Draw a network, with the numbers of one sample.
+        """Draw a network, with the values of one sample.
 
         Parameters
         ----------
@@ -130,21 +130,20 @@ class NetworkDisplay:
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Without it, the weights alone can be drawn.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            As ``Network.backprop`` takes it. Without it there is no loss, and so no
-            delta.
+            As in ``Network.backprop``. Without it there is no loss and no delta.
         sample : int, default=0
-            The row of X and y whose numbers are drawn; negative from the end.
+            Row of X and y whose values are drawn; negative numbers count from the end.
         show : {'weights', 'z', 'a', 'dloss_da', 'delta'} or tuple of them, default=None
-            What fills the circles; ``("a", "delta")`` makes two panels, the forward
-            and the backward pass. None takes 'delta' where y is given, else 'a' where
-            X is, else 'weights'.
+            Quantity that the colours of the circles show. A tuple makes one panel for
+            each: ``("a", "delta")`` shows the forward and the backward pass. None takes
+            'delta' if y is given, else 'a' if X is, else 'weights'.
         feature_names, output_names : list of str, default=None
             None names the features x0, x1, ... and leaves the outputs unnamed.
         max_units : int, default=10
-            A layer of more units than this is abridged: of its first and its last units
-            this many are drawn, and the gap says how many more there are.
+            Maximum number of units drawn per layer. A larger layer is abridged to its
+            first and last units, and the gap has the number of the others.
         biases : bool, default=False
-            Whether intercepts are drawn, as lines from a unit that is always 1.
+            Whether to draw intercepts, as lines from a unit with the constant value 1.
         ax : matplotlib Axes or sequence of them, default=None
             One for each panel. None makes a figure.
 
@@ -154,7 +153,7 @@ class NetworkDisplay:
         """
         require_network(network)
         if X is None and y is not None:
-            raise ValueError("y must come with X. Got y alone.")
+            raise ValueError("y must be None without X. Got y alone.")
         sizes = network.layer_sizes
         features = [f"x{k}" for k in range(sizes[0])]
         display = cls(
@@ -174,7 +173,7 @@ class NetworkDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X=None, y=None, **options):
-        """Draw the network of a fitted estimator, with the numbers of one sample.
+        """Draw the network of a fitted estimator, with the values of one sample.
 
         Parameters
         ----------
@@ -184,9 +183,9 @@ class NetworkDisplay:
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             As in ``fit``: labels, for a classifier.
         **options
-            As in :meth:`from_network`. Features are named as in the fit, and the
-            outputs of a classifier by its classes: a single output is the probability
-            of the second.
+            As in :meth:`from_network`. Features have their names in the fit, and the
+            outputs of a classifier those of its classes; a single output has that of
+            the second class.
 
         Returns
         -------
@@ -224,7 +223,7 @@ class NetworkDisplay:
         shown = self._quantities(show)
         if not isinstance(max_units, Integral) or max_units < 2:
             raise ValueError(f"max_units must be an int >= 2. Got {max_units!r}.")
-        # Side by side, the columns of a deep network would leave no room for numbers.
+        # Two panels of a deep network side by side would be too narrow for values.
         n_columns = min(len(shown), 2) if len(self.captions) <= 6 else 1
         self.axes_ = axes_to_draw_on(
             ax,
@@ -239,7 +238,7 @@ class NetworkDisplay:
             self._panel(one, quantity, max_units)
             for one, quantity in zip(self.axes_, shown, strict=True)
         ]
-        # The room that is left for circles and letters is known after the layout.
+        # The size of the axes is known after the layout.
         self.figure_.canvas.figure.draw_without_rendering()
         for panel in panels:
             panel.draw(self._beside_features(), self._beside_outputs(), biases=biases)
@@ -261,7 +260,7 @@ class NetworkDisplay:
         return panel
 
     def _quantities(self, show):
-        """What the panels show, as a tuple, or ValueError."""
+        """Return the quantities of the panels as a tuple, or raise ValueError."""
         known = ["weights", *(self.values or {})]
         if show is None:
             return (next(name for name in ("delta", "a", "weights") if name in known),)
@@ -275,10 +274,10 @@ class NetworkDisplay:
             if name not in known:
                 needed = "X and y" if name in _GRADIENTS else "X"
                 raise ValueError(
-                    f"show={show!r} needs {needed}. Without, there is only {known}."
+                    f"show={show!r} needs {needed}. Without, choose one of {known}."
                 )
         if not shown:
-            raise ValueError(f"show must name something of {known}. Got {show!r}.")
+            raise ValueError(f"show must name at least one of {known}. Got {show!r}.")
         return shown
 
     def _beside_features(self):
@@ -329,7 +328,7 @@ def _row(sample, n_samples):
 
 
 def _values_of_row(trace, row, *, with_gradients):
-    """The numbers of one sample, a list with an array for each column of units."""
+    """Return the values of one sample, as lists with one array per column of units."""
     x = trace.a[0][[row]]
     x = (x.toarray() if issparse(x) else np.asarray(x))[0]
     values = {

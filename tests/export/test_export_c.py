@@ -1,4 +1,4 @@
-"""The C file that a model becomes: strict C, and the same numbers."""
+"""to_c: the exported file is strict C, and computes the same numbers."""
 
 import copy
 import ctypes
@@ -37,7 +37,7 @@ IRIS, DIABETES, PROGRESS = scale(IRIS), scale(DIABETES), scale(PROGRESS)
 RECORDS = lists.ACTIVATIONS
 HIDDEN = [name for name, record in RECORDS.items() if record["hidden"]]
 OUTPUTS = [name for name, record in RECORDS.items() if record["output"]]
-# Those that need no function of the C library and round like the core.
+# Activations that need no function of the C library, and have the bits of the core.
 PIECEWISE = {
     "identity",
     "relu",
@@ -50,7 +50,7 @@ POINTER = np.ctypeslib.ndpointer(dtype=np.float64, flags="C_CONTIGUOUS")
 
 
 def compile_c(source, folder, *options):
-    """A loaded library of C source, compiled as strictly as compilers go."""
+    """Compile C source with all warnings as errors, and load the library."""
     path = folder / "network.c"
     path.write_text(source, "ascii")
     library = folder / "network.so"
@@ -64,7 +64,7 @@ def compile_c(source, folder, *options):
 
 
 def predict(library, X, n_outputs, name="network"):
-    """y of each sample."""
+    """Return y of each sample."""
     function = getattr(library, f"{name}_predict")
     function.argtypes, function.restype = [POINTER, POINTER], None
     y = np.full((len(X), n_outputs), np.nan)
@@ -74,7 +74,7 @@ def predict(library, X, n_outputs, name="network"):
 
 
 def classes(library, y, name="network"):
-    """The index of the class of each row of outputs."""
+    """Return the index of the class of each row of outputs."""
     function = getattr(library, f"{name}_class")
     function.argtypes, function.restype = [POINTER], ctypes.c_int
     return np.array([function(row) for row in y])
@@ -97,7 +97,7 @@ def classifier(y, dtype="float64", **parameters):
 # ---- Every activation ----------------------------------------------------------------
 
 
-# Every activation as a hidden and as an output one; all pairs are for the slow test.
+# Every activation in a hidden layer and at the output; the slow test has all pairs.
 PAIRS = [(hidden, OUTPUTS[k % len(OUTPUTS)]) for k, hidden in enumerate(HIDDEN)]
 PAIRS += [("relu", output) for output in OUTPUTS if ("relu", output) not in PAIRS]
 ALL_PAIRS = list(itertools.product(HIDDEN, OUTPUTS))
@@ -110,7 +110,7 @@ def two_outputs(dtype):
 
 
 def with_activations(pair, dtype):
-    """A fitted model with other activations put in: its numbers, another function."""
+    """Return a fitted model with its parameters and other activations."""
     model, X = two_outputs(dtype)
     model = copy.deepcopy(model)
     model.activation, model.out_activation_ = pair
@@ -118,7 +118,7 @@ def with_activations(pair, dtype):
 
 
 def compile_pairs(pairs, dtype, folder):
-    """A model of each pair, all in one library."""
+    """Return a model of each pair, and one library with all of them."""
     models = (with_activations(pair, dtype)[0] for pair in pairs)
     sources = (to_c(model, name=f"n{k}") for k, model in enumerate(models))
     return compile_c("\n".join(sources), folder)
@@ -130,7 +130,7 @@ def assert_same_outputs(library, pairs, pair, dtype):
     expected = model.predict(X)
     if PIECEWISE.issuperset(pair):
         assert y.astype(dtype).tobytes() == expected.tobytes()
-    # Three layers of a handful of values, each off by some roundings.
+    # The values of three small layers differ by some roundings each.
     tolerance = 1e3 * np.finfo(dtype).eps * max(1, np.abs(expected).max())
     assert_allclose(y, expected, rtol=0, atol=tolerance)
 
@@ -150,7 +150,7 @@ def test_every_activation_of_the_core_has_an_expression():
 
 @pytest.fixture(scope="module")
 def library_of_functions(tmp_path_factory):
-    """Each activation's expression as a function that maps n values in place."""
+    """Compile each activation's expression as a function on n values in place."""
     if CC is None:
         pytest.skip("no C compiler")
     source = "#include <math.h>\n"
@@ -384,7 +384,9 @@ def test_numbers_that_are_not_finite_are_refused(value):
 def test_an_activation_without_an_expression_is_refused_by_name(monkeypatch):
     model, _ = regressor(activation="tanh")
     monkeypatch.delitem(c.ACTIVATIONS, "tanh")
-    with pytest.raises(NotImplementedError, match="C is written for .*Got 'tanh'"):
+    with pytest.raises(
+        NotImplementedError, match="activation must be one of .* to C.*Got 'tanh'"
+    ):
         to_c(model)
 
 

@@ -42,7 +42,7 @@ OUTPUTS = [name for name, record in RECORDS.items() if record["output"]]
 
 
 def run(model, X):
-    """What onnxruntime makes of a model, output by output."""
+    """Run a model in onnxruntime, and return its outputs."""
     session = runtime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -53,7 +53,7 @@ def run(model, X):
 
 
 def activation_model(name, dtype, n_columns):
-    """A model of one activation and nothing else."""
+    """Return a model of a single activation."""
     numbers = iter(range(1000))
     nodes = Nodes(dtype, lambda hint: f"{hint}{next(numbers)}")
     nodes("Identity", ACTIVATIONS[name](nodes, "z"), output="a")
@@ -83,7 +83,7 @@ def test_every_activation_of_the_core_has_nodes():
 def test_an_activation_is_its_formula(name, dtype):
     z = POINTS.reshape(4, -1).astype(dtype)
     (a,) = run(activation_model(name, dtype, z.shape[1]), z)
-    # Erf had more roundings of its own in ONNX Runtime 1.23, the last for Python 3.10.
+    # Erf is less accurate in ONNX Runtime 1.23, the last version for Python 3.10.
     is_old = parse_version(runtime.__version__) < parse_version("1.24")
     assert_is_formula(name, z, a, roundings=8 if is_old and name == "gelu" else 4)
 
@@ -135,7 +135,7 @@ def regressor(y=PROGRESS, dtype="float64", **parameters):
 
 
 def assert_same_answers(outputs, model, X):
-    """Sums of some hundred products, each off by a rounding or less."""
+    """Compare predictions up to the rounding of sums of some hundred products."""
     tolerance = 100 * np.finfo(outputs[-1].dtype).eps
     if is_classifier(model):
         assert_array_equal(outputs[0], model.predict(X))
@@ -200,12 +200,12 @@ def test_a_small_probability_keeps_its_digits():
     assert_allclose(proba, model.predict_proba(X), rtol=1e-12)
 
 
-# So that some rows of outputs are 0 altogether, but for the logistic, which cannot.
+# Some rows of outputs are 0 at all units, except with logistic, which is positive.
 SHIFTS = {"logistic": 0.0, "relu": 0.0, "hard_sigmoid": -3.0}
 
 
 def of_other_outputs(output, n_outputs, classes, kind, shift=0.0):
-    """A classifier with the outputs that another loss would have given it."""
+    """Return a classifier with another output activation, as after another loss."""
     model, X = classifier(SPECIES)
     model.coefs_[-1] = model.coefs_[-1][:, :n_outputs]
     model.intercepts_[-1] = model.intercepts_[-1][:n_outputs] + shift
@@ -236,7 +236,7 @@ def test_shares_are_finite_where_all_outputs_underflow():
     model, X, _ = of_other_outputs("logistic", 3, [1, 2, 3], "multiclass", -1000)
     z = model._outputs(X, logits=True)
     _, proba = run(to_onnx(model, X), X)
-    # Where e^z is small, it is the logistic.
+    # Where e^z is small, logistic(z) is e^z.
     assert_allclose(proba, FORMULAS["softmax"](z), rtol=1e-10)
 
 
@@ -400,7 +400,9 @@ def test_labels_that_onnx_lacks_are_refused(classes):
 def test_an_activation_without_nodes_is_refused_by_name(monkeypatch):
     model, X = regressor(activation="tanh")
     monkeypatch.delitem(ACTIVATIONS, "tanh")
-    with pytest.raises(NotImplementedError, match="ONNX is written for .*Got 'tanh'"):
+    with pytest.raises(
+        NotImplementedError, match="activation must be one of .* to ONNX.*Got 'tanh'"
+    ):
         to_onnx(model, X)
 
 

@@ -1,4 +1,4 @@
-"""A model trained here is a model of scikit-learn, and back, and trains on in both."""
+"""to_sklearn and from_sklearn: converted models predict and continue to train."""
 
 import pickle
 import re
@@ -24,7 +24,7 @@ IRIS, DIABETES = scale(IRIS), scale(DIABETES)
 MANY = np.column_stack([scale(PROGRESS), DIABETES[:, 0] ** 2])
 LABELS = np.column_stack([SPECIES > 0, SPECIES == 1]).astype(int)
 
-# Name of the class, parameters, X and y of each kind of problem.
+# For each kind of problem: name of the class, parameters, X and y.
 PROBLEMS = {
     "binary": ("MLPClassifier", {}, IRIS, SPECIES > 0),
     "binary of strings": ("MLPClassifier", {}, IRIS, np.where(SPECIES, "b", "a")),
@@ -108,7 +108,7 @@ def test_attributes_are_those_of_a_fit(problem, direction):
     shared = ours.keys() & theirs.keys()
     assert len(shared) >= 22
     assert {name: theirs[name] for name in shared} == {k: ours[k] for k in shared}
-    # What a fit of the other package itself leaves behind.
+    # The attributes that a fit of the other package sets.
     for name, value in vars(clone(other).fit(X, y)).items():
         if name.endswith("_") and (name, problem) != ("loss_curve_", "lbfgs"):
             assert (getattr(other, name) is None) == (value is None), name

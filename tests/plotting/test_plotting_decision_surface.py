@@ -1,4 +1,4 @@
-"""DecisionSurfaceDisplay shows what a network answers, and its units, on a plane."""
+"""DecisionSurfaceDisplay draws the outputs and hidden activations of a network."""
 
 import sys
 import warnings
@@ -59,7 +59,7 @@ def draw(subject, *args, **params):
 
 
 def grid_of(display, fixed=None, features=(0, 1)):
-    """The rows of the plane, written plainly: x1 in the outer loop, x0 in the inner."""
+    """Return the rows of the grid: x1 in the outer loop, x0 in the inner one."""
     rows = []
     for x1 in display.x1:
         for x0 in display.x0:
@@ -91,7 +91,7 @@ def test_units_are_drawn_as_their_activations(moons_model, monkeypatch):
 
 
 def record_contours(monkeypatch):
-    """What is handed to matplotlib for filled contours."""
+    """Record the values that matplotlib gets for filled contours."""
     drawn, contourf = [], matplotlib.axes.Axes.contourf
 
     def recorded(ax, x0, x1, surface, levels, **params):
@@ -121,7 +121,7 @@ def test_the_line_is_where_the_decision_changes(moons_model):
     display = draw(moons_model, MOONS, response_method=method, grid_resolution=100)
     (lines,) = display.boundaries_
     z = moons_model.decision_function(np.concatenate(lines.allsegs[0]))
-    # Between points of the grid the line is straight, and so is z but for kinks.
+    # The contour is linear between grid points, as z is except at kinks.
     assert len(z) > 50
     assert np.median(np.abs(z)) < 1e-9
     assert np.abs(z).max() < 0.05 * np.abs(display.surfaces).max()
@@ -139,7 +139,7 @@ def test_logits_and_the_other_class(moons_model):
 
 
 def test_the_middle_of_the_colours_is_the_boundary():
-    # Also where all of the plane is of one class.
+    # The same holds if all points of the grid have one class.
     model = MLPClassifier((3,), max_iter=1, random_state=0).fit(MOONS, MOON)
     model.intercepts_[-1][:] = 100
     display = draw(model, MOONS, response_method="decision_function")
@@ -156,7 +156,7 @@ def test_more_classes_are_drawn_as_regions(iris_model):
     np.testing.assert_array_equal(
         display.classes[image.get_array().astype(int)], expected
     )
-    # Pixels lie around the points of the grid.
+    # The grid points are the centres of the pixels.
     left, right, bottom, top = image.get_extent()
     assert (left + (right - left) / (2 * N)) == pytest.approx(display.x0[0])
     assert (top - (top - bottom) / (2 * N)) == pytest.approx(display.x1[-1])
@@ -284,7 +284,7 @@ def test_units_see_what_the_pipeline_makes_of_the_features(iris_model):
     display = draw(iris_model, IRIS, features=(0, 3), layer=1, units=[4, 2])
     rows = grid_of(display, IRIS.mean(axis=0), (0, 3))
     W, b = iris_model[-1].coefs_[0], iris_model[-1].intercepts_[0]
-    # The scaler's work, written plainly.
+    # The formula of the scaler.
     a = np.maximum((rows - IRIS.mean(axis=0)) / IRIS.std(axis=0) @ W + b, 0)
     for surface, unit in zip(display.surfaces, [4, 2], strict=True):
         np.testing.assert_allclose(surface, a[:, unit].reshape(N, N), atol=1e-12)
@@ -365,12 +365,12 @@ def test_at_most_sixteen_units_are_shown_and_the_title_says_which():
         ({"features": (0, 0)}, "features must be two features of X, by their indices"),
         ({"features": (0, -1)}, "features must be two features of X"),
         ({"features": "x"}, "features must be two features of X"),
-        ({"layer": 0}, "layer must be that of hidden units, from 1 to 1.* Got 0"),
-        ({"layer": 2}, "layer must be that of hidden units, from 1 to 1.* Got 2"),
+        ({"layer": 0}, "layer must be a hidden layer, from 1 to 1.* Got 0"),
+        ({"layer": 2}, "layer must be a hidden layer, from 1 to 1.* Got 2"),
         ({"layer": 1, "units": [5]}, "units must be indices of units, from 0 to 4"),
         ({"layer": 1, "units": [True]}, "units must be indices of units"),
         ({"features": (True, False)}, "features must be two features of X"),
-        ({"units": [1]}, r"units must come with layer. Got \[1\] without"),
+        ({"units": [1]}, r"units must be None without layer. Got \[1\]"),
         ({"fixed": "mode"}, "fixed must be 'mean', 'median' or a finite number for"),
         ({"fixed": [1.0]}, "fixed must be 'mean', 'median' or a finite number for"),
         ({"grid_resolution": 1}, "grid_resolution must be an int >= 2. Got 1"),
@@ -387,7 +387,9 @@ def test_bad_parameters_are_refused(params, message, moons_model):
 
 
 def test_bad_response_methods_are_refused(iris_model, diabetes_model):
-    with pytest.raises(ValueError, match="target must be the class to show by predict"):
+    with pytest.raises(
+        ValueError, match="target must be one of .*, to be shown by predict"
+    ):
         draw(iris_model, IRIS, response_method="predict_proba")
     model, X, _ = diabetes_model
     with pytest.raises(ValueError, match="'auto' or 'predict' for a regressor"):

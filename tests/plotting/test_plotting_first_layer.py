@@ -1,4 +1,4 @@
-"""FirstLayerDisplay shows coefs_[0] as it is, each unit once, on one scale."""
+"""FirstLayerDisplay draws the weights of each unit of coefs_[0] on one scale."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The pictures of two recipes are the same, and that of the mistaken reading is not."""
+"""FormulationsDisplay draws equal images for both courses, and not for the mistake."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def other():
 
 
 def shown(display):
-    """The numbers of the images: a dict by quantity of a list by column."""
+    """Return the arrays of the images: a dict by quantity of lists by column."""
     return {
         name: [np.ma.filled(image.get_array(), np.nan) for image in row]
         for name, row in zip(display.names_, display.images_, strict=True)
@@ -68,7 +68,7 @@ def test_another_pair_has_the_mistaken_reading_and_finite_differences_too(other)
     for name, (of_ng, _, _, mistaken, numeric) in shown(display).items():
         np.testing.assert_array_equal(mistaken, other.mistaken[name])
         np.testing.assert_array_equal(numeric, other.numeric[name])
-        # One glance: one of the two is the gradient.
+        # Finite differences agree with the algorithm, and not with the mistake.
         scale = abs(numeric).max()
         assert abs(of_ng - numeric).max() < 1e-6 * scale
         assert abs(mistaken - numeric).max() > 0.1 * scale
@@ -182,5 +182,7 @@ def test_bad_input_is_refused_before_anything_is_drawn(canonical, given, message
 
 
 def test_what_are_no_formulations_is_refused_in_words():
-    with pytest.raises(TypeError, match=r"forms must be what formulations\(...\)"):
+    with pytest.raises(
+        TypeError, match=r"forms must be a result of formulations\(...\)"
+    ):
         FormulationsDisplay.from_formulations({"ng": {}})

@@ -1,4 +1,4 @@
-"""The sizes of gradients by layer are those of backprop, and show where they vanish."""
+"""GradientFlowDisplay draws the magnitudes of the gradients of backprop by layer."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def deep(activation, **how):
 
 
 def he(network):
-    """Weights of variance 2 / fan in: He et al. (2015), for relu."""
+    """Draw weights of variance 2 / fan_in (He et al., 2015), for relu."""
     for W in network.coefs:
         W[...] = RNG.normal(scale=np.sqrt(2 / len(W)), size=W.shape)
     return network
@@ -85,7 +85,7 @@ def test_logistic_layers_make_gradients_vanish_and_relu_by_he_keeps_them():
     ax = first.ax_
     second = GradientFlowDisplay.from_network(he(deep("relu")), X, Y, ax=ax, name="He")
     logistic, relu = (display.lines_[0].get_ydata() for display in (first, second))
-    # A logistic slope is at most 1/4; these weights are smaller than 1.
+    # The derivative of logistic is at most 1/4, and these weights are below 1.
     assert logistic[0] < 1e-4 * logistic[-1]
     assert 0.1 * relu[-1] < relu[0] < 10 * relu[-1]
 
@@ -150,7 +150,7 @@ def test_the_gradients_of_an_estimator_are_those_of_its_network():
     display = GradientFlowDisplay.from_estimator(pipeline, X, labels, name="mine")
     p = pipeline.predict_proba(X)[:, 1]
     y = display.lines_[0].get_ydata()
-    # log-loss with a logistic output: the last delta looks like y_pred - y.
+    # For the log-loss with a logistic output, the last delta is y_pred - y.
     np.testing.assert_allclose(y[-1], np.median(abs(p - (labels == "yes"))), rtol=1e-12)
     assert display.lines_[0].get_label().startswith("mine")
 

@@ -1,4 +1,4 @@
-"""LossCurveDisplay shows the numbers of a training, each once, where it is told to."""
+"""LossCurveDisplay draws the curves of a training on the axes that are asked for."""
 
 import subprocess
 import sys
@@ -81,7 +81,7 @@ def test_the_marked_epoch_is_the_one_whose_weights_are_kept():
     assert labels == [f"best accuracy, epoch {display.best_epoch}"]
     labels = display.plot(name="adam").axes_[1].get_legend_handles_labels()[1]
     assert labels == ["adam", f"adam: best accuracy, epoch {display.best_epoch}"]
-    # A fit that ends with this epoch has the same weights.
+    # A fit that stops at this epoch has the same weights.
     shorter = classifier(early_stopping=True, max_iter=display.best_epoch).fit(X, Y)
     np.testing.assert_array_equal(shorter.coefs_[0], model.coefs_[0])
 
@@ -226,9 +226,12 @@ def test_a_history_may_be_a_data_frame():
     [
         ({}, "history must be a dict with a list 'loss'"),
         (7, "history must be a dict with a list 'loss'"),
-        ({"loss": []}, "history must have an epoch or more. Got none"),
-        ({"loss": "falling"}, r"history\['loss'\] must have a number for each epoch"),
-        ({"loss": [1, 2], "penalty": [1]}, r"history\['penalty'\] must have a number"),
+        ({"loss": []}, "history must have at least one epoch. Got none"),
+        ({"loss": "falling"}, r"history\['loss'\] must have one number per epoch"),
+        (
+            {"loss": [1, 2], "penalty": [1]},
+            r"history\['penalty'\] must have one number",
+        ),
     ],
 )
 def test_other_histories_are_refused(history, message):

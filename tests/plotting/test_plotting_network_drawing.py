@@ -1,4 +1,4 @@
-"""A drawn network shows its numbers: weights, activations, deltas."""
+"""NetworkDisplay draws the weights, activations and deltas of a network."""
 
 import numpy as np
 import pytest
@@ -124,7 +124,7 @@ def test_the_scale_of_a_gradient_is_symmetric(y):
     network = Network([1, 2, 1], activation="identity", random_state=0)
     network.parameters[...] = 0
     network.coefs[1][...] = 0.5
-    # y_pred = 0: delta is -y at the output and half of it before, of one sign.
+    # With y_pred = 0, delta is -y at the output and -y / 2 in the hidden layer.
     display = NetworkDisplay.from_network(network, [[1.0]], [y])
     for units in display.units_[0][1:]:
         assert (units.norm.vmin, units.norm.vmax) == (-3, 3)
@@ -164,7 +164,7 @@ def test_large_layers_are_abridged_and_say_so():
     assert "… 54 more units" in written
     assert "… 90 more units" in written
     assert sum("more unit" in text for text in written) == 2
-    # The gap is where the units that are left out would be.
+    # The gap is between the first and the last units.
     y = units[1].get_offsets()[:, 1]
     np.testing.assert_array_equal(-np.diff(y), [1, 1, 1, 1, 2, 1, 1, 1, 1])
 
@@ -219,7 +219,7 @@ def test_the_network_of_an_estimator_is_drawn_with_the_names_of_its_classes():
     for name in ("sepal length", "petal width", "virginica"):
         assert name in written
     assert "versicolor:\ny = 1" in texts(display.ax_)
-    # log_loss with softmax: the output's delta looks like y_pred - y.
+    # For log_loss with softmax, delta at the output is y_pred - y.
     delta = model.predict_proba(iris.data)[70] - [0, 1, 0]
     np.testing.assert_allclose(numbers(display.units_[0][2]), delta, rtol=1e-12)
 
@@ -276,10 +276,10 @@ def test_a_network_of_zeros_is_drawn(network):
 @pytest.mark.parametrize(
     "given, message",
     [
-        ({"show": "delta"}, r"show='delta' needs X and y. Without, there is only"),
+        ({"show": "delta"}, r"show='delta' needs X and y. Without, choose one of"),
         ({"show": "a"}, "show='a' needs X"),
         ({"show": "width"}, "show must be one of .*'weights'.* Got 'width'"),
-        ({"show": ()}, r"show must name something .* Got \(\)"),
+        ({"show": ()}, r"show must name at least one .* Got \(\)"),
         ({"X": X, "sample": 6}, r"sample must be an int in \[-6, 5\].* Got 6"),
         ({"X": X, "sample": 1.0}, "sample must be an int .* Got 1.0"),
         ({"max_units": 1}, "max_units must be an int >= 2. Got 1"),
@@ -312,5 +312,5 @@ def test_the_colours_of_signs_are_those_that_are_promised():
 
 
 def test_targets_without_samples_are_refused():
-    with pytest.raises(ValueError, match="y must come with X"):
+    with pytest.raises(ValueError, match="y must be None without X"):
         NetworkDisplay.from_network(Network([1, 2]), y=[1.0, 2.0])

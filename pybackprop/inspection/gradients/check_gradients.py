@@ -8,7 +8,7 @@ import numpy as np
 from pybackprop._reports import Tabular
 from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.inspection.gradients.comparison import ALLOWED
-from pybackprop.inspection.gradients.custom_loss import check_own_loss
+from pybackprop.inspection.gradients.custom_loss import check_custom_loss
 from pybackprop.inspection.gradients.data_loss import (
     Data,
     check_data_gradient,
@@ -103,9 +103,9 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
         rows.extend(nothing_to_compare(network))
         return GradientCheck(rows, network.dtype.name, data.n_rows, len(data.y), step)
     if callable(network.loss_name):
-        y_pred = data.twin.predict(data.X)
+        y_pred = data.float64_network.predict(data.X)
         rows.append(
-            check_own_loss(
+            check_custom_loss(
                 network.loss_name,
                 data.y,
                 y_pred,

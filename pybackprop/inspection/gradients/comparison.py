@@ -100,11 +100,13 @@ def compare(name, shape, places, analytic, derivatives, allowed, explain=None):
     if not certain.any():
         return check
     places, a, n = places[certain], analytic[certain], numeric[certain]
-    room = allowed * np.maximum(size[certain], largest / 10) + 2 * uncertainty[certain]
-    room = np.where((a == 0) & (n == 0), np.inf, room)
+    tolerance = (
+        allowed * np.maximum(size[certain], largest / 10) + 2 * uncertainty[certain]
+    )
+    tolerance = np.where((a == 0) & (n == 0), np.inf, tolerance)
     off = np.abs(a - n)
-    agrees = np.isfinite(a) & (off <= room)
-    share = np.where(np.isfinite(off), off / room, np.inf)
+    agrees = np.isfinite(a) & (off <= tolerance)
+    share = np.where(np.isfinite(off), off / tolerance, np.inf)
     check.ok = bool(agrees.all())
     worst = int(np.argmax(share))
     check.worst = _place_in_words(places[worst], shape)

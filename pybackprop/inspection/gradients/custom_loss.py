@@ -28,7 +28,7 @@ def dtype_of_values(loss, y, y_pred):
     return "float32" if np.result_type(*kinds) == np.float32 else "float64"
 
 
-def check_own_loss(loss, y, y_pred, dtype, output_activation):
+def check_custom_loss(loss, y, y_pred, dtype, output_activation):
     """Compare ``dloss_dy_pred`` element by element, as a `TensorCheck`.
 
     Parameters

@@ -45,7 +45,7 @@ class Data:
         Number of rows of the data set.
     total_weight : float
         Sum of the weights of the rows that are used.
-    twin : Network
+    float64_network : Network
         Copy of the network in float64.
     dtype_of_values : {'float64', 'float32'}
         Precision in which the loss computes its values.
@@ -65,10 +65,10 @@ class Data:
         self.weights = None if weights is None else take_rows(weights, rows)
         n_taken = len(self.y)
         self.total_weight = float(n_taken if weights is None else self.weights.sum())
-        self.twin = network.replace(dtype=np.float64)
+        self.float64_network = network.replace(dtype=np.float64)
         self.dtype_of_values = "float64"
         if callable(network.loss_name):
-            y_pred = self.twin.predict(self.X)
+            y_pred = self.float64_network.predict(self.X)
             self.dtype_of_values = dtype_of_values(network.loss_name, self.y, y_pred)
 
 
@@ -81,15 +81,15 @@ def check_data_gradient(network, data, step):
     """Yield a `TensorCheck` for each tensor: of each layer coefficients, intercepts."""
     plain = network.replace(alpha=0.0)
     gradients = plain.gradients(*data.as_read, data.weights)
-    twin = data.twin
-    trace = twin.forward(data.X)
-    names = [*twin.hidden_activations, twin.output_activation]
+    float64_network = data.float64_network
+    trace = float64_network.forward(data.X)
+    names = [*float64_network.hidden_activations, float64_network.output_activation]
     margin = _FLOAT32_MARGIN if network.dtype == np.float32 else 0.0
     eps = float(np.finfo(data.dtype_of_values).eps)
     allowed = max(ALLOWED[network.dtype.name], ALLOWED[data.dtype_of_values])
     objective = DirectionalObjective(
-        twin,
-        twin._core_without_penalty(),
+        float64_network,
+        float64_network._core_without_penalty(),
         data.X,
         data.y,
         data.weights,
@@ -97,8 +97,8 @@ def check_data_gradient(network, data, step):
         [margin * np.abs(z).max() for z in trace.z],
         eps,
     )
-    steps = _Steps(twin, trace, objective.has_kinks, step, first_step(eps))
-    for kind, layer, first in _tensors(twin):
+    steps = _Steps(float64_network, trace, objective.has_kinks, step, first_step(eps))
+    for kind, layer, first in _tensors(float64_network):
         gradient = gradients[kind == "intercepts"][layer]
         analytic = np.asarray(gradient, dtype=np.float64)
         places = spread(analytic.size)
@@ -137,7 +137,7 @@ def check_data_gradient(network, data, step):
 
 
 def _agrees_at(check, exact):
-    """Whether a gradient in double agrees with the difference at the worst element."""
+    """Tell whether a float64 gradient agrees at the worst element of a check."""
     if not isinstance(check.worst, tuple):
         return False
     numeric = check.worst_numeric

@@ -211,7 +211,7 @@ class DirectionalObjective:
         return values
 
     def _crosses_kink(self):
-        """Whether a pre-activation passes or meets a kink between the two sides."""
+        """Tell whether a pre-activation passes or meets a kink between both sides."""
         for layer, place, margin in self._kinks:
             below, above = (z[layer] for z in self._z)
             low, high = np.minimum(below, above), np.maximum(below, above)

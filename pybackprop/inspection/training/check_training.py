@@ -251,7 +251,9 @@ def _losses(start):
         yield Check("first loss", None, found, of_zero, words)
         return
     ok = bool(found <= _LARGEST_LOSS * of_zero)
-    words = f"Near {_in_words(start)}." if ok else _why_so_large(start, found)
+    words = (
+        f"Near {_name_of_loss_of_zero(start)}." if ok else _why_so_large(start, found)
+    )
     if found < constant / 2:
         words = "Below the best constant prediction: the weights fit the data already."
     yield Check("first loss", ok, found, of_zero, words)
@@ -270,7 +272,7 @@ def _losses(start):
     yield Check("constant", near, of_zero, constant, words)
 
 
-def _in_words(start):
+def _name_of_loss_of_zero(start):
     """Name the loss of zero parameters, by loss and output."""
     n_outputs = start.network.layer_sizes[-1]
     loss = start.network.loss_name
@@ -344,7 +346,7 @@ def _layers(layers):
 
 
 def _batch(start):
-    """Choose the rows of a batch, at most those at hand, with their weights."""
+    """Choose the rows of a batch, at most all rows, with their weights."""
     n = min(_BATCH, len(start.y))
     if not isinstance(start.model.batch_size, str):
         n = min(start.model.batch_size, len(start.y))

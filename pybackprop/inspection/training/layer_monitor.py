@@ -152,7 +152,7 @@ class LayerMonitor(Tabular):
             run.epoch = len(estimator.loss_curve_)
             self._rows += list(run.rows(estimator))
 
-    # ---------------------------------------------------------------------- in words
+    # ------------------------------------------------------------------------ printing
     def _tables(self):
         if not self._rows:
             yield "LayerMonitor: no epoch has been recorded yet.", ["layer"], []
