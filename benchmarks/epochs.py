@@ -78,7 +78,7 @@ class Runners:
         for worker in self.workers.values():
             worker.close()
 
-    def measure(self, workload, dtype, turns, seconds_a_turn, peak=None):
+    def measure(self, workload, dtype, turns, seconds_per_turn, peak=None):
         """Return a record per number of threads and peer that runs the workload."""
         say(f"{workload.name}, {dtype}")
         prepared, tasks, failed = {}, {}, {}
@@ -95,7 +95,7 @@ class Runners:
                 compare_losses(
                     reference[:n_checked], first["losses"][:n_checked], dtype
                 )
-                n_epochs = _epochs_a_turn(worker, first["epoch"], seconds_a_turn)
+                n_epochs = _epochs_per_turn(worker, first["epoch"], seconds_per_turn)
                 if workload.solver == "lbfgs":
                     n_epochs = min(n_epochs, 20)  # before it has converged
             except PeerError as error:
@@ -103,7 +103,7 @@ class Runners:
                     raise
                 failed[key] = str(error)
                 continue
-            tasks[key] = Turn(worker, n_epochs, seconds_a_turn)
+            tasks[key] = Turn(worker, n_epochs, seconds_per_turn)
         if peak is not None:
             counts = {n for _, n in tasks}
             tasks |= {(PEAK, n): partial(peak.measure, n) for n in counts}
@@ -193,13 +193,13 @@ class Turn:
 
     def __call__(self):
         reply = self.worker.ask(task="train", n_epochs=self.n_epochs)
-        most = max(1, int(2 * self.seconds / reply["epoch"]))
-        self.n_epochs = min(self.n_epochs, most)
+        max_epochs = max(1, int(2 * self.seconds / reply["epoch"]))
+        self.n_epochs = min(self.n_epochs, max_epochs)
         return reply
 
 
-def _epochs_a_turn(worker, first_epoch, seconds):
-    """Epochs that fill a turn: by the first turn, or by another where it compiled."""
+def _epochs_per_turn(worker, first_epoch, seconds):
+    """Return how many epochs fill a turn; train again if the first ones compiled."""
     n_epochs = max(1, int(seconds / first_epoch))
     if n_epochs < 10:
         again = worker.ask(task="train", n_epochs=n_epochs)
@@ -207,11 +207,13 @@ def _epochs_a_turn(worker, first_epoch, seconds):
     return min(n_epochs, 2000)
 
 
-def measure(workloads, peers, threads, dtypes, turns, seconds_a_turn, peak=None):
-    """Records of all workloads, in order."""
+def measure(workloads, peers, threads, dtypes, turns, seconds_per_turn, peak=None):
+    """Return the records of all workloads, in order."""
     records = []
     with Runners(peers, threads) as runners:
         for workload in workloads:
             for dtype in dtypes:
-                records += runners.measure(workload, dtype, turns, seconds_a_turn, peak)
+                records += runners.measure(
+                    workload, dtype, turns, seconds_per_turn, peak
+                )
     return records

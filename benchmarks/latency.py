@@ -12,7 +12,7 @@ from workloads import DIGITS, table
 LIBRARIES = {"pybackprop": "pybackprop", "scikit_learn": "sklearn.neural_network"}
 ROWS = [1, 10, 1_000, 100_000]
 METHODS = ["predict", "predict_proba", "Network.predict"]
-SECONDS_A_TURN = 0.05
+SECONDS_PER_TURN = 0.05
 
 methods = {}
 
@@ -46,7 +46,7 @@ def time_calls(method, dtype, rows):
     X = np.ascontiguousarray(np.resize(X, (rows, X.shape[1])))
     call = methods[method]
     seconds = []
-    while len(seconds) < 3 or sum(seconds) < SECONDS_A_TURN:
+    while len(seconds) < 3 or sum(seconds) < SECONDS_PER_TURN:
         begin = time.perf_counter()
         call(X)
         seconds.append(time.perf_counter() - begin)

@@ -1,4 +1,4 @@
-"""Tables and a picture of benchmark runs.
+"""Writes tables and a picture of benchmark runs.
 
     python benchmarks/report.py              # from results/summary-VERSION.json
     python benchmarks/report.py DIRECTORY    # from the runs in DIRECTORY, into it
@@ -31,9 +31,9 @@ PAGE_MARKERS = (
 NOT_MEASURED = "Not measured yet."
 
 EPOCHS_CAPTION = """\
-How many times as long as pybackprop another library takes for an epoch, each at the
-better of one and all threads, in the same precision: median (quartiles) of paired
-turns. Above 1, pybackprop is ahead."""
+Time of an epoch divided by pybackprop's, each library with its best number of threads
+(one or all), in the same data type: median (quartiles) of paired turns. Above 1,
+pybackprop is faster."""
 REPORT_SOURCE = """\
 Made by `make benchmark-report` from the newest summary in this folder, which has every
 cell of the sweep; here are the least favourable ones. Times are medians."""
@@ -42,12 +42,12 @@ README_PEERS = {"scikit_learn": "scikit-learn", "pytorch": "torch", "jax": "jax"
 
 
 def main_run(runs):
-    """The full form or, without it, the short one; None if neither was run."""
+    """Return the run of the full form, else of the short one, else None."""
     return runs.get("full") or runs.get("short")
 
 
 def cells(main):
-    """(workload, dtype): {peer: its records, one per number of threads}."""
+    """Return {(workload, dtype): {peer: records, one per number of threads}}."""
     groups = {}
     for record in main["epochs"]["records"]:
         if "error" not in record:
@@ -57,7 +57,7 @@ def cells(main):
 
 
 def ratios(main):
-    """(workload, dtype): {peer: its time of an epoch over ours}."""
+    """Return {(workload, dtype): {peer: its time of an epoch over ours}}."""
     groups = {}
     for record in main["epochs"]["best"]:
         group = groups.setdefault((record["workload"], record["dtype"]), {})
@@ -66,7 +66,7 @@ def ratios(main):
 
 
 def others(main):
-    """File names and names of the peers beside us, scikit-learn first."""
+    """Return file names and names of the other peers, scikit-learn first."""
     names = {key: peer["name"] for key, peer in main["peers"].items()}
     names.pop("pybackprop")
     return dict(sorted(names.items(), key=lambda item: item[0] != "scikit_learn"))
@@ -74,7 +74,7 @@ def others(main):
 
 # ------------------------------------------------------------------- tables
 def readme_section(runs):
-    """Epochs of four workloads beside three other libraries, for README.md."""
+    """Return the generated section of README.md: four workloads, three peers."""
     main = main_run(runs)
     if main is None or "epochs" not in main:
         return NOT_MEASURED
@@ -109,7 +109,7 @@ def readme_section(runs):
 
 
 def shape_of(workload):
-    """Name, rows and layer sizes of a workload."""
+    """Format name, rows and layer sizes of a workload."""
     units = [workload["features"], *workload["hidden"], max(1, workload["classes"])]
     units[-1] = 1 if units[-1] == 2 else units[-1]
     runs = [(n, len(list(equal))) for n, equal in groupby(units)]
@@ -133,12 +133,12 @@ def epochs_table(main):
         row += [parts.ratio(found[peer]) if peer in found else "" for peer in peers]
         rows.append(row)
     threads = " / ".join(str(n) for n in sorted({r["threads"] for r in ours}))
-    head = ["workload", "data type", f"our epoch, {threads} threads"]
+    head = ["workload", "data type", f"pybackprop, {threads} threads"]
     return parts.table([*head, "share of peak", *peers.values()], rows)
 
 
-def ahead(main):
-    """Every workload and peer that is faster than pybackprop, by name."""
+def faster(main):
+    """List each workload and peer that is faster than pybackprop, or that failed."""
     if "epochs" not in main:
         return ""
     names = others(main)
@@ -156,13 +156,13 @@ def ahead(main):
         for record in main["epochs"]["records"]
         if "error" in record
     ]
-    text = "Ahead of pybackprop: " + ("; ".join(found) or "none") + "."
+    text = "Faster than pybackprop: " + ("; ".join(found) or "none") + "."
     return "\n\n".join([text, *(f"Not compared: {line}" for line in failed)])
 
 
 # ------------------------------------------------------------------- texts
 def page_section(runs):
-    """What stands between the markers of docs/benchmarks.md."""
+    """Return the generated section of docs/benchmarks.md."""
     main, sweep = main_run(runs), runs.get("sweep")
     if main is None:
         return NOT_MEASURED
@@ -170,7 +170,7 @@ def page_section(runs):
     if "epochs" in main:
         blocks += [EPOCHS_CAPTION, epochs_table(main)]
         blocks.append(f"![Time of an epoch](../benchmarks/results/{PICTURE})")
-    blocks += [parts.others_table(main), ahead(main)]
+    blocks += [parts.others_table(main), faster(main)]
     if sweep and "sweep" in sweep:
         blocks.append(parts.sweep_summary(sweep["sweep"]))
     blocks.append("All tables: `benchmarks/results/report.md`.")
@@ -178,13 +178,13 @@ def page_section(runs):
 
 
 def full_report(runs):
-    """Every table."""
+    """Return the content of report.md, with every table."""
     main, sweep = main_run(runs), runs.get("sweep")
     blocks = ["# Benchmarks", REPORT_SOURCE]
     if main:
         blocks += ["## " + main["form"].capitalize() + " form", parts.machine(main)]
         if "epochs" in main:
-            blocks += [EPOCHS_CAPTION, epochs_table(main), ahead(main)]
+            blocks += [EPOCHS_CAPTION, epochs_table(main), faster(main)]
             blocks += ["### Epochs by number of threads", parts.every_epoch(main)]
         for title, make in parts.DETAILS.items():
             text = make(main)
@@ -232,7 +232,7 @@ def draw(runs, path):
                     lengths.append(value["median"])
                     low.append(value["median"] - value["q1"])
                     high.append(value["q3"] - value["median"])
-            # From 1, to the right where pybackprop is ahead.
+            # Bars start at 1 and extend to the right where pybackprop is faster.
             bars = [length - 1 for length in lengths]
             style = {"left": 1, "xerr": [low, high], "error_kw": {"linewidth": 0.8}}
             axis.barh(at, bars, 0.9 * height, label=name, **style)
@@ -251,7 +251,7 @@ def draw(runs, path):
 
 # ------------------------------------------------------------------- files
 def replace_section(text, markers, section, name="the file"):
-    """A text with the section between its two markers replaced."""
+    """Return a text with another section between its two markers."""
     first, last = markers
     pattern = re.escape(first) + ".*?" + re.escape(last)
     if len(re.findall(pattern, text, re.DOTALL)) != 1:
@@ -261,7 +261,7 @@ def replace_section(text, markers, section, name="the file"):
 
 
 def tracked(runs):
-    """Content of the tracked files that are made of a summary, but for the picture."""
+    """Return {path: content} of the tracked files, without the picture."""
     readme, page = README.read_text("utf-8"), PAGE.read_text("utf-8")
     files = {
         README: replace_section(

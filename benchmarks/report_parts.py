@@ -39,7 +39,7 @@ def machine(result):
         f"Measured on {m['cpu']}, {m['cores']} cores, {m['system']}, "
         f"Python {m['python']}, "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f"; OpenBLAS runs its {m['openblas_kernel']} kernel."
+        + f"; OpenBLAS uses its {m['openblas_kernel']} kernel."
     ]
     for n, peak in m["peak_gflops"].items():
         if peak:
@@ -102,7 +102,7 @@ def others_table(result):
         add("grid search, best back end of each", result["grid_search"], "seconds")
     if not rows:
         return ""
-    head = "scikit-learn's best time over ours (ours)"
+    head = "scikit-learn's best time over pybackprop's (pybackprop's)"
     return table([head, "float64", "float32"], rows)
 
 
@@ -120,7 +120,7 @@ def sweep_summary(sweep):
         f"The sweep, {len(sweep['cells'])} shapes in both data types: "
         f"{medians[0]:.2f} to {medians[-1]:.1f} times as fast as the other library's "
         f"best, median {medians[len(medians) // 2]:.2f}. "
-        f"Behind in: {'; '.join(names) or 'none'}."
+        f"Slower in: {'; '.join(names) or 'none'}."
     )
 
 

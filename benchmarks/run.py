@@ -45,10 +45,10 @@ def full_epochs(peers, turns):
     return epochs_part(EPOCHS, peers, turns, 0.5)
 
 
-def epochs_part(workloads, peers, turns, seconds_a_turn):
+def epochs_part(workloads, peers, turns, seconds_per_turn):
     with machine.Peak() as peak:
         records = epochs.measure(
-            workloads, peers, THREADS, DTYPES, turns, seconds_a_turn, peak
+            workloads, peers, THREADS, DTYPES, turns, seconds_per_turn, peak
         )
     return {
         "workloads": [w.as_dict() | {"flops": w.flops} for w in workloads],
@@ -56,9 +56,9 @@ def epochs_part(workloads, peers, turns, seconds_a_turn):
     }
 
 
-def searches(n_epochs, most_turns):
+def searches(n_epochs, max_turns):
     def part(peers, turns):
-        return grid_search.measure(peers, DTYPES, min(turns, most_turns), n_epochs)
+        return grid_search.measure(peers, DTYPES, min(turns, max_turns), n_epochs)
 
     return part
 
@@ -74,7 +74,7 @@ FORMS = {
             "first_fit": lambda p, t: first_fit.measure(
                 p, THREADS, DTYPES[:1], min(t, 2)
             ),
-            "grid_search": searches(n_epochs=5, most_turns=2),
+            "grid_search": searches(n_epochs=5, max_turns=2),
         },
     ),
     "full": (
@@ -84,7 +84,7 @@ FORMS = {
             "lbfgs": lambda p, t: lbfgs.measure(p, THREADS, DTYPES, t),
             "latency": lambda p, t: latency.measure(p, THREADS, DTYPES, t),
             "first_fit": lambda p, t: first_fit.measure(p, THREADS, DTYPES, 5),
-            "grid_search": searches(n_epochs=50, most_turns=5),
+            "grid_search": searches(n_epochs=50, max_turns=5),
         },
     ),
     "sweep": (

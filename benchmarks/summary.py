@@ -1,4 +1,4 @@
-"""Summaries of benchmark runs: the numbers that the reports need, one line per cell.
+"""Writes a summary of benchmark runs: what the reports need, one line per cell.
 
     python benchmarks/summary.py [DIRECTORY]
 
@@ -62,14 +62,14 @@ HEAD = ["form", "machine", "peers", "absent", "turns"]
 
 
 def best(records):
-    """The record with the fastest number of threads."""
+    """Return the record with the fastest number of threads."""
     return min(records, key=lambda record: record["epoch"]["median"])
 
 
 def best_ratios(records):
-    """Each peer's time of an epoch over ours, both at their best number of threads.
+    """Divide the epoch of each peer by ours, both with the best number of threads.
 
-    Ratios are of paired turns, so they need the run.
+    Turns are paired, so this needs a run, not a summary.
     """
     groups = {}
     for record in records:
@@ -104,7 +104,7 @@ def set_at(record, path, value):
 
 
 def keep_columns(records, columns):
-    """Records with these columns alone, and without those that have no value."""
+    """Return records with only these columns, without columns that have no value."""
     kept = []
     for record in records:
         kept.append({})
@@ -120,7 +120,7 @@ def six_digits(value):
 
 
 def summarize(run):
-    """A run without what no report needs: turns, losses, times of failed peers."""
+    """Return a run without the data that no report needs, such as turns and losses."""
     run = dict(run)
     if "epochs" in run:
         run["epochs"] = dict(run["epochs"], best=best_ratios(run["epochs"]["records"]))
@@ -137,7 +137,7 @@ def summarize(run):
 
 # ------------------------------------------------------------------- files
 def as_text(version, runs):
-    """JSON of summarized runs: a list of columns, then one line per record."""
+    """Format summarized runs as JSON: names of columns, then one line per record."""
     lines = ["{", f' "version": {json.dumps(version)},', ' "runs": [']
     for number, run in enumerate(runs):
         entries = [f"   {json.dumps(key)}: {json.dumps(run[key])}" for key in HEAD]
@@ -153,7 +153,7 @@ def as_text(version, runs):
 
 
 def from_text(text):
-    """(version, summarized runs) of what ``as_text`` made."""
+    """Return the version and the runs of a text from ``as_text``."""
     content = json.loads(text)
     runs = []
     for entries in content["runs"]:
@@ -172,7 +172,7 @@ def from_text(text):
 
 
 def of_runs(directory):
-    """Summaries of the runs in a directory, by form; empty if there are none."""
+    """Return the summaries of the runs in a directory, by form."""
     found = {}
     for form in ("short", "full", "sweep"):
         path = Path(directory, f"{form}.json")
@@ -182,7 +182,7 @@ def of_runs(directory):
 
 
 def newest(results=RESULTS):
-    """The summary of the highest version, as ``of_runs`` gives runs."""
+    """Return the runs in the summary of the highest version, by form."""
     files = {}
     for path in Path(results).glob("summary-*.json"):
         numbers = re.fullmatch(r"summary-(\d+)\.(\d+)\.(\d+)\.json", path.name).groups()

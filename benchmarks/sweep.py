@@ -29,7 +29,7 @@ ONE_AT_A_TIME = {
     "density": [0.001, 0.01, 0.1, 0.5],
 }
 AT_RANDOM = 36
-SECONDS_AN_EPOCH = 0.2
+SECONDS_PER_EPOCH = 0.2
 # Maximum size of a table: 1.6 GB per process in float64.
 MAX_ELEMENTS = 2e8
 # Larger networks lose layers: a step of scikit-learn would take seconds.
@@ -61,7 +61,7 @@ def cells():
         if cell.rows > max_rows:
             cell = replace(cell, rows=max_rows, rows_of=cell.rows)
             cell = replace(cell, batch=min(cell.batch, max_rows))
-        shorter = cell.shortened(SECONDS_AN_EPOCH)
+        shorter = cell.shortened(SECONDS_PER_EPOCH)
         # Every class needs rows.
         classes = min(shorter.classes, max(2, shorter.rows // 2))
         shorter = replace(shorter, classes=classes)

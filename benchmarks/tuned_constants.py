@@ -1,6 +1,6 @@
 """Compares the core with builds in which one tuned constant has another value.
 
-    python benchmarks/tuned_constants.py [NAME ...] [--turns N]
+    python benchmarks/tuned_constants.py [NAME ...] [--turns N] [--reuse]
 
 Every constant of csrc/ that was found by measuring is listed here, with workloads that
 depend on it. Each build has the default flags and one -D option. Builds take turns; the
@@ -75,9 +75,11 @@ def is_overridable(macro):
     return any(pattern.search(path.read_text("utf-8")) for path in paths)
 
 
-def build(name, *options):
+def build(name, *options, reuse=False):
     """Build the package with some -D options; return its folder."""
     folder = BUILDS / name
+    if reuse and any(folder.glob("lib*/pybackprop/_core*")):
+        return folder / "lib"
     say(f"building {name}")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(
@@ -146,12 +148,12 @@ def measure(workers, workload, dtype, turns):
     return {name: [a["epoch"] for a in answers] for name, answers in replies.items()}
 
 
-def compare(constant, turns):
+def compare(constant, turns, reuse):
     """Print one line per workload, data type, load and value."""
-    builds = {"default": build("default")}
+    builds = {"default": build("default", reuse=reuse)}
     for value in constant.values:
         option = f"-D{constant.macro}={value}"
-        builds[option] = build(f"{constant.macro}-{value}", option)
+        builds[option] = build(f"{constant.macro}-{value}", option, reuse=reuse)
     with contextlib.ExitStack() as stack:
         workers = {}
         for name, folder in builds.items():
@@ -185,13 +187,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CONSTANTS))
     parser.add_argument("--turns", type=int, default=11)
+    parser.add_argument("--reuse", action="store_true", help="do not build again")
     given = parser.parse_args()
     if unknown := set(given.names) - set(CONSTANTS):
         parser.error(f"unknown: {sorted(unknown)}; choose from {list(CONSTANTS)}")
     for name in given.names or CONSTANTS:
         if not is_overridable(CONSTANTS[name].macro):
             raise SystemExit(f"csrc/ has no #ifndef {CONSTANTS[name].macro}")
-        compare(CONSTANTS[name], given.turns)
+        compare(CONSTANTS[name], given.turns, given.reuse)
 
 
 if __name__ == "__main__":

@@ -71,8 +71,8 @@ class Workload:
         parameter for Adam's step. ``rows_of`` then is the original number of rows. A
         full batch stays a full batch; otherwise at least four batches remain.
         """
-        a_batch = 2e-4 + 1e-8 * self.n_parameters
-        guess = self.flops / 25e9 + self.batches * a_batch
+        per_batch = 2e-4 + 1e-8 * self.n_parameters
+        guess = self.flops / 25e9 + self.batches * per_batch
         rows = int(self.rows * seconds / guess)
         if self.batches == 1:
             rows = max(rows, min(20, self.rows))
@@ -138,17 +138,17 @@ def _sparse_rows(workload, dtype, random):
     """Each row has the same number of elements, in columns drawn at random."""
     import scipy.sparse
 
-    in_a_row = max(1, round(workload.density * workload.features))
+    n_per_row = max(1, round(workload.density * workload.features))
     columns = random.random((workload.rows, workload.features), dtype=np.float32)
-    columns = np.sort(np.argpartition(columns, in_a_row - 1)[:, :in_a_row], axis=1)
+    columns = np.sort(np.argpartition(columns, n_per_row - 1)[:, :n_per_row], axis=1)
     values = random.standard_normal(columns.size).astype(dtype)
-    starts = np.arange(0, columns.size + 1, in_a_row)
+    starts = np.arange(0, columns.size + 1, n_per_row)
     shape = workload.rows, workload.features
     return scipy.sparse.csr_matrix((values, columns.ravel(), starts), shape)
 
 
 def initial_layers(workload, dtype, random_state):
-    """(W, b) of each layer, drawn as scikit-learn and pybackprop draw them."""
+    """Draw (W, b) of each layer as scikit-learn and pybackprop do."""
     factor = 2 if workload.activation == "logistic" else 6
     layers = []
     for fan_in, fan_out in pairwise(workload.sizes):
@@ -160,10 +160,10 @@ def initial_layers(workload, dtype, random_state):
 
 
 def start(workload, dtype):
-    """Initial layers, and the order of the rows of each epoch in turn.
+    """Return the initial layers and an iterator over the order of rows per epoch.
 
-    One permutation an epoch, applied to the last epoch's order, as both estimators
-    do it.  Drawing it is part of an epoch, whoever trains.
+    Each epoch draws a permutation and applies it to the previous order, as both
+    estimators do. The time of an epoch includes this for every peer.
     """
     random_state = np.random.RandomState(SEED)
     layers = initial_layers(workload, dtype, random_state)
