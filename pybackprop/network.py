@@ -77,10 +77,8 @@ class Network:
         The same, one a hidden layer.
     layer_sizes : tuple of int
         Units of each layer, d_0 ... d_L.
-    output_activation, alpha, l1_ratio, loss_parameter
+    output_activation, loss, alpha, l1_ratio, loss_parameter
         As given.
-    loss_name : str or callable
-        The ``loss`` that was given; ``loss`` is the method.
     dtype : numpy dtype
         Of the parameters.
     coefs, intercepts : list of ndarray
@@ -116,7 +114,7 @@ class Network:
         draw_initial_parameters(self, generator_of(random_state))
 
     @classmethod
-    def of_parameters(
+    def from_parameters(
         cls,
         coefs,
         intercepts,
@@ -191,7 +189,7 @@ class Network:
         Parameters
         ----------
         coefs, intercepts : list of array-like, default=None
-            As in ``of_parameters``. None keeps those of this network.
+            As in ``from_parameters``. None keeps those of this network.
         dtype : {'float64', 'float32'}, default=None
             Data type of the new network, whose parameters are then a copy. None keeps
             that of the parameters.
@@ -226,7 +224,7 @@ class Network:
         settings = {
             "activation": self.activation,
             "output_activation": self.output_activation,
-            "loss": self.loss_name,
+            "loss": self.loss,
             "alpha": self.alpha,
             "l1_ratio": self.l1_ratio,
         }
@@ -245,7 +243,7 @@ class Network:
                     f"dtype must be 'float64' or 'float32'. Got {dtype!r}."
                 )
             arrays = [[np.asarray(a).astype(dtype) for a in part] for part in arrays]
-        return type(self).of_parameters(*arrays, copy=copy, **(settings | changes))
+        return type(self).from_parameters(*arrays, copy=copy, **(settings | changes))
 
     def _describe(
         self,
@@ -290,7 +288,7 @@ class Network:
             raise ValueError(f"l1_ratio must be in [0, 1]. Got {l1_ratio!r}.")
         self.layer_sizes = tuple(sizes)
         self.output_activation = output_activation
-        self.loss_name = loss
+        self.loss = loss
         self.alpha = alphas if np.ndim(alpha) else float(alpha)
         self.l1_ratio = float(l1_ratio)
         self.dtype = np.dtype(dtype)
@@ -302,7 +300,7 @@ class Network:
             self.layer_sizes,
             self.hidden_activations,
             self.output_activation,
-            self.loss_name,
+            self.loss,
             alphas,
             self.dtype,
             l1_ratio=self.l1_ratio,
@@ -345,7 +343,7 @@ class Network:
             "layer_sizes": self.layer_sizes,
             "activation": self.activation,
             "output_activation": self.output_activation,
-            "loss": self.loss_name,
+            "loss": self.loss,
             "alpha": self.alpha,
             "l1_ratio": self.l1_ratio,
             "dtype": self.dtype.name,
@@ -433,7 +431,7 @@ class Network:
         names = ("z", "a", "delta", "dloss_da")
         layers = {name: self._layers(X.shape[0]) for name in names}
         table = self._checked(X, y, sample_weight)
-        loss = self._objective(*table, gradient, layers)
+        loss = self._evaluate(*table, gradient, layers)
         weights = table[-1]
         coef_grads, intercept_grads = self.core.views(gradient)
         return Trace(
@@ -448,7 +446,7 @@ class Network:
             loss=loss,
         )
 
-    def loss(self, X, y, sample_weight=None):
+    def objective(self, X, y, sample_weight=None):
         """The objective: mean weighted loss and penalty.
 
         Parameters
@@ -460,7 +458,7 @@ class Network:
         -------
         float
         """
-        return self._objective(*self._checked(self._check_X(X), y, sample_weight))
+        return self._evaluate(*self._checked(self._check_X(X), y, sample_weight))
 
     def gradients(self, X, y, sample_weight=None):
         """Gradients of the objective, those of ``backprop`` without its trace.
@@ -476,7 +474,7 @@ class Network:
         intercept_grads : list of ndarray of shape (d_l,)
         """
         gradient = np.empty_like(self.parameters)
-        self._objective(*self._checked(self._check_X(X), y, sample_weight), gradient)
+        self._evaluate(*self._checked(self._check_X(X), y, sample_weight), gradient)
         return self.core.views(gradient)
 
     def optimizer(
@@ -588,7 +586,7 @@ weight_decay, global_clipnorm, max_norm
     def _activations(self):
         return (*self.hidden_activations, self.output_activation)
 
-    def _objective(self, samples, targets, weights, gradient=None, layers=None):
+    def _evaluate(self, samples, targets, weights, gradient=None, layers=None):
         return self.core.objective(
             self.parameters,
             samples,
@@ -611,7 +609,7 @@ weight_decay, global_clipnorm, max_norm
                 f"y must have the shape {(X.shape[0], self.layer_sizes[-1])}. "
                 f"Got {given}."
             )
-        check_target_domain(self.loss_name, y)
+        check_target_domain(self.loss, y)
         return (
             _core.Samples(X, self.dtype),
             _core.Targets(y, self.dtype),

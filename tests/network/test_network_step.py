@@ -63,7 +63,7 @@ def test_a_step_returns_the_loss_before_it_and_goes_down():
     optimizer = net.optimizer("adam", learning_rate_init=0.05)
     losses = []
     for _ in range(30):
-        expected = net.loss(X, Y)
+        expected = net.objective(X, Y)
         losses.append(net.step(X, Y, optimizer=optimizer))
         assert losses[-1] == expected
     assert losses[-1] < 0.9 * losses[0]
