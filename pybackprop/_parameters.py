@@ -19,6 +19,7 @@ from pybackprop._constraints import (
     one_of,
     per_layer,
 )
+from pybackprop._solvers import SOLVERS
 
 
 def layer_sizes(value):
@@ -98,7 +99,7 @@ RULES = {
         "layer",
         _is_activation,
     ),
-    "solver": one_of("lbfgs", *_core.optimizers()),
+    "solver": one_of(*SOLVERS),
     "alpha": per_layer(number(Real, 0)),
     "batch_size": either(one_of("auto"), number(Integral, 1)),
     "learning_rate": either(one_of(*_core.schedules()), Rule("a callable", callable)),
@@ -236,18 +237,12 @@ def _check_layers(estimator, n_layers):
             )
 
 
-# What L-BFGS cannot have, since its objective is smooth and stays the same and its
-# steps are its own; and the value that asks for nothing.
-_STEPWISE = {"l1_ratio": 0.0, "max_norm": None, "dropout": 0.0, "input_dropout": 0.0}
-
-
 def _check_solver(estimator):
-    if estimator.solver != "lbfgs":
-        return
-    for name, nothing in _STEPWISE.items():
+    """Raise ValueError for a parameter that the solver cannot use."""
+    for name, off in SOLVERS[estimator.solver].excludes.items():
         value = getattr(estimator, name)
         if value is not None and np.any(value):
             raise ValueError(
-                f"{name}={value!r} does not go with solver='lbfgs'. Choose another "
-                f"solver, or {name}={nothing}."
+                f"{name}={value!r} does not go with solver={estimator.solver!r}. Set "
+                f"{name}={off}, or choose another solver."
             )
