@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import pybackprop
-from pybackprop import classifier, regressor
+from pybackprop import _catalogue, classifier, regressor
 from pybackprop.export import c as export_c
 from pybackprop.export import sklearn as export_sklearn
 from support import feature_table, promises
@@ -21,7 +21,9 @@ FEATURES, PROMISES = feature_table.PAGE, promises.PAGE
 needs_source = pytest.mark.skipif(not README.exists(), reason="needs the source tree")
 
 
-@pytest.mark.parametrize("module", [classifier, regressor, export_c, export_sklearn])
+@pytest.mark.parametrize(
+    "module", [_catalogue, classifier, regressor, export_c, export_sklearn]
+)
 def test_the_examples_of_docstrings(module):
     failed, attempted = doctest.testmod(module)
     assert failed == 0
