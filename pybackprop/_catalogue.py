@@ -32,23 +32,29 @@ def catalogue():
         outputs
             The activations with ``output``.
         losses
-            Values of ``loss`` in ``Network``. ``default_output``: the
+            Values of ``loss`` in ``Network``. ``regression``, ``classification``: the
+            estimators that offer it; ``elementwise_form``: the loss that replaces it
+            where each output is a probability of its own, or None;
+            ``default_output``: the
             output activation of an estimator; ``canonical_output``: the output
             activation with which delta is y_pred - y, or None; ``target_domain``: the
             allowed targets in words; ``target_low``, ``target_high``,
             ``target_low_belongs``, ``rows_sum_to_one``: the same as numbers;
             ``parameter``: name of the loss's parameter in the estimators, or None;
             ``parameter_low``, ``parameter_high``, ``parameter_ends_belong``: its range;
-            ``prediction_low``, ``prediction_high``,
+            ``loss_at_low``, ``loss_at_high``: the losses that replace it at the ends of
+            that range, or None; ``prediction_low``, ``prediction_high``,
             ``prediction_ends_belong``: the predictions for which it is defined.
         optimizers
             Update rules, values of ``solver`` in ``Network.optimizer``. ``n_states``:
-            number of state values per parameter.
+            number of state values per parameter; ``scale_invariant``: whether the
+            length of a step does not depend on the scale of the gradient.
         solvers
             Values of ``solver`` in the estimators: the optimizers and 'lbfgs'.
             ``full_batch``: whether each iteration uses all rows; ``resumable``: whether
             ``fit(..., resume=True)`` can continue; ``early_stopping``: whether
-            ``early_stopping`` has an effect; ``unit``: the unit of ``n_iter_``, 'epoch'
+            ``early_stopping`` has an effect; ``scale_invariant``: as of an optimizer;
+            ``unit``: the unit of ``n_iter_``, 'epoch'
             or 'iteration'; ``excludes``: the parameters that must keep the given
             value.
         schedules
@@ -59,12 +65,12 @@ def catalogue():
     --------
     >>> import pybackprop
     >>> catalogue = pybackprop.catalogue()
-    >>> list(catalogue["optimizers"])
-    ['sgd', 'adam', 'adamw', 'rmsprop', 'nadam']
     >>> catalogue["losses"]["poisson"]["canonical_output"]
     'exp'
-    >>> [name for name, loss in catalogue["losses"].items() if loss["parameter"]]
-    ['huber', 'quantile', 'tweedie']
+    >>> catalogue["losses"]["tweedie"]["parameter"]
+    'power'
+    >>> "softmax" in catalogue["outputs"], catalogue["activations"]["softmax"]["hidden"]
+    (True, False)
     """
     activations = _core.activations()
     return _read_only(

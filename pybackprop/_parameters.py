@@ -53,11 +53,14 @@ def _is_activation(value):
 
 _ACTIVATIONS = [name for name, row in _core.activations().items() if row["hidden"]]
 _OUTPUTS = [name for name, row in _core.activations().items() if row["output"]]
-# Which loss of probabilities is meant by the classifier's 'log_loss' follows from the
-# classes and the output activation.
-_REGRESSION_LOSSES = [
-    name for name, row in _core.losses().items() if row["target_high"] > 1
-]
+_LOSSES = _core.losses()
+# Estimators offer one name for a loss and its elementwise form: the output activation
+# decides between the two.
+_ELEMENTWISE_FORMS = {record["elementwise_form"] for record in _LOSSES.values()}
+# The parameters of losses, by their names in the estimators.
+LOSS_PARAMETERS = tuple(
+    dict.fromkeys(row["parameter"] for row in _LOSSES.values() if row["parameter"])
+)
 _NONE = Rule("None", lambda value: value is None)
 
 
@@ -84,10 +87,32 @@ _LAYERS = Rule(
     lambda value: value is None or isinstance(value, (list, tuple)),
 )
 
+
+def _offered(task):
+    """Names of the losses that the estimators of a task offer."""
+    return [
+        name
+        for name, record in _LOSSES.items()
+        if record[task] and name not in _ELEMENTWISE_FORMS
+    ]
+
+
+def _loss_parameter(name):
+    """The rule for a parameter of a loss: the range in the loss's record."""
+    record = next(row for row in _LOSSES.values() if row["parameter"] == name)
+    low, high = (
+        int(end) if float(end).is_integer() else end
+        for end in (record["parameter_low"], record["parameter_high"])
+    )
+    # A bound is also allowed where another loss stands for this one.
+    has_ends = record["parameter_ends_belong"] or record["loss_at_low"] is not None
+    return number(Real, low, high, closed="both" if has_ends else "neither")
+
+
 _CALLABLE = Rule("a callable (y, y_pred) -> (values, dloss_dy_pred)", callable)
 
-REGRESSION_LOSS = either(one_of(*_REGRESSION_LOSSES), _CALLABLE)
-CLASSIFICATION_LOSS = either(one_of("log_loss", "squared_error"), _CALLABLE)
+REGRESSION_LOSS = either(one_of(*_offered("regression")), _CALLABLE)
+CLASSIFICATION_LOSS = either(one_of(*_offered("classification")), _CALLABLE)
 
 # What is the same for both estimators; "loss" is not.
 RULES = {
@@ -154,11 +179,9 @@ RULES = {
     "l1_ratio": number(Real, 0, 1, closed="both"),
     "max_norm": either(_NONE, number(Real, 0, closed="neither")),
     "output_activation": one_of("auto", *_OUTPUTS),
-    "huber_delta": number(Real, 0, closed="neither"),
-    "quantile": either(
-        Rule("None", lambda value: value is None), number(Real, 0, 1, closed="both")
-    ),
-    "power": number(Real, 1, 2, closed="both"),
+    **{name: _loss_parameter(name) for name in LOSS_PARAMETERS},
+    # It has no default that suits most data.
+    "quantile": either(_NONE, _loss_parameter("quantile")),
     "label_smoothing": number(Real, 0, 1),
     "class_weight": Rule(
         "None, 'balanced', a dict from labels to weights or, for a multilabel y, a "

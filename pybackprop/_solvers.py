@@ -22,6 +22,9 @@ class Solver:
         ``fit(..., resume=True)`` can continue a fit.
     early_stopping : bool
         The parameter ``early_stopping`` has an effect.
+    scale_invariant : bool
+        The length of a step does not depend on the scale of the gradient, and so not
+        on that of the targets.
     unit : {'epoch', 'iteration'}
         Unit of ``n_iter_`` and of the learning curves.
     excludes : dict
@@ -31,6 +34,7 @@ class Solver:
     full_batch: bool
     resumable: bool
     early_stopping: bool
+    scale_invariant: bool
     unit: str
     excludes: dict = field(default_factory=dict)
 
@@ -47,6 +51,7 @@ SOLVERS = {
         full_batch=True,
         resumable=False,
         early_stopping=False,
+        scale_invariant=False,
         unit="iteration",
         excludes={
             "l1_ratio": 0.0,
@@ -60,8 +65,9 @@ SOLVERS = {
             full_batch=False,
             resumable=True,
             early_stopping=True,
+            scale_invariant=record["scale_invariant"],
             unit="epoch",
         )
-        for name in _core.optimizers()
+        for name, record in _core.optimizers().items()
     },
 }
