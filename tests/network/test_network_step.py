@@ -111,11 +111,11 @@ def test_a_step_that_leaves_the_numbers_changes_nothing():
 @pytest.mark.parametrize(
     "use, words",
     [
-        (lambda net: net.step(X, Y, "lbfgs"), "optimizer must be the name of one"),
-        (lambda net: net.step(X, Y, 0.1), "optimizer must be the name"),
+        (lambda net: net.step(X, Y, "lbfgs"), "optimizer must be one of"),
+        (lambda net: net.step(X, Y, 0.1), "optimizer must be one of"),
         (
             lambda net: net.step(X, Y, Network([2, 1]).optimizer()),
-            "made by this network, for its 43 parameters of float64. Got one for 3",
+            "optimizer must be one of this network, for its 43 parameters of float64. Got one for 3",
         ),
         (
             lambda net: net.step(X, Y, network(dtype="float32").optimizer()),
