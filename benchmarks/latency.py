@@ -30,7 +30,7 @@ def fit(library, dtype, n_threads):
     methods.clear()
     methods.update(predict=model.predict, predict_proba=model.predict_proba)
     if hasattr(module, "Network"):
-        network = module.Network.of_parameters(
+        network = module.Network.from_parameters(
             model.coefs_,
             model.intercepts_,
             activation=model.activation,

@@ -82,6 +82,10 @@ typedef struct pb_activation_info {
 
 typedef struct pb_loss_info {
     const char *name;
+    int regression;               /* whether a regressor offers it                        */
+    int classification;           /* whether a classifier does                            */
+    const char *elementwise_form; /* what stands for it where outputs form no distribution;
+                                     NULL: nothing                                        */
     const char *default_output;   /* the output activation that its users expect          */
     const char *canonical_output; /* where dl/dz = y_pred - y; NULL: nowhere              */
     const char *target_domain;    /* in words, for messages                               */
@@ -93,14 +97,17 @@ typedef struct pb_loss_info {
     double parameter_low;         /* its range                                            */
     double parameter_high;
     int parameter_ends_belong;
-    double prediction_low; /* where y_pred must stay                               */
+    const char *loss_at_low;  /* what stands for the loss at the ends of that range;  */
+    const char *loss_at_high; /* NULL: nothing                                        */
+    double prediction_low;    /* where y_pred must stay                               */
     double prediction_high;
     int prediction_ends_belong;
 } pb_loss_info;
 
 typedef struct pb_optimizer_info {
     const char *name;
-    int n_states; /* state arrays, each as long as the parameters */
+    int n_states;        /* state arrays, each as long as the parameters                   */
+    int scale_invariant; /* the step keeps its length if all gradients grow by one factor  */
 } pb_optimizer_info;
 
 typedef struct pb_schedule_info {

@@ -16,43 +16,50 @@ cdef extern from "pybackprop.h" nogil:
         PB_FLOAT32
         PB_FLOAT64
 
+    # A flag is a bint, which becomes a bool in the record.
     ctypedef struct pb_activation_info:
         const char *name
-        int hidden
-        int output
-        int rowwise
-        int has_log
+        bint hidden
+        bint output
+        bint rowwise
+        bint has_log
         double range_low
-        int low_attained
+        bint low_attained
         double range_high
-        int high_attained
+        bint high_attained
         double init_factor
-        int init_by_fan_in
+        bint init_by_fan_in
 
     ctypedef struct pb_loss_info:
         const char *name
+        bint regression
+        bint classification
+        const char *elementwise_form
         const char *default_output
         const char *canonical_output
         const char *target_domain
         double target_low
         double target_high
-        int target_low_belongs
-        int rows_sum_to_one
+        bint target_low_belongs
+        bint rows_sum_to_one
         const char *parameter
         double parameter_low
         double parameter_high
-        int parameter_ends_belong
+        bint parameter_ends_belong
+        const char *loss_at_low
+        const char *loss_at_high
         double prediction_low
         double prediction_high
-        int prediction_ends_belong
+        bint prediction_ends_belong
 
     ctypedef struct pb_optimizer_info:
         const char *name
         int n_states
+        bint scale_invariant
 
     ctypedef struct pb_schedule_info:
         const char *name
-        int only_sgd
+        bint only_sgd
 
     pb_status pb_activation_at(size_t index, pb_activation_info *info)
     pb_status pb_loss_at(size_t index, pb_loss_info *info)

@@ -19,6 +19,9 @@ class ActivationRecord(TypedDict):
     init_by_fan_in: bool
 
 class LossRecord(TypedDict):
+    regression: bool
+    classification: bool
+    elementwise_form: str | None
     default_output: str
     canonical_output: str | None
     target_domain: str
@@ -30,6 +33,8 @@ class LossRecord(TypedDict):
     parameter_low: float
     parameter_high: float
     parameter_ends_belong: bool
+    loss_at_low: str | None
+    loss_at_high: str | None
     prediction_low: float
     prediction_high: float
     prediction_ends_belong: bool
@@ -40,6 +45,7 @@ LossCallable: TypeAlias = Callable[
 
 class OptimizerRecord(TypedDict):
     n_states: int
+    scale_invariant: bool
 
 class ScheduleRecord(TypedDict):
     only_sgd: bool

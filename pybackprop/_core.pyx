@@ -43,23 +43,28 @@ cdef int check(pb_status status) except -1:
 
 # ---- What this build can do: read once, and not to be changed ---------------------------------
 
+cdef object text(const char *name):
+    """A name as a str, None for NULL."""
+    return None if name == NULL else name.decode()
+
+
 @cache
 def activations():
     """Records of the activations, by name, in the order of the core's list."""
     cdef pb_activation_info info
     records = {}
     while pb_activation_at(len(records), &info) == PB_OK:
-        records[info.name.decode()] = {
-            "hidden": bool(info.hidden),
-            "output": bool(info.output),
-            "rowwise": bool(info.rowwise),
-            "has_log": bool(info.has_log),
+        records[text(info.name)] = {
+            "hidden": info.hidden,
+            "output": info.output,
+            "rowwise": info.rowwise,
+            "has_log": info.has_log,
             "range_low": info.range_low,
-            "low_attained": bool(info.low_attained),
+            "low_attained": info.low_attained,
             "range_high": info.range_high,
-            "high_attained": bool(info.high_attained),
+            "high_attained": info.high_attained,
             "init_factor": info.init_factor,
-            "init_by_fan_in": bool(info.init_by_fan_in),
+            "init_by_fan_in": info.init_by_fan_in,
         }
     return records
 
@@ -70,23 +75,26 @@ def losses():
     cdef pb_loss_info info
     records = {}
     while pb_loss_at(len(records), &info) == PB_OK:
-        canonical = None if info.canonical_output == NULL else info.canonical_output.decode()
-        parameter = None if info.parameter == NULL else info.parameter.decode()
-        records[info.name.decode()] = {
-            "default_output": info.default_output.decode(),
-            "canonical_output": canonical,
-            "target_domain": info.target_domain.decode(),
+        records[text(info.name)] = {
+            "regression": info.regression,
+            "classification": info.classification,
+            "elementwise_form": text(info.elementwise_form),
+            "default_output": text(info.default_output),
+            "canonical_output": text(info.canonical_output),
+            "target_domain": text(info.target_domain),
             "target_low": info.target_low,
             "target_high": info.target_high,
-            "target_low_belongs": bool(info.target_low_belongs),
-            "rows_sum_to_one": bool(info.rows_sum_to_one),
-            "parameter": parameter,
+            "target_low_belongs": info.target_low_belongs,
+            "rows_sum_to_one": info.rows_sum_to_one,
+            "parameter": text(info.parameter),
             "parameter_low": info.parameter_low,
             "parameter_high": info.parameter_high,
-            "parameter_ends_belong": bool(info.parameter_ends_belong),
+            "parameter_ends_belong": info.parameter_ends_belong,
+            "loss_at_low": text(info.loss_at_low),
+            "loss_at_high": text(info.loss_at_high),
             "prediction_low": info.prediction_low,
             "prediction_high": info.prediction_high,
-            "prediction_ends_belong": bool(info.prediction_ends_belong),
+            "prediction_ends_belong": info.prediction_ends_belong,
         }
     return records
 
@@ -97,7 +105,10 @@ def optimizers():
     cdef pb_optimizer_info info
     records = {}
     while pb_optimizer_at(len(records), &info) == PB_OK:
-        records[info.name.decode()] = {"n_states": info.n_states}
+        records[text(info.name)] = {
+            "n_states": info.n_states,
+            "scale_invariant": info.scale_invariant,
+        }
     return records
 
 
@@ -107,7 +118,7 @@ def schedules():
     cdef pb_schedule_info info
     records = {}
     while pb_schedule_at(len(records), &info) == PB_OK:
-        records[info.name.decode()] = {"only_sgd": bool(info.only_sgd)}
+        records[text(info.name)] = {"only_sgd": info.only_sgd}
     return records
 
 

@@ -19,6 +19,7 @@ from pybackprop._constraints import (
     one_of,
     per_layer,
 )
+from pybackprop._solvers import SOLVERS
 
 
 def layer_sizes(value):
@@ -52,11 +53,14 @@ def _is_activation(value):
 
 _ACTIVATIONS = [name for name, row in _core.activations().items() if row["hidden"]]
 _OUTPUTS = [name for name, row in _core.activations().items() if row["output"]]
-# Which loss of probabilities is meant by the classifier's 'log_loss' follows from the
-# classes and the output activation.
-_REGRESSION_LOSSES = [
-    name for name, row in _core.losses().items() if row["target_high"] > 1
-]
+_LOSSES = _core.losses()
+# Estimators offer one name for a loss and its elementwise form: the output activation
+# decides between the two.
+_ELEMENTWISE_FORMS = {record["elementwise_form"] for record in _LOSSES.values()}
+# The parameters of losses, by their names in the estimators.
+LOSS_PARAMETERS = tuple(
+    dict.fromkeys(row["parameter"] for row in _LOSSES.values() if row["parameter"])
+)
 _NONE = Rule("None", lambda value: value is None)
 
 
@@ -83,10 +87,32 @@ _LAYERS = Rule(
     lambda value: value is None or isinstance(value, (list, tuple)),
 )
 
+
+def _offered(task):
+    """Names of the losses that the estimators of a task offer."""
+    return [
+        name
+        for name, record in _LOSSES.items()
+        if record[task] and name not in _ELEMENTWISE_FORMS
+    ]
+
+
+def _loss_parameter(name):
+    """The rule for a parameter of a loss: the range in the loss's record."""
+    record = next(row for row in _LOSSES.values() if row["parameter"] == name)
+    low, high = (
+        int(end) if float(end).is_integer() else end
+        for end in (record["parameter_low"], record["parameter_high"])
+    )
+    # A bound is also allowed where another loss stands for this one.
+    has_ends = record["parameter_ends_belong"] or record["loss_at_low"] is not None
+    return number(Real, low, high, closed="both" if has_ends else "neither")
+
+
 _CALLABLE = Rule("a callable (y, y_pred) -> (values, dloss_dy_pred)", callable)
 
-REGRESSION_LOSS = either(one_of(*_REGRESSION_LOSSES), _CALLABLE)
-CLASSIFICATION_LOSS = either(one_of("log_loss", "squared_error"), _CALLABLE)
+REGRESSION_LOSS = either(one_of(*_offered("regression")), _CALLABLE)
+CLASSIFICATION_LOSS = either(one_of(*_offered("classification")), _CALLABLE)
 
 # What is the same for both estimators; "loss" is not.
 RULES = {
@@ -98,7 +124,7 @@ RULES = {
         "layer",
         _is_activation,
     ),
-    "solver": one_of("lbfgs", *_core.optimizers()),
+    "solver": one_of(*SOLVERS),
     "alpha": per_layer(number(Real, 0)),
     "batch_size": either(one_of("auto"), number(Integral, 1)),
     "learning_rate": either(one_of(*_core.schedules()), Rule("a callable", callable)),
@@ -153,11 +179,9 @@ RULES = {
     "l1_ratio": number(Real, 0, 1, closed="both"),
     "max_norm": either(_NONE, number(Real, 0, closed="neither")),
     "output_activation": one_of("auto", *_OUTPUTS),
-    "huber_delta": number(Real, 0, closed="neither"),
-    "quantile": either(
-        Rule("None", lambda value: value is None), number(Real, 0, 1, closed="both")
-    ),
-    "power": number(Real, 1, 2, closed="both"),
+    **{name: _loss_parameter(name) for name in LOSS_PARAMETERS},
+    # It has no default that suits most data.
+    "quantile": either(_NONE, _loss_parameter("quantile")),
     "label_smoothing": number(Real, 0, 1),
     "class_weight": Rule(
         "None, 'balanced', a dict from labels to weights or, for a multilabel y, a "
@@ -236,18 +260,12 @@ def _check_layers(estimator, n_layers):
             )
 
 
-# What L-BFGS cannot have, since its objective is smooth and stays the same and its
-# steps are its own; and the value that asks for nothing.
-_STEPWISE = {"l1_ratio": 0.0, "max_norm": None, "dropout": 0.0, "input_dropout": 0.0}
-
-
 def _check_solver(estimator):
-    if estimator.solver != "lbfgs":
-        return
-    for name, nothing in _STEPWISE.items():
+    """Raise ValueError for a parameter that the solver cannot use."""
+    for name, off in SOLVERS[estimator.solver].excludes.items():
         value = getattr(estimator, name)
         if value is not None and np.any(value):
             raise ValueError(
-                f"{name}={value!r} does not go with solver='lbfgs'. Choose another "
-                f"solver, or {name}={nothing}."
+                f"{name}={value!r} does not go with solver={estimator.solver!r}. Set "
+                f"{name}={off}, or choose another solver."
             )

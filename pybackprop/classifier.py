@@ -259,7 +259,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         Only if X had names for its features.
     network_ : Network
         The network of the last fit, with its loss and penalty, whatever ``set_params``
-        has set since; ``network_targets`` has its y. Made when asked for, on the memory
+        has set since; ``encode_targets`` has its y. Made when asked for, on the memory
         of ``coefs_`` and ``intercepts_``: an edit in place there is one here, and the
         other way round. Arrays of the user's own in their place are copied. Class
         weights are no part of it: pass them to ``backprop`` as sample weights.
@@ -440,7 +440,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         labels = ClassLabels.of_outputs(
             network.layer_sizes[-1], network.output_activation, classes
         )
-        loss = {"loss": labels.loss_of_core(network.loss_name)}
+        loss = {"loss": labels.loss_of_core(network.loss)}
         return estimator_of(cls, network, loss, params, labels)
 
     def fit(

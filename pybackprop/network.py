@@ -1,4 +1,4 @@
-"""Network: the multi-layer perceptron itself, with every number visible."""
+"""Defines Network: a multi-layer perceptron with all its numbers accessible."""
 
 from numbers import Real
 
@@ -25,7 +25,7 @@ _LOSSES = list(_core.losses())
 
 
 class Network:
-    """A multi-layer perceptron with its parameters.
+    """A multi-layer perceptron: layer sizes, activations, loss and parameters.
 
     Z_l = A_(l-1) W_l + b_l with A_0 = X; A_l = f(Z_l) in hidden layers and
     g(Z_L) at the output.
@@ -33,60 +33,59 @@ class Network:
     Parameters
     ----------
     layer_sizes : sequence of int
-        Units of each layer, features first, outputs last.
+        Number of units of each layer: features first, outputs last.
     activation : str or sequence of str, default='relu'
-        f, for every hidden layer or one for each, by the names of ``MLPClassifier``.
+        f, of all hidden layers or one per hidden layer, with the names of
+        ``MLPClassifier``.
     output_activation : str, default='identity'
-        g: one of the same, or 'softmax' or 'exp'.
+        g: one of the same names, 'softmax' or 'exp'.
     loss : str or callable, default='squared_error'
         'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gamma' and
-        'tweedie', or a callable, as in ``MLPRegressor``; 'binary_log_loss', of targets
-        from 0 to 1, each with an output of its own; 'log_loss', of targets that sum to
-        1 in each row. The gradient at the output's pre-activation is ``y_pred - y``
-        only where the loss's canonical output is ``output_activation``; elsewhere it is
-        what the Jacobian of g makes of the slope. Any loss may stand with any output: a
-        prediction that the loss does not take, such as a negative one of 'poisson',
-        gives NaN.
+        'tweedie', or a callable, as in ``MLPRegressor``; 'binary_log_loss' for targets
+        from 0 to 1 in each output; 'log_loss' for targets that sum to 1 in each row.
+        Any loss can be combined with any output activation. The gradient at the
+        output's pre-activation is ``y_pred - y`` only for the loss's canonical output
+        activation; for others it is the gradient at y_pred, multiplied by the Jacobian
+        of g. The loss of a prediction outside its domain, such as a negative one for
+        'poisson', is NaN.
     alpha : float or sequence of float, default=0.0
-        Penalty on coefficients, never on intercepts, of all weight layers or of each:
-        the objective has the term
+        Strength of the penalty on the coefficients of all weight layers, or of each.
+        Intercepts are not penalized. The penalty is
         sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2) / S, where S is the
-        sum of the sample weights, the number of rows if there are none.
+        sum of the sample weights, or the number of rows without them.
     l1_ratio : float, default=0.0
-        In [0, 1]. The subgradient of abs(w) at 0 is 0.
+        Share of the L1 penalty, in [0, 1]. The subgradient of abs(w) at 0 is 0.
     dtype : {'float64', 'float32'}, default='float64'
-        Of the parameters, and of all that is computed with them.
+        Data type of the parameters and of all computations.
     loss_parameter : float, default=None
-        Of a loss that has one: the threshold of 'huber', > 0; the 'quantile', in
-        [0, 1]; the power of 'tweedie', in (1, 2).
+        Parameter of the loss: the threshold of 'huber', > 0; the quantile of
+        'quantile', in [0, 1]; the power of 'tweedie', in (1, 2). None for other losses.
     random_state : int, RandomState instance or None, default=None
-        Draws the initial parameters, as the estimators do.
+        Determines the random numbers for the initial parameters, as in the estimators.
 
     Raises
     ------
     ValueError
-        For an argument outside its range, which names it.
+        If an argument is outside its range. The message names it.
 
     Attributes
     ----------
     parameters : ndarray of shape (n_parameters,)
-        All coefficients, then all intercepts. Assigned to, it takes the values in.
+        All coefficients, then all intercepts. An assignment copies the values.
     activation : str or tuple of str
-        As given.
+        The argument of this name.
     hidden_activations : tuple of str
-        The same, one a hidden layer.
+        The activation of each hidden layer.
     layer_sizes : tuple of int
-        Units of each layer, d_0 ... d_L.
-    output_activation, alpha, l1_ratio, loss_parameter
-        As given.
-    loss_name : str or callable
-        The ``loss`` that was given; ``loss`` is the method.
+        Number of units of each layer, d_0 ... d_L.
+    output_activation, loss, alpha, l1_ratio, loss_parameter
+        The arguments of these names.
     dtype : numpy dtype
-        Of the parameters.
+        Data type of the parameters.
     coefs, intercepts : list of ndarray
-        Views of ``parameters``, of shapes (d_(l-1), d_l) and (d_l,), to be read and
-        written. An array that is put in the place of one is copied into the view when
-        the network is used next.
+        Views of ``parameters``, of shapes (d_(l-1), d_l) and (d_l,). They can be
+        written to. An array assigned to an item of a list is copied into the parameters
+        when the network is used next.
     """
 
     def __init__(
@@ -112,11 +111,11 @@ class Network:
             dtype,
             loss_parameter,
         )
-        self._hold(np.zeros(self.core.n_parameters, dtype=self.dtype))
+        self._set_parameters(np.zeros(self.core.n_parameters, dtype=self.dtype))
         draw_initial_parameters(self, generator_of(random_state))
 
     @classmethod
-    def of_parameters(
+    def from_parameters(
         cls,
         coefs,
         intercepts,
@@ -129,23 +128,24 @@ class Network:
         loss_parameter=None,
         copy=False,
     ):
-        """A network of given coefficients and intercepts.
+        """Create a network with given coefficients and intercepts.
 
         Parameters
         ----------
         coefs : list of array-like of shape (d_(l-1), d_l)
-            Of each layer. The network is of float32 if all of them are, else of
+            Coefficients of each layer. The network is float32 if all arrays are, else
             float64.
         intercepts : list of array-like of shape (d_l,)
-            Likewise.
+            Intercepts of each layer.
         activation, output_activation : str
-            As in ``Network``, without defaults.
+            As in ``Network``, but required.
         loss, alpha, l1_ratio, loss_parameter
             As in ``Network``.
         copy : bool, default=False
-            Whether to copy arrays that are the views of one vector, as those of another
-            network or of a fitted estimator are. Otherwise the new network shares that
-            memory: a change in one is a change in both. Other arrays are always copied.
+            Whether to copy arrays that are views of one vector, such as those of
+            another network or of a fitted estimator. If False, the new network shares
+            that memory, so that a change in one is a change in both. Other arrays are
+            always copied.
 
         Returns
         -------
@@ -154,7 +154,8 @@ class Network:
         Raises
         ------
         ValueError
-            For arrays that make no layers, or an argument outside its range.
+            If the shapes of the arrays do not form layers, or an argument is outside
+            its range.
         """
         coefs, intercepts = listed("coefs_", coefs), listed("intercepts_", intercepts)
         layer_sizes, dtype = check_layers(coefs, intercepts)
@@ -175,9 +176,11 @@ class Network:
             and not copy
             and network.core.are_views(vector, coefs, intercepts)
         ):
-            network._hold(vector)
+            network._set_parameters(vector)
             return network
-        network._hold(np.empty(network.core.n_parameters, dtype=network.dtype))
+        network._set_parameters(
+            np.empty(network.core.n_parameters, dtype=network.dtype)
+        )
         for views, arrays in ((network.coefs, coefs), (network.intercepts, intercepts)):
             for view, array in zip(views, arrays, strict=True):
                 view[...] = array
@@ -191,7 +194,7 @@ class Network:
         Parameters
         ----------
         coefs, intercepts : list of array-like, default=None
-            As in ``of_parameters``. None keeps those of this network.
+            As in ``from_parameters``. None keeps those of this network.
         dtype : {'float64', 'float32'}, default=None
             Data type of the new network, whose parameters are then a copy. None keeps
             that of the parameters.
@@ -226,7 +229,7 @@ class Network:
         settings = {
             "activation": self.activation,
             "output_activation": self.output_activation,
-            "loss": self.loss_name,
+            "loss": self.loss,
             "alpha": self.alpha,
             "l1_ratio": self.l1_ratio,
         }
@@ -245,7 +248,7 @@ class Network:
                     f"dtype must be 'float64' or 'float32'. Got {dtype!r}."
                 )
             arrays = [[np.asarray(a).astype(dtype) for a in part] for part in arrays]
-        return type(self).of_parameters(*arrays, copy=copy, **(settings | changes))
+        return type(self).from_parameters(*arrays, copy=copy, **(settings | changes))
 
     def _describe(
         self,
@@ -290,7 +293,7 @@ class Network:
             raise ValueError(f"l1_ratio must be in [0, 1]. Got {l1_ratio!r}.")
         self.layer_sizes = tuple(sizes)
         self.output_activation = output_activation
-        self.loss_name = loss
+        self.loss = loss
         self.alpha = alphas if np.ndim(alpha) else float(alpha)
         self.l1_ratio = float(l1_ratio)
         self.dtype = np.dtype(dtype)
@@ -302,7 +305,7 @@ class Network:
             self.layer_sizes,
             self.hidden_activations,
             self.output_activation,
-            self.loss_name,
+            self.loss,
             alphas,
             self.dtype,
             l1_ratio=self.l1_ratio,
@@ -310,7 +313,7 @@ class Network:
         )
 
     def _core_without_penalty(self):
-        """The same network for the core, with an objective that is the loss alone."""
+        """Return the core's network with an objective that is the loss alone."""
         return self._core_with([0.0] * (len(self.layer_sizes) - 1))
 
     def __repr__(self):
@@ -332,11 +335,11 @@ class Network:
             )
         self._parameters[:] = values
 
-    def _hold(self, parameters):
+    def _set_parameters(self, parameters):
         self._parameters = parameters
         self._optimizers = {}
         self._few_rows = _core.FewRows(self.core, parameters)
-        # Views outlive a vector that is resized: nobody can, while this is held.
+        # NumPy refuses to resize a vector that this refers to, so views stay valid.
         self._memory = _core.kept(parameters)
         self.coefs, self.intercepts = self.core.views(parameters)
 
@@ -345,7 +348,7 @@ class Network:
             "layer_sizes": self.layer_sizes,
             "activation": self.activation,
             "output_activation": self.output_activation,
-            "loss": self.loss_name,
+            "loss": self.loss,
             "alpha": self.alpha,
             "l1_ratio": self.l1_ratio,
             "dtype": self.dtype.name,
@@ -359,12 +362,12 @@ class Network:
     def __setstate__(self, state):
         state = read(type(self).__name__, state)
         self._describe(**state["described"])
-        self._hold(state["parameters"])
+        self._set_parameters(state["parameters"])
 
     def predict(self, X):
-        """Output activations.
+        """Compute the output activations.
 
-        Few rows of a plain array of the network's data type take microseconds.
+        A small batch takes microseconds if X is an array of the network's data type.
 
         Parameters
         ----------
@@ -373,12 +376,12 @@ class Network:
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
-            In the data type of the network.
+            Has the data type of the network.
 
         Raises
         ------
         ValueError
-            For X of another width, or that has what is no finite number.
+            If X has another number of features, or values that are not finite.
         """
         y_pred = self._few_rows.predict(X, self.coefs, self.intercepts, False)
         if y_pred is not None:
@@ -387,7 +390,7 @@ class Network:
         return self.core.predict(self.parameters, samples, False, default_n_threads())
 
     def forward(self, X):
-        """The z and a of every layer.
+        """Compute the pre-activations z and activations a of all layers.
 
         Parameters
         ----------
@@ -396,7 +399,7 @@ class Network:
         Returns
         -------
         Trace
-            Asked for deltas, gradients or loss, which need targets, it raises
+            Its attributes that need targets (deltas, gradients, loss) raise
             AttributeError.
         """
         X = self._check_X(X)
@@ -408,15 +411,15 @@ class Network:
         return Trace(self._activations(), z, [X, *a])
 
     def backprop(self, X, y, sample_weight=None):
-        """One forward and one backward pass, with every number on the way.
+        """Run one forward and one backward pass and return all intermediate values.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Numbers in the loss's domain; one-hot for a multiclass log-loss.
+            Targets in the loss's domain; one-hot for a multiclass log-loss.
         sample_weight : array-like of shape (n_samples,), default=None
-            Rows of weight 0 are left out: their traces are zero.
+            Rows with weight 0 are skipped: their values in the trace are zero.
 
         Returns
         -------
@@ -425,15 +428,15 @@ class Network:
         Raises
         ------
         ValueError
-            For X or y of another shape, what is no finite number, targets outside the
-            loss's domain, or negative weights.
+            If X or y has another shape or values that are not finite, a target is
+            outside the loss's domain, or a weight is negative.
         """
         X = self._check_X(X)
         gradient = np.empty_like(self.parameters)
         names = ("z", "a", "delta", "dloss_da")
         layers = {name: self._layers(X.shape[0]) for name in names}
         table = self._checked(X, y, sample_weight)
-        loss = self._objective(*table, gradient, layers)
+        loss = self._evaluate(*table, gradient, layers)
         weights = table[-1]
         coef_grads, intercept_grads = self.core.views(gradient)
         return Trace(
@@ -448,8 +451,8 @@ class Network:
             loss=loss,
         )
 
-    def loss(self, X, y, sample_weight=None):
-        """The objective: mean weighted loss and penalty.
+    def objective(self, X, y, sample_weight=None):
+        """Compute the objective: mean weighted loss plus penalty.
 
         Parameters
         ----------
@@ -460,10 +463,10 @@ class Network:
         -------
         float
         """
-        return self._objective(*self._checked(self._check_X(X), y, sample_weight))
+        return self._evaluate(*self._checked(self._check_X(X), y, sample_weight))
 
     def gradients(self, X, y, sample_weight=None):
-        """Gradients of the objective, those of ``backprop`` without its trace.
+        """Compute the gradients of the objective as ``backprop`` does, without a trace.
 
         Parameters
         ----------
@@ -476,7 +479,7 @@ class Network:
         intercept_grads : list of ndarray of shape (d_l,)
         """
         gradient = np.empty_like(self.parameters)
-        self._objective(*self._checked(self._check_X(X), y, sample_weight), gradient)
+        self._evaluate(*self._checked(self._check_X(X), y, sample_weight), gradient)
         return self.core.views(gradient)
 
     def optimizer(
@@ -493,7 +496,7 @@ class Network:
         global_clipnorm=None,
         max_norm=None,
     ):
-        """An update rule for ``step``, before its first step.
+        """Create an optimizer for ``step``.
 
         Parameters
         ----------
@@ -501,30 +504,30 @@ class Network:
             With ``momentum=0``, 'sgd' is plain gradient descent.
         learning_rate_init, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, \
 weight_decay, global_clipnorm, max_norm
-            As in ``MLPClassifier``, with the same defaults. Each rule reads those that
-            concern it.
+            As in ``MLPClassifier``, with the same defaults. Each solver uses those
+            that apply to it.
 
         Returns
         -------
         Optimizer
-            Of this network: ``learning_rate`` may be set between steps, ``n_steps``
-            counts them.
+            For this network only. ``learning_rate`` can be set between steps;
+            ``n_steps`` counts the steps.
         """
         hyperparameters = {k: v for k, v in locals().items() if k != "self"}
         return Optimizer.of_network(self, **hyperparameters)
 
     def step(self, X, y, optimizer="sgd", sample_weight=None):
-        """One step of an optimizer down the objective of the given rows.
+        """Take one step of an optimizer on the objective of the given rows.
 
-        It is the step that a training takes for a batch of these rows, bit for bit.
+        A fit takes the same step for a batch of these rows, with the same bits.
 
         Parameters
         ----------
         X, y, sample_weight
             As in ``backprop``.
         optimizer : str or Optimizer, default='sgd'
-            What ``self.optimizer(...)`` has made. A name stands for
-            ``self.optimizer(name)``, which is kept for the next steps by this name.
+            The return value of ``self.optimizer(...)``. A name stands for
+            ``self.optimizer(name)``, which later steps with this name reuse.
 
         Returns
         -------
@@ -534,7 +537,7 @@ weight_decay, global_clipnorm, max_norm
         Raises
         ------
         ValueError
-            If parameters would no longer be finite; they stay as they were.
+            If a parameter would no longer be finite. The parameters do not change.
         """
         X = self._check_X(X)
         samples, targets, weights = self._checked(X, y, sample_weight)
@@ -555,9 +558,9 @@ weight_decay, global_clipnorm, max_norm
             self.parameters[:] = before[0]
             vars(optimizer).update(vars(before[1]))
             raise ValueError(
-                "Parameters would not be finite after the step: it is too long, with "
-                f"learning_rate={optimizer.learning_rate}, or the loss, {loss}, has no "
-                "gradient here."
+                "Parameters would not be finite after the step, so it was not taken: "
+                f"reduce learning_rate={optimizer.learning_rate}, or change parameters "
+                f"for which the loss is {loss} and its gradient not finite."
             )
         return loss
 
@@ -568,15 +571,15 @@ weight_decay, global_clipnorm, max_norm
             return self._optimizers[optimizer]
         if not isinstance(optimizer, Optimizer):
             raise ValueError(
-                f"optimizer must be the name of one among {list(_core.optimizers())}, "
-                f"or one that network.optimizer(...) has made. Got {optimizer!r}."
+                f"optimizer must be one of {list(_core.optimizers())} or the return "
+                f"value of network.optimizer(...). Got {optimizer!r}."
             )
         states, parameters = optimizer.states, self.parameters
         if states.shape[1] != len(parameters) or states.dtype != parameters.dtype:
             raise ValueError(
-                "optimizer must have been made by this network, for its "
+                "optimizer must be one of this network, for its "
                 f"{len(parameters)} parameters of {parameters.dtype}. Got one for "
-                f"{states.shape[1]} of {states.dtype}."
+                f"{states.shape[1]} of {states.dtype}; call network.optimizer(...)."
             )
         rate = optimizer.learning_rate
         if not isinstance(rate, Real) or not 0 <= rate < np.inf:
@@ -588,7 +591,7 @@ weight_decay, global_clipnorm, max_norm
     def _activations(self):
         return (*self.hidden_activations, self.output_activation)
 
-    def _objective(self, samples, targets, weights, gradient=None, layers=None):
+    def _evaluate(self, samples, targets, weights, gradient=None, layers=None):
         return self.core.objective(
             self.parameters,
             samples,
@@ -600,7 +603,7 @@ weight_decay, global_clipnorm, max_norm
         )
 
     def _checked(self, X, y, sample_weight):
-        """What the core takes for a checked X, and y and weights that are checked."""
+        """Check y and weights; return what the core reads for them and a checked X."""
         require_numbers(y, "y")
         with numbers_only("y"):
             y = check_array(y, ensure_2d=False, dtype=self.dtype, input_name="y")
@@ -611,7 +614,7 @@ weight_decay, global_clipnorm, max_norm
                 f"y must have the shape {(X.shape[0], self.layer_sizes[-1])}. "
                 f"Got {given}."
             )
-        check_target_domain(self.loss_name, y)
+        check_target_domain(self.loss, y)
         return (
             _core.Samples(X, self.dtype),
             _core.Targets(y, self.dtype),
@@ -623,15 +626,15 @@ weight_decay, global_clipnorm, max_norm
             np.zeros((n_samples, n), dtype=self.dtype) for n in self.layer_sizes[1:]
         ]
 
-    def _take_in(self):
-        """Copy what was put in the place of views to where it belongs."""
+    def _copy_assigned(self):
+        """Copy arrays assigned by the user back into the parameter vector."""
         if self.core.are_views(self.parameters, self.coefs, self.intercepts):
             return
         sizes, _ = check_layers(self.coefs, self.intercepts)
         if tuple(sizes) != self.layer_sizes:
             raise ValueError(
-                "coefs and intercepts must be those of the layer sizes "
-                f"{self.layer_sizes}. Got arrays for {tuple(sizes)}."
+                "coefs and intercepts must have the shapes for the layer sizes "
+                f"{self.layer_sizes}. Got those for {tuple(sizes)}."
             )
         views = self.core.views(self.parameters)
         for arrays, of_layer in zip((self.coefs, self.intercepts), views, strict=True):
@@ -640,7 +643,7 @@ weight_decay, global_clipnorm, max_norm
         self.coefs, self.intercepts = views
 
     def _check_X(self, X):
-        self._take_in()
+        self._copy_assigned()
         require_numbers(X, "X")
         with numbers_only("X"):
             X = check_array(

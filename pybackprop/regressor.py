@@ -245,7 +245,7 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         Only if X had names for its features.
     network_ : Network
         The network of the last fit, with its loss and penalty, whatever ``set_params``
-        has set since; ``network_targets`` has its y. Made when asked for, on the memory
+        has set since; ``encode_targets`` has its y. Made when asked for, on the memory
         of ``coefs_`` and ``intercepts_``: an edit in place there is one here, and the
         other way round. Arrays of the user's own in their place are copied.
 
@@ -413,7 +413,7 @@ class MLPRegressor(CallbackSupportMixin, RegressorMixin, MultilayerPerceptron):
         2.0
         """
         require_network(network)
-        loss = parameters_for(network.loss_name, network.loss_parameter)
+        loss = parameters_for(network.loss, network.loss_parameter)
         return estimator_of(cls, network, loss, params)
 
     def fit(

@@ -339,7 +339,7 @@ def lbfgs_lines(threads, dtype):
 
         def objective(X, y, weights, network=network):
             coef_grads, intercept_grads = network.gradients(X, y, weights)
-            value = network.loss(X, y, weights)
+            value = network.objective(X, y, weights)
             return digest(value, *coef_grads, *intercept_grads, network.predict(X))
 
         X = samples(n_rows, sizes[0], dtype)

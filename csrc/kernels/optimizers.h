@@ -89,7 +89,7 @@ static void limit_columns(size_t n_rows, size_t n_columns, double longest, void 
 
 #define STATES(n)   n
 #define UPDATE(...) __VA_ARGS__
-#define OPTIMIZER(name, n_states, constants_, update_)                                    \
+#define OPTIMIZER(name, n_states, constants_, update_, ...)                               \
     static void name##_update(const pb_update *u) {                                       \
         const vec c0 = v_set1((real)u->constants[0]), c1 = v_set1((real)u->constants[1]); \
         const vec c2 = v_set1((real)u->constants[2]), c3 = v_set1((real)u->constants[3]); \

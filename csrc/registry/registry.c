@@ -4,18 +4,28 @@
 #include <math.h>
 #include <string.h>
 
-#define HIDDEN   1
-#define OUTPUT   2
-#define ANYWHERE (HIDDEN | OUTPUT)
+/* A property of a row is a designated initializer of its record: rows give them in any order, and
+ * one that a row leaves out is 0 or NULL. A new property is one macro here and one member of the
+ * record, which _core.pxd repeats for Python. */
+
+#define HIDDEN         1
+#define OUTPUT         2
+#define ANYWHERE       (HIDDEN | OUTPUT)
+#define PLACES(places) .hidden = ((places) & HIDDEN) != 0, .output = ((places) & OUTPUT) != 0
 
 /* A bound of a range, and whether the function attains it. */
-#define ABOVE(x)       x, 0
-#define FROM(x)        x, 1
-#define BELOW(x)       x, 0
-#define TO(x)          x, 1
+#define ABOVE(x)           .range_low = (x), .low_attained = 0
+#define FROM(x)            .range_low = (x), .low_attained = 1
+#define BELOW(x)           .range_high = (x), .high_attained = 0
+#define TO(x)              .range_high = (x), .high_attained = 1
+#define RANGE(low, high)   low, high
 
-#define FAN_IN_AND_OUT 0
-#define FAN_IN         1
+#define FAN_IN_AND_OUT     0
+#define FAN_IN             1
+#define INIT(factor, fans) .init_factor = (factor), .init_by_fan_in = (fans)
+
+#define LOG(...)           .has_log = 1
+#define NO_LOG             .has_log = 0
 
 typedef struct activation_row {
     pb_activation_info info; /* its name first: see find */
@@ -23,44 +33,54 @@ typedef struct activation_row {
 } activation_row;
 
 static const activation_row activations[] = {
-#define LOG(...)               1
-#define NO_LOG                 0
-#define RANGE(low, high)       low, high
-#define INIT(factor, fans)     factor, fans
-#define PLACES(places)         places
-#define DERIVATIVE_FROM_A(...) 0
-#define DERIVATIVE_FROM_Z(...) 1
-#define ELEMENTWISE_ACTIVATION(name, value, derivative, log, range, init, places) \
-    {{#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 0, log, range, init}, derivative},
-#define ROWWISE_ACTIVATION(name, range, init, places) \
-    {{#name, ((places) & HIDDEN) != 0, ((places) & OUTPUT) != 0, 1, 1, range, init}, 0},
+#define DERIVATIVE_FROM_A(...) .needs_z = 0
+#define DERIVATIVE_FROM_Z(...) .needs_z = 1
+#define ELEMENTWISE_ACTIVATION(name_, value, derivative, ...) \
+    {.info = {.name = #name_, __VA_ARGS__}, derivative},
+#define ROWWISE_ACTIVATION(name_, ...) \
+    {.info = {.name = #name_, .rowwise = 1, .has_log = 1, __VA_ARGS__}},
 #include "registry/activations.def"
 };
 
+#define REGRESSION     1
+#define CLASSIFICATION 2
+#define BOTH           (REGRESSION | CLASSIFICATION)
+
 static const pb_loss_info losses[] = {
-#define NO_PARAMETER                                       NULL, 0, 0, 0
-#define PARAMETER(name, low, high, ends_belong)            #name, low, high, ends_belong
-#define TARGETS(low, high, low_belongs, sum_to_one, words) words, low, high, low_belongs, sum_to_one
-#define PREDICTIONS(low, high, ends_belong)                low, high, ends_belong
-#define DEFAULT_OUTPUT(output)                             #output
-#define CANONICAL(output)                                  #output
-#define LOSS(name, value, derivative, value_in_z, delta_in_z, output, canonical, parameter, \
-             targets, predictions)                                                          \
-    {#name, output, canonical, targets, parameter, predictions},
+#define TASK(tasks) \
+    .regression = ((tasks) & REGRESSION) != 0, .classification = ((tasks) & CLASSIFICATION) != 0
+#define DEFAULT_OUTPUT(output) .default_output = #output
+#define CANONICAL(output)      .canonical_output = #output
+#define ELEMENTWISE_FORM(loss) .elementwise_form = #loss
+#define PARAMETER(name_, low, high, ends_belong)                           \
+    .parameter = #name_, .parameter_low = (low), .parameter_high = (high), \
+    .parameter_ends_belong = (ends_belong)
+#define LIMITS(at_low, at_high) .loss_at_low = #at_low, .loss_at_high = #at_high
+#define TARGETS(low, high, low_belongs, sum_to_one, words)              \
+    .target_domain = words, .target_low = (low), .target_high = (high), \
+    .target_low_belongs = (low_belongs), .rows_sum_to_one = (sum_to_one)
+#define PREDICTIONS(low, high, ends_belong) \
+    .prediction_low = (low), .prediction_high = (high), .prediction_ends_belong = (ends_belong)
+#define LOSS(name_, value, gradient, value_in_z, delta_in_z, ...) {.name = #name_, __VA_ARGS__},
 #include "registry/losses.def"
 };
 
+#define PROPORTIONAL    0
+#define SCALE_INVARIANT 1
+
 static const pb_optimizer_info optimizers[] = {
-#define STATES(n)                                  n
-#define OPTIMIZER(name, states, constants, update) {#name, states},
+#define STATES(n)                                        .n_states = (n)
+#define STEP(length)                                     .scale_invariant = (length)
+#define OPTIMIZER(name_, states, constants, update, ...) {.name = #name_, states, __VA_ARGS__},
 #include "registry/optimizers.def"
 };
 
+#define SGD 1
+#define ALL 0
+
 static const pb_schedule_info schedules[] = {
-#define SGD                                                    1
-#define ALL                                                    0
-#define FOR(solvers)                                           solvers
-#define SCHEDULE(name, acts_on, rate, after_epoch, on_plateau) {#name, acts_on},
+#define FOR(optimizers)                                     .only_sgd = (optimizers)
+#define SCHEDULE(name_, rate, after_epoch, on_plateau, ...) {.name = #name_, __VA_ARGS__},
 #include "registry/schedules.def"
 };
 
@@ -77,9 +97,6 @@ pb_status pb_loss_at(size_t index, pb_loss_info *info) {
         return PB_BAD_ARGUMENT;
     }
     *info = losses[index];
-    if (strcmp(info->canonical_output, "NONE") == 0) {
-        info->canonical_output = NULL;
-    }
     return PB_OK;
 }
 

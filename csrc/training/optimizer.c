@@ -32,7 +32,7 @@ void pb_update_constants(pb_optimizer_rule rule, const pb_hyperparameters *h, do
     memset(constants, 0, PB_MAX_CONSTANTS * sizeof *constants);
     switch (rule) {
 #define CONSTANTS(...) {__VA_ARGS__}
-#define OPTIMIZER(name, states, rule_constants, update)                                           \
+#define OPTIMIZER(name, states, rule_constants, ...)                                              \
     case PB_OPTIMIZER_##name: {                                                                   \
         (void)t;                                                                                  \
         const double values[] = rule_constants;                                                   \

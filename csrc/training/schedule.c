@@ -15,7 +15,7 @@ double pb_rate_of_step(pb_schedule_rule rule, const pb_schedule *s, double epoch
     (void)x;
     switch (rule) {
 #define RATE(expression) expression
-#define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
+#define SCHEDULE(name, rule_rate, ...) \
     case PB_SCHEDULE_##name: modulated = rule_rate; break;
 #include "registry/schedules.def"
     case PB_SCHEDULE_COUNT: break;
@@ -49,7 +49,7 @@ pb_status pb_schedule_after_epoch(const pb_schedule *s, int64_t n_samples, doubl
     pb_scope_enter(&scope);
     switch (rule) {
 #define AFTER_EPOCH(expression) expression
-#define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
+#define SCHEDULE(name, rule_rate, after_epoch, ...) \
     case PB_SCHEDULE_##name: *learning_rate = after_epoch; break;
 #include "registry/schedules.def"
     case PB_SCHEDULE_COUNT: break;
@@ -69,7 +69,7 @@ pb_status pb_schedule_on_plateau(const pb_schedule *s, double *learning_rate) {
     pb_scope_enter(&scope);
     switch (rule) {
 #define ON_PLATEAU(expression) expression
-#define SCHEDULE(name, acts_on, rule_rate, after_epoch, on_plateau) \
+#define SCHEDULE(name, rule_rate, after_epoch, on_plateau, ...) \
     case PB_SCHEDULE_##name: *learning_rate = on_plateau; break;
 #include "registry/schedules.def"
     case PB_SCHEDULE_COUNT: break;

@@ -2,8 +2,9 @@
 Names: activations, losses, solvers, schedules
 ==============================================
 
-All names come from the lists of the compiled core: the estimators, ``Network``, their
-error messages and this page read them there.
+``pybackprop.catalogue()`` has every name that a parameter accepts, with its properties.
+It reads the lists of the compiled core, as the estimators, ``Network`` and their error
+messages do.
 """
 
 from textwrap import fill
@@ -11,69 +12,85 @@ from textwrap import fill
 import matplotlib.pyplot as plt
 import numpy as np
 
-from pybackprop import MLPClassifier, MLPRegressor, Network
+from pybackprop import Network, catalogue
 from pybackprop.by_hand.activations import ACTIVATIONS
 from pybackprop.by_hand.losses import LOSSES
 
 # %%
 # List the names
 # --------------
-# The error message for an unknown name has the list.
+# The catalogue maps each kind to names, and each name to its properties.
 
 
-def names(make, **parameter):
-    """The names that are offered instead of one that does not exist."""
-    try:
-        make(**parameter)
-    except ValueError as refusal:
-        print(fill(str(refusal), 80), end="\n\n")
+def show(title, names):
+    print(fill(f"{title}: {', '.join(names)}", 80, subsequent_indent="    "))
 
 
-def network(**parameter):
-    return Network([2, 3, 1], **parameter)
-
-
-def classifier(**parameter):
-    return MLPClassifier(**parameter).fit([[0.0], [1.0]], [0, 1])
-
-
-def regressor(**parameter):
-    return MLPRegressor(**parameter).fit([[0.0], [1.0]], [0.0, 1.0])
-
-
-names(network, activation="?")
-names(network, output_activation="?")
-names(network, loss="?")
-names(classifier, loss="?")
-names(regressor, loss="?")
-names(regressor, solver="?")
-names(regressor, learning_rate="?")
+names = catalogue()
+activations, losses = names["activations"], names["losses"]
+show("activation", [name for name, row in activations.items() if row["hidden"]])
+show("output_activation", names["outputs"])
+show("loss of Network", losses)
+# The estimators use one name for a loss and its elementwise form, as scikit-learn does.
+forms = {row["elementwise_form"] for row in losses.values()}
+for task in ("regression", "classification"):
+    offered = [name for name, row in losses.items() if row[task] and name not in forms]
+    show(f"loss in {task}", offered)
+show("solver", names["solvers"])
+show("learning_rate", names["schedules"])
 
 # %%
-# ``Network`` accepts any loss with any output.  The estimators use the name 'log_loss'
-# for both log-losses, and refuse an output whose values the loss does not accept.
+# ``Network`` accepts any loss with any output.  The estimators refuse an output whose
+# values the loss does not accept.
 #
+# Where delta is y_pred − y
+# -------------------------
+# A loss has at most one output activation, its canonical one, with which the gradient
+# at the pre-activation is y_pred − y.
+
+for name, row in losses.items():
+    print(f"{name:16} {row['canonical_output'] or 'none':9} y: {row['target_domain']}")
+
+# %%
 # Activations and their derivatives
 # ---------------------------------
 # f(z) in blue and f′(z), dashed, in orange, by the formulas of
 # ``pybackprop.by_hand.activations``.  The points are computed by the core, with a
 # network whose only weight is 1, so that z is its input.
 
+
+def panels_for(n_panels, height):
+    """A figure with one panel per name, five in a row."""
+    n_rows = -(-n_panels // 5)
+    figure, panels = plt.subplots(
+        n_rows, 5, figsize=(11, height * n_rows), layout="constrained", squeeze=False
+    )
+    for axes in panels.flat[n_panels:]:
+        axes.axis("off")
+    return figure, list(panels.flat)
+
+
+def one_weight(**functions):
+    """A network whose pre-activation is its input."""
+    network = Network([1, 1], **functions)
+    network.coefs[0][:], network.intercepts[0][:] = 1, 0
+    return network
+
+
+elementwise = [name for name, row in activations.items() if not row["rowwise"]]
 z = np.linspace(-5, 5, 201)
-figure, panels = plt.subplots(
-    3, 5, figsize=(11, 6.5), sharex=True, layout="constrained"
-)
-for axes, (name, (f, f_prime)) in zip(panels.flat, ACTIVATIONS.items(), strict=True):
-    axes.plot(z, f(z), color="#0072b2", label="f(z)")
-    axes.plot(z, f_prime(z), color="#d55e00", linestyle="--", label="f′(z)")
-    one = Network([1, 1], output_activation=name)
-    one.coefs[0][:], one.intercepts[0][:] = 1, 0
-    trace = one.forward(z[::20, np.newaxis])
+figure, panels = panels_for(len(elementwise), 2.2)
+for axes, name in zip(panels, elementwise, strict=False):
+    if name in ACTIVATIONS:
+        f, f_prime = ACTIVATIONS[name]
+        axes.plot(z, f(z), color="#0072b2", label="f(z)")
+        axes.plot(z, f_prime(z), color="#d55e00", linestyle="--", label="f′(z)")
+    trace = one_weight(output_activation=name).forward(z[::20, np.newaxis])
     axes.plot(trace.z[0], trace.a[1], ".", color="#0072b2")
     axes.plot(trace.z[0], trace.f_prime[0], ".", color="#d55e00")
     axes.set(title=name, ylim=(-1.8, 3))
     axes.grid(alpha=0.3)
-panels[0, 0].legend(fontsize="small")
+panels[0].legend(fontsize="small")
 figure.supxlabel("pre-activation z")
 plt.show()
 
@@ -81,24 +98,38 @@ plt.show()
 # Losses and their derivatives
 # ----------------------------
 # ℓ(y, ŷ) of one output as a function of the prediction ŷ, for the target y = 1, and its
-# derivative ∂ℓ/∂ŷ, dashed, by the formulas of ``pybackprop.by_hand.losses``.  The
-# gradient at the pre-activation is the product of this derivative with that of the
-# output activation.
+# derivative ∂ℓ/∂ŷ, dashed, by the formulas of ``pybackprop.by_hand.losses``; again the
+# points are computed by the core.  The gradient at the pre-activation is the product of
+# this derivative with that of the output activation.
 
-parameters = {"huber": [1.0], "quantile": [0.9], "tweedie": [1.5]}
-figure, panels = plt.subplots(2, 5, figsize=(11, 4.8), layout="constrained")
-for axes, (name, (loss, derivative)) in zip(panels.flat, LOSSES.items(), strict=False):
-    ends = (0.02, 0.98) if "log_loss" in name else (0.05, 4)
-    y_pred = np.linspace(*ends, 200)
-    target, rest = np.ones_like(y_pred), parameters.get(name, [])
-    axes.plot(y_pred, loss(target, y_pred, *rest), color="#0072b2", label="ℓ")
-    axes.plot(
-        y_pred, derivative(target, y_pred, *rest), "--", color="#d55e00", label="∂ℓ/∂ŷ"
-    )
-    described = ", ".join(map(str, rest))
-    axes.set(title=f"{name}, {described}" if rest else name, ylim=(-3, 3), xlabel="ŷ")
+
+def parameter_of(row):
+    """A value in the range of the loss's parameter, None if it has none."""
+    low, high = row["parameter_low"], row["parameter_high"]
+    if row["parameter"] is None:
+        return None
+    return low + 0.75 * (high - low) if np.isfinite(high) else 1.0
+
+
+figure, panels = panels_for(len(losses), 2.4)
+for axes, (name, row) in zip(panels, losses.items(), strict=False):
+    parameter = parameter_of(row)
+    rest = [] if parameter is None else [parameter]
+    low, high = max(row["prediction_low"], 0), min(row["prediction_high"], 4)
+    y_pred = np.linspace(low + 0.05, high - 0.02, 200)
+    if name in LOSSES:
+        loss, derivative = (
+            f(np.ones_like(y_pred), y_pred, *rest) for f in LOSSES[name]
+        )
+        axes.plot(y_pred, loss, color="#0072b2", label="ℓ")
+        axes.plot(y_pred, derivative, "--", color="#d55e00", label="∂ℓ/∂ŷ")
+    network = one_weight(loss=name, loss_parameter=parameter)
+    for point in y_pred[::20]:
+        trace = network.backprop([[point]], [1.0])
+        axes.plot(point, trace.loss, ".", color="#0072b2")
+        axes.plot(point, trace.dloss_da[0][0, 0], ".", color="#d55e00")
+    title = name if parameter is None else f"{name}, {parameter:g}"
+    axes.set(title=title, ylim=(-3, 3), xlabel="ŷ")
     axes.grid(alpha=0.3)
-for axes in panels.flat[len(LOSSES) :]:
-    axes.axis("off")
-panels[0, 0].legend(fontsize="small")
+panels[0].legend(fontsize="small")
 plt.show()

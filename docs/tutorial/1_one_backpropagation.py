@@ -225,7 +225,7 @@ plt.show()
 # is the squared error :math:`\ell = \frac12(\hat y - y)^2`, as in the second course's
 # example.
 
-squared = Network.of_parameters(
+squared = Network.from_parameters(
     network.coefs,
     network.intercepts,
     activation="relu",

@@ -33,7 +33,7 @@ def small(**changed):
         "output_activation": "logistic",
         "loss": "binary_log_loss",
     }
-    return Network.of_parameters(coefs, intercepts, **described | changed, copy=True)
+    return Network.from_parameters(coefs, intercepts, **described | changed, copy=True)
 
 
 NetworkDisplay.from_network(small(), X, show=("z", "a"))
@@ -81,7 +81,7 @@ print(*trace.coef_grads, sep="\n\n")
 # the first layer such an input, and 0 for its own intercepts:
 
 ones = np.ones((len(X), 1))
-with_ones = Network.of_parameters(
+with_ones = Network.from_parameters(
     [np.vstack([coefs[0], intercepts[0]]), coefs[1]],
     [np.zeros(3), intercepts[1]],
     activation="relu",

@@ -93,10 +93,10 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         """The network of the fit, on the memory of ``coefs_`` and ``intercepts_``."""
         return network_as_fitted(self)
 
-    def network_targets(self, y):
+    def encode_targets(self, y):
         """y as the numbers that ``network_`` was trained to give.
 
-        ``network_.backprop(X, model.network_targets(y))`` is what a step of the fit
+        ``network_.backprop(X, model.encode_targets(y))`` is what a step of the fit
         computes on these samples.
 
         Parameters
@@ -301,7 +301,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
 
     def _fitted_now(self, network):
         """What a fit that ended now would leave, in memory that no training changes."""
-        copied = Network.of_parameters(
+        copied = Network.from_parameters(
             network.coefs,
             network.intercepts,
             activation=network.activation,
@@ -392,7 +392,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
                     f"the outputs ask for the layer sizes {sizes}, but training that "
                     f"goes on has {reached}. Fit with warm_start=False to start anew."
                 )
-            return Network.of_parameters(
+            return Network.from_parameters(
                 self.coefs_, self.intercepts_, **functions, copy=True
             )
         given = self._initial_layers(sizes, rows.dtype)

@@ -133,7 +133,7 @@ def network_of(model, **objective):
     ``set_params`` has put another ``activation`` there for the next fit: the fitted
     network has no answer by it. Edits by hand are taken as they are.
     """
-    network = Network.of_parameters(
+    network = Network.from_parameters(
         model.coefs_,
         model.intercepts_,
         activation=model.activation,

@@ -37,7 +37,7 @@ def estimator_of(estimator_class, network, loss, params, labels=None):
     if not estimator_class._loss_rule.holds(loss["loss"]):
         raise ValueError(
             f"loss of the network must be {estimator_class._loss_rule.words}, to be "
-            f"that of an {estimator_class.__name__}. Got {network.loss_name!r}."
+            f"that of an {estimator_class.__name__}. Got {network.loss!r}."
         )
     of_network = {
         "hidden_layer_sizes": network.layer_sizes[1:-1],
@@ -115,12 +115,12 @@ def _agree(model, name, is_same, of_network):
 def _require_same_loss(model, network, of_loss):
     kind, output = type(model).__name__, network.output_activation
     loss = model._loss_with(output, network.dtype)
-    if loss.row != network.loss_name and model.loss == of_loss["loss"]:
+    if loss.row != network.loss and model.loss == of_loss["loss"]:
         raise ValueError(
             f"loss of the network must be {loss.row!r}, to be that of an {kind} with "
-            f"the output activation {output!r}. Got {network.loss_name!r}."
+            f"the output activation {output!r}. Got {network.loss!r}."
         )
-    _agree(model, "loss", loss.row == network.loss_name, network.loss_name)
+    _agree(model, "loss", loss.row == network.loss, network.loss)
     for name in of_loss.keys() - {"loss"}:
         is_same = loss.parameter == network.loss_parameter
         _agree(model, name, is_same, network.loss_parameter)

@@ -48,11 +48,13 @@ class Loss:
                 f"[{low:g}, {high:g}]. Got {name}=None."
             )
         words = f"{row!r} with {name}={value!r}"
-        if row == "tweedie":
-            # The ends of the family are rows of their own.
-            end = {1: "poisson", 2: "gamma"}.get(float(np.dtype(dtype).type(value)))
-            if end is not None:
-                return cls(end, None, words)
+        limits = {
+            record["parameter_low"]: record["loss_at_low"],
+            record["parameter_high"]: record["loss_at_high"],
+        }
+        limit = limits.get(float(_rounded(value, dtype)))
+        if limit is not None:
+            return cls(limit, None, words)
         return cls(row, check_loss_parameter(row, value, dtype, name), words)
 
     @property
@@ -92,10 +94,7 @@ def check_loss_parameter(row, value, dtype, name="loss_parameter"):
         return None
     low, high = record["parameter_low"], record["parameter_high"]
     ends_belong = record["parameter_ends_belong"]
-    rounded = np.nan
-    if isinstance(value, Real):
-        with np.errstate(over="ignore", under="ignore"):
-            rounded = np.dtype(dtype).type(value)
+    rounded = _rounded(value, dtype) if isinstance(value, Real) else np.nan
     inside = low <= rounded <= high if ends_belong else low < rounded < high
     if not inside:
         raise ValueError(
@@ -104,6 +103,12 @@ def check_loss_parameter(row, value, dtype, name="loss_parameter"):
             f"{record['parameter']} of loss={row!r}. Got {value!r}."
         )
     return float(value)
+
+
+def _rounded(value, dtype):
+    """Round a number to a network's data type, as the core will see it."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.dtype(dtype).type(value)
 
 
 def _interval(low, high, low_belongs, high_belongs):

@@ -51,7 +51,7 @@ def warn_of_targets(model, network, table):
     smaller, since the output layer has that map in it.
     """
     X, y, sample_weight = table.X, table.targets, table.sample_weight
-    if network.loss_name != "squared_error" or not _has_free_scale(model, y):
+    if network.loss != "squared_error" or not _has_free_scale(model, y):
         return
     rows = _some_rows(X, sample_weight)
     if not _targets_are_off(take_rows(y, rows)):
@@ -220,7 +220,7 @@ def _are_notable(flat, n_units):
 
 def _loss_above_that_of_zero(model, network, table, rows):
     """A sentence, if it were better for all parameters to be 0."""
-    if callable(network.loss_name):
+    if callable(network.loss):
         return  # and may not be asked about other predictions than those of training
     y, weights = take_rows(table.targets, rows), table.sample_weight
     # With or without hidden layers z is 0, but without there are few parameters.
@@ -228,7 +228,7 @@ def _loss_above_that_of_zero(model, network, table, rows):
         (network.layer_sizes[0], network.layer_sizes[-1]),
         (),
         network.output_activation,
-        network.loss_name,
+        network.loss,
         [0.0],
         network.dtype,
         loss_parameter=network.loss_parameter or 0.0,

@@ -206,7 +206,7 @@ class _Summation:
                 "layer_sizes": network.layer_sizes,
                 "activation": network.activation,
                 "output_activation": network.output_activation,
-                "loss": network.loss_name,
+                "loss": network.loss,
                 "loss_parameter": network.loss_parameter,
                 "dtype": network.dtype.name,
             },

@@ -166,7 +166,7 @@ def from_sklearn(estimator):
     if is_classifier(estimator):
         _refuse_single_class(estimator)
         labels = ClassLabels.of_binarizer(estimator._label_binarizer)
-    network = Network.of_parameters(
+    network = Network.from_parameters(
         estimator.coefs_,
         estimator.intercepts_,
         activation=other.activation,

@@ -25,7 +25,7 @@ def network_and_targets(network, X, y):
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         As given with a Network; with an estimator checked as for ``predict``.
     y : array-like
-        As given with a Network; with an estimator ``estimator.network_targets(y)``.
+        As given with a Network; with an estimator ``estimator.encode_targets(y)``.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def network_and_targets(network, X, y):
     model = as_fitted(network)
     check_consistent_length(X, y)
     _, X = model._network_and_rows(X)
-    return model.network_, X, model.network_targets(y)
+    return model.network_, X, model.encode_targets(y)
 
 
 def kind_and_hint(other):

@@ -79,6 +79,8 @@ static void test_losses(void) {
     COLLECT(info, pb_loss_at, info.name);
     for (size_t i = 0; i < n; i++) {
         CHECK_SAME(pb_loss_at(i, &info), PB_OK, "row %zu", i);
+        CHECK(info.regression || info.classification, "%s has no task", info.name);
+        CHECK(info.default_output != NULL, "%s", info.name);
         CHECK(info.target_low < info.target_high, "%s", info.name);
         CHECK(info.prediction_low < info.prediction_high, "%s", info.name);
         CHECK(info.parameter == NULL || info.parameter_low < info.parameter_high, "%s", info.name);
@@ -86,6 +88,14 @@ static void test_losses(void) {
         CHECK_SAME(try_network("tanh", "identity", info.name), PB_OK, "%s", info.name);
         CHECK_SAME(try_network("tanh", info.default_output, info.name), PB_OK, "%s with %s",
                    info.name, info.default_output);
+        const char *const others[] = {info.elementwise_form, info.loss_at_low, info.loss_at_high};
+        for (size_t k = 0; k < 3; k++) {
+            CHECK(others[k] == NULL || try_network("tanh", "identity", others[k]) == PB_OK,
+                  "%s: no loss %s", info.name, others[k]);
+        }
+        CHECK((info.loss_at_low == NULL) == (info.loss_at_high == NULL), "%s", info.name);
+        CHECK(info.loss_at_low == NULL || (info.parameter != NULL && !info.parameter_ends_belong),
+              "%s has limits at bounds that it allows", info.name);
         if (info.canonical_output != NULL) {
             CHECK_SAME(try_network("tanh", info.canonical_output, info.name), PB_OK, "%s with %s",
                        info.name, info.canonical_output);

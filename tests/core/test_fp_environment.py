@@ -48,7 +48,7 @@ def network_bits(network, X, y, weights):
     trace = network.backprop(X, y, weights)
     return golden_bits.digest(
         trace.loss,
-        network.loss(X, y, weights),
+        network.objective(X, y, weights),
         *trace.z,
         *trace.delta,
         *trace.coef_grads,

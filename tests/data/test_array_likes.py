@@ -294,7 +294,7 @@ PLACES = {
     "sample_weight of Network.loss": (
         WEIGHTS,
         "sample_weight",
-        lambda a: network().loss(X, Y, a),
+        lambda a: network().objective(X, Y, a),
     ),
 }
 

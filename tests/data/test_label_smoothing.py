@@ -39,7 +39,7 @@ def table_of(y, n_outputs):
 
 
 def network_of(model, loss):
-    return Network.of_parameters(
+    return Network.from_parameters(
         model.coefs_,
         model.intercepts_,
         activation="relu",
@@ -59,7 +59,7 @@ def test_the_loss_is_that_of_smoothed_targets(kind, dtype):
         output_activation=output, label_smoothing=0.2, solver="lbfgs", **FAST
     ).fit(X, y, weights)
     smoothed = table_of(y, model.n_outputs_) * 0.8 + 0.2 / K
-    expected = network_of(model, loss).loss(X, smoothed.astype(dtype), weights)
+    expected = network_of(model, loss).objective(X, smoothed.astype(dtype), weights)
     rel = 1e-12 if dtype == "float64" else 1e-5
     assert model.loss_ == pytest.approx(expected, rel=rel)
 

@@ -82,7 +82,7 @@ def test_labels_of_many_rows(dtype):
     model = MLPClassifier(hidden_layer_sizes=(1,), max_iter=1).fit(X, y)
     assert model.classes_.tolist() == [1, 3, 5, 9] and model.classes_.dtype == dtype
     expected = y[:, None] == model.classes_
-    assert_array_equal(model.network_targets(y), expected)
+    assert_array_equal(model.encode_targets(y), expected)
 
 
 # ------------------------------------------------------------- what is left of each row

@@ -56,7 +56,7 @@ def test_the_network_predicts_what_the_estimator_does(problem, dtype):
 
 @pytest.mark.feature(
     "The network of a fitted estimator, with every value of its backpropagation",
-    use="model.network_.backprop(X, model.network_targets(y))",
+    use="model.network_.backprop(X, model.encode_targets(y))",
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("problem", PROBLEMS)
@@ -64,7 +64,7 @@ def test_its_gradients_are_the_bits_of_the_training_step(problem, dtype):
     # A rate that multiplies without rounding; one batch, in the order of the rows.
     rate = {"solver": "sgd", "momentum": 0, "learning_rate_init": 0.125}
     model, rows, y = fitted(problem, dtype, shuffle=False, **rate)
-    targets = model.network_targets(y)
+    targets = model.encode_targets(y)
     assert targets.dtype == dtype
     np.testing.assert_allclose(
         targets, numbers_of(problem, dtype), rtol=4 * np.finfo(dtype).eps
@@ -94,7 +94,7 @@ def test_class_weights_are_sample_weights_of_the_network():
         shuffle=False,
     )
     weights = np.array([3, 1, 0.5])[CODES]
-    expected = model.network_.loss(rows, model.network_targets(y), weights)
+    expected = model.network_.objective(rows, model.encode_targets(y), weights)
     assert model.partial_fit(rows, y).loss_ == pytest.approx(expected, rel=1e-15)
 
 
@@ -142,7 +142,7 @@ def test_a_copy_has_a_network_of_its_own():
 def test_it_is_one_object_so_that_its_steps_go_on():
     model, rows, y = fitted("multiclass")
     network = model.network_
-    targets = model.network_targets(y)
+    targets = model.encode_targets(y)
     for _ in range(3):
         model.network_.step(rows, targets, "adam")
     assert model.network_ is network
@@ -191,12 +191,12 @@ OTHER = {
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_parameters_set_since_are_not_those_of_the_network(problem, trip):
     model, rows, y = fitted(problem)
-    targets = model.network_targets(y)
+    targets = model.encode_targets(y)
     expected = copy.deepcopy(model).network_.backprop(rows, targets)
     others = OTHER[type(model)]
     for changed in [*({name: value} for name, value in others.items()), others]:
         other = trips()[trip](copy.deepcopy(model).set_params(**changed))
-        assert_array_equal(other.network_targets(y), targets)
+        assert_array_equal(other.encode_targets(y), targets)
         trace = other.network_.backprop(rows, targets)
         assert trace.loss == expected.loss
         for ours, theirs in zip(trace.coef_grads, expected.coef_grads, strict=True):
@@ -205,13 +205,19 @@ def test_parameters_set_since_are_not_those_of_the_network(problem, trip):
 
 def test_parameters_changed_by_hand_or_in_place_are_not_either():
     model, rows, y = fitted("multilabel")
-    expected = model.network_.loss(rows, LABELS)
+    expected = model.network_.objective(rows, LABELS)
     model.alpha[0] = 100.0
-    assert pickle.loads(pickle.dumps(model)).network_.loss(rows, LABELS) == expected
+    assert (
+        pickle.loads(pickle.dumps(model)).network_.objective(rows, LABELS) == expected
+    )
     model.alpha, model.loss = 5.0, "squared_error"
-    assert pickle.loads(pickle.dumps(model)).network_.loss(rows, LABELS) == expected
+    assert (
+        pickle.loads(pickle.dumps(model)).network_.objective(rows, LABELS) == expected
+    )
     model.network_.alpha[0] = 100.0
-    assert pickle.loads(pickle.dumps(model)).network_.loss(rows, LABELS) == expected
+    assert (
+        pickle.loads(pickle.dumps(model)).network_.objective(rows, LABELS) == expected
+    )
 
 
 def test_parameters_set_during_a_fit_are_not_those_of_its_network():
@@ -241,7 +247,7 @@ def test_edits_by_hand_of_what_was_fitted_are_taken_as_meant():
     model.activation = "tanh"
     assert_array_equal(model.network_.predict(rows), model.predict_proba(rows))
     model.out_activation_ = "logistic"
-    assert model.network_.loss_name == "binary_log_loss"
+    assert model.network_.loss == "binary_log_loss"
     assert_array_equal(model.network_.predict(rows), model.activations(rows)[-1])
 
 
@@ -263,7 +269,7 @@ def test_before_a_fit_there_is_none():
         with pytest.raises(NotFittedError):
             _ = model.network_
         with pytest.raises(NotFittedError):
-            model.network_targets([0, 1])
+            model.encode_targets([0, 1])
         assert not hasattr(model, "network_")
 
 
@@ -285,7 +291,7 @@ def test_attributes_that_fit_no_network_are_named(name, value, says):
     with pytest.raises(ValueError, match=says):
         _ = model.network_
     with pytest.raises(ValueError, match=says):
-        model.network_targets(y)
+        model.encode_targets(y)
     assert not hasattr(model, "network_")
     if name != "coefs_":
         # scikit-learn's view of an estimator looks at every property.
@@ -306,7 +312,7 @@ def test_anything_in_the_place_of_an_attribute_is_refused_or_used():
                     setattr(model, name, value)
                 try:
                     model.network_.predict(X)
-                    model.network_targets(PROBLEMS[problem][2])
+                    model.encode_targets(PROBLEMS[problem][2])
                 except (ValueError, AttributeError):
                     n_refused += 1
         assert n_refused > 50
@@ -327,7 +333,7 @@ def test_anything_in_the_place_of_an_attribute_is_refused_or_used():
 )
 def test_targets_that_the_fit_would_refuse_are_refused(problem, y, says):
     with pytest.raises(ValueError, match=says):
-        fitted(problem)[0].network_targets(y)
+        fitted(problem)[0].encode_targets(y)
 
 
 def test_it_is_no_part_of_what_is_saved():
@@ -346,11 +352,11 @@ def test_a_file_of_before_objectives_were_kept_has_a_network():
     path = TESTS / "files" / "0.1.0" / "regressor_dropout.pkl"
     model = unpickled(path)
     assert model.network_.dtype == "float32"
-    assert (model.network_.loss_name, model.network_.alpha) == ("squared_error", 1e-4)
+    assert (model.network_.loss, model.network_.alpha) == ("squared_error", 1e-4)
     model, rows, _ = fitted("huber")
-    expected = model.network_.loss(rows, NUMBERS)
+    expected = model.network_.objective(rows, NUMBERS)
     del model._objective_of_fit
-    assert model.network_.loss(rows, NUMBERS) == expected
+    assert model.network_.objective(rows, NUMBERS) == expected
     model.alpha = 3.0
     assert model.network_.alpha == 3
 
@@ -371,7 +377,7 @@ def test_the_network_and_its_targets_are_those_of_the_old_fit_or_the_new():
         return [network.parameters, np.array(network.alpha)]
 
     def targets_of(model):
-        return [model.network_targets(["ebb", "flood"])]
+        return [model.encode_targets(["ebb", "flood"])]
 
     for call in (network_of, targets_of):
 

@@ -172,7 +172,7 @@ def test_a_saved_network_is_the_network(trip):
         table = X.astype(network.dtype)
         other = trip(network)
         assert other.predict(table).tobytes() == network.predict(table).tobytes()
-        assert other.loss(table, y) == network.loss(table, y)
+        assert other.objective(table, y) == network.objective(table, y)
         for ours, theirs in zip(
             network.gradients(table, y), other.gradients(table, y), strict=True
         ):

@@ -46,9 +46,9 @@ def test_there_and_back_is_the_same_model(problem, dtype):
     model, rows, y = fitted(problem, dtype)
     other = there_and_back(model)
     assert_same_answers(model, other, rows)
-    assert_array_equal(other.network_targets(y), model.network_targets(y))
-    loss = model.network_.loss(rows, model.network_targets(y))
-    assert other.network_.loss(rows, model.network_targets(y)) == loss
+    assert_array_equal(other.encode_targets(y), model.encode_targets(y))
+    loss = model.network_.objective(rows, model.encode_targets(y))
+    assert other.network_.objective(rows, model.encode_targets(y)) == loss
     if problem != "tweedie's end":
         before, now = model.get_params(), other.get_params()
         for name in OBJECTIVE:
@@ -91,7 +91,7 @@ def test_it_can_be_trained_in_every_way(how):
     network = Network(
         [4, 6, 3], output_activation="softmax", loss="log_loss", random_state=0
     )
-    before = network.loss(X, np.eye(3)[CODES])
+    before = network.objective(X, np.eye(3)[CODES])
     model = MLPClassifier.from_network(
         network,
         classes=["ebb", "flood", "slack"],
@@ -104,7 +104,7 @@ def test_it_can_be_trained_in_every_way(how):
     )
     for _ in range(30 if how == "partial_fit" else 1):
         (model.partial_fit if how == "partial_fit" else model.fit)(X, STRINGS)
-    assert model.network_.loss(X, np.eye(3)[CODES]) < before
+    assert model.network_.objective(X, np.eye(3)[CODES]) < before
     assert len(model.loss_curve_) == len(model.history_["epoch"]) > 0
     with pytest.raises(ValueError, match="resume=True"):
         MLPClassifier.from_network(network).fit(X, CODES, resume=True)
@@ -135,8 +135,8 @@ def test_it_is_a_fitted_estimator_in_every_way():
 def test_a_model_of_scikit_learn_has_a_network():
     model = MLPRegressor(loss="poisson", alpha=0.5, **FAST).fit(X, NUMBER**2)
     other = from_sklearn(to_sklearn(model)).set_params(alpha=3.0, loss="gamma")
-    expected = model.network_.loss(X, NUMBER**2)
-    assert other.network_.loss(X, NUMBER**2) == expected
+    expected = model.network_.objective(X, NUMBER**2)
+    assert other.network_.objective(X, NUMBER**2) == expected
 
 
 def softmax(*sizes, **more):

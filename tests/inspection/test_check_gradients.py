@@ -115,7 +115,7 @@ def test_a_fitted_estimator_is_checked_with_its_own_targets(kind):
         model.fit(X, y)
     check = check_gradients(model, X, y)
     assert check.ok is True, check
-    by_network = check_gradients(model.network_, X, model.network_targets(y))
+    by_network = check_gradients(model.network_, X, model.encode_targets(y))
     assert repr(check) == repr(by_network)
 
 
@@ -400,12 +400,12 @@ def test_a_large_penalty_does_not_hide_the_data():
 
     class Hidden(Network):
         def gradients(self, X, y, sample_weight=None):
-            plain = Network.of_parameters(
+            plain = Network.from_parameters(
                 self.coefs,
                 self.intercepts,
                 activation="tanh",
                 output_activation=self.output_activation,
-                loss=self.loss_name,
+                loss=self.loss,
             )
             coef_grads, intercept_grads = right(self, X, y, sample_weight)
             of_data, _ = right(plain, X, y, sample_weight)
@@ -542,7 +542,7 @@ def test_the_losses_by_hand_pass_as_ones_own(name, output, dtype):
     assert check.ok is True, check
     assert check.rows[0].n_compared >= 0.9 * y.size
     # The network's own loss may be such a callable as well.
-    own = Network.of_parameters(
+    own = Network.from_parameters(
         net.coefs,
         net.intercepts,
         activation="tanh",

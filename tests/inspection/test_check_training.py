@@ -113,7 +113,7 @@ def test_first_losses_of_classes_are_those_that_are_known():
         [4, 30, 3], output_activation="softmax", loss="log_loss", random_state=0
     )
     row = named(check, "first loss")
-    assert row.found == pytest.approx(start.loss(X, np.eye(3)[Y]))
+    assert row.found == pytest.approx(start.objective(X, np.eye(3)[Y]))
     assert row.expected == pytest.approx(np.log(3))
     assert row.words == "Near log 3, the loss of 3 equal probabilities."
     # The classes are balanced, so no constant is better than zero parameters.
@@ -178,7 +178,7 @@ def test_sample_weights_and_class_weights_count():
         [4, 30, 3], output_activation="softmax", loss="log_loss", random_state=0
     )
     both = weights * np.array([by_class[k] for k in Y])
-    expected = start.loss(X, np.eye(3)[Y], both)
+    expected = start.objective(X, np.eye(3)[Y], both)
     assert named(check, "first loss").found == pytest.approx(expected)
 
 
@@ -408,7 +408,9 @@ def test_more_samples_than_there_are_are_all_of_them():
         [4, 30, 3], output_activation="softmax", loss="log_loss", random_state=0
     )
     # The network has its initial weights again after the first step.
-    assert check.losses[0] == pytest.approx(start.loss(X[::15], np.eye(3)[Y[::15]]))
+    assert check.losses[0] == pytest.approx(
+        start.objective(X[::15], np.eye(3)[Y[::15]])
+    )
 
 
 def test_it_prints_as_tables():

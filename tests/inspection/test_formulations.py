@@ -40,7 +40,7 @@ def assert_gradients_of_hand(found, net, X, y, weights):
         net.intercepts,
         activation=list(net.hidden_activations),
         output_activation=net.output_activation,
-        loss=net.loss_name,
+        loss=net.loss,
         alpha=net.alpha,
         l1_ratio=net.l1_ratio,
         loss_parameter=net.loss_parameter,
@@ -341,13 +341,13 @@ def test_training_takes_steps_of_gradient_descent_and_leaves_the_network():
 
     def descend(gradients):
         net.parameters[:] = before
-        yield net.loss(X, y, weights)
+        yield net.objective(X, y, weights)
         for _ in range(6):
             of = gradients()
             for layer in layers_of(net):
                 net.coefs[layer - 1][:] -= 0.7 * of[f"dW{layer}"]
                 net.intercepts[layer - 1][:] -= 0.7 * of[f"db{layer}"]
-            yield net.loss(X, y, weights)
+            yield net.objective(X, y, weights)
 
     for name, recipe in (("true", "hinton"), ("mistaken", "mistaken")):
 

@@ -35,7 +35,7 @@ def test_an_estimator_gives_its_network_and_numbers(problem, dtype):
     assert checked.dtype == targets.dtype == dtype
     tolerance = 4 * np.finfo(dtype).eps
     np.testing.assert_allclose(targets, numbers_of(problem, dtype), rtol=tolerance)
-    assert np.isfinite(network.loss(checked, targets))
+    assert np.isfinite(network.objective(checked, targets))
     by_lists = y.toarray() if scipy.sparse.issparse(y) else y.tolist()
     assert_array_equal(network_and_targets(model, rows, by_lists)[2], targets)
 

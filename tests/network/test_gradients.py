@@ -24,9 +24,9 @@ def finite_differences(net, X, y, weights, step=1e-5):
     numeric = np.empty_like(net.parameters)
     for i, value in enumerate(net.parameters.copy()):
         net.parameters[i] = value + step
-        above = net.loss(X, y, weights)
+        above = net.objective(X, y, weights)
         net.parameters[i] = value - step
-        below = net.loss(X, y, weights)
+        below = net.objective(X, y, weights)
         net.parameters[i] = value
         numeric[i] = (above - below) / (2 * step)
     return numeric
@@ -50,7 +50,7 @@ def test_gradient_matches_finite_differences(loss, output, hidden, depth):
 @pytest.mark.parametrize(("loss", "output", "hidden", "depth"), COMBINATIONS)
 def test_float32_gradient_is_the_float64_gradient(loss, output, hidden, depth):
     net, X, y, weights = make_problem(loss, output, hidden, depth, dtype="float32")
-    twin = Network.of_parameters(
+    twin = Network.from_parameters(
         [W.astype("float64") for W in net.coefs],
         [b.astype("float64") for b in net.intercepts],
         activation=hidden,
@@ -68,8 +68,8 @@ def test_float32_gradient_is_the_float64_gradient(loss, output, hidden, depth):
     assert narrow.dtype == np.float32
     # Some tens of roundings of 2**-24 each, relative to the largest entry.
     np.testing.assert_allclose(narrow, wide, rtol=0, atol=1e-5 * np.abs(wide).max())
-    assert net.loss(X, y, weights) == pytest.approx(
-        twin.loss(X.astype("float64"), wide_y, weights), rel=1e-5
+    assert net.objective(X, y, weights) == pytest.approx(
+        twin.objective(X.astype("float64"), wide_y, weights), rel=1e-5
     )
 
 
@@ -151,7 +151,7 @@ def test_torch_computes_the_same_gradient(loss):
         pytest.skip("torch has no such loss in this test")
     F = value[loss]() / len(X)
     F.backward()
-    assert net.loss(X, y) == pytest.approx(F.item(), rel=1e-13)
+    assert net.objective(X, y) == pytest.approx(F.item(), rel=1e-13)
     gradients = flat(net.gradients(X, y))
     theirs = np.concatenate([p.grad.numpy().ravel() for p in layers])
     np.testing.assert_allclose(gradients, theirs, rtol=1e-11, atol=1e-14)

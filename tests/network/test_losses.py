@@ -40,7 +40,7 @@ def value_and_delta(loss, parameter, y, z, dtype="float64"):
     )
     network.coefs[0][:] = 1
     network.intercepts[0][:] = 0
-    values = [network.loss([[z_i]], [y_i]) for y_i, z_i in zip(y, z, strict=True)]
+    values = [network.objective([[z_i]], [y_i]) for y_i, z_i in zip(y, z, strict=True)]
     trace = network.backprop(np.reshape(z, (-1, 1)), y)
     return np.array(values), trace.delta[0][:, 0]
 

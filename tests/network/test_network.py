@@ -142,7 +142,7 @@ def test_an_array_in_the_place_of_a_view_is_copied_there(net, data):
     X, y = data
     other = Network([5, 7, 3], activation="tanh", random_state=3)
     expected = bits(net, X, y)
-    for use in (lambda: net.predict(X[:1]), lambda: net.loss(X, y)):
+    for use in (lambda: net.predict(X[:1]), lambda: net.objective(X, y)):
         net.coefs[1] = np.asfortranarray(other.coefs[1])
         net.intercepts = [b + 1 for b in net.intercepts]
         use()
@@ -155,7 +155,7 @@ def test_an_array_in_the_place_of_a_view_is_copied_there(net, data):
         net.predict(X)
     net.coefs = other.coefs[:1]
     with pytest.raises(ValueError, match="one array a layer"):
-        net.loss(X, y)
+        net.objective(X, y)
 
 
 def test_parameters_that_are_assigned_are_written_where_the_views_see_them(net):
@@ -189,20 +189,20 @@ def test_coefs_and_intercepts_are_writable_views_of_one_vector(net, data):
     assert np.count_nonzero(net.parameters) == 7 + 2
 
 
-def test_of_parameters_shares_what_it_can_and_copies_what_it_must(net):
+def test_from_parameters_shares_what_it_can_and_copies_what_it_must(net):
     functions = {"activation": "tanh", "output_activation": "softmax"}
-    shared = Network.of_parameters(net.coefs, net.intercepts, **functions)
+    shared = Network.from_parameters(net.coefs, net.intercepts, **functions)
     assert shared.parameters is net.parameters
     foreign = [W.copy() for W in net.coefs]
-    copied = Network.of_parameters(foreign, net.intercepts, **functions)
+    copied = Network.from_parameters(foreign, net.intercepts, **functions)
     assert not np.shares_memory(copied.parameters, net.parameters)
     np.testing.assert_array_equal(copied.parameters, net.parameters)
     # The first array is still a view, another is not: nothing stale may be used.
-    mixed = Network.of_parameters(
+    mixed = Network.from_parameters(
         [net.coefs[0], 2 * net.coefs[1]], net.intercepts, **functions
     )
     np.testing.assert_array_equal(mixed.coefs[1], 2 * net.coefs[1])
-    transposed = Network.of_parameters(
+    transposed = Network.from_parameters(
         [net.coefs[0], np.asfortranarray(net.coefs[1])], net.intercepts, **functions
     )
     np.testing.assert_array_equal(transposed.parameters, net.parameters)
@@ -213,7 +213,7 @@ def test_replace_changes_what_it_is_given_and_keeps_the_rest(net, data):
     other = net.replace(alpha=0.0)
     assert other.parameters is net.parameters
     assert repr(other) == repr(net).replace("alpha=0.1", "alpha=0.0")
-    assert other.loss(X, y) < net.loss(X, y)
+    assert other.objective(X, y) < net.objective(X, y)
     copied = net.replace(copy=True)
     np.testing.assert_array_equal(copied.parameters, net.parameters)
     assert not np.shares_memory(copied.parameters, net.parameters)
@@ -237,7 +237,7 @@ def test_replace_keeps_the_parameter_of_a_loss_and_drops_it_with_the_loss():
     assert huber.replace(dtype="float64").loss_parameter == float(np.float32(0.1))
     X, y = np.array([[0.3, -1.2]]), np.array([0.7])
     wide = huber.replace(dtype="float64")
-    assert wide.loss(X, y) == pytest.approx(huber.loss(X, y), rel=1e-6)
+    assert wide.objective(X, y) == pytest.approx(huber.objective(X, y), rel=1e-6)
 
 
 @pytest.mark.parametrize(

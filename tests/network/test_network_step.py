@@ -63,7 +63,7 @@ def test_a_step_returns_the_loss_before_it_and_goes_down():
     optimizer = net.optimizer("adam", learning_rate_init=0.05)
     losses = []
     for _ in range(30):
-        expected = net.loss(X, Y)
+        expected = net.objective(X, Y)
         losses.append(net.step(X, Y, optimizer=optimizer))
         assert losses[-1] == expected
     assert losses[-1] < 0.9 * losses[0]
@@ -111,11 +111,12 @@ def test_a_step_that_leaves_the_numbers_changes_nothing():
 @pytest.mark.parametrize(
     "use, words",
     [
-        (lambda net: net.step(X, Y, "lbfgs"), "optimizer must be the name of one"),
-        (lambda net: net.step(X, Y, 0.1), "optimizer must be the name"),
+        (lambda net: net.step(X, Y, "lbfgs"), "optimizer must be one of"),
+        (lambda net: net.step(X, Y, 0.1), "optimizer must be one of"),
         (
             lambda net: net.step(X, Y, Network([2, 1]).optimizer()),
-            "made by this network, for its 43 parameters of float64. Got one for 3",
+            "optimizer must be one of this network, for its 43 parameters of float64. "
+            "Got one for 3",
         ),
         (
             lambda net: net.step(X, Y, network(dtype="float32").optimizer()),

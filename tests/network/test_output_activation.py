@@ -204,7 +204,7 @@ def test_a_classifier_of_squared_error_takes_any_output(kind, output):
             model.fit(X, y)
         return
     model.fit(X, y)
-    y_pred = Network.of_parameters(
+    y_pred = Network.from_parameters(
         model.coefs_,
         model.intercepts_,
         activation="relu",

@@ -116,7 +116,7 @@ def test_activations_are_those_of_plain_numpy(Estimator, dtype, as_table):
 def test_activations_have_the_bits_of_a_trace():
     model = MLPClassifier(activation="logistic", **FAST).fit(X, Y)
     functions = {"activation": "logistic", "output_activation": "softmax"}
-    network = Network.of_parameters(model.coefs_, model.intercepts_, **functions)
+    network = Network.from_parameters(model.coefs_, model.intercepts_, **functions)
     for ours, traced in zip(model.activations(X), network.forward(X).a, strict=True):
         assert_array_equal(ours, traced)
     for ours, traced in zip(

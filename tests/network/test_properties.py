@@ -48,12 +48,12 @@ class Problem:
 
     def with_parameters(self, coefs, intercepts):
         net = self.net
-        return Network.of_parameters(
+        return Network.from_parameters(
             coefs,
             intercepts,
             activation=net.activation,
             output_activation=net.output_activation,
-            loss=net.loss_name,
+            loss=net.loss,
             alpha=net.alpha,
             l1_ratio=net.l1_ratio,
             loss_parameter=net.loss_parameter,
@@ -149,7 +149,7 @@ def assert_backward(net, functions, wide, y):
     z, a, W, delta = (wide[name] for name in ("z", "a", "coefs", "delta"))
     p = a[-1]
     parameter = [] if net.loss_parameter is None else [net.loss_parameter]
-    slope = by_hand.backprop.LOSSES[net.loss_name][1](y, p, *parameter)
+    slope = by_hand.backprop.LOSSES[net.loss][1](y, p, *parameter)
     *hidden, (_, vjp) = functions
     # How fast slope and Jacobian change with y_pred, which lies within 0.1 and 0.9.
     steep = (1 + 1 / p) ** 2 + (1 + 1 / (1 - p)) ** 2
@@ -201,7 +201,7 @@ def assert_gradients(net, trace, wide, s):
 def assert_loss(net, trace, wide, y, s):
     p, W, S, r = wide["a"][-1], wide["coefs"], s.sum(), net.l1_ratio
     parameter = [] if net.loss_parameter is None else [net.loss_parameter]
-    losses = by_hand.backprop.LOSSES[net.loss_name][0](y, p, *parameter)
+    losses = by_hand.backprop.LOSSES[net.loss][0](y, p, *parameter)
     penalty = sum(
         alpha * (r * abs(V) + (1 - r) / 2 * V**2).sum()
         for alpha, V in zip(net.alpha, W, strict=True)

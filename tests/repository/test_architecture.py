@@ -61,7 +61,9 @@ def only_the_core_binds_the_header(root):
 
 
 def the_core_knows_nothing_of_python(root):
-    return lines_with(r"Python\.h|\bPy_?(?!Torch\b)[A-Z]\w+|numpy/", root, "csrc", suffixes=C)
+    return lines_with(
+        r"Python\.h|\bPy_?(?!Torch\b)[A-Z]\w+|numpy/", root, "csrc", suffixes=C
+    )
 
 
 def only_kernels_name_an_intrinsic(root):

@@ -74,7 +74,7 @@ def test_every_number_is_that_of_plain_numpy(output):
 def test_the_objectives_have_the_bits_of_the_package(output):
     network = start()
     before, after = (numbers(part)[2] for part in output.split("epoch  50"))
-    assert before == network.loss(X, Y)
+    assert before == network.objective(X, Y)
     model = MLPClassifier(
         (3,),
         activation="tanh",
@@ -95,7 +95,7 @@ def test_the_objectives_have_the_bits_of_the_package(output):
     ):
         for view, array in zip(views, arrays, strict=True):
             view[...] = array
-    assert after == trained.loss(X, Y)
+    assert after == trained.objective(X, Y)
     assert after < 0.01
 
 

@@ -185,7 +185,7 @@ def test_the_commands_of_the_page_link_it_shared_and_static(installed, programs)
     assert dynamic_section(static) == [] or "NEEDED" not in str(dynamic_section(static))
     printed = installed.run(shared)
     before = numbers(printed.split("epoch  50")[0])[2]
-    assert before == start().loss(X, Y)
+    assert before == start().objective(X, Y)
     assert installed.run(static, LD_LIBRARY_PATH="") == printed
 
 

@@ -75,6 +75,7 @@ def test_every_public_name_is_in_the_reference(name):
     except ModuleNotFoundError as missing:
         pytest.skip(str(missing))
     listed = set(re.findall(r"^   (\w+)$", pages()["api"], re.MULTILINE))
+    listed |= set(re.findall(r"\.\. currentmodule:: pybackprop\.(\w+)", pages()["api"]))
     assert [name for name in public_names(module) if name not in listed] == []
 
 

@@ -21,7 +21,16 @@ FEATURES, PROMISES = feature_table.PAGE, promises.PAGE
 needs_source = pytest.mark.skipif(not README.exists(), reason="needs the source tree")
 
 
-@pytest.mark.parametrize("module", [classifier, regressor, export_c, export_sklearn])
+@pytest.mark.parametrize(
+    "module",
+    [
+        sys.modules[pybackprop.catalogue.__module__],
+        classifier,
+        regressor,
+        export_c,
+        export_sklearn,
+    ],
+)
 def test_the_examples_of_docstrings(module):
     failed, attempted = doctest.testmod(module)
     assert failed == 0

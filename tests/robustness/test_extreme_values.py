@@ -134,7 +134,7 @@ def test_losses_and_gradients_of_saturated_outputs(dtype):
     """Against the formulas in long double: finite, exact, and of the right sign."""
     for z in tame_logits(dtype):
         for sign in (1, -1):
-            network = Network.of_parameters(
+            network = Network.from_parameters(
                 [np.full((1, 1), sign * z, dtype)],
                 [np.zeros(1, dtype)],
                 activation="identity",
@@ -299,7 +299,7 @@ def test_a_penalty_counts_against_weights_of_any_size(dtype):
     inputs = X.astype(dtype)
     expected = network.backprop(inputs, VALUES, weights)
     for exponent in (-100, -60, 60, 100):
-        other = Network.of_parameters(
+        other = Network.from_parameters(
             network.coefs,
             network.intercepts,
             activation="relu",

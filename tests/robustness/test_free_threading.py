@@ -155,7 +155,7 @@ CALLS = {
     "pickle": lambda model: pickle.loads(pickle.dumps(model)).predict_proba(X),
     "copy": lambda model: copy.deepcopy(model).predict_proba(X[:2]),
     "export": to_c,
-    "backprop": lambda model: traced(model.network_, model.network_targets(COLOURS)),
+    "backprop": lambda model: traced(model.network_, model.encode_targets(COLOURS)),
     "slopes": lambda model: model.network_.forward(X).f_prime,
 }
 
@@ -295,7 +295,7 @@ def test_each_thread_gets_what_its_own_loss_has_raised():
         y = TARGET.copy()
         y[number % 1000] = number
         with pytest.raises(Refusal) as refusal:
-            network.loss(X, y)
+            network.objective(X, y)
         assert refusal.value.args == (number,)
 
     hammer(

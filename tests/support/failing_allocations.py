@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.model_selection import ShuffleSplit
 
-from pybackprop import MLPClassifier, MLPRegressor, Network, _core
+from pybackprop import MLPClassifier, MLPRegressor, Network, _core, catalogue
 from pybackprop.export import from_sklearn, to_c, to_sklearn
 from support.reference import assert_state, state_of
 
@@ -131,7 +131,7 @@ def every_fit():
         "y_val": LABELS[:30],
         "sample_weight_val": WEIGHTS[:30],
     }
-    for solver in (*_core.optimizers(), "lbfgs"):
+    for solver in catalogue()["solvers"]:
         for kind in (MLPClassifier, MLPRegressor):
             yield f"fit {solver} {kind.__name__}", {"solver": solver}, kind, {}
     for name, params, more in (

@@ -1,13 +1,13 @@
 """The lists of the core: what each name stands for, by the core's own records."""
 
-from pybackprop import _core
+from pybackprop import _core, catalogue
 
-ACTIVATIONS = _core.activations()
+ACTIVATIONS = catalogue()["activations"]
 HIDDEN = [name for name, row in ACTIVATIONS.items() if row["hidden"]]
 OUTPUTS = [name for name, row in ACTIVATIONS.items() if row["output"]]
-LOSSES = _core.losses()
+LOSSES = catalogue()["losses"]
 # The solvers of the core; L-BFGS is SciPy's.
-OPTIMIZERS = _core.optimizers()
+OPTIMIZERS = catalogue()["optimizers"]
 INSTRUCTION_SETS = _core.instruction_sets()
 
 activate = _core.activate

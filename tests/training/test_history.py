@@ -91,7 +91,7 @@ def test_the_learning_rate_is_that_of_the_epoch(schedule):
 def test_lbfgs_knows_penalty_and_gradient(weight):
     weights = None if weight is None else np.full(150, weight)
     model = MLPClassifier(solver="lbfgs", alpha=2.0, **FAST).fit(X, Y, weights)
-    network = Network.of_parameters(
+    network = Network.from_parameters(
         model.coefs_,
         model.intercepts_,
         activation="relu",
@@ -222,7 +222,7 @@ def test_the_first_row_is_of_the_initial_weights(alpha):
     squares = [np.sum(W**2) for W in network.coefs]
     gradients = [g.ravel() for part in network.gradients(X, y) for g in part]
     history = model.history_
-    assert history["loss"][0] == pytest.approx(network.loss(X, y), rel=1e-12)
+    assert history["loss"][0] == pytest.approx(network.objective(X, y), rel=1e-12)
     penalty = np.sum(np.multiply(alpha, squares)) / 2 / 30
     assert history["penalty"][0] == pytest.approx(penalty, rel=1e-12)
     norm = np.linalg.norm(np.concatenate(gradients))

@@ -67,7 +67,7 @@ def test_the_first_step_starts_there():
     model = make(
         coefs_init=coefs, intercepts_init=intercepts, batch_size=60, max_iter=1
     )
-    start = Network.of_parameters(
+    start = Network.from_parameters(
         coefs,
         intercepts,
         activation="relu",
@@ -75,7 +75,7 @@ def test_the_first_step_starts_there():
         alpha=model.alpha,
     )
     model.set_params(shuffle=False).fit(X, y)
-    assert model.loss_curve_ == [start.loss(X, y)]
+    assert model.loss_curve_ == [start.objective(X, y)]
 
 
 def test_one_without_the_other_leaves_the_other_drawn():

@@ -139,7 +139,7 @@ X = rng.standard_normal((620, 70)) * (rng.rand(620, 70) < 0.6)
 y = rng.randint(3, size=620)
 weights = rng.randint(4, size=620) / 2
 for dtype in ("float64", "float32"):
-    for solver in _core.optimizers():
+    for solver in catalogue()["optimizers"]:
         digests = set()
         for n_jobs in (1, 2, 3):
             for table in (X.astype(dtype), scipy.sparse.csr_array(X.astype(dtype))):

@@ -101,9 +101,9 @@ def test_its_gradient_is_that_of_finite_differences(output):
     gradient = np.concatenate([g.ravel() for g in coef_grads + intercept_grads])
     for i, value in enumerate(net.parameters.copy()):
         net.parameters[i] = value + 1e-5
-        above = net.loss(X, y, weights)
+        above = net.objective(X, y, weights)
         net.parameters[i] = value - 1e-5
-        below = net.loss(X, y, weights)
+        below = net.objective(X, y, weights)
         net.parameters[i] = value
         assert gradient[i] == pytest.approx((above - below) / 2e-5, abs=1e-9)
 
@@ -201,7 +201,7 @@ def test_it_must_be_per_sample_so_that_parts_add_up():
 
     net = Network([10, 4, 1], loss=loss, random_state=0)
     named = Network([10, 4, 1], random_state=0)
-    assert net.loss(X, y) == pytest.approx(named.loss(X, y), rel=1e-14)
+    assert net.objective(X, y) == pytest.approx(named.objective(X, y), rel=1e-14)
     assert sum(sizes) == len(X)
 
 

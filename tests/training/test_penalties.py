@@ -75,9 +75,9 @@ def test_the_gradient_is_that_of_finite_differences(l1_ratio):
         k = np.unravel_index(np.argmax(np.abs(W)), W.shape)
         middle = W[k]
         W[k] = middle + 1e-6
-        above = network.loss(X, Y, WEIGHTS)
+        above = network.objective(X, Y, WEIGHTS)
         W[k] = middle - 1e-6
-        below = network.loss(X, Y, WEIGHTS)
+        below = network.objective(X, Y, WEIGHTS)
         W[k] = middle
         assert g[k] == pytest.approx((above - below) / 2e-6, rel=1e-7)
 
@@ -87,7 +87,7 @@ def test_the_same_alpha_for_each_layer_is_alpha(dtype):
     one = make_network(alpha=0.3, dtype=dtype)
     each = make_network(alpha=[0.3] * 3, dtype=dtype)
     data = X.astype(dtype), Y.astype(dtype)
-    assert one.loss(*data) == each.loss(*data)
+    assert one.objective(*data) == each.objective(*data)
     for a, b in zip(one.gradients(*data)[0], each.gradients(*data)[0], strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -101,7 +101,7 @@ def usual_parameter(loss):
 def output_trace(loss, output_activation, z, y, loss_parameter):
     """Backpropagate through a network of one layer whose pre-activations are z."""
     n_units = z.shape[1]
-    network = Network.of_parameters(
+    network = Network.from_parameters(
         [np.eye(n_units)],
         [np.zeros(n_units)],
         activation=(),

@@ -66,10 +66,10 @@ class InFloat64:
 
     def loss_gradient(self, y_pred):
         """Compute dloss/dy_pred, by the formula by hand or the user's loss."""
-        if callable(self.network.loss_name):
-            _, gradient = self.network.loss_name(self.y.copy(), y_pred.copy())
+        if callable(self.network.loss):
+            _, gradient = self.network.loss(self.y.copy(), y_pred.copy())
             return np.asarray(gradient, dtype=np.float64)
-        _, gradient = LOSSES[self.network.loss_name]
+        _, gradient = LOSSES[self.network.loss]
         parameter = self.network.loss_parameter
         return gradient(self.y, y_pred, *([] if parameter is None else [parameter]))
 
@@ -113,7 +113,7 @@ def require_formulas(network):
     for name, value, known in (
         *(("activation", f, ACTIVATIONS) for f in network.hidden_activations),
         ("output_activation", network.output_activation, OUTPUTS),
-        ("loss", network.loss_name, LOSSES),
+        ("loss", network.loss, LOSSES),
     ):
         if not callable(value) and value not in known:
             raise ValueError(

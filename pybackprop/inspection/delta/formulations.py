@@ -103,7 +103,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
         **found,
         core=_quantities_of_core(trace),
         is_canonical=is_canonical,
-        loss=network.loss_name,
+        loss=network.loss,
         output_activation=network.output_activation,
         _subject=subject,
     )
@@ -378,7 +378,7 @@ def _require_int(name, value, low):
 
 
 def _is_canonical(network):
-    loss = network.loss_name
+    loss = network.loss
     if callable(loss):
         return False
     return _core.losses()[loss]["canonical_output"] == network.output_activation

@@ -96,17 +96,17 @@ def check_gradients(network, X, y, *, sample_weight=None, loss=None, step=None):
     _check_options(loss, step)
     if loss is not None:
         network = network.replace(loss=loss)
-    value = network.loss(X, y, sample_weight)  # validates them
+    value = network.objective(X, y, sample_weight)  # validates them
     data = Data(network, X, y, sample_weight)
     rows = []
     if not np.isfinite(value):
         rows.extend(nothing_to_compare(network))
         return GradientCheck(rows, network.dtype.name, data.n_rows, len(data.y), step)
-    if callable(network.loss_name):
+    if callable(network.loss):
         y_pred = data.float64_network.predict(data.X)
         rows.append(
             check_custom_loss(
-                network.loss_name,
+                network.loss,
                 data.y,
                 y_pred,
                 data.dtype_of_values,

@@ -67,13 +67,13 @@ class Data:
         self.total_weight = float(n_taken if weights is None else self.weights.sum())
         self.float64_network = network.replace(dtype=np.float64)
         self.dtype_of_values = "float64"
-        if callable(network.loss_name):
+        if callable(network.loss):
             y_pred = self.float64_network.predict(self.X)
-            self.dtype_of_values = dtype_of_values(network.loss_name, self.y, y_pred)
+            self.dtype_of_values = dtype_of_values(network.loss, self.y, y_pred)
 
 
 def _sums_to_one(network):
-    loss = network.loss_name
+    loss = network.loss
     return not callable(loss) and _core.losses()[loss]["rows_sum_to_one"]
 
 

@@ -241,7 +241,7 @@ def _inputs(start):
 def _losses(start):
     """Check the first loss and the loss of the best constant prediction."""
     found = start.loss_of_data()
-    if callable(start.network.loss_name):
+    if callable(start.network.loss):
         words = "The loss of other predictions is unknown for a loss of your own."
         yield Check("first loss", None, found, None, words)
         return
@@ -275,7 +275,7 @@ def _losses(start):
 def _name_of_loss_of_zero(start):
     """Name the loss of zero parameters, by loss and output."""
     n_outputs = start.network.layer_sizes[-1]
-    loss = start.network.loss_name
+    loss = start.network.loss
     if (loss, start.network.output_activation) == ("log_loss", "softmax"):
         return f"log {n_outputs}, the loss of {n_outputs} equal probabilities"
     if (loss, start.network.output_activation) == ("binary_log_loss", "logistic"):
@@ -303,7 +303,7 @@ def _penalty(start):
     if not np.any(start.network.alpha):
         return
     of_data = start.loss_of_data()
-    whole = start.network.loss(start.X, start.y, start.weights)
+    whole = start.network.objective(start.X, start.y, start.weights)
     # In a fit the penalty is divided by the weight of all rows.
     share = (whole - of_data) * _total(start) / start.total_weight
     ok = bool(share <= of_data)
@@ -376,7 +376,7 @@ def _first_step(start):
     loss, finite, *_ = training.epoch(None)
     pairs = zip(coefs_before, network.coefs, strict=True)
     ratios = [update_ratio(*pair) for pair in pairs]
-    loss_after = network.loss(X, y, weights) if finite else np.nan
+    loss_after = network.objective(X, y, weights) if finite else np.nan
     network.parameters[:] = before
     longest = max(ratios)
     ok, words = (

@@ -87,8 +87,8 @@ class InitialState:
         It is that of the initial weights where a constant fits exactly, and for a
         user-defined loss, whose best constant is unknown.
         """
-        first = self.network.replace(alpha=0.0).loss(X, y)
-        if callable(self.network.loss_name):
+        first = self.network.replace(alpha=0.0).objective(X, y)
+        if callable(self.network.loss):
             return first
         constants = _Constants(self.network, y, None)
         constant, of_zero = constants.minimum(), constants.loss_of(np.zeros(y.shape[1]))
@@ -96,7 +96,7 @@ class InitialState:
 
     def loss_of_data(self):
         """Compute the loss without penalty."""
-        return self.network.replace(alpha=0.0).loss(self.X, self.y, self.weights)
+        return self.network.replace(alpha=0.0).objective(self.X, self.y, self.weights)
 
     def loss_of_zero(self):
         """Compute the loss of a network whose parameters are all 0."""
@@ -138,7 +138,7 @@ class _Constants:
         self._core = Network(
             [1, y.shape[1]],
             output_activation=network.output_activation,
-            loss=network.loss_name,
+            loss=network.loss,
             loss_parameter=network.loss_parameter,
         ).core
         self._data = (
