@@ -1,4 +1,4 @@
-"""Batches are read while others are trained on, by a thread that never stays behind."""
+"""A thread prefetches batches during training, and ends with it."""
 
 import gc
 import os

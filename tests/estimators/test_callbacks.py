@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks on our estimators: its protocol, and no other.
+"""The estimators follow scikit-learn's callback protocol.
 
 They came with scikit-learn 1.9; what is said of older versions is tested with any.
 """

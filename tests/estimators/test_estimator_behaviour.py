@@ -1,4 +1,4 @@
-"""The estimators work wherever scikit-learn's do: change one import, and no more."""
+"""The estimators work wherever scikit-learn's do, after a change of the import."""
 
 import copy
 import pickle
