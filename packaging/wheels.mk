@@ -38,7 +38,8 @@ test-wheel: ## Run the fast tests on an installed wheel of dist/: TEST_PYTHONS="
 ARM_PYTHON ?= 3.11
 ARM_WHEEL_TESTS ?= core/test_golden_bits.py core/test_instruction_sets.py \
     core/test_same_bits.py network/test_network.py network/test_losses.py \
-    network/test_gradients.py estimators/test_estimator_behaviour.py
+    network/test_gradients.py estimators/test_estimator_behaviour.py \
+    estimators/test_estimator_signature.py
 ARM_FOLDER := $(WHEELS)/aarch64
 
 test-wheel-aarch64: ## Run some tests on a wheel for AArch64; needs Debian and qemu-user

@@ -1,4 +1,4 @@
-"""The binding's objects: made once, of what was checked, and never of nothing."""
+"""Objects of the binding exist only with checked content, which never changes."""
 
 import copy
 import pickle

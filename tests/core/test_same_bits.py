@@ -1,4 +1,4 @@
-"""The instruction set does not change a bit, and a build says what it is."""
+"""Every instruction set gives the same bits, and a build reports its own."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Sizes beyond 32 bits, beyond 64, and beyond the memory that there is."""
+"""Sizes beyond 32 bits, beyond 64 bits and beyond the available memory."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Arrays of every kind, at every place that takes one: the same bits, or refused.
+"""Array-likes of every kind give the same bits in every argument, or are refused.
 
 A table: what an array is made of or lies in, against where it is given. It is either
 the numbers that a plain float64 array would be, to the last bit of what is computed, or

@@ -1,4 +1,4 @@
-"""Bad input is refused in words, before anything has changed.
+"""Bad input raises an error that names it, and changes nothing.
 
 A ValueError or TypeError that names what is wrong, what was given and what is allowed;
 and the estimator is left as it was, to the last bit.

@@ -1,4 +1,4 @@
-"""class_weight is sample_weight written once a class, wherever weights count."""
+"""class_weight gives each sample its class's weight, wherever sample weights count."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""A sparse table whose parts do not fit together is refused before anybody reads it."""
+"""A sparse matrix with inconsistent arrays is refused before its indices are used."""
 
 import numpy as np
 import pytest

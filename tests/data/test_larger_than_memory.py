@@ -1,4 +1,4 @@
-"""A table that is mapped from a file is trained on where it lies, at any length."""
+"""A memory-mapped table of any length is trained on without a copy."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Calls that could only give nonsense say so instead.
+"""Calls whose result would be meaningless raise an error.
 
 Labels of mixed types, parameters that no longer belong to the fitted network, training
 that goes on with something else, scores by impossible weights. What is taken instead,

@@ -1,4 +1,4 @@
-"""Batches are read while others are trained on, by a thread that never stays behind."""
+"""A thread prefetches batches during training, and ends with it."""
 
 import gc
 import os
@@ -216,7 +216,8 @@ def test_nothing_leaks_and_no_circle_is_left(end, read_ahead):
 
 
 READERS = tuple(
-    os.path.join("pybackprop", f"_{name}.py") for name in ("batches", "read_ahead")
+    os.path.join("pybackprop", "_training", f"{name}.py")
+    for name in ("batches", "prefetch")
 )
 
 

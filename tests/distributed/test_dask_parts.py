@@ -1,4 +1,4 @@
-"""What a fit on a cluster has that needs none: the tree of sums, and the plan."""
+"""The parts of a fit on a cluster that need no cluster: tree reduction and shards."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Fitted attributes are anybody's to edit: used where they fit, refused where not."""
+"""Edited fitted attributes are used where they are valid and refused elsewhere."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""A saved model is the model: the same bits, on this and later versions."""
+"""A saved model loads with the same bits, in this version and in later ones."""
 
 import copy
 import importlib.util

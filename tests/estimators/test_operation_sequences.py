@@ -1,4 +1,4 @@
-"""Any calls in any order: storing, copying and failing in between change no bit.
+"""In random sequences of calls, storing, copying and failing change no bit.
 
 Two estimators get the same calls. One of them is also pickled, copied, cloned, asked
 for what it refuses and made to fail, and is no different for it: after each step all

@@ -1,4 +1,4 @@
-"""Few rows of a plain array take a short way: same bits, same guarantees, microseconds.
+"""Predictions for few samples take a fast path, with the same bits and checks.
 
 Whatever is unusual must come out as on the full way, which the tests go by passing the
 same numbers as something that is no plain array, or with the short way blocked.

@@ -1,4 +1,4 @@
-"""The losses of the regressor are those of their names, from value to fitted model.
+"""The regressor's losses have the values of their definitions, and fits minimize them.
 
 Their gradients are in test_gradients.py.
 """

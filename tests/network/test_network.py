@@ -1,4 +1,4 @@
-"""Network: what goes in and comes out; the layout of data does not matter."""
+"""Network: its input, its output, and its independence of the memory layout."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Any output activation may be asked for, if the loss takes all its values.
+"""An output activation is accepted if the loss is defined for all its values.
 
 What becomes of class labels, decisions and probabilities then.
 """

@@ -1,4 +1,4 @@
-"""What a network computes on the way can be looked at: logits and every layer."""
+"""The logits and the activations of every layer are accessible."""
 
 import pickle
 import tracemalloc

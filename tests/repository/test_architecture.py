@@ -1,4 +1,4 @@
-"""Nothing looks upward: the arrows of ARCHITECTURE.md, read from imports and includes.
+"""Imports and includes follow the dependency rules of ARCHITECTURE.md.
 
 Each rule is a function from the root of a checkout to the list of its violations.  It
 is held against this checkout, and against a copy with a violation planted in it, which

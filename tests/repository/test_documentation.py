@@ -1,4 +1,4 @@
-"""The documents are in step with the code: examples run and print what is shown."""
+"""Examples, tables and parameter lists of the documents are right."""
 
 import doctest
 import inspect

@@ -120,7 +120,8 @@ def run(tree, *arguments, folder="tests"):
 
 
 def run_tests(tree, *arguments):
-    return run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
+    options = ["-q", "-p", "no:cacheprovider", "--full"]
+    return run(tree, "-m", "pytest", *options, *arguments)
 
 
 def files_over_the_lists():
@@ -129,7 +130,8 @@ def files_over_the_lists():
         path.relative_to(TESTS).as_posix()
         for path in files_of_tests()
         if re.search(
-            r"support\.(lists|gradient_problems)|catalogue\(", path.read_text("utf-8")
+            r"support(\.| import )(lists|gradient_problems)|catalogue\(",
+            path.read_text("utf-8"),
         )
     ]
     return [name for name in found if not name.endswith("test_extension_points.py")]

@@ -1,4 +1,4 @@
-"""The list of planted bugs keeps up with the tree; ``make mutants`` plants them."""
+"""Every planted bug matches the source once; ``make mutants`` plants them."""
 
 from collections import Counter
 

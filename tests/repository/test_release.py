@@ -1,4 +1,4 @@
-"""Rules of a release, and comparison of two archives.
+"""The rules of a release hold, and differences between two archives are found.
 
 The rules and the comparison are in packaging/. Each rule must accept this checkout and
 reject a copy with a planted fault.

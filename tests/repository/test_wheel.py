@@ -1,4 +1,4 @@
-"""packaging/check_wheel.py finds each fault of a wheel.
+"""packaging/check_wheel.py finds files that a wheel lacks or should not have.
 
 `make wheels` runs it on every wheel. Here it checks small wheels, and small libraries,
 with one fault each.

@@ -1,4 +1,4 @@
-"""Files that were damaged, and states that another object has left."""
+"""Damaged pickles and states of other objects raise an error or load a usable model."""
 
 import copy
 import pickle

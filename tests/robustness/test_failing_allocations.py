@@ -1,4 +1,4 @@
-"""Memory may run out at any moment: in the core, and in NumPy for data.
+"""A failed allocation, in the core or in NumPy, raises MemoryError and changes nothing.
 
 failing_allocations.py runs every public operation without each of its allocations in
 turn, in a process whose allocator refuses when it is told to: c/failing_allocator.c,

@@ -1,4 +1,4 @@
-"""A call that raises leaves everything as it was, whatever raises, and wherever.
+"""A call that raises leaves estimator and data unchanged, wherever it is raised.
 
 First what users meet: bad input, and code of theirs that raises in the middle of a fit.
 Then an exception out of nowhere, as Ctrl-C is, at each line that an operation runs.

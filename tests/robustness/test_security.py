@@ -1,4 +1,4 @@
-"""A call does what it says: no code is made of data, and nothing is written unasked."""
+"""No call evaluates data as code, writes a file or opens a connection unasked."""
 
 import ast
 import os

@@ -1,4 +1,4 @@
-"""Signals are handled during long work, and whatever a handler raises comes out."""
+"""Signal handlers run during long calls, and their exceptions are passed on."""
 
 import copy
 import os

@@ -1,4 +1,4 @@
-"""One estimator in many threads: every call sees one fit, whole, and none is lost."""
+"""Threads that share an estimator see one complete fit in every call."""
 
 import copy
 import os

@@ -1,4 +1,4 @@
-"""What of the core and of its binding the tests run: a table made of gcov's counts.
+"""Prints which lines and branches of the core the tests run, from gcov's counts.
 
     python coverage_table.py DIRECTORY --lines 98 --branches 95
 

@@ -1,4 +1,4 @@
-"""Every public operation, without each of its allocations in turn.
+"""Runs every public operation with each of its allocations failing in turn.
 
     LD_PRELOAD=failing_allocator.so python failing_allocations.py [NAME ...]
     python failing_allocations.py --names

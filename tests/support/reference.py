@@ -1,4 +1,4 @@
-"""The two measures of the tests: scikit-learn set right, and an estimator's state.
+"""Compares the states of estimators, and corrects known errors of scikit-learn.
 
 Where scikit-learn reports the wrong number, it is still the oracle of everything else
 once that number is set right; and "left as it was" means every attribute, every bit.

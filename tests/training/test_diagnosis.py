@@ -1,4 +1,4 @@
-"""A fit that explains itself: its warnings are right, few, and name the cure.
+"""The warnings of a fit are right, few, and name the remedy.
 
 That they are right is an experiment: on each data set that scikit-learn ships, and on
 some made worse, wherever a warning is given its cure makes the training better.

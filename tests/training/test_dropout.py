@@ -1,4 +1,4 @@
-"""Dropout: what a step leaves out is a function of where it is, and of nothing else."""
+"""The dropout mask of a step depends on the seed and the position alone."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""history_ has what each epoch did, and stopping_reason_ why there was no other."""
+"""history_ describes every epoch, and stopping_reason_ says why the fit ended."""
 
 import copy
 import time

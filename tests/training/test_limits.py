@@ -1,4 +1,4 @@
-"""Gradients are clipped and weights kept short, and no number of threads shows."""
+"""Clipped gradients and limited weight norms have the same bits with any n_jobs."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A callable takes the place of a loss's name, with every solver, to rounding."""
+"""A callable loss gives the fit of the same built-in loss, up to rounding."""
 
 import pickle
 import signal

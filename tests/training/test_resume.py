@@ -1,4 +1,4 @@
-"""A fit that was stopped and gone on with, elsewhere too, has the bits of one that ran.
+"""A resumed fit, also in another process, has the bits of an uninterrupted one.
 
 "Elsewhere" is another process, which knows nothing but the pickle and the data.
 """

@@ -1,4 +1,4 @@
-"""The order of an epoch's rows with shuffle="blocks", and that training goes by it."""
+"""Training with shuffle="blocks" uses the documented order of samples."""
 
 import numpy as np
 import pytest

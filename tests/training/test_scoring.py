@@ -1,4 +1,4 @@
-"""The score that decides over early stopping is the one that was asked for."""
+"""Early stopping decides by the score of the parameter scoring."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A validation set may be given, or split off as one likes, and decides alike."""
+"""A validation set decides in the same way, whether it is given or split off."""
 
 import numpy as np
 import pytest
