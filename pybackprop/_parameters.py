@@ -1,4 +1,4 @@
-"""What each parameter of the estimators may be: one rule a parameter.
+"""Defines which values each parameter of the estimators may have.
 
 The names of activations, schedules and losses come from the core's lists.
 """
@@ -8,6 +8,7 @@ from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.metrics import get_scorer_names
 
 from pybackprop import _core
@@ -23,7 +24,7 @@ from pybackprop._solvers import SOLVERS
 
 
 def layer_sizes(value):
-    """Hidden layer sizes as a list of ints; None where they are not ints >= 1."""
+    """Return hidden layer sizes as a list of ints; None unless they are ints >= 1."""
     if isinstance(value, Integral) and not isinstance(value, (bool, np.bool_)):
         value = [value]
     elif isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
@@ -203,19 +204,31 @@ RULES = {
 }
 
 
+def loss_rule_of(estimator_class):
+    """Return the rule of the parameter loss, which depends on the task."""
+    is_classifier = issubclass(estimator_class, ClassifierMixin)
+    return CLASSIFICATION_LOSS if is_classifier else REGRESSION_LOSS
+
+
 @lru_cache(maxsize=16)
 def rules_of(estimator_class):
-    """Rules of a class's parameters, in the order of its signature."""
-    names = estimator_class._get_param_names()
-    rules = {**RULES, "loss": estimator_class._loss_rule}
+    """Return the rules of a class's parameters, sorted by name."""
+    names = sorted(signature(estimator_class).parameters)
+    rules = {**RULES, "loss": loss_rule_of(estimator_class)}
     return {name: rules[name] for name in names if name in rules}
 
 
 @lru_cache(maxsize=16)
 def defaults_of(estimator_class):
-    """Default values of a class's parameters, which keep their rules."""
+    """Return the default values of a class's parameters, which keep their rules."""
     parameters = signature(estimator_class).parameters
     return {name: parameters[name].default for name in rules_of(estimator_class)}
+
+
+def is_stochastic(params):
+    """Whether the solver trains by mini-batches, as partial_fit requires."""
+    solver = SOLVERS.get(params.solver)
+    return solver is not None and not solver.full_batch
 
 
 def check_parameters(estimator):

@@ -16,8 +16,7 @@ class Table:
 
     ``X``, ``targets`` and ``sample_weight`` are checked and encoded; ``y`` are the
     labels or numbers before that, and ``X_given`` is X as it was passed, with the names
-    of its features, or None where no scorer is going to be called. ``given_weight`` is
-    sample_weight without the weights of classes.
+    of its features, or None where no scorer is going to be called.
     """
 
     X: Any
@@ -25,7 +24,6 @@ class Table:
     sample_weight: np.ndarray | None
     y: Any
     X_given: Any = None
-    given_weight: np.ndarray | None = None
 
     def take(self, rows):
         """The table of some of the rows."""

@@ -1,6 +1,6 @@
-"""Training rows that lie on the workers of a Dask cluster.
+"""Training data on the workers of a Dask cluster.
 
-Beside InMemory, what the solvers ask of training rows: the same numbers come out.
+The results are those of ArrayData, bit by bit.
 """
 
 import time
@@ -27,12 +27,13 @@ _MOST_ROWS = 1000
 _MOST_VALUES = 1_000_000
 
 
-class OnWorkers:
-    """A table to train on, held by the workers of a client.
+class DaskData:
+    """Training data on the workers of a client, with the methods of ArrayData.
 
     Parameters
     ----------
     client : distributed.Client
+    targets : Targets
     n_samples, n_features : int
     dtype : numpy dtype
         Of the network.
@@ -41,13 +42,10 @@ class OnWorkers:
     ----------
     n_samples, n_features, dtype
         As given.
-    given_weight : None
-        Weights stay where they are.
     """
 
-    given_weight = None
-
-    def __init__(self, client, n_samples, n_features, dtype):
+    def __init__(self, client, targets, n_samples, n_features, dtype):
+        self.targets = targets
         self.n_samples = n_samples
         self.n_features = n_features
         self.dtype = np.dtype(dtype)
@@ -57,13 +55,13 @@ class OnWorkers:
         self._carrier = None
 
     # ------------------------------------------------------------- where the rows are
-    def persist(self, model, X, y, sample_weight):
-        """Check the rows on the workers, keep them there, and say what was found.
+    def persist(self, estimator, X, y, sample_weight):
+        """Check the rows on the workers, and keep them there.
 
         Parameters
         ----------
-        model : estimator
-            With the parameters of the fit, and nothing fitted.
+        estimator : estimator
+            Not fitted, for messages.
         X, y, sample_weight : dask.array.Array
             Of known chunks; the last may be None.
 
@@ -71,7 +69,9 @@ class OnWorkers:
         -------
         list of Found
         """
-        check = dask.delayed(partial(checked_shard, model, self.dtype), pure=False)
+        targets = self.targets.detached()
+        check = partial(checked_shard, estimator, targets, self.dtype)
+        check = dask.delayed(check, pure=False)
         addresses = _in_order_of_rows(self._client, X)
         self._plan = plan_for(self.n_samples, len(addresses))
         runs = self._plan.runs
@@ -96,9 +96,10 @@ class OnWorkers:
             )
         return totals.result()
 
-    def hold(self, model):
-        """Make the workers ready for a model that knows its classes."""
-        make = partial(Holder, model, self.n_samples, self._plan.shard_rows)
+    def hold(self):
+        """Make the workers ready to train, once the targets know their classes."""
+        targets = self.targets.detached()
+        make = partial(Holder, targets, self.n_samples, self._plan.shard_rows)
         self._carrier = Carrier(self._client, self._shards, make)
         if self._weighed is not None:
             largest = [of_shard.largest.max() for of_shard in self._weighed]
@@ -158,17 +159,17 @@ class OnWorkers:
         weights = None if weights[0] is None else np.concatenate(weights)
         return Table(np.concatenate(X), np.concatenate(targets), weights, None)
 
-    def split_off(self, model, groups, random_state):
-        """Not from rows on several machines: require_suited says so before."""
+    def split_off(self, params, groups, random_state):
+        """Not possible on several machines, and refused before."""
         raise NotImplementedError
 
-    def training(self, model, network, optimizer, n_threads):
-        """What trains a network, whose parameters are changed in place, by epochs."""
-        return _Training(self, model, network, optimizer)
+    def training(self, params, network, optimizer):
+        """Return what trains a network epoch by epoch, in place."""
+        return _DaskTraining(self, params, network, optimizer)
 
-    def objective(self, model, network, n_threads):
-        """The objective of all rows: f(parameters, gradient), which is written to."""
-        summation = _Summation(self, model, network)
+    def objective(self, params, network):
+        """Return the objective of all samples, ``f(parameters, gradient)``."""
+        summation = _Summation(self, params, network)
         blocks = range(n_blocks_of(self.n_samples))
 
         def objective(parameters, gradient):
@@ -198,7 +199,7 @@ class OnWorkers:
 class _Summation:
     """Sums of the losses and gradients of a batch of blocks."""
 
-    def __init__(self, rows, model, network, optimizer=None):
+    def __init__(self, rows, params, network, optimizer=None):
         self._rows = rows
         self._clock = _Clock()
         self._job = Job(
@@ -212,7 +213,7 @@ class _Summation:
             },
             dropout=None if optimizer is None else optimizer.dropout,
             dropout_seed=0 if optimizer is None else optimizer.dropout_seed,
-            n_jobs=model.n_jobs,
+            n_jobs=params.n_jobs,
         )
 
     def of(self, parameters, blocks, epoch=0, seed=None):
@@ -230,24 +231,24 @@ class _Summation:
         return root, scale
 
 
-class _Training:
-    """The epochs of one fit."""
+class _DaskTraining:
+    """Trains a network on a cluster, epoch by epoch."""
 
-    def __init__(self, rows, model, network, optimizer):
+    def __init__(self, rows, params, network, optimizer):
         self.n_samples = rows.n_samples
-        self.batch_size = batch_size_of(model.batch_size, rows.n_samples)
+        self.batch_size = batch_size_of(params.batch_size, rows.n_samples)
         self._rows = rows
         self._network = network
         self._optimizer = optimizer
         self._solver = _core.Solver(network.core, network.parameters, optimizer)
-        self._summation = _Summation(rows, model, network, optimizer)
+        self._summation = _Summation(rows, params, network, optimizer)
 
-    def orders(self, shuffle, random_state):
-        """The order of each epoch in turn."""
+    def epoch_orders(self, shuffle, random_state):
+        """Yield the order of the samples for each epoch."""
         return orders(self.n_samples, self.batch_size, shuffle, random_state)
 
     def epoch(self, order):
-        """One epoch; as _core.Training has it."""
+        """Train for one epoch, and return what _core.Training.epoch returns."""
         n_blocks = n_blocks_of(self.n_samples)
         size = n_blocks_of(self.batch_size)
         blocks = order.blocks if isinstance(order, BlockOrder) else range(n_blocks)

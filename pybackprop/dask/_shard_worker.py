@@ -102,7 +102,7 @@ class Holder:
 
     Parameters
     ----------
-    model : estimator
+    targets : Targets
         Knows the classes and their weights, if there are any.
     n_samples, shard_rows : int
         Of the whole table, and of each shard but the last.
@@ -110,8 +110,8 @@ class Holder:
     *shards : Shard
     """
 
-    def __init__(self, model, n_samples, shard_rows, numbers, *shards):
-        self._model = model
+    def __init__(self, targets, n_samples, shard_rows, numbers, *shards):
+        self._targets = targets
         self._n_samples = n_samples
         self._shard_rows = shard_rows
         self._shards = dict(zip(numbers, shards, strict=True))
@@ -180,9 +180,16 @@ class Holder:
         """X, targets and weights of each shard, as the core reads them."""
         if self._encoded is None:
             self._encoded = {
-                number: tuple(map(_aligned, (shard.X, *self._model._encoded(shard))))
+                number: tuple(map(_aligned, self._core_arrays(shard)))
                 for number, shard in self._shards.items()
             }
+
+    def _core_arrays(self, shard):
+        encoded = self._targets.encode(shard.y, shard.X.dtype)
+        weights = self._targets.weigh(
+            encoded, shard.sample_weight, "sample_weight", may_be_zero=True
+        )
+        return shard.X, encoded, weights
 
     def _start(self, job):
         """Be ready for the sums of a job."""
@@ -195,7 +202,7 @@ class Holder:
             number: _core.BlockSums(
                 network,
                 _core.Samples(X, network.dtype),
-                self._model._core_targets(targets, network.dtype),
+                self._targets.core_targets(targets, network.dtype),
                 weights,
                 len(X),
                 effective_n_threads(n_jobs),
