@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from pybackprop import _core
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._model.initialization import draw_initial_parameters, generator_of
@@ -605,7 +605,7 @@ weight_decay, global_clipnorm, max_norm
     def _checked(self, X, y, sample_weight):
         """Check y and weights; return what the core reads for them and a checked X."""
         require_numbers(y, "y")
-        with numbers_only("y"):
+        with argument_named("y"):
             y = check_array(y, ensure_2d=False, dtype=self.dtype, input_name="y")
         given = y.shape
         y = y.reshape(-1, 1) if y.ndim == 1 else y
@@ -645,7 +645,7 @@ weight_decay, global_clipnorm, max_norm
     def _check_X(self, X):
         self._copy_assigned()
         require_numbers(X, "X")
-        with numbers_only("X"):
+        with argument_named("X"):
             X = check_array(
                 valid_table(X),
                 accept_sparse=["csr", "csc"],

@@ -11,7 +11,7 @@ _ROWS_OF_A_BLOCK = 2**16
 
 
 @dataclass
-class Table:
+class Dataset:
     """Samples as the core reads them, and as scorers want them.
 
     ``X``, ``targets`` and ``sample_weight`` are checked and encoded; ``y`` are the
@@ -36,7 +36,7 @@ class Table:
             X_given = _safe_indexing(X_given, rows)
         weights = None if weights is None else take_rows(weights, rows)
         targets, y = take_rows(self.targets, rows), take_rows(self.y, rows)
-        return Table(X, targets, weights, y, X_given)
+        return Dataset(X, targets, weights, y, X_given)
 
 
 def take_rows(table, rows):
@@ -55,7 +55,7 @@ def take_rows(table, rows):
     return table.take(rows, axis=0)
 
 
-def some_rows(n_rows, sample_weight, most):
+def sample_rows(n_rows, sample_weight, most):
     """At most so many rows that have a weight, evenly over a table, as an index.
 
     Parameters

@@ -83,10 +83,10 @@ def _array_of(array, name):
     return made
 
 
-class numbers_only:
+class argument_named:
     """Name the argument in the errors that Python raises where no number comes out.
 
-    A class, for the reason that ``said_of`` is one.
+    A class, for the reason that ``error_prefix`` is one.
     """
 
     def __init__(self, name):
@@ -104,7 +104,7 @@ class numbers_only:
             raise TypeError(f"{self.name} holds what is no number: {error}") from error
 
 
-class said_of:
+class error_prefix:
     """ValueError and TypeError that are raised inside begin with some words.
 
     A class, not a generator of contextlib: since Python 3.13 an exception that replaces

@@ -18,7 +18,7 @@ from sklearn.utils.validation import _num_samples
 
 from pybackprop import _core
 from pybackprop._data.labels import ClassLabels
-from pybackprop._data.numeric import numbers_only
+from pybackprop._data.numeric import argument_named
 from pybackprop._data.sparse import valid_table
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._estimator.callbacks import (
@@ -423,7 +423,7 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
         fitted = fitted_parameters(self)
         targets, dtype = targets_of(fitted), fitted.network_.dtype
         targets.validate(y)
-        with numbers_only("y"):
+        with argument_named("y"):
             y = check_array(
                 valid_table(y, "y"),
                 accept_sparse="csr",
@@ -471,7 +471,7 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
         weights = None
         if sample_weight is not None:
             weights = check_sample_weight(sample_weight, _num_samples(y))
-        with numbers_only("X or y"):
+        with argument_named("X or y"):
             return targets.score_predictions(valid_table(y, "y"), predict(), weights)
 
     # ------------------------------------------------------- scikit-learn's conventions

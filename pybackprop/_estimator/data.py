@@ -8,9 +8,9 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
-from pybackprop._data.dataset import Table
+from pybackprop._data.dataset import Dataset
 from pybackprop._data.labels import MULTILABEL, labels_in
-from pybackprop._data.numeric import numbers_only, require_numbers, said_of
+from pybackprop._data.numeric import argument_named, error_prefix, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._model.layers import check_layers
@@ -38,7 +38,7 @@ def check_table(estimator, targets, X, y, dtype, reset):
     """
     require_numbers(X, "X")
     targets.validate(y)
-    with numbers_only("X or y"):
+    with argument_named("X or y"):
         X, y = validate_data(
             estimator,
             valid_table(X),
@@ -95,7 +95,7 @@ def read_arrays(estimator, targets, request, starts_anew):
     targets.start_weights(encoded, given_weight, request.in_parts)
     weights = targets.weigh(encoded, given_weight, "sample_weight")
     X_given = request.X if has_scorer(estimator) else None
-    table = Table(X, encoded, weights, y, X_given)
+    table = Dataset(X, encoded, weights, y, X_given)
     seen = {"X": request.X, "y": request.y, "sample_weight": given_weight}
     return ArrayData(table, targets), seen
 
@@ -111,13 +111,13 @@ def read_batches(estimator, targets, request, starts_anew):
 
 
 def read_validation_set(estimator, targets, request, dtype):
-    """Return the Table of a validation set that the caller passes; else None.
+    """Return the Dataset of a validation set that the caller passes; else None.
 
     X_val has to have the features of the X that was fitted, y_val its outputs.
     """
     if request.X_val is None:
         return None
-    with said_of("In the validation set X_val, y_val"):
+    with error_prefix("In the validation set X_val, y_val"):
         X, y = check_table(
             estimator, targets, request.X_val, request.y_val, dtype, reset=False
         )
@@ -126,7 +126,7 @@ def read_validation_set(estimator, targets, request, dtype):
     name = "sample_weight_val"
     weights = check_sample_weight(request.sample_weight_val, X.shape[0], name)
     weights = targets.weigh(encoded, weights, name)
-    return Table(X, encoded, weights, y, request.X_val)
+    return Dataset(X, encoded, weights, y, request.X_val)
 
 
 # ----------------------------------------------------------------------------- scorers
@@ -160,7 +160,7 @@ def _find_classes(source):
     """
 
     def labels_of(batch, position):
-        with said_of(f"In batch {position} of the pass that looks for classes"):
+        with error_prefix(f"In batch {position} of the pass that looks for classes"):
             return labels_in(valid_table(_parts(batch)[1], "y"))
 
     labels = found = source.open(labels_of)
@@ -193,8 +193,8 @@ class _BatchReader:
         self.seen = None
 
     def read(self, batch, position, epoch):
-        """Return the Table of a batch, on memory of its own."""
-        with said_of(f"In batch {position} of epoch {epoch}"):
+        """Return the Dataset of a batch, on memory of its own."""
+        with error_prefix(f"In batch {position} of epoch {epoch}"):
             X_given, y, sample_weight = _parts(batch)
             is_first = self._dtype is None
             resets = is_first and self._starts_anew
@@ -225,7 +225,7 @@ class _BatchReader:
                     "y": _own(y),
                     "sample_weight": given,
                 }
-            return Table(X, encoded, weights, None)
+            return Dataset(X, encoded, weights, None)
 
 
 def _parts(batch):

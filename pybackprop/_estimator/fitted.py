@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pybackprop import _core
 from pybackprop._constraints import InvalidParameterError
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._parameters import RULES, loss_rule_of
 from pybackprop.network import Network
@@ -246,9 +246,9 @@ def fitted_parameters(model):
     rules = {**RULES, "loss": loss_rule_of(type(fitted))}
     for name in (name for name in _OBJECTIVE_PARAMETERS if name in attributes):
         value = kept.get(name, attributes[name])
-        if not rules[name].holds(value):
+        if not rules[name].is_satisfied_by(value):
             raise InvalidParameterError(
-                f"{name} must be {rules[name].words}, as in a fit. Got {value!r}."
+                f"{name} must be {rules[name].description}, as in a fit. Got {value!r}."
             )
         attributes[name] = value
     activation = attributes.pop("_activation_of_fit", None)
@@ -294,7 +294,7 @@ def network_and_rows(model, X):
     cache = vars(model).get("_fitted_network")
     network = network_of(model) if cache is None else cache.network_of(model)
     require_numbers(X, "X")
-    with numbers_only("X"):
+    with argument_named("X"):
         X = validate_data(
             model,
             valid_table(X),

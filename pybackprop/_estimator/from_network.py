@@ -40,9 +40,9 @@ def estimator_of(estimator_class, network, loss, params, labels=None):
     """
     network = network.replace(copy=True)
     rule = loss_rule_of(estimator_class)
-    if not rule.holds(loss["loss"]):
+    if not rule.is_satisfied_by(loss["loss"]):
         raise ValueError(
-            f"loss of the network must be {rule.words}, to be "
+            f"loss of the network must be {rule.description}, to be "
             f"that of an {estimator_class.__name__}. Got {network.loss!r}."
         )
     of_network = {
@@ -91,7 +91,7 @@ def _require_agreement(model, network, of_loss, given):
     output activation becomes one where 'auto' is another than the network's.
     """
     rule = rules_of(type(model))["hidden_layer_sizes"]
-    if rule.holds(model.hidden_layer_sizes):
+    if rule.is_satisfied_by(model.hidden_layer_sizes):
         sizes, of_network = model.hidden_layer_sizes, network.layer_sizes[1:-1]
         is_same = layer_sizes(sizes) == list(of_network)
         _agree(model, "hidden_layer_sizes", is_same, of_network)

@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 
 
 def check_layers(coefs, intercepts):
@@ -77,7 +77,7 @@ def layer_alphas(alpha, n_layers):
     if isinstance(alpha, Real) and 0 <= alpha < np.inf:
         return [float(alpha)] * n_layers
     require_numbers(alpha, "alpha")
-    with numbers_only("alpha"):
+    with argument_named("alpha"):
         alphas = np.asarray(alpha, dtype=np.float64)
     if alphas.ndim > 0 and alphas.shape != (n_layers,):
         raise ValueError(

@@ -136,8 +136,8 @@ class Optimizer:
         }
         for name, value in given.items():
             rule = _SOLVER if name == "solver" else RULES[name]
-            if not rule.holds(value):
-                raise ValueError(f"{name} must be {rule.words}. Got {value!r}.")
+            if not rule.is_satisfied_by(value):
+                raise ValueError(f"{name} must be {rule.description}. Got {value!r}.")
         rates = hyperparameters["learning_rate_init"]
         if np.ndim(rates) and len(rates) != len(network.coefs):
             raise ValueError(

@@ -14,7 +14,7 @@ from numbers import Integral
 from pybackprop import _core
 from pybackprop._constraints import InvalidParameterError, number
 from pybackprop._threads import effective_n_threads
-from pybackprop._training.prefetch import read_ahead
+from pybackprop._training.prefetch import prefetch
 
 _N_AHEAD = number(Integral, 0, 1000, closed="both")
 
@@ -41,9 +41,9 @@ class BatchSource:
                 "batches must be an iterable of (X, y) or (X, y, sample_weight), or a "
                 f"callable that returns one. Got {type(given).__name__}."
             )
-        if not _N_AHEAD.holds(n_ahead):
+        if not _N_AHEAD.is_satisfied_by(n_ahead):
             raise InvalidParameterError(
-                f"read_ahead must be {_N_AHEAD.words}. Got {n_ahead!r}."
+                f"read_ahead must be {_N_AHEAD.description}. Got {n_ahead!r}."
             )
         self._given, self._n_ahead = given, int(n_ahead)
         self._pass = None
@@ -67,7 +67,7 @@ class BatchSource:
         positions count from 1.
         """
         self.close()
-        self._pass = read_ahead(self._prepared(prepare), self._n_ahead)
+        self._pass = prefetch(self._prepared(prepare), self._n_ahead)
         return self.next()
 
     def next(self):
@@ -117,14 +117,14 @@ class BatchData:
     source : BatchSource
     targets : Targets
     prepare : callable
-        ``prepare(batch, position, epoch)`` returns the Table of a batch, on memory of
+        ``prepare(batch, position, epoch)`` returns the Dataset of a batch, on memory of
         its own: a loader may reuse that of the batch.
     n_batches : int or None
         Batches per epoch, if known.
 
     Attributes
     ----------
-    table : Table
+    table : Dataset
         The first batch, for the diagnosis of a fit.
     n_features : int
     dtype : numpy dtype
@@ -142,17 +142,17 @@ class BatchData:
         self._prepare = prepare
         self._epoch = 1
         # The pass that this begins is that of the first epoch.
-        self._first = self.table = self._open()
-        self.n_features, self.dtype = self.table.X.shape[1], self.table.X.dtype
-        if not has_weight(self.table):
-            self.table = replace(self.table, sample_weight=None)
+        self._first = self.dataset = self._open()
+        self.n_features, self.dtype = self.dataset.X.shape[1], self.dataset.X.dtype
+        if not has_weight(self.dataset):
+            self.dataset = replace(self.dataset, sample_weight=None)
 
     def close(self):
         """End the pass that has been begun, if any."""
         self.source.close()
 
     def epoch(self):
-        """Yield the Tables of one epoch."""
+        """Yield the Datasets of one epoch."""
         table = self._first
         if not self.source.is_open:
             self._epoch += 1
@@ -205,12 +205,12 @@ class _BatchTraining:
             )
         self.n_samples = 0
         self._data, self._dtype = data, network.dtype
-        self._largest = data.table.X.shape[0]
+        self._largest = data.dataset.X.shape[0]
         self._core = _core.Training(
             network.core,
             network.parameters,
             optimizer,
-            *data.core_arguments(data.table, network.dtype),
+            *data.core_arguments(data.dataset, network.dtype),
             self._largest,
             effective_n_threads(params.n_jobs),
         )

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.dataset import sample_rows, take_rows
 from pybackprop._model.dead_units import flat_units
 from pybackprop._solvers import SOLVERS
 from pybackprop._warnings import warn_caller
@@ -31,7 +31,7 @@ def warn_of_inputs(problem, feature_names=None):
 
     Returns whether it has warned. ``feature_names`` are for the message.
     """
-    table = problem.data.table
+    table = problem.data.dataset
     X, y = table.X, table.targets
     rows = _some_rows(X, table.sample_weight)
     fault = _fault_of_inputs(take_rows(X, rows), feature_names)
@@ -54,7 +54,7 @@ def warn_of_targets(problem):
     At a minimum of the squared error no affine map of an identity output makes it
     smaller, since the output layer contains that map.
     """
-    network, table = problem.network, problem.data.table
+    network, table = problem.network, problem.data.dataset
     X, y, sample_weight = table.X, table.targets, table.sample_weight
     if network.loss != "squared_error" or not _has_free_scale(problem, y):
         return
@@ -77,7 +77,7 @@ def why_not_converged(problem, loss):
 
     ``loss`` is the objective that was reached.
     """
-    network, table = problem.network, problem.data.table
+    network, table = problem.network, problem.data.dataset
     rows = _some_rows(table.X, table.sample_weight, max(network.layer_sizes))
     sentences = (
         *_units_without_slope(problem.params, network, table.X, rows),
@@ -109,7 +109,7 @@ def _warn(fault, cures):
 def _some_rows(X, sample_weight, width=1):
     """Rows that have a weight, evenly over the table, as an index."""
     most = min(_MOST_ROWS, max(_MOST_VALUES // max(width, X.shape[1]), 100))
-    return some_rows(X.shape[0], sample_weight, most)
+    return sample_rows(X.shape[0], sample_weight, most)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -229,7 +229,7 @@ def _are_notable(flat, n_units):
 
 def _loss_above_that_of_zero(problem, loss, rows):
     """Yield a sentence if the loss is above that of parameters that are all 0."""
-    network, table = problem.network, problem.data.table
+    network, table = problem.network, problem.data.dataset
     if callable(network.loss):
         return  # and may not be asked about other predictions than those of training
     y, weights = take_rows(table.targets, rows), table.sample_weight

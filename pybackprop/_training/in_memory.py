@@ -7,7 +7,7 @@ are: BatchData reads them batch by batch, and DaskData leaves them on a cluster.
 from pybackprop import _core
 from pybackprop._data.dataset import take_rows
 from pybackprop._threads import effective_n_threads
-from pybackprop._training.sampling import BlockOrder, orders
+from pybackprop._training.sampling import BlockSampler, epoch_orders
 from pybackprop._training.validation import split_off
 from pybackprop._warnings import warn_caller
 
@@ -17,7 +17,7 @@ class ArrayData:
 
     Parameters
     ----------
-    table : Table
+    table : Dataset
     targets : Targets
     chosen : ndarray of int64 or None
         The rows of the table that are trained on; None for all.
@@ -33,7 +33,7 @@ class ArrayData:
     """
 
     def __init__(self, table, targets, chosen=None):
-        self.table = table
+        self.dataset = table
         self.targets = targets
         self.chosen = chosen
         self.n_samples = table.X.shape[0] if chosen is None else len(chosen)
@@ -42,7 +42,7 @@ class ArrayData:
 
     @property
     def total_weight(self):
-        weights = self.table.sample_weight
+        weights = self.dataset.sample_weight
         return self.n_samples if weights is None else weights.sum()
 
     def close(self):
@@ -54,17 +54,17 @@ class ArrayData:
         Returns
         -------
         rest : ArrayData
-        validation_set : Table
+        validation_set : Dataset
         rows : tuple of ndarray
             The rows of both.
         """
-        strata = self.targets.strata(self.table.targets)
+        strata = self.targets.strata(self.dataset.targets)
         rows = split_off(
-            params.validation_fraction, self.table, strata, groups, random_state
+            params.validation_fraction, self.dataset, strata, groups, random_state
         )
         train, validation = rows
-        rest = ArrayData(self.table, self.targets, train)
-        return rest, self.table.take(validation), rows
+        rest = ArrayData(self.dataset, self.targets, train)
+        return rest, self.dataset.take(validation), rows
 
     def training(self, params, network, optimizer):
         """Return what trains a network epoch by epoch, in place."""
@@ -89,7 +89,7 @@ class ArrayData:
 
     def core_arguments(self, network):
         """Return samples, targets and weights in the form that the core takes."""
-        table = self.table
+        table = self.dataset
         return (
             _core.Samples(table.X, network.dtype),
             self.targets.core_targets(table.targets, network.dtype),
@@ -115,18 +115,18 @@ class _ArrayTraining:
 
     def epoch_orders(self, shuffle, random_state):
         """Yield the order of the samples for each epoch."""
-        return orders(self.n_samples, self.batch_size, shuffle, random_state)
+        return epoch_orders(self.n_samples, self.batch_size, shuffle, random_state)
 
     def epoch(self, order):
         """Train for one epoch, and return what _core.Training.epoch returns."""
-        if isinstance(order, BlockOrder):
-            return self._epoch_of_pieces(order)
+        if isinstance(order, BlockSampler):
+            return self._epoch_of_chunks(order)
         return self.core.epoch(self._rows_at(order))
 
-    def _epoch_of_pieces(self, order):
+    def _epoch_of_chunks(self, order):
         n_batches = -(-self.n_samples // self.batch_size)
         self.core.epoch_begins()
-        for first_batch, positions, is_last in order.pieces():
+        for first_batch, positions, is_last in order.chunks():
             rows = self._rows_at(positions)
             self.core.part(rows, first_batch, n_batches, 0, is_last)
         return self.core.epoch_ends()

@@ -17,7 +17,7 @@ _SECONDS_BETWEEN_LOOKS = 0.05
 _PATIENCE = 0.1
 
 
-def read_ahead(iterable, n_items):
+def prefetch(iterable, n_items):
     """Yield the items of an iterable, of which up to ``n_items`` are read ahead.
 
     What the iterator raises is raised here, in its place.  Where this generator ends

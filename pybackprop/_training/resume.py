@@ -10,14 +10,14 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from pybackprop._constraints import InvalidParameterError, Rule, either, number
+from pybackprop._constraints import Constraint, InvalidParameterError, either, number
 from pybackprop._model.initialization import generator_of
 from pybackprop._model.optimizer import Optimizer, dropout_rates
 from pybackprop._parameters import RULES
 from pybackprop._solvers import SOLVERS
 
-_NONE = Rule("None", lambda value: value is None)
-_LIST = Rule("a list", lambda value: isinstance(value, list))
+_NONE = Constraint("None", lambda value: value is None)
+_LIST = Constraint("a list", lambda value: isinstance(value, list))
 _COUNT = number(Integral, 0, 2**62)
 _MEASURE = either(_NONE, number(Real, -np.inf, np.inf, closed="both"))
 
@@ -53,9 +53,9 @@ _PLAIN = (bool, int, float, str, type(None), tuple)
 def validate_state(attributes):
     """Raise ValueError for a fitted attribute that no training leaves."""
     for name, rule in _STATE_RULES.items():
-        if name in attributes and not rule.holds(attributes[name]):
+        if name in attributes and not rule.is_satisfied_by(attributes[name]):
             raise InvalidParameterError(
-                f"{name} must be {rule.words} for a training that goes on. "
+                f"{name} must be {rule.description} for a training that goes on. "
                 f"Got {attributes[name]!r}."
             )
 

@@ -5,10 +5,10 @@ import numpy as np
 from pybackprop import _core
 
 # Rows whose order is in memory at once: 2 MB.
-_ROWS_OF_A_PIECE = 2**18
+_CHUNK_ROWS = 2**18
 
 
-def orders(n_samples, batch_size, shuffle, random_state):
+def epoch_orders(n_samples, batch_size, shuffle, random_state):
     """The order of each epoch in turn.
 
     Parameters
@@ -20,13 +20,13 @@ def orders(n_samples, batch_size, shuffle, random_state):
 
     Yields
     ------
-    None, ndarray of int64 or BlockOrder
+    None, ndarray of int64 or BlockSampler
         None stands for all rows as they lie; an array has their positions.
     """
     if shuffle == "blocks":
         while True:
             seed = int(random_state.randint(2**63 - 1, dtype=np.int64))
-            yield BlockOrder(n_samples, batch_size, seed)
+            yield BlockSampler(n_samples, batch_size, seed)
     if not shuffle:
         while True:
             yield None
@@ -40,7 +40,7 @@ def orders(n_samples, batch_size, shuffle, random_state):
         yield positions
 
 
-class BlockOrder:
+class BlockSampler:
     """Blocks of rows in random order, and rows in random order within each.
 
     Blocks have ``_core.BLOCK_ROWS`` rows, counted from the table's start. A last one of
@@ -95,7 +95,7 @@ class BlockOrder:
         within = _numbers(self.seed, last.astype(np.uint64), _OF_ROWS).argsort()
         return np.append(rows, last[within])
 
-    def pieces(self):
+    def chunks(self):
         """The epoch, some whole batches at a time.
 
         Yields
@@ -103,7 +103,7 @@ class BlockOrder:
         tuple of int, ndarray of int64 and bool
             Number of the first batch, rows, and whether the epoch ends with them.
         """
-        size = max(1, _ROWS_OF_A_PIECE // self.batch_size) * self.batch_size
+        size = max(1, _CHUNK_ROWS // self.batch_size) * self.batch_size
         for start in range(0, self.n_samples, size):
             stop = min(start + size, self.n_samples)
             first = start // _core.BLOCK_ROWS

@@ -26,7 +26,7 @@ def split_off(fraction, table, strata, groups, random_state):
     ----------
     fraction : float, splitter or list of pairs
         The parameter ``validation_fraction``.
-    table : Table
+    table : Dataset
     strata : ndarray or None
         What a split by a fraction is stratified by.
     groups : array-like or None

@@ -22,7 +22,7 @@ class _Lost(Exception):
 
 
 @dataclass
-class Answer:
+class Reply:
     """What an actor's method returned, or raised, and how long it took, in seconds."""
 
     value: Any
@@ -30,8 +30,8 @@ class Answer:
     seconds: float
 
 
-def answering(method):
-    """A method whose result, or exception, arrives as an Answer.
+def replying(method):
+    """A method whose result, or exception, arrives as a Reply.
 
     So what an actor raises is told from what its loss raises.
     """
@@ -43,7 +43,7 @@ def answering(method):
             value = method(self, *args)
         except Exception as exception:
             raised = _sendable(exception)
-        return Answer(value, raised, time.perf_counter() - began)
+        return Reply(value, raised, time.perf_counter() - began)
 
     return answer
 
@@ -57,7 +57,7 @@ def _sendable(exception):
     return exception
 
 
-class Carrier:
+class ActorPool:
     """Calls the methods of a class on shards where they lie.
 
     Parameters
@@ -67,7 +67,7 @@ class Carrier:
         In the table's order.
     make : callable
         ``make(numbers, *shards)`` makes the object that holds the shards of these
-        numbers, on a worker, and cannot fail; its methods are ``answering``.
+        numbers, on a worker, and cannot fail; its methods are ``replying``.
     """
 
     def __init__(self, client, shards, make):
@@ -158,7 +158,7 @@ class Carrier:
 
         while (found := self.client.sync(look)) is None:
             self._require_all()
-        if all(isinstance(answer, Answer) for answer in found):
+        if all(isinstance(answer, Reply) for answer in found):
             return found
         raise _Lost
 

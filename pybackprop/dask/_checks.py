@@ -13,13 +13,13 @@ import scipy.sparse
 from sklearn.utils import check_array
 
 from pybackprop._data.labels import ClassLabels
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.weights import require_total_weight
 from pybackprop._estimator.data import check_table
 
 
 @dataclass
-class Found:
+class ShardSummary:
     """What the client needs to know of some rows.
 
     Attributes
@@ -44,7 +44,7 @@ class Shard:
     X: np.ndarray
     y: np.ndarray
     sample_weight: np.ndarray | None
-    found: Found
+    found: ShardSummary
 
 
 def checked_shard(estimator, targets, dtype, X, y, sample_weight):
@@ -73,7 +73,7 @@ def checked_shard(estimator, targets, dtype, X, y, sample_weight):
         sample_weight = _checked_weights(sample_weight)
         with np.errstate(over="ignore"):
             of_weights = np.array([f(sample_weight) for f in (np.min, np.max, np.sum)])
-    found = Found(labels, y[:1], of_weights)
+    found = ShardSummary(labels, y[:1], of_weights)
     return Shard(np.ascontiguousarray(X), np.ascontiguousarray(y), sample_weight, found)
 
 
@@ -101,7 +101,7 @@ def require_dense(array, name="X"):
 
 def _checked_weights(sample_weight):
     require_numbers(sample_weight, "sample_weight")
-    with numbers_only("sample_weight"):
+    with argument_named("sample_weight"):
         return check_array(
             sample_weight,
             ensure_2d=False,

@@ -11,14 +11,14 @@ import numpy as np
 from distributed import futures_of
 
 from pybackprop import _core
-from pybackprop._data.dataset import Table
+from pybackprop._data.dataset import Dataset
 from pybackprop._data.weights import require_total_weight
 from pybackprop._training.in_memory import batch_size_of
-from pybackprop._training.sampling import BlockOrder, orders
+from pybackprop._training.sampling import BlockSampler, epoch_orders
 from pybackprop._warnings import warn_caller
-from pybackprop.dask._actor_pool import Carrier, release, wait_for_shards
+from pybackprop.dask._actor_pool import ActorPool, release, wait_for_shards
 from pybackprop.dask._checks import add_class_totals, checked_shard
-from pybackprop.dask._shard_worker import Batch, Holder, Job, Sums
+from pybackprop.dask._shard_worker import Batch, Job, ShardWorker, Sums
 from pybackprop.dask._shards import BLOCK_ROWS, n_blocks_of, plan_for
 from pybackprop.dask._tree_reduction import add_neighbours, root_level
 
@@ -52,7 +52,7 @@ class DaskData:
         self._client = client
         self._plan = None
         self._shards = []
-        self._carrier = None
+        self._actor_pool = None
 
     # ------------------------------------------------------------- where the rows are
     def persist(self, estimator, X, y, sample_weight):
@@ -67,7 +67,7 @@ class DaskData:
 
         Returns
         -------
-        list of Found
+        list of ShardSummary
         """
         targets = self.targets.detached()
         check = partial(checked_shard, estimator, targets, self.dtype)
@@ -99,23 +99,23 @@ class DaskData:
     def hold(self):
         """Make the workers ready to train, once the targets know their classes."""
         targets = self.targets.detached()
-        make = partial(Holder, targets, self.n_samples, self._plan.shard_rows)
-        self._carrier = Carrier(self._client, self._shards, make)
+        make = partial(ShardWorker, targets, self.n_samples, self._plan.shard_rows)
+        self._actor_pool = ActorPool(self._client, self._shards, make)
         if self._weighed is not None:
             largest = [of_shard.largest.max() for of_shard in self._weighed]
             require_total_weight(np.array(largest), "class_weight times sample_weight")
 
     def close(self):
         """Let go of all that is on the workers."""
-        if self._carrier is not None:
-            self._carrier.close()
+        if self._actor_pool is not None:
+            self._actor_pool.close()
         release(self._client, self._shards)
         self._shards = []
 
     # ------------------------------------------------------------------------ weights
     @cached_property
     def _weighed(self):
-        """Weighed of each shard in turn; None without weights."""
+        """ShardWeights of each shard in turn; None without weights."""
         weighed = self._by_number("weighed")
         return None if weighed[0] is None else weighed
 
@@ -143,8 +143,8 @@ class DaskData:
 
     # ------------------------------------------------------------ what the solvers ask
     @cached_property
-    def table(self):
-        """A Table of some of the rows, evenly taken."""
+    def dataset(self):
+        """A Dataset of some of the rows, evenly taken."""
         n_shards = len(self._shards)
         if self._weighed is None:
             counts = [min(self._plan.shard_rows, self.n_samples)] * n_shards
@@ -157,7 +157,7 @@ class DaskData:
         parts = self._by_number("some_rows", -(-n_rows // most), before)
         X, targets, weights = zip(*parts, strict=True)
         weights = None if weights[0] is None else np.concatenate(weights)
-        return Table(np.concatenate(X), np.concatenate(targets), weights, None)
+        return Dataset(np.concatenate(X), np.concatenate(targets), weights, None)
 
     def split_off(self, params, groups, random_state):
         """Not possible on several machines, and refused before."""
@@ -184,7 +184,7 @@ class DaskData:
 
     def call(self, method, *args):
         """The values of all answers, and the seconds that each worker computed."""
-        answers = self._carrier.call(method, *args)
+        answers = self._actor_pool.call(method, *args)
         return [a.value for a in answers], [a.seconds for a in answers]
 
     def _by_number(self, method, *args):
@@ -245,13 +245,13 @@ class _DaskTraining:
 
     def epoch_orders(self, shuffle, random_state):
         """Yield the order of the samples for each epoch."""
-        return orders(self.n_samples, self.batch_size, shuffle, random_state)
+        return epoch_orders(self.n_samples, self.batch_size, shuffle, random_state)
 
     def epoch(self, order):
         """Train for one epoch, and return what _core.Training.epoch returns."""
         n_blocks = n_blocks_of(self.n_samples)
         size = n_blocks_of(self.batch_size)
-        blocks = order.blocks if isinstance(order, BlockOrder) else range(n_blocks)
+        blocks = order.blocks if isinstance(order, BlockSampler) else range(n_blocks)
         batches = [blocks[first : first + size] for first in range(0, n_blocks, size)]
         weighing = [i for i in range(len(batches)) if self._weighs(batches[i])]
         loss = penalty = 0.0
@@ -270,7 +270,7 @@ class _DaskTraining:
     def _step(self, blocks, order, place):
         """Objective and penalty of a batch, and its gradient's norm, if known."""
         network, parameters = self._network, self._network.parameters
-        seed = order.seed if isinstance(order, BlockOrder) else None
+        seed = order.seed if isinstance(order, BlockSampler) else None
         sums, scale = self._summation.of(
             parameters, blocks, self._optimizer.n_epochs, seed
         )

@@ -9,8 +9,8 @@ from distributed import get_worker
 
 from pybackprop import _core
 from pybackprop._threads import effective_n_threads
-from pybackprop._training.sampling import BlockOrder
-from pybackprop.dask._actor_pool import answering
+from pybackprop._training.sampling import BlockSampler
+from pybackprop.dask._actor_pool import replying
 from pybackprop.dask._shards import BLOCK_ROWS
 from pybackprop.dask._tree_reduction import add_neighbours, nodes_over
 from pybackprop.network import Network
@@ -53,7 +53,7 @@ class Batch:
     epoch : int
         Of dropout.
     seed : int or None
-        Of a BlockOrder's order of the rows in a block; None as they lie.
+        Of a BlockSampler's order of the rows in a block; None as they lie.
     """
 
     blocks: Any
@@ -80,7 +80,7 @@ class Sums:
 
 
 @dataclass
-class Weighed:
+class ShardWeights:
     """What the weights of a shard's rows come to.
 
     Attributes
@@ -97,7 +97,7 @@ class Weighed:
     largest: np.ndarray
 
 
-class Holder:
+class ShardWorker:
     """The shards of a worker, made ready for the core when they are first asked for.
 
     Parameters
@@ -119,16 +119,16 @@ class Holder:
         self._job = None
         self._order = None
 
-    @answering
+    @replying
     def weighed(self):
-        """Weighed of each shard, by number; None without weights."""
+        """ShardWeights of each shard, by number; None without weights."""
         self._encode()
         return {
             number: None if weights is None else _weighed(weights)
             for number, (_, _, weights) in self._encoded.items()
         }
 
-    @answering
+    @replying
     def some_rows(self, step, counts):
         """Every so manieth of the rows that have a weight: X, targets and weights.
 
@@ -140,7 +140,7 @@ class Holder:
             for number, arrays in self._encoded.items()
         }
 
-    @answering
+    @replying
     def sums(self, job, parameters, batch):
         """The Sums of all nodes of a batch that are here and have no neighbour here."""
         self._start(job)
@@ -173,7 +173,7 @@ class Holder:
             rows = np.arange(start, min(start + len(blocks) * BLOCK_ROWS, n_rows))
             return None if len(rows) == n_rows else rows
         if self._order is None or self._order.seed != batch.seed:
-            self._order = BlockOrder(self._n_samples, BLOCK_ROWS, batch.seed)
+            self._order = BlockSampler(self._n_samples, BLOCK_ROWS, batch.seed)
         return self._order.rows_of(blocks) - first_row
 
     def _encode(self):
@@ -237,7 +237,7 @@ def _weighed(weights):
     with np.errstate(over="ignore"):
         total = weights.sum()
     largest = np.maximum.reduceat(weights, starts)
-    return Weighed(np.count_nonzero(weights), total, largest)
+    return ShardWeights(np.count_nonzero(weights), total, largest)
 
 
 def _every(step, count, X, targets, weights):

@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 
 from pybackprop import _core
-from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.dataset import sample_rows, take_rows
 from pybackprop._estimator.data import read_arrays
 from pybackprop._estimator.fitted import targets_of
 from pybackprop._estimator.start_network import build_network
@@ -67,7 +67,7 @@ class InitialState:
         data, _ = read_arrays(model, targets, request, starts_anew=True)
         random_state = generator_of(model.random_state)
         self.network = build_network(model, data, True, random_state)
-        table, n_rows = data.table, data.n_samples
+        table, n_rows = data.dataset, data.n_samples
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ScalingWarning)
             feature_names = getattr(model, "feature_names_in_", None)
@@ -75,7 +75,7 @@ class InitialState:
         self.scaling_warning = str(caught[0].message) if caught else ""
         weights = table.sample_weight
         self.total_weight = float(data.total_weight)
-        rows = some_rows(n_rows, weights, _MAX_ROWS)
+        rows = sample_rows(n_rows, weights, _MAX_ROWS)
         self.X = take_rows(table.X, rows)
         numbers = targets.numbers(take_rows(table.targets, rows), self.network.dtype)
         self.y = np.ascontiguousarray(numbers)

@@ -5,7 +5,7 @@ from numbers import Integral
 
 from sklearn.utils import check_array
 
-from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.dataset import sample_rows, take_rows
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._estimator.base import BaseMLP
 from pybackprop._estimator.fitted import targets_of
@@ -180,7 +180,7 @@ class _Sample:
         _, X, targets = network_and_targets(estimator, X, y)
         weights = check_sample_weight(sample_weight, X.shape[0])
         weights = _with_class_weights(estimator, y, weights)
-        rows = some_rows(X.shape[0], weights, max_rows)
+        rows = sample_rows(X.shape[0], weights, max_rows)
         self.X, self.y = take_rows(X, rows), take_rows(targets, rows)
         self.weights = None if weights is None else take_rows(weights, rows)
 
