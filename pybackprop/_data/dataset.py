@@ -1,4 +1,4 @@
-"""The samples of a fit: a table with its targets and weights, and some of its rows."""
+"""Holds the samples of a fit with targets and weights, and selects rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ _ROWS_OF_A_BLOCK = 2**16
 
 @dataclass
 class Dataset:
-    """Samples as the core reads them, and as scorers want them.
+    """Samples in the forms that the core and scorers read.
 
     ``X``, ``targets`` and ``sample_weight`` are checked and encoded; ``y`` are the
     labels or numbers before that, and ``X_given`` is X as it was passed, with the names
@@ -26,7 +26,7 @@ class Dataset:
     X_given: Any = None
 
     def take(self, rows):
-        """The table of some of the rows."""
+        """Return the data set of some of the rows."""
         X, weights, X_given = take_rows(self.X, rows), self.sample_weight, self.X_given
         if scipy.sparse.issparse(X_given):
             X_given = X
@@ -40,7 +40,7 @@ class Dataset:
 
 
 def take_rows(table, rows):
-    """Some rows of a table, dense or sparse, or entries of a vector.
+    """Return some rows of a table, dense or sparse, or entries of a vector.
 
     By ``take``: for an index in brackets NumPy 2.4 raises SystemError, or crashes, if
     memory runs out.
@@ -56,7 +56,7 @@ def take_rows(table, rows):
 
 
 def sample_rows(n_rows, sample_weight, most):
-    """At most so many rows that have a weight, evenly over a table, as an index.
+    """Return an index of at most ``most`` rows with a weight, evenly over a table.
 
     Parameters
     ----------

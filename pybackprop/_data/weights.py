@@ -1,4 +1,4 @@
-"""Checking sample weights."""
+"""Checks sample weights."""
 
 from numbers import Real
 
@@ -11,7 +11,7 @@ from pybackprop._data.numeric import argument_named, require_numbers
 def check_sample_weight(
     sample_weight, n_samples, name="sample_weight", *, may_be_zero=False
 ):
-    """Sample weights as a float64 vector, or None.
+    """Return sample weights as a float64 vector, or None.
 
     Parameters
     ----------

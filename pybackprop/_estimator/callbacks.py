@@ -21,14 +21,14 @@ except ImportError:
         )
 
     class CallbackSupportMixin:
-        """In the place of scikit-learn's class of that name."""
+        """Stands in for scikit-learn's class of that name."""
 
         @available_if(_require_callbacks)
         def set_callbacks(self, *callbacks):
-            """Not there before scikit-learn 1.9."""
+            """Not available before scikit-learn 1.9."""
 
     def with_callbacks(method):
-        """The method as it is: there is nothing to tear down."""
+        """Return the method itself: there is nothing to tear down."""
         return method
 
 
@@ -49,7 +49,7 @@ _UNDER_WAY = (
 
 
 def outside_of_fits(state):
-    """The attributes of an estimator without those of a fit that is under way.
+    """Return the attributes of an estimator without those of a fit in progress.
 
     A callback may keep the fitted estimators that it gets, or save them.  Each is a
     copy, and a copy takes no part in the fit that it was made in: if it is fitted

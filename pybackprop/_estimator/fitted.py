@@ -129,13 +129,13 @@ class NetworkCache:
 
 
 def network_of(model, **objective):
-    """A network of a model's coefficients, on their own memory where that can be.
+    """Return a network of a model's coefficients, on their own memory if possible.
 
     ``objective`` has its loss and penalty, which no prediction depends on.
 
     Raises ValueError where they do not fit the model's features and outputs, and where
     ``set_params`` has put another ``activation`` there for the next fit: the fitted
-    network has no answer by it. Edits by hand are taken as they are.
+    network was not trained with it. Edits of the weights are used as they are.
     """
     network = Network.from_parameters(
         model.coefs_,

@@ -22,7 +22,7 @@ def require_network(network):
 
 
 def estimator_of(estimator_class, network, loss, params, labels=None):
-    """A fitted estimator that predicts by a copy of a network.
+    """Return a fitted estimator that predicts by a copy of a network.
 
     Parameters
     ----------

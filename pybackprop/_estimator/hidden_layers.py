@@ -20,7 +20,7 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     @on_snapshot
     def activations(self, X):
-        """Activations of every layer.
+        """Return the activations of every layer.
 
         Parameters
         ----------
@@ -36,7 +36,7 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return [X, *_activations(self, network, X, range(1, n_layers))]
 
     def transform(self, X):
-        """Activations of the last hidden layer, as features for another model.
+        """Return the activations of the last hidden layer, as features.
 
         There is no such method without a hidden layer. Those of the other layers come
         from ``activations``.

@@ -15,7 +15,7 @@ from pybackprop import _core
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss as a network takes it, and as the user has named it.
+    """A loss in the form that a network takes, with a description for messages.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ def _record(loss):
 
 
 def check_loss_parameter(loss, value, dtype, name="loss_parameter"):
-    """The parameter of a loss as a float, or None where it has none.
+    """Return the parameter of a loss as a float; None if the loss has none.
 
     Raises ValueError where it is missing, is not wanted, or lies outside its range
     once it is rounded to the network's data type.

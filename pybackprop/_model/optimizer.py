@@ -1,4 +1,4 @@
-"""An update rule of the core with its state, as Python keeps, copies and pickles it."""
+"""Keeps the state of a stochastic solver between epochs."""
 
 from numbers import Real
 
@@ -30,7 +30,7 @@ class Optimizer:
     global_clipnorm, max_norm : float or None
         Largest norms of the gradient, and of the incoming weights of a unit.
     dropout : ndarray of shape (n_layers,) or None
-        Share of the inputs of each layer that a step leaves out, features first.
+        Probability with which a step drops an input of each layer, features first.
     dropout_seed : int
         Of the masks.
     **hyperparameters
@@ -128,7 +128,7 @@ class Optimizer:
 
     @classmethod
     def from_network(cls, network, solver, nesterovs_momentum, **hyperparameters):
-        """The optimizer of a network's own steps; the names are those of estimators."""
+        """Return the optimizer of ``Network.step``, with the estimators' names."""
         given = {
             "solver": solver,
             "nesterovs_momentum": nesterovs_momentum,
@@ -155,14 +155,14 @@ class Optimizer:
         )
 
     def copy(self):
-        """An optimizer that may go its own way."""
+        """Return an independent copy."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.states = self.states.copy()
         return other
 
     def extend_horizon(self, horizon):
-        """Move the horizon of a schedule that has none; ValueError for another."""
+        """Move the horizon; ValueError if the schedule depends on it."""
         before, rate = self.horizon, self.next_rate()
         self.horizon = float(horizon)
         if self.next_rate() != rate:
@@ -177,13 +177,13 @@ class Optimizer:
         return not self.is_constant_in_epochs or self.warmup_epochs > 0
 
     def next_rate(self):
-        """The rate at which the next epoch begins, before any warm-up."""
+        """Return the rate at which the next epoch begins, before any warm-up."""
         if self.is_constant_in_epochs:
             return self.learning_rate
         return _core.schedule_rate(self, self.n_epochs, np.inf)
 
     def on_epoch_begin(self):
-        """Ask a schedule that is the caller's own for the rate of this epoch."""
+        """Set the rate of the epoch, if the schedule is a callable of the user."""
         if self.rate_of_epoch is None:
             return
         rate = self.rate_of_epoch(self.n_epochs)
@@ -199,7 +199,7 @@ class Optimizer:
         self.learning_rate = _core.schedule_after_epoch(self, n_samples)
 
     def on_plateau(self):
-        """Lower the learning rate if the schedule wants to go on; else return False."""
+        """Lower the learning rate; return whether the schedule continues."""
         learning_rate = _core.schedule_on_plateau(self)
         if learning_rate == 0:
             return False
@@ -208,7 +208,7 @@ class Optimizer:
 
 
 def _schedule(params):
-    """scikit-learn's schedules act on sgd alone."""
+    """Return the schedule: scikit-learn's apply to 'sgd' only."""
     schedule = params.learning_rate
     if callable(schedule) or params.solver == "sgd":
         return schedule
@@ -216,7 +216,7 @@ def _schedule(params):
 
 
 def dropout_rates(params, n_layers):
-    """The rates of a model's layers, or None where nothing is left out.
+    """Return the dropout rates of the layers; None without dropout.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The targets of a task: what classification and regression do differently.
+"""Defines targets: what differs between classification and regression.
 
 Every step of a fit that depends on the task asks one object, whose protocol is
 ``Targets``. It knows no estimator: it reads parameters by name.
@@ -104,12 +104,12 @@ class Targets:
 
     @classmethod
     def from_attributes(cls, params, attributes):
-        """The targets of a fitted estimator, from its attributes as a mapping."""
+        """Return the targets of a fitted estimator, by a mapping of its attributes."""
         raise NotImplementedError
 
     @classmethod
     def from_network(cls, params, network, labels=None):
-        """The targets of a network that was not fitted; ``labels`` name its outputs."""
+        """Return the targets of a network; ``labels`` name its outputs."""
         raise NotImplementedError
 
     def attributes(self):

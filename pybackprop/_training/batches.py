@@ -1,4 +1,4 @@
-"""Training data that a user's iterable gives batch by batch.
+"""Reads training data batch by batch from a user's iterable.
 
 Every pass over the iterable is an epoch, and each of its items a step.  Only the first
 batch is kept, for what else looks at the data: callbacks and diagnosis.  Batches are

@@ -107,14 +107,14 @@ def _warn(fault, cures):
 
 
 def _some_rows(X, sample_weight, width=1):
-    """Rows that have a weight, evenly over the table, as an index."""
+    """Return an index of rows with a weight, evenly over the table."""
     most = min(_MOST_ROWS, max(_MOST_VALUES // max(width, X.shape[1]), 100))
     return sample_rows(X.shape[0], sample_weight, most)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def _moments(X):
-    """Mean, mean square and standard deviation of each column, in float64."""
+    """Return mean, mean square and standard deviation per column, in float64."""
     if scipy.sparse.issparse(X):
         X = X.astype(np.float64)
         mean = np.asarray(X.mean(axis=0)).ravel()
@@ -129,7 +129,7 @@ def _moments(X):
 
 
 def _fault_of_inputs(X, names):
-    """What is wrong with the scale of the inputs, or None."""
+    """Return what is wrong with the scale of the inputs, or None."""
     mean, mean_square, deviation = _moments(X)
     if not np.isfinite(mean_square).all():
         return f"values of X reach {abs(X).max():.3g}, and their squares overflow"
@@ -182,7 +182,7 @@ def _targets_in_words(y):
 
 
 def _gain_of_rescaling(y, y_pred, weights):
-    """Share of the squared error that the best a + b y_pred per output would remove."""
+    """Return the share of the squared error that the best a + b y_pred removes."""
 
     def average(values):
         return np.average(values, axis=0, weights=weights)
@@ -199,7 +199,7 @@ def _gain_of_rescaling(y, y_pred, weights):
 
 # ----------------------------------------------------------------- no convergence
 def _units_without_slope(params, network, X, rows):
-    """A sentence, if some hidden units pass no gradient on any row."""
+    """Yield a sentence if some hidden units pass no gradient on any row."""
     X = take_rows(X, rows)
     suspects = [slice(None)] * len(network.hidden_activations)
     if X.shape[0] > 10 * _FEW_ROWS:

@@ -1,4 +1,4 @@
-"""Training data in this process's memory, or in a file that is mapped there.
+"""Trains on arrays in memory, or in a memory-mapped file.
 
 The solvers use training data through the methods of ArrayData, wherever the samples
 are: BatchData reads them batch by batch, and DaskData leaves them on a cluster.

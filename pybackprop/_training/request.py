@@ -1,4 +1,4 @@
-"""What a caller asks of a fit: data, validation set and way of training."""
+"""Holds and checks the arguments of a fit."""
 
 from dataclasses import dataclass
 from typing import Any

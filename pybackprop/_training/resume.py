@@ -1,4 +1,4 @@
-"""Continues a training: after the last epoch, in another process too, with equal bits.
+"""Continues a training after its last epoch, also in another process, bit for bit.
 
 Anybody can set or delete a fitted attribute, and a file may hold what another model has
 left. So what a training continues from is checked first.
@@ -61,7 +61,7 @@ def validate_state(attributes):
 
 
 class ResumeState:
-    """What is needed, beside the fitted attributes, to continue a fit.
+    """What is needed besides the fitted attributes to continue a fit.
 
     The split and the orders of samples are not kept, since they may be as large as the
     data: they are drawn again, from the generator as it was before the first draw.

@@ -1,4 +1,4 @@
-"""In which order an epoch takes the rows of its table."""
+"""Draws the order of the samples for each epoch."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ _CHUNK_ROWS = 2**18
 
 
 def epoch_orders(n_samples, batch_size, shuffle, random_state):
-    """The order of each epoch in turn.
+    """Yield the order of the samples for each epoch.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def epoch_orders(n_samples, batch_size, shuffle, random_state):
 
 
 class BlockSampler:
-    """Blocks of rows in random order, and rows in random order within each.
+    """Draws blocks of rows in random order, and the rows within each block.
 
     Blocks have ``_core.BLOCK_ROWS`` rows, counted from the table's start. A last one of
     fewer rows stays the last. A batch of whole blocks takes them as they lie in the
@@ -78,7 +78,7 @@ class BlockSampler:
         self.blocks = np.append(blocks, [n_whole] if left else []).astype(np.int64)
 
     def rows_of(self, blocks):
-        """Rows of some blocks, which are given by number, in their order of this epoch.
+        """Return the rows of some blocks, given by number, in this epoch's order.
 
         Returns
         -------
@@ -96,7 +96,7 @@ class BlockSampler:
         return np.append(rows, last[within])
 
     def chunks(self):
-        """The epoch, some whole batches at a time.
+        """Yield the order of an epoch in chunks of whole batches.
 
         Yields
         ------
@@ -120,7 +120,7 @@ _OF_BLOCKS, _OF_ROWS = np.uint64(0), np.uint64(1)
 
 
 def _numbers(seed, counts, stream):
-    """Random numbers of 64 bits, one for each count below 2 ** 63, all different."""
+    """Return 64-bit random numbers, one per count below 2 ** 63, all different."""
     start = _mixed(np.array([seed], np.uint64) + stream * _GAMMA)
     return _mixed(start + (counts + np.uint64(1)) * _GAMMA)
 

@@ -1,4 +1,4 @@
-"""What a training works on, and what it has reached."""
+"""Holds what a training works on, and the state it has reached."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +113,7 @@ class TrainingState:
 
     @classmethod
     def from_elsewhere(cls, reason, attributes=()):
-        """The state of a network that was not trained by this package.
+        """Return the state of a network that was not trained by this package.
 
         Parameters
         ----------

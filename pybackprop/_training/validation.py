@@ -87,7 +87,7 @@ def _last_pair(fraction, table, groups):
 
 
 def _check_rows(rows, n_samples, name):
-    """Indices of rows as a vector of int64, or ValueError."""
+    """Return indices of rows as a vector of int64, or raise ValueError."""
     array = np.asarray(rows)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         raise ValueError(

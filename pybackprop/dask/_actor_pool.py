@@ -1,4 +1,4 @@
-"""Actors that hold the shards, an actor a worker, and calls to all of them.
+"""Holds shards in Dask actors, one per worker, and calls all of them.
 
 A call to an actor is the quickest that Dask has.  An actor dies with its worker, but
 the shards are futures, which the scheduler makes again from their recipe: then there
@@ -31,7 +31,7 @@ class Reply:
 
 
 def replying(method):
-    """A method whose result, or exception, arrives as a Reply.
+    """Let a method send its result, or its exception, as a Reply.
 
     So what an actor raises is told from what its loss raises.
     """
@@ -49,7 +49,7 @@ def replying(method):
 
 
 def _sendable(exception):
-    """An exception, or its words where it cannot be pickled."""
+    """Return an exception, or its message if it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(exception))
     except Exception:
@@ -58,7 +58,7 @@ def _sendable(exception):
 
 
 class ActorPool:
-    """Calls the methods of a class on shards where they lie.
+    """Calls the methods of a class on shards at the workers that hold them.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class ActorPool:
         self._actors = []
 
     def call(self, method, *args):
-        """The Answers of all actors, once there is one of each.
+        """Return the Replies of all actors, once each has sent one.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class ActorPool:
         )
 
     def close(self):
-        """Let go of the actors; a call that is under way ends by itself."""
+        """Release the actors; a call in progress ends by itself."""
         self._stop()
 
     def _stop(self):
@@ -111,7 +111,7 @@ class ActorPool:
         release(self.client, futures)
 
     def _start(self):
-        """An actor for each worker that has shards."""
+        """Start an actor on each worker that has shards."""
         wait_for_shards(self.client, self._shards)
         for numbers, address in self._places():
             self._futures.append(
@@ -135,7 +135,7 @@ class ActorPool:
             raise
 
     def _places(self):
-        """Pairs of the numbers of shards and the address where they are."""
+        """Return pairs of numbers of shards and the address that holds them."""
         holders = self.client.who_has(self._shards)
         numbers_at = {}
         for number, future in enumerate(self._shards):
@@ -183,7 +183,7 @@ async def _finished(awaitables, timeout):
 
 
 def wait_for_shards(client, shards):
-    """Wait until all are on a worker, computed or computed again.
+    """Wait until all shards are on a worker, computed or recomputed.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def wait_for_shards(client, shards):
 
 
 def wait_while(client, is_waiting):
-    """Wait while the callable says so; RuntimeError where no worker is to be seen."""
+    """Wait while the callable returns True; RuntimeError without workers."""
     last_look = last_seen = time.monotonic()
     while is_waiting():
         time.sleep(0.01)
@@ -229,6 +229,6 @@ def _any_pending(futures):
 
 
 def release(client, futures):
-    """Let go of futures, whether they are computed or not."""
+    """Release futures, whether they are computed or not."""
     if futures and client.status == "running":
         client.cancel(futures)

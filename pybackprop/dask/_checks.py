@@ -1,4 +1,4 @@
-"""A table's rows checked where they lie, in the words of a local fit.
+"""Checks the rows of a collection on the workers that hold them.
 
 A shard is checked by a task on a worker, which raises what the local estimator would
 raise for these rows.  What can be said of the whole table only, such as its classes,
@@ -126,7 +126,7 @@ def require_weights(found):
 
 
 def some_targets(found, n_samples):
-    """Few targets in which all labels of the table occur, if they are labels."""
+    """Return few targets in which all labels of the table occur, if it has labels."""
     if found[0].labels is None:
         return found[0].a_target
     labels = np.concatenate([of_shard.labels for of_shard in found])
@@ -139,7 +139,7 @@ def some_targets(found, n_samples):
 
 
 def add_class_totals(totals, shard, labels):
-    """The task: add the weights of a shard's rows to those of their classes.
+    """Add the weights of a shard's rows to those of their classes: a task.
 
     In the rows' order, as a local fit does.
 

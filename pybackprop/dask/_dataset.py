@@ -88,7 +88,7 @@ class DaskData:
         return self._client.gather(found)
 
     def class_totals(self, labels):
-        """Total weight of each class; of 0 and 1 for each column of a multilabel y."""
+        """Return the total weight of each class, or of 0 and 1 for each label."""
         totals = None
         for shard in self._shards:  # one after the other: sums have one order
             totals = self._client.submit(
@@ -106,7 +106,7 @@ class DaskData:
             require_total_weight(np.array(largest), "class_weight times sample_weight")
 
     def close(self):
-        """Let go of all that is on the workers."""
+        """Release everything on the workers."""
         if self._actor_pool is not None:
             self._actor_pool.close()
         release(self._client, self._shards)
@@ -115,7 +115,7 @@ class DaskData:
     # ------------------------------------------------------------------------ weights
     @cached_property
     def _weighed(self):
-        """ShardWeights of each shard in turn; None without weights."""
+        """The ShardWeights of each shard; None without weights."""
         weighed = self._by_number("weighed")
         return None if weighed[0] is None else weighed
 
@@ -134,7 +134,7 @@ class DaskData:
         return np.sum([of_shard.total for of_shard in self._weighed])
 
     def largest_weight(self, blocks):
-        """The largest weight in some blocks."""
+        """Return the largest weight in some blocks."""
         if self._largest is None:
             return 1.0
         if isinstance(blocks, range):
@@ -144,7 +144,7 @@ class DaskData:
     # ------------------------------------------------------------ what the solvers ask
     @cached_property
     def dataset(self):
-        """A Dataset of some of the rows, evenly taken."""
+        """A Dataset of some rows, evenly over the table."""
         n_shards = len(self._shards)
         if self._weighed is None:
             counts = [min(self._plan.shard_rows, self.n_samples)] * n_shards
@@ -183,12 +183,12 @@ class DaskData:
         return objective
 
     def call(self, method, *args):
-        """The values of all answers, and the seconds that each worker computed."""
+        """Return the values of all replies, and the seconds of each worker."""
         answers = self._actor_pool.call(method, *args)
         return [a.value for a in answers], [a.seconds for a in answers]
 
     def _by_number(self, method, *args):
-        """Of a method that answers for each shard: the values, in the table's order."""
+        """Return the values of a method for each shard, in the table's order."""
         values, _ = self.call(method, *args)
         by_number = {
             number: v for of_worker in values for number, v in of_worker.items()
@@ -197,7 +197,7 @@ class DaskData:
 
 
 class _Summation:
-    """Sums of the losses and gradients of a batch of blocks."""
+    """Sums the losses and gradients of a batch of blocks."""
 
     def __init__(self, rows, params, network, optimizer=None):
         self._rows = rows
@@ -217,7 +217,7 @@ class _Summation:
         )
 
     def of(self, parameters, blocks, epoch=0, seed=None):
-        """The Sums of a batch, unfinished, and the scale of its weights."""
+        """Return the unfinished Sums of a batch, and the scale of its weights."""
         scale = _core.weight_scale(self._rows.largest_weight(blocks))
         batch = Batch(blocks, scale, epoch, seed)
         began = time.perf_counter()
@@ -268,7 +268,7 @@ class _DaskTraining:
         return loss / n_counted, finite, penalty / n_counted, norm
 
     def _step(self, blocks, order, place):
-        """Objective and penalty of a batch, and its gradient's norm, if known."""
+        """Return objective and penalty of a batch, and its gradient's norm or None."""
         network, parameters = self._network, self._network.parameters
         seed = order.seed if isinstance(order, BlockSampler) else None
         sums, scale = self._summation.of(
@@ -283,13 +283,13 @@ class _DaskTraining:
         return self._rows.largest_weight(blocks) > 0
 
     def _rows_in(self, blocks):
-        """How many rows there are; only the table's last block may lack some."""
+        """Return the number of rows; only the table's last block may have fewer."""
         missing = (int(blocks[-1]) + 1) * BLOCK_ROWS - self.n_samples
         return len(blocks) * BLOCK_ROWS - max(0, missing)
 
 
 class _Clock:
-    """Tells the caller, once, that a cluster is no gain for this fit."""
+    """Warns once that the cluster does not speed up this fit."""
 
     # A cluster answers within 5 to 20 ms, whatever is asked.
     _SHORT_STEP = 0.02
@@ -315,7 +315,7 @@ class _Clock:
 
 
 def _parts(array, rows, chunks):
-    """Some rows of a Dask array as a Delayed for each chunk of so many."""
+    """Return some rows of a Dask array as one Delayed per chunk."""
     if array is None:
         return [None] * len(chunks)
     array = array[rows]
@@ -327,7 +327,7 @@ def _found(shard):
 
 
 def _in_order_of_rows(client, X):
-    """Addresses of all workers, those first that have the first rows in memory.
+    """Return the addresses of all workers, those with the first rows first.
 
     Keys of the chunks of an array that was persisted end with their numbers.
     """

@@ -1,4 +1,4 @@
-"""Lazy predictions of Dask collections, chunk by chunk."""
+"""Predicts for Dask collections lazily, chunk by chunk."""
 
 from copy import deepcopy
 
@@ -15,7 +15,7 @@ _OF_TRAINING = "_optimizer _pause _best_parameters _history _skl_callbacks".spli
 
 
 def predict_lazily(model, method, X):
-    """What a method of the fitted model gives for each row of a collection.
+    """Return a lazy array of what a fitted model's method returns for each row.
 
     Parameters
     ----------

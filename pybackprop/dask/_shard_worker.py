@@ -1,4 +1,4 @@
-"""What a worker has of a fit: its shards, and their part of the tree of sums."""
+"""Holds the shards of a worker, and sums losses and gradients over them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from pybackprop.network import Network
 
 @dataclass(frozen=True)
 class Job:
-    """What the sums are of.
+    """What sums are computed of: network and dropout.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Batch:
 
 @dataclass
 class Sums:
-    """Of a node: sums of s l, of s, and of s dl/dtheta, with s as scaled."""
+    """The sums of s l, of s, and of s dl/dtheta at a node, with scaled weights s."""
 
     loss: float
     weight: float
@@ -81,7 +81,7 @@ class Sums:
 
 @dataclass
 class ShardWeights:
-    """What the weights of a shard's rows come to.
+    """Number, sum and largest values of the weights in a shard.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class ShardWeights:
 
 
 class ShardWorker:
-    """The shards of a worker, made ready for the core when they are first asked for.
+    """The shards of a worker, converted for the core at the first use.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class ShardWorker:
 
     @replying
     def weighed(self):
-        """ShardWeights of each shard, by number; None without weights."""
+        """Return the ShardWeights of each shard, by number; None without weights."""
         self._encode()
         return {
             number: None if weights is None else _weighed(weights)
@@ -130,7 +130,7 @@ class ShardWorker:
 
     @replying
     def some_rows(self, step, counts):
-        """Every so manieth of the rows that have a weight: X, targets and weights.
+        """Return X, targets and weights of every ``step``-th row with a weight.
 
         ``counts`` has for each shard how many such rows there are before it.
         """
@@ -142,7 +142,7 @@ class ShardWorker:
 
     @replying
     def sums(self, job, parameters, batch):
-        """The Sums of all nodes of a batch that are here and have no neighbour here."""
+        """Return the Sums of the nodes of a batch that have no neighbour here."""
         self._start(job)
         parameters = _aligned(parameters)
         sums = {}
@@ -167,7 +167,7 @@ class ShardWorker:
         return sums
 
     def _order_of(self, batch, blocks, first_row, n_rows):
-        """Rows of a shard in the order in which a batch takes those of some blocks."""
+        """Return the rows of a shard in the order in which a batch uses them."""
         if batch.seed is None:
             start = blocks[0] * BLOCK_ROWS - first_row
             rows = np.arange(start, min(start + len(blocks) * BLOCK_ROWS, n_rows))
@@ -177,7 +177,7 @@ class ShardWorker:
         return self._order.rows_of(blocks) - first_row
 
     def _encode(self):
-        """X, targets and weights of each shard, as the core reads them."""
+        """Convert X, targets and weights of each shard for the core."""
         if self._encoded is None:
             self._encoded = {
                 number: tuple(map(_aligned, self._core_arrays(shard)))
@@ -192,7 +192,7 @@ class ShardWorker:
         return shard.X, encoded, weights
 
     def _start(self, job):
-        """Be ready for the sums of a job."""
+        """Prepare for the sums of a job."""
         if self._job == job.key:
             return
         self._encode()
@@ -214,12 +214,12 @@ class ShardWorker:
 
 
 def _aligned(array):
-    """An array, or None, as the core reads it; from the wire it may come otherwise."""
+    """Return an aligned array, or None: received arrays may be unaligned."""
     return None if array is None else np.require(array, requirements="A")
 
 
 def _places(blocks, first_row, n_rows):
-    """Where a batch has the blocks of a shard: from each first place up to an end."""
+    """Return the ranges of places in a batch that hold blocks of a shard."""
     first, end = first_row // BLOCK_ROWS, -(-(first_row + n_rows) // BLOCK_ROWS)
     if isinstance(blocks, range):
         first, end = max(first, blocks.start), min(end, blocks.stop)
