@@ -9,12 +9,12 @@ class InvalidParameterError(ValueError, TypeError):
     """A parameter of an estimator is of the wrong type or outside its range."""
 
 
-class Rule:
+class Constraint:
     """A condition on a value, with its description."""
 
-    def __init__(self, words, holds):
-        self.words = words
-        self.holds = holds
+    def __init__(self, description, is_satisfied_by):
+        self.description = description
+        self.is_satisfied_by = is_satisfied_by
 
 
 def number(kind, low, high=np.inf, closed="left"):
@@ -35,19 +35,21 @@ def number(kind, low, high=np.inf, closed="left"):
     left = "[" if closed in ("left", "both") else "("
     right = "]" if closed in ("right", "both") else ")"
     name = "an int" if kind is Integral else "a float"
-    return Rule(f"{name} in the range {left}{low}, {high}{right}", holds)
+    return Constraint(f"{name} in the range {left}{low}, {high}{right}", holds)
 
 
 def one_of(*names):
     """Make a rule for one of some strings."""
     words = "a str among {" + ", ".join(repr(name) for name in names) + "}"
-    return Rule(words, lambda value: isinstance(value, str) and value in names)
+    return Constraint(words, lambda value: isinstance(value, str) and value in names)
 
 
 def either(*rules):
     """Make a rule for a value that satisfies at least one of the rules."""
-    words = " or ".join(rule.words for rule in rules)
-    return Rule(words, lambda value: any(rule.holds(value) for rule in rules))
+    words = " or ".join(rule.description for rule in rules)
+    return Constraint(
+        words, lambda value: any(rule.is_satisfied_by(value) for rule in rules)
+    )
 
 
 def per_layer(rule, layer="weight layer"):
@@ -56,7 +58,9 @@ def per_layer(rule, layer="weight layer"):
     def holds(value):
         is_array = isinstance(value, np.ndarray) and value.ndim == 1
         if is_array or isinstance(value, (list, tuple)):
-            return len(value) > 0 and all(rule.holds(item) for item in value)
-        return rule.holds(value)
+            return len(value) > 0 and all(rule.is_satisfied_by(item) for item in value)
+        return rule.is_satisfied_by(value)
 
-    return Rule(f"{rule.words} or a sequence of them, one per {layer}", holds)
+    return Constraint(
+        f"{rule.description} or a sequence of them, one per {layer}", holds
+    )

@@ -1,4 +1,4 @@
-"""What each parameter of the estimators may be: one rule a parameter.
+"""Defines which values each parameter of the estimators may have.
 
 The names of activations, schedules and losses come from the core's lists.
 """
@@ -8,12 +8,13 @@ from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.metrics import get_scorer_names
 
 from pybackprop import _core
 from pybackprop._constraints import (
+    Constraint,
     InvalidParameterError,
-    Rule,
     either,
     number,
     one_of,
@@ -23,7 +24,7 @@ from pybackprop._solvers import SOLVERS
 
 
 def layer_sizes(value):
-    """Hidden layer sizes as a list of ints; None where they are not ints >= 1."""
+    """Return hidden layer sizes as a list of ints; None unless they are ints >= 1."""
     if isinstance(value, Integral) and not isinstance(value, (bool, np.bool_)):
         value = [value]
     elif isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
@@ -61,7 +62,7 @@ _ELEMENTWISE_FORMS = {record["elementwise_form"] for record in _LOSSES.values()}
 LOSS_PARAMETERS = tuple(
     dict.fromkeys(row["parameter"] for row in _LOSSES.values() if row["parameter"])
 )
-_NONE = Rule("None", lambda value: value is None)
+_NONE = Constraint("None", lambda value: value is None)
 
 
 def _splits(value):
@@ -80,9 +81,9 @@ def _is_scoring(value):
     return value is None or (callable(value) and not isinstance(value, type))
 
 
-_BOOLEAN = Rule("a bool", lambda value: isinstance(value, (bool, np.bool_)))
+_BOOLEAN = Constraint("a bool", lambda value: isinstance(value, (bool, np.bool_)))
 
-_LAYERS = Rule(
+_LAYERS = Constraint(
     "None or a list or tuple of arrays, one a layer",
     lambda value: value is None or isinstance(value, (list, tuple)),
 )
@@ -109,30 +110,32 @@ def _loss_parameter(name):
     return number(Real, low, high, closed="both" if has_ends else "neither")
 
 
-_CALLABLE = Rule("a callable (y, y_pred) -> (values, dloss_dy_pred)", callable)
+_CALLABLE = Constraint("a callable (y, y_pred) -> (values, dloss_dy_pred)", callable)
 
 REGRESSION_LOSS = either(one_of(*_offered("regression")), _CALLABLE)
 CLASSIFICATION_LOSS = either(one_of(*_offered("classification")), _CALLABLE)
 
 # What is the same for both estimators; "loss" is not.
 RULES = {
-    "hidden_layer_sizes": Rule(
+    "hidden_layer_sizes": Constraint(
         "an int >= 1 or a one-dimensional sequence of them", _is_layer_sizes
     ),
-    "activation": Rule(
-        f"{one_of(*_ACTIVATIONS).words}, or a list or tuple of them, one a hidden "
-        "layer",
+    "activation": Constraint(
+        f"{one_of(*_ACTIVATIONS).description}, or a list or tuple of them, one a "
+        "hidden layer",
         _is_activation,
     ),
     "solver": one_of(*SOLVERS),
     "alpha": per_layer(number(Real, 0)),
     "batch_size": either(one_of("auto"), number(Integral, 1)),
-    "learning_rate": either(one_of(*_core.schedules()), Rule("a callable", callable)),
+    "learning_rate": either(
+        one_of(*_core.schedules()), Constraint("a callable", callable)
+    ),
     "learning_rate_init": per_layer(number(Real, 0, closed="neither")),
     "power_t": number(Real, 0),
     "max_iter": number(Integral, 1),
     "shuffle": either(_BOOLEAN, one_of("blocks")),
-    "random_state": Rule(
+    "random_state": Constraint(
         "None, an int in the range [0, 4294967295] or a numpy.random.RandomState",
         lambda value: (
             value is None
@@ -149,17 +152,17 @@ RULES = {
     "early_stopping": _BOOLEAN,
     "validation_fraction": either(
         number(Real, 0, 1),
-        Rule("a splitter (with a method split)", _splits),
-        Rule("a list of pairs of rows (train, test)", _splits),
+        Constraint("a splitter (with a method split)", _splits),
+        Constraint("a list of pairs of rows (train, test)", _splits),
     ),
     "beta_1": number(Real, 0, 1),
     "beta_2": number(Real, 0, 1),
     "epsilon": number(Real, 0, closed="neither"),
     "n_iter_no_change": either(
-        number(Integral, 1), Rule("inf", lambda value: value == np.inf)
+        number(Integral, 1), Constraint("inf", lambda value: value == np.inf)
     ),
     "max_fun": number(Integral, 1),
-    "n_jobs": Rule(
+    "n_jobs": Constraint(
         f"None, an int in the range [1, {_core.MAX_THREADS}] or a negative int",
         lambda value: (
             value is None
@@ -183,7 +186,7 @@ RULES = {
     # It has no default that suits most data.
     "quantile": either(_NONE, _loss_parameter("quantile")),
     "label_smoothing": number(Real, 0, 1),
-    "class_weight": Rule(
+    "class_weight": Constraint(
         "None, 'balanced', a dict from labels to weights or, for a multilabel y, a "
         "list of such dicts",
         lambda value: (
@@ -192,30 +195,43 @@ RULES = {
             or (isinstance(value, str) and value == "balanced")
         ),
     ),
-    "scoring": Rule(
+    "scoring": Constraint(
         "None, 'loss', the name of a scorer of scikit-learn or a callable "
         "(estimator, X, y)",
         _is_scoring,
     ),
     "max_time": either(
-        Rule("None", lambda value: value is None), number(Real, 0, closed="neither")
+        Constraint("None", lambda value: value is None),
+        number(Real, 0, closed="neither"),
     ),
 }
 
 
+def loss_rule_of(estimator_class):
+    """Return the rule of the parameter loss, which depends on the task."""
+    is_classifier = issubclass(estimator_class, ClassifierMixin)
+    return CLASSIFICATION_LOSS if is_classifier else REGRESSION_LOSS
+
+
 @lru_cache(maxsize=16)
 def rules_of(estimator_class):
-    """Rules of a class's parameters, in the order of its signature."""
-    names = estimator_class._get_param_names()
-    rules = {**RULES, "loss": estimator_class._loss_rule}
+    """Return the rules of a class's parameters, sorted by name."""
+    names = sorted(signature(estimator_class).parameters)
+    rules = {**RULES, "loss": loss_rule_of(estimator_class)}
     return {name: rules[name] for name in names if name in rules}
 
 
 @lru_cache(maxsize=16)
 def defaults_of(estimator_class):
-    """Default values of a class's parameters, which keep their rules."""
+    """Return the default values of a class's parameters, which keep their rules."""
     parameters = signature(estimator_class).parameters
     return {name: parameters[name].default for name in rules_of(estimator_class)}
+
+
+def is_stochastic(params):
+    """Whether the solver trains by mini-batches, as partial_fit requires."""
+    solver = SOLVERS.get(params.solver)
+    return solver is not None and not solver.full_batch
 
 
 def check_parameters(estimator):
@@ -226,10 +242,10 @@ def check_parameters(estimator):
     defaults = defaults_of(type(estimator))
     for name, rule in rules_of(type(estimator)).items():
         value = getattr(estimator, name)
-        if value is not defaults[name] and not rule.holds(value):
+        if value is not defaults[name] and not rule.is_satisfied_by(value):
             raise InvalidParameterError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be "
-                f"{rule.words}. Got {value!r} instead."
+                f"{rule.description}. Got {value!r} instead."
             )
     n_hidden = len(layer_sizes(estimator.hidden_layer_sizes))
     _check_number_of_activations(estimator, n_hidden)

@@ -1,29 +1,30 @@
 """MLPClassifier: scikit-learn's classifier of that name, on the C core."""
 
-from contextlib import closing
-
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
-from pybackprop._data.labels import ClassLabels, require_labels
-from pybackprop._data.numeric import numbers_only
-from pybackprop._data.sparse import valid_table
-from pybackprop._data.weights import require_total_weight
-from pybackprop._estimator.base import MultilayerPerceptron, is_stochastic
-from pybackprop._estimator.fitted import of_one_fit
+from pybackprop._estimator.base import BaseMLP
+from pybackprop._estimator.fitted import on_snapshot
 from pybackprop._estimator.from_network import estimator_of, require_network
-from pybackprop._model.losses import Loss, gives_probabilities
-from pybackprop._parameters import CLASSIFICATION_LOSS
-from pybackprop._training.batches import Batches
-from pybackprop._training.callbacks import CallbackSupportMixin
+from pybackprop._model.losses import gives_probabilities
+from pybackprop._model.targets import (
+    ClassTargets,
+    class_logits,
+    classifier_loss,
+    decision_from_logits,
+    labels_from_outputs,
+    labels_of_outputs,
+    require_same_classes,
+)
+from pybackprop._parameters import is_stochastic
+from pybackprop._training.request import FitRequest
 
 
 def _has_probabilities(model):
-    """Whether the outputs are probabilities, as fitted or else as asked for."""
+    """Return whether outputs are probabilities, as fitted or else as asked for."""
     output = vars(model).get("out_activation_") or model.output_activation
     if output == "auto":
         return model.loss != "squared_error"
@@ -34,227 +35,239 @@ def _has_probabilities(model):
     )
 
 
-def _log_shares(activation, z):
-    """Logits of a softmax that gives each output's share of a row's sum."""
-    logits = _core.log_activate(activation, z)
-    # Where all are 0, all are alike.
-    logits[np.isneginf(logits).all(axis=1)] = 0
-    return logits
-
-
-class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron):
+class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multi-layer perceptron classifier.
 
-    Takes the place of scikit-learn's class of the same name. The output is logistic
-    for two classes or several labels, softmax for more classes: the canonical
-    partners of the log-losses. With these, and with 'squared_error' and an identity
+    A drop-in replacement for scikit-learn's class of the same name. The output is
+    logistic for two classes or several labels, softmax for more classes: the canonical
+    activations of the log-losses. With these, and with 'squared_error' and an identity
     output, the gradient at the output's pre-activation is ``y_pred - y``. For any
-    other pair it is what the Jacobian makes of the loss's slope.
+    other pair it is the loss's derivative times the Jacobian of the activation.
+
+    The parameters are grouped: network (from ``hidden_layer_sizes``), objective (from
+    ``loss``), optimizer (from ``solver``), stopping (from ``max_iter``), data (from
+    ``batch_size``), threads (``n_jobs``) and output (``verbose``).
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
-        Units of each hidden layer; () is a linear model.
+        The i-th element is the number of units in the i-th hidden layer. Without hidden
+        layers, (), the model is linear.
     activation : str, or list or tuple of str, default='relu'
-        Activation f of every hidden layer, or one for each. scikit-learn's are
+        Activation function of the hidden layers, or one for each. scikit-learn's are
         'identity', z; 'logistic', 1 / (1 + exp(-z)); 'tanh'; 'relu', max(z, 0).
         Besides: 'leaky_relu' (0.01 z below 0; Maas et al. 2013), 'elu' (exp(z) - 1
         below 0; Clevert et al. 2016), 'selu' (Klambauer et al. 2017), 'gelu' (z times
-        the normal distribution function; Hendrycks & Gimpel 2016) and its
-        approximation 'gelu_tanh', 'silu' (z times the logistic), 'mish'
-        (z tanh(log(1 + exp(z))); Misra 2019), 'softplus' (log(1 + exp(z))),
-        'hard_sigmoid' (z / 6 + 1 / 2 within 0 and 1), 'hard_tanh' (z within -1 and 1)
-        and 'hard_silu' (z times the hard sigmoid; Howard et al. 2019). Each has the
-        initial weights of its publication.
-    solver : {'lbfgs', 'sgd', 'adam', 'adamw', 'rmsprop', 'nadam'}, default='adam'
-        All but 'lbfgs' go by mini-batches: 'sgd'; 'adam' (Kingma & Ba 2015); 'adamw'
-        (Loshchilov & Hutter 2019), Adam with weight_decay; 'rmsprop' (Tieleman &
-        Hinton 2012), by beta_2; 'nadam' (Dozat 2016), Adam with Nesterov's momentum.
-        'lbfgs' is SciPy's L-BFGS-B on all samples at once.
-    alpha : float or sequence of float, default=0.0001
-        Penalty, of all weight layers or of each: the objective has the term
-        sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2) / S, where S is the
-        batch's sum of weights. Intercepts are not penalized. The same for every
-        solver, 'adamw' too, whose weight_decay comes on top.
-    batch_size : int or 'auto', default='auto'
-        Samples a mini-batch; 'auto' is min(200, n_samples). Not used by 'lbfgs'.
-    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'linear', \
-            'one_cycle', 'step', 'exponential'} or callable, default='constant'
-        'constant' stays at learning_rate_init. Two more act on 'sgd' alone, as in
-        scikit-learn: 'invscaling' is learning_rate_init / (t + 1) ** power_t after t
-        samples, set at the end of each epoch; 'adaptive' divides the rate by 5
-        whenever progress has stalled.
-
-        The others act on all solvers that go by mini-batches, and change the rate at
-        each step, by the epochs done, a fraction for the batches of the present one:
-        'cosine' (Loshchilov & Hutter 2017) and 'linear' fall from learning_rate_init
-        to 0 in max_iter epochs, in which 'one_cycle' (Smith & Topin 2019) rises from
-        1/25 of learning_rate_init to it during 30 %, then falls to 1/10000 of where
-        it began. 'step' is
-        learning_rate_init * decay_rate ** floor(epochs / decay_steps), 'exponential'
-        the same without floor. Each ``partial_fit`` is an epoch; after max_iter the
-        rate stays at its end, and at a rate of 0 nothing moves. A fit with
-        ``warm_start`` begins anew.
-
-        A callable gets the epoch, from 0, and returns its rate, a number > 0; it must
-        be importable for the estimator to be pickled.
-    learning_rate_init : float or sequence of float, default=0.001
-        Learning rate of the first step, of all weight layers, each with its
-        intercepts, or of each. Schedules multiply all alike; 'adaptive' and a callable
-        set the largest. Not used by 'lbfgs'.
-    power_t : float, default=0.5
-        Exponent of 'invscaling'.
-    max_iter : int, default=200
-        Most epochs, or iterations of 'lbfgs'.
-    shuffle : bool or 'blocks', default=True
-        Whether to draw a new order of the samples each epoch. With 'blocks' rows stay
-        near one another: blocks of 256 rows, counted from the table's start, are drawn
-        in random order, and rows within each. That needs no memory per sample, reads a
-        memory-mapped table a stretch at a time, and lets machines that hold parts of a
-        table share a batch of whole blocks. A last block of fewer rows stays the last.
-    random_state : int, RandomState instance or None, default=None
-        Draws initial weights, the validation split and the order of samples. The
-        same value gives the same weights and order as scikit-learn.
-    tol : float, default=1e-4
-        Progress smaller than this counts as none; for 'lbfgs', the largest
-        component of the gradient at which it stops.
-    verbose : bool or int, default=False
-        Whether to print a line an epoch.
-    warm_start : bool, default=False
-        Whether ``fit`` goes on from the present weights, by the parameters as they are
-        then: layer sizes and classes must be the same, activation and loss need not.
-    momentum : float, default=0.9
-        Between 0 and 1, for 'sgd'.
-    nesterovs_momentum : bool, default=True
-        Nesterov's form of the momentum (Sutskever et al. 2013), for 'sgd'.
-    early_stopping : bool, default=False
-        Whether to set samples aside, stop once their score no longer improves, and
-        restore the weights that scored best. Otherwise the training loss decides.
-        Not used by 'lbfgs'.
-    validation_fraction : float, splitter or list of pairs, default=0.1
-        Fraction of the samples set aside, in [0, 1). Or a splitter of scikit-learn,
-        such as ``GroupShuffleSplit()`` or ``TimeSeriesSplit()``, or a list of pairs of
-        row indices (train, test): the last split is taken, which for time series
-        validates on the newest samples.
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay rates of the two moments of Adam and its kin, in [0, 1).
-    epsilon : float, default=1e-8
-        Added to the root of the second moment: as it is in 'adam' and 'rmsprop',
-        corrected for its bias in 'adamw' and 'nadam'.
-    n_iter_no_change : int or inf, default=10
-        Epochs without progress that are let pass.
-    max_fun : int, default=15000
-        Most evaluations of the objective, for 'lbfgs'.
-    n_jobs : int or None, default=None
-        Most threads that a fit or a prediction may use; the result has the same bits
-        whatever it is. None and -1 take what the environment grants, -2 one less.
+        the normal distribution function; Hendrycks & Gimpel 2016) and its approximation
+        'gelu_tanh', 'silu' (z times the logistic), 'mish' (z tanh(log(1 + exp(z)));
+        Misra 2019), 'softplus' (log(1 + exp(z))), 'hard_sigmoid' (z / 6 + 1 / 2 within
+        0 and 1), 'hard_tanh' (z within -1 and 1) and 'hard_silu' (z times the hard
+        sigmoid; Howard et al. 2019). Each has the initial weights of its publication.
     output_activation : str, default='auto'
-        'softmax', 'exp' or any of the activations of hidden layers; with 'log_loss'
-        only one whose values are probabilities. A softmax has an output a class, also
-        of two, and is refused for several labels; with any other, two classes are one
-        output, decided at 0.5, and more are one output each, of which the largest
-        decides. 'auto' is 'identity' for 'squared_error'; otherwise 'logistic' for two
-        classes or several labels and 'softmax' for more.
-    loss : {'log_loss', 'squared_error'} or callable, default='log_loss'
-        'log_loss' is that of the classes with a softmax, else the sum of each output's
-        own. 'squared_error' is half the square, summed over outputs, of targets 0 and
-        1. A callable is as in ``MLPRegressor``, of the same targets.
-    label_smoothing : float, default=0.0
-        Share e in [0, 1): the targets become y (1 - e) + e / K, of K classes, or K = 2
-        for two classes or a label with an output of its own (Szegedy et al. 2016).
-        They are then numbers, which take memory for n_samples times n_outputs.
-    class_weight : 'balanced', dict or list of dict, default=None
-        Weights of the classes, which are multiplied into ``sample_weight``: a dict
-        from labels to weights, or 'balanced' for weights inversely proportional to how
-        often, by weight, a class occurs in y. For a multilabel y, a list of dicts from
-        0 and 1 to weights, one a label. The validation set is weighted alike.
+        Activation function of the output layer: 'softmax', 'exp' or any of those of
+        hidden layers; with 'log_loss' only one whose values are probabilities. A
+        softmax has one output per class, also for two classes, and is refused for
+        several labels. With any other, two classes share one output, decided at 0.5,
+        and more classes have one each, of which the largest decides. 'auto' is
+        'identity' for 'squared_error'; otherwise 'logistic' for two classes or several
+        labels and 'softmax' for more.
     coefs_init : list or tuple of array-like of shape (d_(l-1), d_l), default=None
-        Coefficients to start from, one array a layer, instead of random ones. They
-        are copied. Not used where training goes on, as with warm_start. The generator
+        Initial coefficients, one array per layer, instead of random ones. They are
+        copied. Not used where training continues, as with warm_start. The generator
         still makes all its draws, so the order of samples does not change.
     intercepts_init : list or tuple of array-like of shape (d_l,), default=None
-        Intercepts to start from, likewise; those that are not given are drawn.
-    scoring : str or callable, default=None
-        The score on the validation set: None is the accuracy; 'loss' is the negative
-        loss there; else the name of a scorer of scikit-learn, or a callable
-        (estimator, X, y), called after each epoch with rows of X as they were passed.
-    weight_decay : float, default=0.01
-        For 'adamw': each step first takes the share rate * weight_decay off the
-        coefficients, never off the intercepts.
+        Initial intercepts, likewise.
+    loss : {'log_loss', 'squared_error'} or callable, default='log_loss'
+        'log_loss' is the cross-entropy of the classes with a softmax, else the sum of
+        the binary cross-entropies of the outputs. 'squared_error' is half the squared
+        error, summed over outputs, of targets 0 and 1. A callable is as in
+        ``MLPRegressor``, with the same targets.
+    label_smoothing : float, default=0.0
+        Share e in [0, 1): the targets become y (1 - e) + e / K, for K classes, or K = 2
+        for two classes or a label with an output of its own (Szegedy et al. 2016). They
+        are then numbers, which need memory for n_samples times n_outputs.
+    class_weight : 'balanced', dict or list of dict, default=None
+        Weights of the classes, which are multiplied into ``sample_weight``: a dict from
+        labels to weights, or 'balanced' for weights inversely proportional to the class
+        frequencies, counted by weight. For a multilabel y, a list of dicts from 0 and 1
+        to weights, one per label. The validation set is weighted in the same way.
+    alpha : float or sequence of float, default=0.0001
+        Strength of the regularization term, of all weight layers or of each: the
+        objective has the term sum alpha (l1_ratio ||W||_1 + (1 - l1_ratio) / 2 ||W||^2)
+        / S, where S is the batch's sum of weights. Intercepts are not penalized. The
+        same for every solver, also for 'adamw', which has its weight_decay in addition.
+    l1_ratio : float, default=0.0
+        Share of the L1 norm in the penalty, in [0, 1], as in scikit-learn's
+        SGDClassifier; the subgradient of abs(w) at 0 is 0. Not with 'lbfgs'.
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw', 'rmsprop', 'nadam'}, default='adam'
+        The solver for weight optimization. All but 'lbfgs' are stochastic, trained by
+        mini-batches: 'sgd'; 'adam' (Kingma & Ba 2015); 'adamw' (Loshchilov & Hutter
+        2019), Adam with weight_decay; 'rmsprop' (Tieleman & Hinton 2012), by beta_2;
+        'nadam' (Dozat 2016), Adam with Nesterov's momentum. 'lbfgs' is SciPy's L-BFGS-B
+        on all samples at once.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'linear', \
+            'one_cycle', 'step', 'exponential'} or callable, default='constant'
+        Learning rate schedule for weight updates. 'constant' stays at
+        learning_rate_init. Two more apply to 'sgd' only, as in scikit-learn:
+        'invscaling' is learning_rate_init / (t + 1) ** power_t after t samples, set at
+        the end of each epoch; 'adaptive' divides the rate by 5 each time there was no
+        progress for n_iter_no_change epochs.
+
+        The others apply to all stochastic solvers and change the rate at each step, by
+        the number of epochs done, counting the batches of the present epoch as a
+        fraction: 'cosine' (Loshchilov & Hutter 2017) and 'linear' decrease from
+        learning_rate_init to 0 in max_iter epochs, in which 'one_cycle' (Smith & Topin
+        2019) increases from 1/25 of learning_rate_init to it during 30 %, then
+        decreases to 1/10000 of where it began. 'step' is learning_rate_init *
+        decay_rate ** floor(epochs / decay_steps), 'exponential' the same without floor.
+        Each ``partial_fit`` is an epoch; after max_iter the rate stays at its last
+        value, and at a rate of 0 nothing changes. A fit with ``warm_start`` starts its
+        schedule anew.
+
+        A callable receives the epoch, from 0, and returns its rate, a number > 0; it
+        must be importable for the estimator to be pickled.
+    learning_rate_init : float or sequence of float, default=0.001
+        The initial learning rate, of all weight layers, each with its intercepts, or of
+        each. Schedules multiply all alike; 'adaptive' and a callable set the largest.
+        Not used by 'lbfgs'.
+    power_t : float, default=0.5
+        The exponent of the learning rate 'invscaling'.
     decay_rate : float, default=0.1
         Factor of the learning rates 'step' and 'exponential', in (0, 1].
     decay_steps : float, default=10
-        Epochs in which it acts once.
+        Number of epochs in which the factor is applied once.
     warmup_epochs : float, default=0
-        First epochs, in which the learning rate of any schedule is multiplied by a
-        line that rises to 1, reached in their last step. Not used by 'lbfgs'.
+        Number of epochs at the start in which the learning rate of any schedule is
+        multiplied by a factor that increases linearly to 1, reached in their last step.
+        Not used by 'lbfgs'.
+    momentum : float, default=0.9
+        Momentum for the gradient descent update, between 0 and 1. Only used by 'sgd'.
+    nesterovs_momentum : bool, default=True
+        Whether to use Nesterov's momentum (Sutskever et al. 2013). Only used by 'sgd'
+        with momentum > 0.
+    beta_1, beta_2 : float, default=0.9 and 0.999
+        Exponential decay rates of the estimates of the first and the second moment, in
+        [0, 1). Used by 'adam' and its relatives.
+    epsilon : float, default=1e-8
+        Value for numerical stability, added to the root of the second moment: as it is
+        in 'adam' and 'rmsprop', corrected for bias in 'adamw' and 'nadam'.
+    weight_decay : float, default=0.01
+        Decoupled weight decay of 'adamw': each step first subtracts the share rate *
+        weight_decay of the coefficients, never of the intercepts.
     global_clipnorm : float or None, default=None
-        A gradient of all parameters that is longer is scaled down to this norm
-        (Pascanu et al. 2013). Not used by 'lbfgs'.
-    l1_ratio : float, default=0.0
-        Share of the penalty that is the L1 norm, in [0, 1], as in scikit-learn's
-        SGDClassifier; the subgradient of abs(w) at 0 is 0. Not with 'lbfgs'.
+        Maximum norm of the gradient of all parameters; a longer gradient is scaled down
+        to it (Pascanu et al. 2013). Not used by 'lbfgs'.
     max_norm : float or None, default=None
-        After each step, weights into a unit that are longer are scaled down to this
-        norm (Srivastava et al. 2014). Not with 'lbfgs'.
+        Maximum norm of the weights into a unit; longer ones are scaled down to it after
+        each step (Srivastava et al. 2014). Not with 'lbfgs'.
     dropout : float or sequence of float, default=0.0
-        Probability, in [0, 1), with which a training step leaves out each unit of the
-        hidden layers, the others being scaled up by 1 / (1 - dropout) (Srivastava et
-        al. 2014); a sequence has one a layer. What is left out is a function of the
-        seed, the step, the row and the unit (Philox, Salmon et al. 2011), so not of
-        the number of threads. Predictions leave out nothing. Not for 'lbfgs', whose
-        steps need one and the same objective. ``loss_`` is with dropout.
+        Probability, in [0, 1), with which a training step drops each unit of the hidden
+        layers, the others being scaled up by 1 / (1 - dropout) (Srivastava et al.
+        2014); a sequence has one per layer. Which units are dropped is a function of
+        the seed, the step, the sample and the unit (Philox, Salmon et al. 2011), so not
+        of the number of threads. Predictions drop nothing. Not for 'lbfgs', which needs
+        the same objective in each step. ``loss_`` is with dropout.
     input_dropout : float, default=0.0
         The same for the features.
+    max_iter : int, default=200
+        Maximum number of epochs, or of iterations of 'lbfgs'.
+    max_fun : int, default=15000
+        Maximum number of loss function calls. Only used by 'lbfgs'.
     max_time : float, default=None
-        Seconds after which a fit ends with the epoch or iteration in hand. How far
-        that is depends on the machine and its load, so that the same fit need not give
-        the same weights again; one that ends before the limit does.
+        Number of seconds after which a fit ends, at the end of the present epoch or
+        iteration. How far it comes depends on the machine and its load, so that the
+        same fit need not give the same weights again; one that ends before the limit
+        does.
+    tol : float, default=1e-4
+        Tolerance for the optimization. When the loss or score does not improve by at
+        least tol for n_iter_no_change consecutive epochs, training stops, unless
+        learning_rate is 'adaptive'. For 'lbfgs', the largest component of the gradient
+        at which it stops.
+    n_iter_no_change : int or inf, default=10
+        Maximum number of epochs without an improvement of at least tol. Not used by
+        'lbfgs'.
+    early_stopping : bool, default=False
+        Whether to stop when the validation score is not improving, and to restore the
+        weights with the best score. The validation set is split off the samples unless
+        one is passed to ``fit``. Without early stopping the training loss decides. Not
+        used by 'lbfgs'.
+    validation_fraction : float, splitter or list of pairs, default=0.1
+        The proportion of the samples to set aside as validation set for early stopping,
+        in [0, 1). Or a splitter of scikit-learn, such as ``GroupShuffleSplit()`` or
+        ``TimeSeriesSplit()``, or a list of pairs of row indices (train, test): the last
+        split is used, which for time series validates on the newest samples.
+    scoring : str or callable, default=None
+        The score on the validation set: None is the accuracy; 'loss' is the negative
+        loss there; else the name of a scorer of scikit-learn, or a callable (estimator,
+        X, y), called after each epoch with rows of X as they were passed.
+    batch_size : int or 'auto', default='auto'
+        Number of samples per mini-batch; 'auto' is min(200, n_samples). Not used by
+        'lbfgs'.
+    shuffle : bool or 'blocks', default=True
+        Whether to shuffle the samples in each epoch. With 'blocks' rows stay near one
+        another: blocks of 256 rows, counted from the table's start, are drawn in random
+        order, and the rows within each. That needs no memory per sample, reads a
+        memory-mapped table piece by piece, and lets machines that hold parts of a table
+        share a batch of whole blocks. A last block of fewer rows stays the last.
+    warm_start : bool, default=False
+        Whether ``fit`` continues from the present weights instead of new ones, with the
+        present parameters: layer sizes and classes must be the same, activation and
+        loss need not.
+    random_state : int, RandomState instance or None, default=None
+        Determines the random numbers for initial weights, the validation split and the
+        order of samples. The same value gives the same weights and order as
+        scikit-learn.
+    n_jobs : int or None, default=None
+        Maximum number of threads of a fit or a prediction; the result has the same bits
+        with any number. None and -1 are as many as the environment permits, -2 one
+        less.
+    verbose : bool or int, default=False
+        Whether to print a line per epoch.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of ``predict_proba``.
     coefs_ : list of ndarray of shape (d_(l-1), d_l)
-        Weights of each layer; views of one vector after a fit. Predictions use them
-        as they are.
+        Weights of each layer; views of one vector after a fit. Predictions use them as
+        they are.
     intercepts_ : list of ndarray of shape (d_l,)
         Intercepts of each layer.
     loss_ : float
         The objective in the last epoch, or at the end for 'lbfgs'.
     loss_curve_ : list of float
-        The objective of each epoch: the mean of its batches, by their numbers of
-        rows; for 'lbfgs', of each iteration.
+        The objective of each epoch: the mean of its batches, by their numbers of rows;
+        for 'lbfgs', of each iteration.
     best_loss_ : float or None
         Smallest loss of an epoch; None with early stopping. Not for 'lbfgs'.
     validation_scores_, best_validation_score_ : list of float, float; or None
-        The score of each epoch on the validation set, by default the accuracy, and
-        the best, which decides only with early stopping and is None without.
+        The score of each epoch on the validation set, by default the accuracy, and the
+        best, which decides only with early stopping and is None without.
     validation_loss_curve_ : list of float or None
         The loss on the validation set after each epoch, without the penalty; None
         without such a set.
     history_ : dict of list
-        A row an epoch (an iteration, for 'lbfgs'), ready for a data frame: ``epoch``,
+        A row per epoch (iteration, for 'lbfgs'), ready for a data frame: ``epoch``,
         ``loss`` (as in loss_curve_), ``penalty`` (its L2 term), ``validation_loss``,
-        ``validation_score``, ``learning_rate``, ``gradient_norm`` and ``seconds``. NaN
-        stands for what is not known.
+        ``validation_score``, ``learning_rate``, ``gradient_norm`` and ``seconds``.
+        Unknown values are NaN.
     n_iter_ : int
-        Epochs or iterations done.
+        Number of epochs or iterations done.
     stopping_reason_ : str
         Why the last training ended.
     stopped_ : bool
-        Whether it ended by itself, with no more progress to be had or in divergence;
-        False where more epochs might have followed.
+        Whether it ended by itself, for lack of progress or in divergence; False where
+        more epochs might have followed.
     t_ : int
-        Samples seen in training.
+        Number of samples seen in training.
     n_layers_ : int
-        Layers, input and output included.
+        Number of layers, input and output included.
     n_outputs_ : int
-        Units of the output layer.
+        Number of outputs: units of the output layer.
     out_activation_ : str
         Output activation g that was used.
     n_features_in_ : int
-        Features of X.
+        Number of features of X.
     feature_names_in_ : ndarray of shape (n_features,)
         Only if X had names for its features.
     network_ : Network
@@ -280,10 +293,10 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
       sample weights, checked.
     * The fitted estimator predicts as if the training had ended there: with
       early_stopping by the weights that have scored best. The estimator that a hook
-      is called for is a draft of this one, which predicts by the present weights.
+      receives is a working copy of this one, which predicts by the present weights.
     * A hook that raises ends the fit, and the estimator stays as it was.
-    * Callbacks go along with clones, to workers and, as scikit-learn has it, into
-      files. ``set_callbacks()`` takes them off.
+    * Callbacks are cloned and pickled with the estimator; ``set_callbacks()`` without
+      arguments removes them.
 
     Examples
     --------
@@ -299,8 +312,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     True
     """
 
-    _validation_options = {}
-    _loss_rule = CLASSIFICATION_LOSS
+    _targets_class = ClassTargets
 
     def __init__(
         self,
@@ -391,9 +403,9 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
 
     @classmethod
     def from_network(cls, network, *, classes=None, **params):
-        """A fitted classifier that predicts by a network.
+        """Return a fitted classifier that predicts by a network.
 
-        It gets a copy of the parameters: training leaves the network as it is.
+        It has a copy of the parameters: training leaves the network as it is.
         ``partial_fit``, and ``fit`` with ``warm_start=True``, go on from them, with a
         new optimizer; any other ``fit`` starts anew.
 
@@ -437,71 +449,11 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         (1, 2)
         """
         require_network(network)
-        labels = ClassLabels.of_outputs(
+        labels = labels_of_outputs(
             network.layer_sizes[-1], network.output_activation, classes
         )
-        loss = {"loss": labels.loss_of_core(network.loss)}
+        loss = {"loss": classifier_loss(network.loss)}
         return estimator_of(cls, network, loss, params, labels)
-
-    def fit(
-        self,
-        X,
-        y,
-        sample_weight=None,
-        *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-        groups=None,
-        resume=False,
-    ):
-        """Train the network.
-
-        A fit that raises, or is interrupted, leaves the estimator as it was.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            float32 stays float32; anything else becomes float64.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels of any type, or a multilabel indicator matrix.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0. A row of weight 0 takes no part.
-        X_val, y_val : as X and y, default=None
-            A validation set, whose loss and score are recorded each epoch. With
-            ``early_stopping=True`` it decides, and none is split off. In a pipeline,
-            ``Pipeline(transform_input=["X_val"])`` transforms it.
-        sample_weight_val : array-like of shape (n_samples_val,), default=None
-            Weights of the validation set.
-        groups : array-like of shape (n_samples,), default=None
-            For a splitter in ``validation_fraction``.
-        resume : bool, default=False
-            Whether to go on with the last fit, which ``max_iter`` or ``max_time`` has
-            ended, up to the present ``max_iter``, also after pickling: with the bits of
-            a fit that had not stopped. The data must be the same, the parameters too,
-            but for those of when to end; a generator passed as ``random_state`` is not
-            drawn from. A fit that has stopped by itself stays as it is. Not for
-            'lbfgs'.
-
-        Returns
-        -------
-        MLPClassifier
-            The estimator itself.
-
-        Raises
-        ------
-        ValueError
-            For an argument or parameter outside its range, for two that clash, or if
-            training diverges.
-        """
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            held_out=(X_val, y_val, sample_weight_val),
-            groups=groups,
-            resume=resume,
-        )
 
     @available_if(is_stochastic)
     def partial_fit(
@@ -517,7 +469,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
     ):
         """Train for one epoch on the given samples.
 
-        The optimizer goes on as it was made by the first call, or by the last fit:
+        The optimizer continues as it was made by the first call, or by the last fit:
         what was set since of its own parameters, such as ``learning_rate_init``, holds
         from the next fit on.
 
@@ -544,14 +496,17 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         MLPClassifier
             The estimator itself.
         """
-        return self._fit(
+        request = FitRequest(
+            "partial_fit",
             X,
             y,
             sample_weight,
-            held_out=(X_val, y_val, sample_weight_val),
-            incremental=True,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
             classes=classes,
         )
+        return self._fit(request)
 
     @available_if(is_stochastic)
     def fit_batches(
@@ -565,36 +520,34 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         resume=False,
         read_ahead=1,
     ):
-        """Train on batches that are read anew for every epoch, one step a batch.
+        """Train on batches that are read anew for every epoch, one step per batch.
 
-        As ``fit``, with the same ends, ``history_``, callbacks and bits as for a table
-        of all rows with ``shuffle=False`` and a ``batch_size`` that cuts it into these
-        batches, but that only few of them are in memory at a time. ``batch_size``,
-        ``shuffle`` and ``validation_fraction`` are not looked at: which rows a batch
-        has, and their order, is for ``batches`` to say.
+        Otherwise as ``fit``: the result has the bits of a fit of all samples with
+        ``shuffle=False`` and a ``batch_size`` that makes the same batches, but only few
+        of them are in memory at a time. ``batch_size``, ``shuffle`` and
+        ``validation_fraction`` are not used.
 
         Parameters
         ----------
         batches : iterable, or callable that returns one
-            Of tuples (X, y) or (X, y, sample_weight), each as in ``fit``; weights may
-            all be 0 in some batches. Each epoch iterates anew, so that an iterator,
-            which can be read only once, is refused: pass the function that makes it.
-            The first batch says features, their names and the data type, and every
-            other one has to have the same. Epochs may be of different lengths.
+            Tuples (X, y) or (X, y, sample_weight), each as in ``fit``; weights may all
+            be 0 in some batches. Each epoch iterates anew, so an iterator, which can be
+            read only once, is refused: pass the function that makes it. The first batch
+            determines features, their names and the data type; all others must have
+            the same. Epochs may be of different lengths.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will occur. Without, a first pass over all batches looks
-            for them, unless y is a multilabel indicator matrix, whose columns they are,
-            or the training goes on with the classes of the last.
+            All classes that will occur. Without them a first pass over all batches
+            finds them, unless y is a multilabel indicator matrix, whose columns they
+            are, or the training continues with the classes of the last.
         X_val, y_val, sample_weight_val
             As in ``fit``. ``early_stopping=True`` needs them.
         resume : bool, default=False
             As in ``fit``. The bits are those of a fit that had not stopped if
             ``batches`` gives the same in every epoch.
         read_ahead : int, default=1
-            Most batches that wait, read, for their step: a thread reads, checks and
-            converts them meanwhile. 0 reads in the caller's thread. In memory at a time
-            are at most this many batches and five more: the first, the one that is
-            being read, and those that are handed over.
+            Maximum number of batches that are read before their step, in a thread of
+            their own. 0 reads in the caller's thread. At most this many batches and
+            five more are in memory at a time.
 
         Returns
         -------
@@ -604,21 +557,15 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         Raises
         ------
         ValueError
-            As ``fit``; and for a batch that does not go with the first, an epoch
-            without any, or a ``learning_rate`` that moves from step to step where
-            nobody knows how many there are: ``batches`` then need a ``__len__``.
-            And for ``class_weight='balanced'``, which needs all rows at once.
+            As ``fit``; for a batch that does not match the first, and for an epoch
+            without any; for a ``learning_rate`` that changes at each step if the number
+            of batches is unknown: ``batches`` then need a ``__len__``; and for
+            ``class_weight='balanced'``, which needs all samples at once.
 
         Notes
         -----
-        What ``batches`` raises comes out as it is and, as every failure, leaves the
-        estimator as it was. An iterator that has a ``close`` is closed after each
-        epoch, or when training ends before it does. The reading thread then ends too;
-        a read that is under way is not waited for longer than 0.1 s, and the thread
-        ends with that.
-
-        Where more batches come than ``len(batches)``, the last of them are trained on
-        at the rate of an epoch's end. Callbacks see the first batch as X and y.
+        Callbacks see the first batch as X and y. The page *Training on batches*
+        explains how batches are read and closed, and what happens after an error.
 
         Examples
         --------
@@ -633,17 +580,17 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         >>> print(model.fit_batches(batches, classes=[False, True]).n_iter_)
         5
         """
-        with closing(Batches(batches, read_ahead)) as given:
-            return self._fit(
-                given,
-                None,
-                None,
-                held_out=(X_val, y_val, sample_weight_val),
-                classes=classes,
-                resume=resume,
-            )
+        request = FitRequest(
+            "fit_batches",
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            classes=classes,
+            resume=resume,
+        )
+        return self._fit_batches(batches, read_ahead, request)
 
-    @of_one_fit
+    @on_snapshot
     def predict(self, X):
         """Predicted labels.
 
@@ -663,7 +610,12 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         return self._outputs(X, decide=self._decode)
 
     def _decode(self, y_pred, is_finite):
-        return self._labels_as_fitted().decode(y_pred, is_finite)
+        return labels_from_outputs(self._known_labels(), y_pred, is_finite)
+
+    def _known_labels(self):
+        # Short predictions save the time of an object of ClassTargets.
+        require_same_classes(self._labels, self.classes_)
+        return self._labels
 
     def score(self, X, y, sample_weight=None):
         """Accuracy: the share of the samples, by weight, that are predicted as y says.
@@ -679,11 +631,9 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         -------
         float
         """
-        weights = self._check_scored(y, sample_weight)
-        with numbers_only("X or y"):
-            return super().score(X, valid_table(y, "y"), weights)
+        return self._score(y, sample_weight, lambda: self.predict(X))
 
-    @of_one_fit
+    @on_snapshot
     def decision_function(self, X):
         """Logits, pre-activations of the output layer, which decide by their sign.
 
@@ -703,15 +653,10 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         check_is_fitted(self)
         has_logits = self.out_activation_ in ("logistic", "softmax")
         z = self._outputs(X, logits=True) if has_logits else self._outputs(X) - 0.5
-        labels = self._labels_as_fitted()
-        if labels.kind != "binary":
-            return z
-        if len(labels.classes) == 1:
-            return np.zeros(len(z), dtype=z.dtype)
-        return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
+        return decision_from_logits(self._known_labels(), z)
 
     @available_if(_has_probabilities)
-    @of_one_fit
+    @on_snapshot
     def predict_proba(self, X):
         """Probabilities of the classes.
 
@@ -733,7 +678,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         return _core.activate(*self._class_logits(X), overwrite=True)
 
     @available_if(_has_probabilities)
-    @of_one_fit
+    @on_snapshot
     def predict_log_proba(self, X):
         """Logarithms of ``predict_proba``, finite where that has underflowed.
 
@@ -753,28 +698,8 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         log_of_rounded = _core.log_activate("identity", proba)
         return np.where(proba > 0.5, log_of_rounded, _core.log_activate(activation, z))
 
-    def _labels_as_fitted(self):
-        """The class labels; ValueError where ``classes_`` is not theirs any more."""
-        labels, classes = self._labels, self.classes_
-        is_same = classes is labels.classes or np.array_equal(classes, labels.classes)
-        if not is_same:
-            raise ValueError(
-                f"classes_ must be those of the fit, {labels.classes}. Got {classes!r}."
-            )
-        return labels
-
-    def _n_outputs_fitted(self):
-        return self._labels.n_outputs(self.out_activation_)
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        # One array in the two places, as fit leaves it; a file may have held it twice.
-        labels, classes = getattr(self, "_labels", None), vars(self).get("classes_")
-        if isinstance(labels, ClassLabels) and np.array_equal(classes, labels.classes):
-            labels.classes = classes
-
     def _class_logits(self, X):
-        """What makes probabilities of logits, and the logits, a column a class."""
+        """Return the activation that maps logits to probabilities, and the logits."""
         check_is_fitted(self)
         if not _has_probabilities(self):  # since the method was looked up
             raise AttributeError(
@@ -786,113 +711,7 @@ class MLPClassifier(CallbackSupportMixin, ClassifierMixin, MultilayerPerceptron)
         else:
             # The values of any other output are the probabilities themselves.
             output, z = "identity", self._outputs(X)
-        labels = self._labels_as_fitted()
-        if len(labels.classes) == 1 and labels.kind == "binary":
-            # The only class is certain, whatever the network says.
-            return "softmax", np.zeros_like(z[:, :1])
-        if labels.kind == "multilabel" or output == "softmax":
-            return output, z
-        if z.shape[1] > 1:
-            return "softmax", _log_shares(output, z)
-        others = -z if output == "logistic" else 1 - z
-        return output, np.concatenate((others, z), axis=1)
-
-    def _require_targets(self, y):
-        require_labels(y)
-
-    def _check_targets(self, y, dtype, incremental, classes):
-        """The labels as numbers, and the loss to fit them by."""
-        if incremental:
-            self._start_partial_fit(y, classes)
-        if not hasattr(self, "classes_"):
-            self._labels = ClassLabels.of(y)
-            self.classes_ = self._labels.classes
-        else:
-            self._labels_as_fitted().require(y, all_of_them=self.warm_start)
-        loss = self._choose_output(dtype)
-        return self._labels.encode(y), loss
-
-    def _choose_output(self, dtype):
-        loss = super()._choose_output(dtype)
-        self.n_outputs_ = self._labels.n_outputs(self.out_activation_)
-        return loss
-
-    def _lacks_classes(self, classes):
-        return classes is None and getattr(self, "classes_", None) is None
-
-    def _start_batches(self, y, classes, dtype):
-        """Name the classes for the first of many batches; the loss to fit them by."""
-        self._start_partial_fit(y, classes)
-        loss = self._choose_output(dtype)
-        self._start_class_weights(None, None, incremental=True)
-        return loss
-
-    def _output_asked_for(self, dtype):
-        return self._labels.output_activation(self.output_activation, self.loss)
-
-    def _loss_with(self, output, dtype):
-        row = self._labels.core_loss(self.loss, output)
-        return Loss(row, None, repr(self.loss))
-
-    def _core_targets(self, y, dtype):
-        return _core.Targets(y, dtype, self.label_smoothing)
-
-    def _numbers(self, targets, dtype):
-        return self._labels.numbers(
-            targets, self.out_activation_, dtype, self.label_smoothing
-        )
-
-    def _start_partial_fit(self, y, classes):
-        first_call = getattr(self, "classes_", None) is None
-        if classes is not None:
-            require_labels(classes, "classes")
-            named = ClassLabels.of(None, classes).classes
-            if not first_call and not np.array_equal(self.classes_, named):
-                raise ValueError(
-                    f"classes={classes!r} is not the same as on the last call to "
-                    f"partial_fit, which was {self.classes_!r}."
-                )
-        elif first_call and not is_multilabel(y):
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if first_call:
-            self._labels = ClassLabels.of(y, classes)
-            self.classes_ = self._labels.classes
-
-    def _check_validation_targets(self, y, dtype):
-        self._labels_as_fitted().require(y, all_of_them=False)
-        return self._labels.encode(y)
-
-    def _start_class_weights(self, targets, sample_weight, incremental):
-        self._class_weights = None
-        if self.class_weight is None:
-            return
-        if incremental and isinstance(self.class_weight, str):
-            raise ValueError(
-                "class_weight='balanced' does not go with partial_fit and fit_batches, "
-                "which see some of the samples at a time. Compute the weights from all "
-                "of them, or from enough, by sklearn.utils.class_weight."
-                "compute_class_weight('balanced', classes=classes, y=y), and pass them "
-                "as a dict from classes to weights."
-            )
-        self._class_weights = self._labels.class_weights(
-            self.class_weight, targets, sample_weight
-        )
-
-    def _weigh_classes(self, targets, sample_weight, name, may_be_zero=False):
-        if self._class_weights is None:
-            return sample_weight
-        weights = self._labels.weigh(self._class_weights, targets)
-        if sample_weight is not None:
-            weights = weights * sample_weight
-        require_total_weight(weights, f"class_weight times {name}", may_be_zero)
-        return weights
-
-    def _stratify_by(self, y):
-        # As scikit-learn: two classes are stratified, more are not.
-        return (y == 1).reshape(-1, 1) if self._labels.kind == "binary" else None
-
-    def _score_outputs(self, y, y_pred, sample_weight):
-        return self._labels.accuracy(y, y_pred, sample_weight)
+        return class_logits(self._known_labels(), output, z)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,8 +6,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from pybackprop import _core
-from pybackprop._data.labels import check_target_domain
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._model.initialization import draw_initial_parameters, generator_of
@@ -15,6 +14,7 @@ from pybackprop._model.layers import check_layers, layer_alphas, listed, vector_
 from pybackprop._model.losses import check_loss_parameter
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._model.serialization import read, written
+from pybackprop._model.targets import check_target_domain
 from pybackprop._parameters import layer_sizes as units_of_layers
 from pybackprop._threads import default_n_threads
 from pybackprop.trace import Trace
@@ -514,7 +514,7 @@ weight_decay, global_clipnorm, max_norm
             ``n_steps`` counts the steps.
         """
         hyperparameters = {k: v for k, v in locals().items() if k != "self"}
-        return Optimizer.of_network(self, **hyperparameters)
+        return Optimizer.from_network(self, **hyperparameters)
 
     def step(self, X, y, optimizer="sgd", sample_weight=None):
         """Take one step of an optimizer on the objective of the given rows.
@@ -605,7 +605,7 @@ weight_decay, global_clipnorm, max_norm
     def _checked(self, X, y, sample_weight):
         """Check y and weights; return what the core reads for them and a checked X."""
         require_numbers(y, "y")
-        with numbers_only("y"):
+        with argument_named("y"):
             y = check_array(y, ensure_2d=False, dtype=self.dtype, input_name="y")
         given = y.shape
         y = y.reshape(-1, 1) if y.ndim == 1 else y
@@ -645,7 +645,7 @@ weight_decay, global_clipnorm, max_norm
     def _check_X(self, X):
         self._copy_assigned()
         require_numbers(X, "X")
-        with numbers_only("X"):
+        with argument_named("X"):
             X = check_array(
                 valid_table(X),
                 accept_sparse=["csr", "csc"],

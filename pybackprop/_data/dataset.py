@@ -1,4 +1,4 @@
-"""The samples of a fit: a table with its targets and weights, and some of its rows."""
+"""Holds the samples of a fit with targets and weights, and selects rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,12 @@ _ROWS_OF_A_BLOCK = 2**16
 
 
 @dataclass
-class Table:
-    """Samples as the core reads them, and as scorers want them.
+class Dataset:
+    """Samples in the forms that the core and scorers read.
 
     ``X``, ``targets`` and ``sample_weight`` are checked and encoded; ``y`` are the
     labels or numbers before that, and ``X_given`` is X as it was passed, with the names
-    of its features, or None where no scorer is going to be called. ``given_weight`` is
-    sample_weight without the weights of classes.
+    of its features, or None where no scorer is going to be called.
     """
 
     X: Any
@@ -25,10 +24,9 @@ class Table:
     sample_weight: np.ndarray | None
     y: Any
     X_given: Any = None
-    given_weight: np.ndarray | None = None
 
     def take(self, rows):
-        """The table of some of the rows."""
+        """Return the data set of some of the rows."""
         X, weights, X_given = take_rows(self.X, rows), self.sample_weight, self.X_given
         if scipy.sparse.issparse(X_given):
             X_given = X
@@ -38,11 +36,11 @@ class Table:
             X_given = _safe_indexing(X_given, rows)
         weights = None if weights is None else take_rows(weights, rows)
         targets, y = take_rows(self.targets, rows), take_rows(self.y, rows)
-        return Table(X, targets, weights, y, X_given)
+        return Dataset(X, targets, weights, y, X_given)
 
 
 def take_rows(table, rows):
-    """Some rows of a table, dense or sparse, or entries of a vector.
+    """Return some rows of a table, dense or sparse, or entries of a vector.
 
     By ``take``: for an index in brackets NumPy 2.4 raises SystemError, or crashes, if
     memory runs out.
@@ -57,8 +55,8 @@ def take_rows(table, rows):
     return table.take(rows, axis=0)
 
 
-def some_rows(n_rows, sample_weight, most):
-    """At most so many rows that have a weight, evenly over a table, as an index.
+def sample_rows(n_rows, sample_weight, most):
+    """Return an index of at most ``most`` rows with a weight, evenly over a table.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What may be taken for numbers, and the names of what may not.
+"""Refuses inputs that NumPy would silently convert to numbers, such as dates.
 
 NumPy makes floats of more than numbers: of a date the count of its unit, of a string
 what it spells, of a structured value its field, and of a masked value whatever lies
@@ -36,8 +36,8 @@ def require_numbers(array, name):
         values = kinds & set(_OTHERS) or _kinds_of_values(_array_of(array, name))
         for kind in sorted(values & set(_OTHERS)):
             raise ValueError(
-                f"{name} must hold numbers. Got {_OTHERS[kind]}: convert them first, "
-                "in the way that is meant."
+                f"{name} must hold numbers. Got {_OTHERS[kind]}: convert them "
+                "explicitly, for example with astype."
             )
 
 
@@ -51,7 +51,7 @@ def require_unmasked(array, name):
 
 
 def kinds_of(array):
-    """NumPy's letters for the kinds of an array, or of a data frame's columns.
+    """Return NumPy's letters for the kinds of an array, or of a frame's columns.
 
     'O' where there is no such letter.
     """
@@ -60,7 +60,7 @@ def kinds_of(array):
 
 
 def _kinds_of_values(values):
-    """The same of an ndarray, and of each value in one of objects."""
+    """Return the same for an ndarray, looking at each value in one of objects."""
     kinds = {values.dtype.kind}
     if kinds == {"O"}:
         types = set(map(type, values.flat))
@@ -83,10 +83,10 @@ def _array_of(array, name):
     return made
 
 
-class numbers_only:
-    """Name the argument in the errors that Python raises where no number comes out.
+class argument_named:
+    """Name the argument in errors of Python about values that are no numbers.
 
-    A class, for the reason that ``said_of`` is one.
+    A class, for the reason that ``error_prefix`` is one.
     """
 
     def __init__(self, name):
@@ -104,8 +104,8 @@ class numbers_only:
             raise TypeError(f"{self.name} holds what is no number: {error}") from error
 
 
-class said_of:
-    """ValueError and TypeError that are raised inside begin with some words.
+class error_prefix:
+    """Begin the messages of ValueError and TypeError with a prefix.
 
     A class, not a generator of contextlib: since Python 3.13 an exception that replaces
     another in one of these is in a circle of references with the traceback.

@@ -1,4 +1,4 @@
-"""Sparse tables made safe to read, and put in order for the core.
+"""Checks sparse tables, and brings them into the form that the core reads.
 
 SciPy's compiled routines and the core follow the indices of a table wherever they
 lead.  Anybody can set a table's attributes, and the flags by which it remembers that
@@ -17,7 +17,7 @@ _COMPRESSED = ("csr", "csc")
 
 
 def valid_table(X, name="X"):
-    """A sparse X as a valid CSR or CSC table on the same values; other X as they are.
+    """Return sparse X as a valid CSR or CSC table of the same values; else X itself.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def valid_table(X, name="X"):
 
 
 def canonical_rows(X):
-    """Dense X as it is; sparse X as CSR with sorted, unique column indices.
+    """Return dense X itself; sparse X as CSR with sorted, unique column indices.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def canonical_rows(X):
 
 
 def _compressed(X):
-    """A CSR or CSC table of X's arrays, or ValueError with what is wrong with them."""
+    """Return a CSR or CSC table of X's arrays; ValueError if they are invalid."""
     shape = X.shape
     if len(shape) != 2 or min(shape) < 0:
         raise ValueError(f"it must have rows and columns. Got the shape {shape}.")
@@ -100,7 +100,7 @@ def _compressed(X):
 
 
 def _rows_of(X):
-    """A CSR table of X in another format.
+    """Return a CSR table of X in another format.
 
     Python takes the table apart; a COO table that is built anew checks its indices.
     """
@@ -111,7 +111,7 @@ def _rows_of(X):
 
 
 def _taken_apart(X):
-    """Values, and their rows and columns."""
+    """Return values, and their rows and columns."""
     if X.format == "lil":  # which SciPy takes apart by compiled code
         columns, values = list(X.rows), list(X.data)
         lengths = [len(row) for row in columns]

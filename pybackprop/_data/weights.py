@@ -1,17 +1,17 @@
-"""Checking sample weights."""
+"""Checks sample weights."""
 
 from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_array
 
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 
 
 def check_sample_weight(
     sample_weight, n_samples, name="sample_weight", *, may_be_zero=False
 ):
-    """Sample weights as a float64 vector, or None.
+    """Return sample weights as a float64 vector, or None.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def check_sample_weight(
     if sample_weight is None:
         return None
     require_numbers(sample_weight, name)
-    with numbers_only(name):
+    with argument_named(name):
         if isinstance(sample_weight, Real):
             weights = np.full(n_samples, sample_weight, dtype=np.float64)
         else:

@@ -1,100 +1,405 @@
-"""What the two estimators share: a fit that succeeds or changes nothing.
+"""The estimators' fit, as a pipeline: check, data, network, train, commit.
 
-_parameters.py checks the parameters, _data/labels.py encodes class labels,
-_training/stochastic.py and _training/lbfgs.py train a network, and
-_training/validation.py measures it on a validation set.
+What depends on the task (classification or regression) is in the Targets of
+``_model/targets.py``; the solvers are in ``_training/``.
 """
 
-from copy import copy, deepcopy
+from contextlib import closing
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples
 
 from pybackprop import _core
-from pybackprop._data.dataset import Table
 from pybackprop._data.labels import ClassLabels
-from pybackprop._data.numeric import numbers_only, require_numbers
-from pybackprop._data.sparse import canonical_rows, valid_table
+from pybackprop._data.numeric import argument_named
+from pybackprop._data.sparse import valid_table
 from pybackprop._data.weights import check_sample_weight
+from pybackprop._estimator.callbacks import (
+    CallbackSupportMixin,
+    FitObserver,
+    outside_of_fits,
+    with_callbacks,
+)
+from pybackprop._estimator.data import (
+    read_arrays,
+    read_batches,
+    read_validation_set,
+    scorer_of,
+)
 from pybackprop._estimator.fitted import (
-    FittedNetwork,
-    as_fitted,
-    network_as_fitted,
-    network_of,
+    NetworkCache,
+    fitted_network,
+    fitted_parameters,
+    network_and_rows,
     objective_of_fit,
+    targets_of,
+    working_copy,
 )
 from pybackprop._estimator.hidden_layers import HiddenLayersMixin
-from pybackprop._model.initialization import check_given_layers, generator_of
-from pybackprop._model.layers import check_layers
-from pybackprop._model.losses import check_output
+from pybackprop._estimator.start_network import build_network
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._model.serialization import read, written
-from pybackprop._parameters import check_parameters, defaults_of, layer_sizes
+from pybackprop._parameters import (
+    check_parameters,
+    defaults_of,
+    is_stochastic,
+)
+from pybackprop._solvers import SOLVERS
 from pybackprop._threads import effective_n_threads
-from pybackprop._training.batches import Batches, BatchRows
-from pybackprop._training.callbacks import FitTasks, outside_of_fits, with_callbacks
+from pybackprop._training.batches import BatchSource
 from pybackprop._training.diagnosis import warn_of_inputs, warn_of_targets
-from pybackprop._training.history import columns_of
-from pybackprop._training.in_memory import InMemory
 from pybackprop._training.lbfgs import fit_lbfgs
-from pybackprop._training.resume import Pause, require_pause, require_reached
+from pybackprop._training.request import FitRequest
+from pybackprop._training.resume import (
+    ResumeState,
+    require_resumable,
+    start_generator,
+    validate_state,
+)
+from pybackprop._training.state import (
+    ATTRIBUTES,
+    Problem,
+    TrainingState,
+    history_columns,
+)
 from pybackprop._training.stochastic import fit_stochastic
-from pybackprop._training.validation import check_given, is_scorer, require_complete
 from pybackprop.network import Network
 
-# What a fit writes.  A fit that starts anew starts without any of them.
-FITTED = (
-    "coefs_ intercepts_ n_layers_ n_outputs_ out_activation_ classes_ n_iter_ t_ loss_ "
-    "loss_curve_ validation_loss_curve_ _history best_loss_ validation_scores_ "
-    "best_validation_score_ stopping_reason_ stopped_ n_features_in_ feature_names_in_ "
-    "_labels _class_weights _optimizer _no_improvement_count _best_parameters _pause "
-    "_partial_fit_is_over _activation_of_fit _objective_of_fit _fitted_network"
-).split()
+# What a fit sets.  A fit that starts anew starts without any of these attributes.
+FITTED = {
+    *ATTRIBUTES.values(),
+    "coefs_",
+    "intercepts_",
+    "n_layers_",
+    "n_outputs_",
+    "out_activation_",
+    "classes_",
+    "n_features_in_",
+    "feature_names_in_",
+    "_labels",
+    "_class_weights",
+    "_activation_of_fit",
+    "_objective_of_fit",
+    "_fitted_network",
+}
 
-# Of these, what are objects of this package.
-_PARTS = {"_labels": ClassLabels, "_optimizer": Optimizer, "_pause": Pause}
+# Attributes that are objects of this package: a file has a dict of each.
+_PARTS = {"_labels": ClassLabels, "_optimizer": Optimizer, "_pause": ResumeState}
 
-# Outputs of which only a decision is kept are computed so many at a time: 8 MB.
-_VALUES_OF_A_BLOCK = 2**20
-
-
-def is_stochastic(estimator):
-    """Whether the solver goes by mini-batches: partial_fit exists for those alone."""
-    return estimator.solver in _core.optimizers()
-
-
-def _joined(blocks, n_rows):
-    """Blocks of rows as one array, or sparse matrix, where each goes as it comes."""
-    first = next(blocks)
-    if scipy.sparse.issparse(first):
-        return scipy.sparse.vstack([first, *blocks], format=first.format)
-    whole = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
-    end = len(first)
-    whole[:end] = first
-    for block in blocks:
-        whole[end : end + len(block)] = block
-        end += len(block)
-    return whole
+# Decisions are computed for blocks of rows with this many outputs in all: 8 MB.
+_VALUES_PER_BLOCK = 2**20
 
 
-class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
+class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
     """What the two estimators share."""
 
+    # The Targets of the task.
+    _targets_class = None
+
+    # ---------------------------------------------------------------------------- fits
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups=None,
+        resume=False,
+    ):
+        """Train the network.
+
+        A fit that raises, or is interrupted, leaves the estimator as it was.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            float32 stays float32; anything else becomes float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels of any type, or a multilabel indicator matrix, in
+            classification; numbers in the loss's domain in regression.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0. A sample of weight 0 takes no part.
+        X_val, y_val : as X and y, default=None
+            A validation set, whose loss and score are recorded each epoch. With
+            ``early_stopping=True`` it decides, and none is split off. In a pipeline,
+            ``Pipeline(transform_input=["X_val"])`` transforms it.
+        sample_weight_val : array-like of shape (n_samples_val,), default=None
+            Weights of the validation set.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter in ``validation_fraction``.
+        resume : bool, default=False
+            Whether to continue the last fit, which ``max_iter`` or ``max_time`` has
+            ended, up to the present ``max_iter``, also after pickling: with the bits of
+            a fit that had not stopped. The data must be the same, and the parameters
+            too, except those of when to end; a generator passed as ``random_state`` is
+            not drawn from. A fit that has stopped by itself stays as it is. Not for
+            'lbfgs'.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For an argument or parameter outside its range, for two that contradict each
+            other, or if training diverges.
+        """
+        request = FitRequest(
+            "fit",
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            groups=groups,
+            resume=resume,
+        )
+        return self._fit(request)
+
+    @available_if(is_stochastic)
+    def partial_fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train for one epoch on the given samples.
+
+        The optimizer continues as it was made by the first call, or by the last fit:
+        what was set since of its own parameters, such as ``learning_rate_init``, holds
+        from the next fit on.
+
+        With a validation set and ``early_stopping=True``, each call counts as an epoch
+        of ``fit``: once the score has not improved for more than ``n_iter_no_change``
+        calls, the best weights are restored, ``stopped_`` is True, and further calls
+        change nothing until the next ``fit``::
+
+            for X, y in batches:
+                model.partial_fit(X, y, X_val=X_val, y_val=y_val)
+                if model.stopped_:
+                    break
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            As in ``fit``.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator itself.
+        """
+        request = FitRequest(
+            "partial_fit",
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+        )
+        return self._fit(request)
+
+    @available_if(is_stochastic)
+    def fit_batches(
+        self,
+        batches,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        resume=False,
+        read_ahead=1,
+    ):
+        """Train on batches that are read anew for every epoch, one step per batch.
+
+        Otherwise as ``fit``: the result has the bits of a fit of all samples with
+        ``shuffle=False`` and a ``batch_size`` that makes the same batches, but only few
+        of them are in memory at a time. ``batch_size``, ``shuffle`` and
+        ``validation_fraction`` are not used.
+
+        Parameters
+        ----------
+        batches : iterable, or callable that returns one
+            Tuples (X, y) or (X, y, sample_weight), each as in ``fit``; weights may all
+            be 0 in some batches. Each epoch iterates anew, so an iterator, which can be
+            read only once, is refused: pass the function that makes it. The first batch
+            determines features, their names and the data type; all others must have
+            the same. Epochs may be of different lengths.
+        X_val, y_val, sample_weight_val
+            As in ``fit``. ``early_stopping=True`` needs them.
+        resume : bool, default=False
+            As in ``fit``. The bits are those of a fit that had not stopped if
+            ``batches`` gives the same in every epoch.
+        read_ahead : int, default=1
+            Maximum number of batches that are read before their step, in a thread of
+            their own. 0 reads in the caller's thread. At most this many batches and
+            five more are in memory at a time.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            As ``fit``; for a batch that does not match the first, and for an epoch
+            without any; and for a ``learning_rate`` that changes at each step if the
+            number of batches is unknown: ``batches`` then need a ``__len__``.
+
+        Notes
+        -----
+        Callbacks see the first batch as X and y. The page *Training on batches*
+        explains how batches are read and closed, and what happens after an error.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pybackprop import MLPRegressor
+        >>> def batches():
+        ...     for seed in range(10):
+        ...         X = np.random.RandomState(seed).uniform(-1, 1, (100, 2))
+        ...         yield X, X[:, 0] * X[:, 1]
+        >>> model = MLPRegressor(max_iter=5, tol=0, n_iter_no_change=5)
+        >>> model = model.set_params(random_state=0)
+        >>> print(model.fit_batches(batches).n_iter_)
+        5
+        """
+        request = FitRequest(
+            "fit_batches",
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            resume=resume,
+        )
+        return self._fit_batches(batches, read_ahead, request)
+
+    def _fit_batches(self, batches, read_ahead, request):
+        """Fit batches, which are closed at the end, whatever happens."""
+        with closing(BatchSource(batches, read_ahead)) as source:
+            return self._fit(replace(request, batches=source))
+
+    def _fit(self, request):
+        """Check, then train a working copy, and commit it if that has succeeded.
+
+        A fit that raises leaves the estimator as it was.
+        """
+        model = working_copy(self)
+        at_start = vars(model).copy()
+        check_parameters(model)
+        request.check(model)
+        if request.resume:
+            require_resumable(model, vars(model))
+        if _has_stopped(model, request):
+            return self
+        continues = model.warm_start or request.is_one_epoch or request.resume
+        starts_anew = not (continues and hasattr(model, "coefs_"))
+        if not starts_anew:
+            validate_state(vars(model))
+        elif not request.is_one_epoch:
+            _reset(model)
+        model._train(request, starts_anew)
+        self._commit(model, at_start)
+        return self
+
+    @with_callbacks
+    def _train(self, request, starts_anew):
+        """Train a working copy, and set all that a fit sets."""
+        # Data.
+        attributes = {} if starts_anew else vars(self)
+        targets = self._targets_class.from_attributes(self, attributes)
+        data, seen = self._read_data(targets, request, starts_anew)
+        with closing(data):
+            vars(self).update(targets.attributes())
+            validation_set = read_validation_set(self, targets, request, data.dtype)
+            # Network.
+            state = TrainingState(vars(self))
+            if starts_anew:
+                state.n_iter = state.t = 0
+            generator = start_generator(self, state, data.n_samples, request.resume)
+            network = build_network(self, data, starts_anew, generator)
+            if request.resume and state.resume_state.parameters is not None:
+                network.parameters[:] = state.resume_state.parameters
+            self._take_network(network)
+            vars(self).update(state.attributes())
+            # Train.
+            problem = Problem(self, network, data, validation_set, scorer_of(self))
+            feature_names = getattr(self, "feature_names_in_", None)
+            has_warned = starts_anew and warn_of_inputs(problem, feature_names)
+            with FitObserver(
+                self,
+                request,
+                SOLVERS[self.solver].unit,
+                1 if request.is_one_epoch else self.max_iter,
+                partial(_fitted_now, self, network),
+                **seen,
+            ) as observer:
+                if is_stochastic(self):
+                    fit_stochastic(problem, request, state, generator, observer)
+                else:
+                    fit_lbfgs(problem, state, observer)
+            if starts_anew and not (request.is_one_epoch or has_warned):
+                warn_of_targets(problem)
+
+    def _read_data(self, targets, request, starts_anew):
+        """Return the training data, and X, y and weights as callbacks see them."""
+        if request.batches is None:
+            return read_arrays(self, targets, request, starts_anew)
+        return read_batches(self, targets, request, starts_anew)
+
+    def _take_network(self, network):
+        """Predict by a network from now on, by the weights that it has at any time."""
+        self.coefs_ = network.coefs  # views
+        self.intercepts_ = network.intercepts
+        self.n_layers_ = len(network.layer_sizes)
+        vars(self).pop("_activation_of_fit", None)
+        self._objective_of_fit = objective_of_fit(self)
+        self._fitted_network = NetworkCache(network)
+
+    def _commit(self, model, at_start):
+        """Become the working copy, in one assignment.
+
+        What was set since the start is kept: parameters, by other threads or a signal's
+        handler.
+        """
+        set_since = {
+            name: value
+            for name, value in vars(self).copy().items()
+            if at_start.get(name, model) is not value and name not in FITTED
+        }
+        self.__dict__ = vars(model) | set_since
+
+    # --------------------------------------------------------------- the fitted network
     @property
     def history_(self):
-        """A row an epoch, or an iteration, as a dict of columns."""
-        return columns_of(self._history)
+        """A row per epoch, or iteration, as a dict of columns."""
+        return history_columns(self._history)
 
     @property
     def network_(self):
         """The network of the fit, on the memory of ``coefs_`` and ``intercepts_``."""
-        return network_as_fitted(self)
+        return fitted_network(self)
 
     def encode_targets(self, y):
-        """y as the numbers that ``network_`` was trained to give.
+        """Return y as the numbers that ``network_`` was trained to predict.
 
         ``network_.backprop(X, model.encode_targets(y))`` is what a step of the fit
         computes on these samples.
@@ -102,7 +407,7 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            As in ``fit``; of a classifier, labels that it knows.
+            As in ``fit``; labels have to be those of the fit.
 
         Returns
         -------
@@ -115,10 +420,10 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         ValueError
             For a y that the fit would have refused, or for a label that is new.
         """
-        fitted = as_fitted(self)
-        dtype = fitted.network_.dtype
-        fitted._require_targets(y)
-        with numbers_only("y"):
+        fitted = fitted_parameters(self)
+        targets, dtype = targets_of(fitted), fitted.network_.dtype
+        targets.validate(y)
+        with argument_named("y"):
             y = check_array(
                 valid_table(y, "y"),
                 accept_sparse="csr",
@@ -128,336 +433,20 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
             )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        targets = fitted._check_validation_targets(y, dtype)
-        return fitted._numbers(targets, dtype)
-
-    def set_params(self, **params):
-        """Set parameters for the next fit: all or, where a name is unknown, none.
-
-        Predictions are those of the fitted network, until another ``activation`` is
-        set: by that it was not trained, and they are refused until the next fit.
-
-        Parameters
-        ----------
-        **params : dict
-            As in the constructor.
-
-        Returns
-        -------
-        MLPClassifier or MLPRegressor
-            The estimator itself.
-        """
-        super(MultilayerPerceptron, self._draft()).set_params(**params)
-        fitted = vars(self)
-        if "activation" in params and "coefs_" in fitted:
-            before = self.activation
-            before = tuple(before) if isinstance(before, list) else before
-            fitted.setdefault("_activation_of_fit", before)
-        return super().set_params(**params)
-
-    def _draft(self):
-        """An estimator like this one, to try on it what may fail."""
-        draft = object.__new__(type(self))
-        draft.__dict__.update(self.__dict__)
-        return draft
-
-    def _fit(
-        self,
-        X,
-        y,
-        sample_weight,
-        *,
-        held_out,
-        incremental=False,
-        resume=False,
-        classes=None,
-        groups=None,
-    ):
-        """Any fit; held_out is (X_val, y_val, sample_weight_val), and X may be Batches.
-
-        All is decided by a draft, which is this estimator as it is now, and only a fit
-        that has succeeded takes over: one that raises leaves the estimator as it was.
-        """
-        draft = self._draft()
-        at_start = vars(draft).copy()
-        check_parameters(draft)
-        if incremental and not is_stochastic(draft):  # since it was looked up
-            raise AttributeError(
-                f"solver={draft.solver!r} does not train batch by batch: there is no "
-                "partial_fit."
-            )
-        if isinstance(X, Batches):
-            X.require_trainable(draft, held_out)
-        require_complete(draft, *held_out, groups)
-        if resume:
-            require_pause(draft)
-        if draft._has_stopped(incremental, resume):
-            return self
-        goes_on = draft.warm_start or incremental or resume
-        starts_anew = not (hasattr(draft, "coefs_") and goes_on)
-        if not starts_anew:
-            require_reached(draft)
-        elif not incremental:
-            draft._forget_fit()
-        draft._fit_draft(
-            X,
-            y,
-            sample_weight,
-            held_out,
-            groups,
-            classes,
-            starts_anew=starts_anew,
-            incremental=incremental,
-            resume=resume,
-        )
-        self._take_over(draft, at_start)
-        return self
-
-    def _forget_fit(self):
-        for name in FITTED:
-            self.__dict__.pop(name, None)
-
-    def _take_over(self, draft, at_start):
-        """Become the draft, in one assignment, with what was set since the start.
-
-        Those are parameters, which other threads or a signal's handler may set.
-        """
-        set_since = {
-            name: value
-            for name, value in vars(self).copy().items()
-            if at_start.get(name, draft) is not value and name not in FITTED
-        }
-        self.__dict__ = vars(draft) | set_since
-
-    @with_callbacks
-    def _fit_draft(
-        self,
-        X,
-        y,
-        sample_weight,
-        held_out,
-        groups,
-        classes,
-        *,
-        starts_anew,
-        incremental,
-        resume,
-    ):
-        """Train a draft and write all that a fit writes."""
-        rows, loss = self._check_rows(
-            X, y, sample_weight, starts_anew, incremental, classes
-        )
-        if isinstance(X, Batches):
-            X, y = rows.given
-        held_out = check_given(self, *held_out, rows.dtype)
-        random_state = self._generator(rows, resume)
-        network = self._training_network(rows, loss, starts_anew, random_state)
-        if resume and self._pause.parameters is not None:
-            network.parameters[:] = self._pause.parameters
-        # Views: at any time the draft predicts by the weights reached so far.
-        self.coefs_ = network.coefs
-        self.intercepts_ = network.intercepts
-        vars(self).pop("_activation_of_fit", None)
-        self._objective_of_fit = objective_of_fit(self)
-        self._fitted_network = FittedNetwork(network)
-        n_threads = effective_n_threads(self.n_jobs)
-        warned = starts_anew and warn_of_inputs(self, rows.table)
-        with FitTasks(
-            self,
-            "partial_fit" if incremental else "fit",
-            "epoch" if is_stochastic(self) else "iteration",
-            1 if incremental else self.max_iter,
-            lambda: self._fitted_now(network),
-            X=X,
-            y=y,
-            sample_weight=rows.given_weight,
-        ) as tasks:
-            if self.solver == "lbfgs":
-                fit_lbfgs(self, network, rows, held_out, n_threads, tasks)
-            else:
-                fit_stochastic(
-                    self,
-                    network,
-                    rows,
-                    held_out,
-                    groups,
-                    random_state,
-                    n_threads,
-                    tasks,
-                    incremental=incremental,
-                    resume=resume,
-                )
-        if starts_anew and not (incremental or warned):
-            warn_of_targets(self, network, rows.table)
-
-    def _generator(self, rows, resume):
-        """The generator of a fit, or that of the fit that is gone on with."""
-        if not resume:
-            return generator_of(self.random_state)
-        # The draft's own: should it fail, the estimator's is as it was.
-        self._pause = copy(self._pause)
-        self._pause.require_same(self, rows.n_samples)
-        return self._pause.generator()
-
-    def _fitted_now(self, network):
-        """What a fit that ended now would leave, in memory that no training changes."""
-        copied = Network.from_parameters(
-            network.coefs,
-            network.intercepts,
-            activation=network.activation,
-            output_activation=network.output_activation,
-            copy=True,
-        )
-        if self.early_stopping and is_stochastic(self):
-            copied.parameters[:] = self._best_parameters
-        of_network = {
-            "coefs_": copied.coefs,
-            "intercepts_": copied.intercepts,
-            "_fitted_network": FittedNetwork(copied),
-        }
-        # These two, once they are attributes, are never changed, only replaced.
-        kept = {"_optimizer", "_objective_of_fit"}
-        names = vars(self).keys() & set(FITTED) - {*of_network, *kept}
-        return of_network | deepcopy({name: vars(self)[name] for name in names})
-
-    def _has_stopped(self, incremental, resume):
-        """Whether more training would only repeat that it has ended by itself."""
-        if incremental:
-            return self.early_stopping and getattr(self, "_partial_fit_is_over", False)
-        return resume and self.stopped_
-
-    def _check_rows(self, X, y, sample_weight, starts_anew, incremental, classes):
-        """The samples of a fit, checked, as training rows; and the loss to fit by."""
-        if isinstance(X, Batches):
-            rows = BatchRows(self, X, classes, starts_anew)
-            return rows, rows.begin()
-        X_given = X if is_scorer(self.scoring) else None
-        dtype = (np.float64, np.float32)
-        if not starts_anew:
-            _, dtype = check_layers(self.coefs_, self.intercepts_)
-        X, y = self._validate(X, y, dtype, starts_anew)
-        given_weight = check_sample_weight(sample_weight, X.shape[0])
-        X = canonical_rows(X)
-        targets, loss = self._check_targets(y, X.dtype, incremental, classes)
-        self._start_class_weights(targets, given_weight, incremental)
-        weights = self._weigh_classes(targets, given_weight, "sample_weight")
-        return InMemory(Table(X, targets, weights, y, X_given, given_weight)), loss
-
-    def _start_class_weights(self, targets, sample_weight, incremental):
-        """Find the weights of the classes, where there are classes."""
-
-    def _weigh_classes(self, targets, sample_weight, name, may_be_zero=False):
-        """Sample weights with those of the classes multiplied in."""
-        return sample_weight
-
-    def _check_scored(self, y, sample_weight):
-        """What a score is taken of: y that can be, and weights; None for all alike."""
-        self._require_targets(y)
-        if sample_weight is None:
-            return None
-        return check_sample_weight(sample_weight, _num_samples(y))
-
-    def _validate(self, X, y, dtype, reset):
-        require_numbers(X, "X")
-        self._require_targets(y)
-        with numbers_only("X or y"):
-            X, y = validate_data(
-                self,
-                valid_table(X),
-                valid_table(y, "y"),
-                accept_sparse=["csr", "csc"],
-                multi_output=True,
-                dtype=dtype,
-                reset=reset,
-                **self._validation_options,
-            )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return X, y
-
-    def _training_network(self, rows, loss, starts_anew, random_state):
-        """The network to train: with initial weights, or with those reached so far."""
-        hidden = layer_sizes(self.hidden_layer_sizes)
-        sizes = [rows.n_features, *hidden, self.n_outputs_]
-        functions = {
-            "activation": self.activation,
-            "output_activation": self.out_activation_,
-            **self._objective(loss),
-        }
-        if not starts_anew:
-            reached, _ = check_layers(self.coefs_, self.intercepts_)
-            if reached != sizes:
-                raise ValueError(
-                    f"hidden_layer_sizes={self.hidden_layer_sizes!r}, the features and "
-                    f"the outputs ask for the layer sizes {sizes}, but training that "
-                    f"goes on has {reached}. Fit with warm_start=False to start anew."
-                )
-            return Network.from_parameters(
-                self.coefs_, self.intercepts_, **functions, copy=True
-            )
-        given = self._initial_layers(sizes, rows.dtype)
-        self.n_layers_ = len(sizes)
-        self.n_iter_ = 0
-        self.t_ = 0
-        try:
-            network = Network(
-                sizes, **functions, dtype=rows.dtype, random_state=random_state
-            )
-        except OverflowError as error:
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}"
-            ) from error
-        # All was drawn, whatever is given: the order of samples is then the same.
-        for views, arrays in zip(
-            (network.coefs, network.intercepts), given, strict=True
-        ):
-            for view, array in zip(views, arrays or views, strict=True):
-                view[...] = array
-        return network
-
-    def _choose_output(self, dtype):
-        """Set the output activation, and return the Loss, that are asked for."""
-        output = self._output_asked_for(dtype)
-        loss = self._loss_with(output, dtype)
-        check_output(loss.row, output, loss.words)
-        self.out_activation_ = output
-        return loss
-
-    def _objective(self, loss):
-        """What the network minimizes, as keyword arguments of ``Network``."""
-        return {**loss.functions, "alpha": self.alpha, "l1_ratio": self.l1_ratio}
-
-    def _initial_layers(self, sizes, dtype):
-        """coefs_init and intercepts_init, checked; None where they are to be drawn."""
-        of_coefs = list(zip(sizes[:-1], sizes[1:], strict=True))
-        of_intercepts = [(n,) for n in sizes[1:]]
-        return (
-            check_given_layers("coefs_init", self.coefs_init, of_coefs, dtype),
-            check_given_layers(
-                "intercepts_init", self.intercepts_init, of_intercepts, dtype
-            ),
-        )
-
-    def _core_targets(self, y, dtype):
-        """Checked targets for the core."""
-        return _core.Targets(y, dtype)
-
-    def _numbers(self, targets, dtype):
-        """Checked targets as the numbers that the core makes of them."""
-        return targets
+        return targets.numbers(targets.encode(y, dtype), dtype)
 
     def _outputs(self, X, logits=False, decide=None):
-        """The network's outputs, or logits, for X that is still to be validated.
+        """Return the network's outputs, or logits, for X that is not validated yet.
 
-        Or what ``decide`` makes of them, row by row: then they are not all kept. Its
-        second argument says whether they are known to be finite.
+        Or what ``decide(outputs, is_finite)`` makes of them, block of rows by block:
+        then not all outputs are kept.
         """
-        kept = vars(self).get("_fitted_network")
-        if kept is not None:
-            outputs = kept.outputs_of_few(self, X, logits)
+        cache = vars(self).get("_fitted_network")
+        if cache is not None:
+            outputs = cache.outputs_of_few(self, X, logits)
             if outputs is not None:
                 return outputs if decide is None else decide(outputs, True)
-        network, X = self._network_and_rows(X)
+        network, X = network_and_rows(self, X)
         n_threads = effective_n_threads(self.n_jobs)
 
         def outputs_of(rows):
@@ -470,26 +459,46 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
 
         if decide is None:
             return outputs_of(X)
-        n_rows = max(1, _VALUES_OF_A_BLOCK // network.layer_sizes[-1])
+        n_rows = max(1, _VALUES_PER_BLOCK // network.layer_sizes[-1])
         starts = range(0, X.shape[0], n_rows)
         blocks = (decide(outputs_of(X[i : i + n_rows]), False) for i in starts)
         return next(blocks) if len(starts) == 1 else _joined(blocks, X.shape[0])
 
-    def _network_and_rows(self, X):
-        """The network as ``coefs_`` and ``intercepts_`` now are, and X validated."""
-        check_is_fitted(self)
-        kept = vars(self).get("_fitted_network")
-        network = network_of(self) if kept is None else kept.network_of(self)
-        require_numbers(X, "X")
-        with numbers_only("X"):
-            X = validate_data(
-                self,
-                valid_table(X),
-                accept_sparse=["csr", "csc"],
-                dtype=network.dtype,
-                reset=False,
-            )
-        return network, canonical_rows(X)
+    def _score(self, y, sample_weight, predict):
+        """Return the score of what ``predict()`` returns; y is checked before."""
+        targets = targets_of(self)
+        targets.validate(y)
+        weights = None
+        if sample_weight is not None:
+            weights = check_sample_weight(sample_weight, _num_samples(y))
+        with argument_named("X or y"):
+            return targets.score_predictions(valid_table(y, "y"), predict(), weights)
+
+    # ------------------------------------------------------- scikit-learn's conventions
+    def set_params(self, **params):
+        """Set parameters for the next fit: all or, where a name is unknown, none.
+
+        Predictions are those of the fitted network, until another ``activation`` is
+        set: the network was not trained with it, so predictions are refused until the
+        next fit.
+
+        Parameters
+        ----------
+        **params : dict
+            As in the constructor.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator itself.
+        """
+        super(BaseMLP, working_copy(self)).set_params(**params)
+        fitted = vars(self)
+        if "activation" in params and "coefs_" in fitted:
+            before = self.activation
+            before = tuple(before) if isinstance(before, list) else before
+            fitted.setdefault("_activation_of_fit", before)
+        return super().set_params(**params)
 
     def __getstate__(self):
         state = written(outside_of_fits(super().__getstate__()), _PARTS)
@@ -502,11 +511,65 @@ class MultilayerPerceptron(HiddenLayersMixin, BaseEstimator):
         # An older version may have had fewer parameters.
         for name in defaults_of(type(self)).keys() - state.keys():
             state[name] = defaults_of(type(self))[name]
+        # One array in two places, as a fit leaves it; a file may have held it twice.
+        labels, classes = state.get("_labels"), state.get("classes_")
+        if isinstance(labels, ClassLabels) and np.array_equal(classes, labels.classes):
+            labels.classes = classes
         super().__setstate__(state)
         if hasattr(self, "coefs_"):
-            self._fitted_network = FittedNetwork.of_copied(self)
+            self._fitted_network = NetworkCache.from_copy(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _has_stopped(model, request):
+    """Return whether training has ended by itself, so that more changes nothing."""
+    if request.is_one_epoch:
+        return model.early_stopping and getattr(model, "_partial_fit_is_over", False)
+    return request.resume and model.stopped_
+
+
+def _reset(model):
+    """Remove the attributes that fits set."""
+    attributes = vars(model)
+    for name in FITTED:
+        attributes.pop(name, None)
+
+
+def _fitted_now(model, network):
+    """Return the fitted attributes as if the fit ended now, in memory of their own."""
+    copied = Network.from_parameters(
+        network.coefs,
+        network.intercepts,
+        activation=network.activation,
+        output_activation=network.output_activation,
+        copy=True,
+    )
+    if model.early_stopping and is_stochastic(model):
+        copied.parameters[:] = model._best_parameters
+    network_attributes = {
+        "coefs_": copied.coefs,
+        "intercepts_": copied.intercepts,
+        "_fitted_network": NetworkCache(copied),
+    }
+    # These two are never changed once they are attributes, only replaced.
+    shared = {"_optimizer", "_objective_of_fit"}
+    names = vars(model).keys() & FITTED - {*network_attributes, *shared}
+    return network_attributes | deepcopy({name: vars(model)[name] for name in names})
+
+
+def _joined(blocks, n_rows):
+    """Return blocks of rows as one array, or sparse matrix, filled block by block."""
+    first = next(blocks)
+    if scipy.sparse.issparse(first):
+        return scipy.sparse.vstack([first, *blocks], format=first.format)
+    whole = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
+    end = len(first)
+    whole[:end] = first
+    for block in blocks:
+        whole[end : end + len(block)] = block
+        end += len(block)
+    return whole

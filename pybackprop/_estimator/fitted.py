@@ -1,30 +1,33 @@
-"""A fitted estimator: its network, its parameters as of the fit, and its snapshot.
+"""Reads a fitted estimator: its network, its targets, and the parameters of its fit.
 
-Users may edit ``coefs_`` and ``intercepts_``, in place or by assigning others, and
-predictions use them as they are.  So a network is reused between predictions only while
-both are views of the vector that it was made for, to which an edit in place writes.
+Users may edit ``coefs_`` and ``intercepts_``, in place or by assigning other arrays,
+and predictions use them as they are.  So a network is reused between predictions only
+while both are views of the vector that it was made for, to which an edit in place
+writes.
 
-Parameters of an estimator are those of its next fit.  It keeps those of the last that
-say what its network was trained for, also in a pickle.
+Parameters of an estimator are those of its next fit.  Of the last fit it keeps those
+that say what its network was trained for, also in a pickle.
 
 A successful fit replaces the ``__dict__`` of its estimator in one assignment and leaves
-A successful fit replaces an estimator's ``__dict__`` in one assignment and leaves
-the old one or the new one, never some attributes of each.
+the old one unchanged.  So a reference to a ``__dict__`` is a reference to a whole
+model: the old one or the new one, never some attributes of each.
 """
 
 from functools import wraps
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pybackprop import _core
 from pybackprop._constraints import InvalidParameterError
-from pybackprop._parameters import RULES
+from pybackprop._data.numeric import argument_named, require_numbers
+from pybackprop._data.sparse import canonical_rows, valid_table
+from pybackprop._parameters import RULES, loss_rule_of
 from pybackprop.network import Network
 
 
-class FittedNetwork:
-    """A network made ready for predictions, and made again where it has changed.
+class NetworkCache:
+    """Keeps a network ready for predictions, and makes it anew after a change.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ class FittedNetwork:
 
     def __reduce__(self):
         # A copy, pickled or deep, would be of memory that no estimator has.
-        return FittedNetwork, ()
+        return NetworkCache, ()
 
     def _keep(self, network):
         # One assignment: other threads see either the old pair or the new.
@@ -50,10 +53,11 @@ class FittedNetwork:
             self._ready = network, _core.FewRows(network.core, network.parameters)
 
     @classmethod
-    def of_copied(cls, model):
-        """Of a model that was unpickled or copied: an array of its own for each layer.
+    def from_copy(cls, model):
+        """Make the cache of a model that was unpickled or copied.
 
-        They become views of one vector, unless someone has made of them what is none.
+        Its layers are arrays of their own; they become views of one vector again, if
+        they still form a valid network.
         """
         try:
             arrays = [*model.coefs_, *model.intercepts_]
@@ -62,7 +66,7 @@ class FittedNetwork:
             return cls()  # a prediction will say why
         if _is_made_of(network, model):
             return cls(network)
-        # The memory of others, such as a file's, is left where it is.
+        # Memory that belongs to others, such as a mapped file, is used as it is.
         if all(type(a) is np.ndarray and a.dtype == network.dtype for a in arrays):
             model.coefs_ = network.coefs
             model.intercepts_ = network.intercepts
@@ -70,7 +74,7 @@ class FittedNetwork:
         return cls()
 
     def network_of(self, model):
-        """The network of the model's ``coefs_`` and ``intercepts_`` as they now are."""
+        """Return the network of the present ``coefs_`` and ``intercepts_``."""
         ready = self._ready
         if ready is not None:
             network, _ = ready
@@ -83,10 +87,10 @@ class FittedNetwork:
         return network
 
     def trainable(self, model, objective):
-        """The same with a loss and a penalty, keyword arguments of ``Network``.
+        """Return the network with loss and penalty, keyword arguments of ``Network``.
 
-        Once ``network_of`` has found that there is one. It is one object for as long as
-        nothing changes, since the optimizers of its steps stay with it.
+        To be called after ``network_of``, which checks the weights. It is one object
+        for as long as nothing changes, since its steps keep their optimizer there.
         """
         kept = self._trainable
         if kept is not None:
@@ -103,7 +107,7 @@ class FittedNetwork:
         return network
 
     def outputs_of_few(self, model, X, logits):
-        """Outputs, or logits, for few rows of a plain array of valid values.
+        """Return outputs, or logits, for few rows of a plain array of valid values.
 
         None wherever anything is unusual: the full path then decides.
         """
@@ -125,13 +129,13 @@ class FittedNetwork:
 
 
 def network_of(model, **objective):
-    """A network of a model's coefficients, on their own memory where that can be.
+    """Return a network of a model's coefficients, on their own memory if possible.
 
     ``objective`` has its loss and penalty, which no prediction depends on.
 
     Raises ValueError where they do not fit the model's features and outputs, and where
     ``set_params`` has put another ``activation`` there for the next fit: the fitted
-    network has no answer by it. Edits by hand are taken as they are.
+    network was not trained with it. Edits of the weights are used as they are.
     """
     network = Network.from_parameters(
         model.coefs_,
@@ -151,7 +155,7 @@ def _require_fitting(network, model):
             f"coefs_[0] must have a row for each of n_features_in_={n_features!r}. Got "
             f"{network.layer_sizes[0]}."
         )
-    n_outputs = model._n_outputs_fitted()
+    n_outputs = targets_of(model).n_outputs
     if n_outputs not in (None, network.layer_sizes[-1]):
         raise ValueError(
             f"coefs_[{len(network.coefs) - 1}] must have {n_outputs!r} columns, the "
@@ -196,7 +200,7 @@ class NoNetworkError(ValueError, AttributeError):
 
 
 # The loss, its parameter, the penalty, and what the targets become.
-_OF_THE_OBJECTIVE = (
+_OBJECTIVE_PARAMETERS = (
     "loss",
     "huber_delta",
     "quantile",
@@ -208,23 +212,29 @@ _OF_THE_OBJECTIVE = (
 
 
 def objective_of_fit(model):
-    """What a fit is to remember: its parameters of the objective, by name."""
+    """Return the parameters of the objective, by name, which a fit keeps."""
     parameters = vars(model)
-    kept = {name: parameters[name] for name in _OF_THE_OBJECTIVE if name in parameters}
+    names = (name for name in _OBJECTIVE_PARAMETERS if name in parameters)
+    kept = {name: parameters[name] for name in names}
     if np.ndim(kept.get("alpha")) == 1:
-        kept["alpha"] = list(kept["alpha"])  # which nobody else changes
+        kept["alpha"] = list(kept["alpha"])  # a copy, which nobody else changes
     return kept
 
 
-def as_fitted(model):
-    """The estimator with the parameters by which its network was trained.
+def objective_arguments(params, loss):
+    """Return what a network minimizes, as keyword arguments of ``Network``."""
+    return {**loss.functions, "alpha": params.alpha, "l1_ratio": params.l1_ratio}
 
-    All other attributes are shared.  Where nothing was kept, as in a file of an earlier
-    version, parameters are taken as they are.
+
+def fitted_parameters(model):
+    """Return a copy of an estimator with the parameters that its network was fitted by.
+
+    All other attributes are shared.  Parameters that were not kept, as in a file of an
+    earlier version, are those of the estimator.
 
     Raises NotFittedError, or ValueError for a kept parameter that no fit leaves.
     """
-    fitted = model._draft()
+    fitted = working_copy(model)
     check_is_fitted(fitted)
     attributes = vars(fitted)
     kept = attributes.get("_objective_of_fit")
@@ -233,12 +243,12 @@ def as_fitted(model):
         raise ValueError(
             f"_objective_of_fit must be the dict that a fit leaves. Got {kept!r}."
         )
-    rules = {**RULES, "loss": fitted._loss_rule}
-    for name in (name for name in _OF_THE_OBJECTIVE if name in attributes):
+    rules = {**RULES, "loss": loss_rule_of(type(fitted))}
+    for name in (name for name in _OBJECTIVE_PARAMETERS if name in attributes):
         value = kept.get(name, attributes[name])
-        if not rules[name].holds(value):
+        if not rules[name].is_satisfied_by(value):
             raise InvalidParameterError(
-                f"{name} must be {rules[name].words}, as in a fit. Got {value!r}."
+                f"{name} must be {rules[name].description}, as in a fit. Got {value!r}."
             )
         attributes[name] = value
     activation = attributes.pop("_activation_of_fit", None)
@@ -247,32 +257,79 @@ def as_fitted(model):
     return fitted
 
 
-def network_as_fitted(model):
-    """A network on a model's own parameters, with the objective of its fit."""
+def fitted_network(model):
+    """Return a network on a model's own parameters, with the objective of its fit."""
     try:
-        fitted = as_fitted(model)
-        kept = vars(fitted).get("_fitted_network") or FittedNetwork()
-        network = kept.network_of(fitted)
-        loss = fitted._loss_with(network.output_activation, network.dtype)
-        return kept.trainable(fitted, fitted._objective(loss))
+        fitted = fitted_parameters(model)
+        cache = vars(fitted).get("_fitted_network") or NetworkCache()
+        network = cache.network_of(fitted)
+        loss = targets_of(fitted).loss_with(network.output_activation, network.dtype)
+        return cache.trainable(fitted, objective_arguments(fitted, loss))
     except AttributeError:
         raise
     except ValueError as error:
         raise NoNetworkError(str(error)) from error
 
 
-def as_it_is_now(estimator):
-    """The estimator with the fit that it has now: all attributes are shared."""
+def targets_of(model):
+    """Return the Targets of a fitted estimator."""
+    return model._targets_class.from_attributes(model, vars(model))
+
+
+def network_and_rows(model, X):
+    """Return the network of the present weights, and X validated for it.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    network : Network
+    X : ndarray or CSR matrix
+        In the network's data type.
+    """
+    check_is_fitted(model)
+    cache = vars(model).get("_fitted_network")
+    network = network_of(model) if cache is None else cache.network_of(model)
+    require_numbers(X, "X")
+    with argument_named("X"):
+        X = validate_data(
+            model,
+            valid_table(X),
+            accept_sparse=["csr", "csc"],
+            dtype=network.dtype,
+            reset=False,
+        )
+    return network, canonical_rows(X)
+
+
+# --------------------------------------------------------------- copies of an estimator
+def working_copy(estimator, without=()):
+    """Return an estimator with the same attributes, on which a fit may try and fail.
+
+    ``without`` names attributes that it does not get.
+    """
+    copied = object.__new__(type(estimator))
+    copied.__dict__.update(estimator.__dict__)
+    for name in without:
+        copied.__dict__.pop(name, None)
+    return copied
+
+
+def snapshot(estimator):
+    """Return an estimator that shares the present ``__dict__``, so one whole fit."""
     now = object.__new__(type(estimator))
     now.__dict__ = estimator.__dict__
     return now
 
 
-def of_one_fit(method):
-    """A method of X that reads the one fit that there is when it is called."""
+def on_snapshot(method):
+    """Let a method of X see one fit, whatever other threads do to the estimator."""
 
     @wraps(method)
     def called(self, X):
-        return method(as_it_is_now(self), X)
+        return method(snapshot(self), X)
 
     return called

@@ -1,11 +1,16 @@
-"""A fitted estimator made of a network that was trained elsewhere, or not at all."""
+"""Makes a fitted estimator of a network that was trained elsewhere, or not at all."""
 
 import numpy as np
 
-from pybackprop._estimator.fitted import FittedNetwork, objective_of_fit
+from pybackprop._estimator.fitted import NetworkCache, objective_of_fit, targets_of
 from pybackprop._model.losses import check_output
-from pybackprop._parameters import check_parameters, layer_sizes, rules_of
-from pybackprop._training.history import history_elsewhere
+from pybackprop._parameters import (
+    check_parameters,
+    layer_sizes,
+    loss_rule_of,
+    rules_of,
+)
+from pybackprop._training.state import TrainingState
 from pybackprop.network import Network
 
 
@@ -17,7 +22,7 @@ def require_network(network):
 
 
 def estimator_of(estimator_class, network, loss, params, labels=None):
-    """A fitted estimator that predicts by a copy of a network.
+    """Return a fitted estimator that predicts by a copy of a network.
 
     Parameters
     ----------
@@ -34,9 +39,10 @@ def estimator_of(estimator_class, network, loss, params, labels=None):
     parameter that contradicts the network.
     """
     network = network.replace(copy=True)
-    if not estimator_class._loss_rule.holds(loss["loss"]):
+    rule = loss_rule_of(estimator_class)
+    if not rule.is_satisfied_by(loss["loss"]):
         raise ValueError(
-            f"loss of the network must be {estimator_class._loss_rule.words}, to be "
+            f"loss of the network must be {rule.description}, to be "
             f"that of an {estimator_class.__name__}. Got {network.loss!r}."
         )
     of_network = {
@@ -47,31 +53,35 @@ def estimator_of(estimator_class, network, loss, params, labels=None):
         **loss,
     }
     model = estimator_class(**(of_network | params))
-    take_network(model, network, labels, "it was made of a network")
+    state = TrainingState.from_elsewhere("it was made of a network")
+    take_network(model, network, labels, state)
     _require_agreement(model, network, loss, params)
     return model
 
 
-def take_network(model, network, labels, reason):
-    """Write all that a fit writes: the network becomes the model's own.
+def take_network(model, network, labels, state, attributes=()):
+    """Set all attributes that a fit sets: the network becomes the model's own.
 
-    Nothing is known of a training; ``reason`` is the model's ``stopping_reason_``.
+    Parameters
+    ----------
+    model : estimator
+    network : Network
+    labels : ClassLabels or None
+        Of a classifier.
+    state : TrainingState
+        What is known of the network's training.
+    attributes : dict
+        Further fitted attributes, which take the place of those of the network.
     """
-    if labels is not None:
-        model._labels, model.classes_ = labels, labels.classes
+    targets = model._targets_class.from_network(model, network, labels)
+    vars(model).update(targets.attributes())
     model.coefs_, model.intercepts_ = network.coefs, network.intercepts
     model._objective_of_fit = objective_of_fit(model)
-    model._fitted_network = FittedNetwork(network)
+    model._fitted_network = NetworkCache(network)
     model.n_features_in_ = network.layer_sizes[0]
-    model.n_outputs_ = network.layer_sizes[-1]
     model.n_layers_ = len(network.layer_sizes)
-    model.out_activation_ = network.output_activation
-    model.n_iter_ = model.t_ = 0
-    model.loss_, model.loss_curve_ = float("nan"), []
-    model.best_loss_ = model.best_validation_score_ = model.validation_scores_ = None
-    history_elsewhere(model)
-    model.stopping_reason_, model.stopped_ = reason, False
-    model._pause, model._partial_fit_is_over = None, False
+    vars(model).update(state.attributes())
+    vars(model).update(attributes)
 
 
 def _require_agreement(model, network, of_loss, given):
@@ -81,7 +91,7 @@ def _require_agreement(model, network, of_loss, given):
     output activation becomes one where 'auto' is another than the network's.
     """
     rule = rules_of(type(model))["hidden_layer_sizes"]
-    if rule.holds(model.hidden_layer_sizes):
+    if rule.is_satisfied_by(model.hidden_layer_sizes):
         sizes, of_network = model.hidden_layer_sizes, network.layer_sizes[1:-1]
         is_same = layer_sizes(sizes) == list(of_network)
         _agree(model, "hidden_layer_sizes", is_same, of_network)
@@ -96,7 +106,7 @@ def _require_agreement(model, network, of_loss, given):
     _require_same_loss(model, network, of_loss)
     output = model.output_activation
     if output == "auto":
-        output = model._output_asked_for(network.dtype)
+        output = targets_of(model).output_asked_for(network.dtype)
     if "output_activation" in given:
         is_same = output == network.output_activation
         _agree(model, "output_activation", is_same, network.output_activation)
@@ -114,17 +124,17 @@ def _agree(model, name, is_same, of_network):
 
 def _require_same_loss(model, network, of_loss):
     kind, output = type(model).__name__, network.output_activation
-    loss = model._loss_with(output, network.dtype)
-    if loss.row != network.loss and model.loss == of_loss["loss"]:
+    loss = targets_of(model).loss_with(output, network.dtype)
+    if loss.name != network.loss and model.loss == of_loss["loss"]:
         raise ValueError(
-            f"loss of the network must be {loss.row!r}, to be that of an {kind} with "
+            f"loss of the network must be {loss.name!r}, to be that of an {kind} with "
             f"the output activation {output!r}. Got {network.loss!r}."
         )
-    _agree(model, "loss", loss.row == network.loss, network.loss)
+    _agree(model, "loss", loss.name == network.loss, network.loss)
     for name in of_loss.keys() - {"loss"}:
         is_same = loss.parameter == network.loss_parameter
         _agree(model, name, is_same, network.loss_parameter)
     try:
-        check_output(loss.row, output, loss.words)
+        check_output(loss.name, output, loss.description)
     except ValueError as error:
         raise ValueError(f"The network cannot be that of an {kind}: {error}") from None

@@ -1,4 +1,4 @@
-"""What a fitted network makes of X layer by layer; its last hidden layer as features.
+"""Computes the activations of a fitted network's layers, also as features.
 
 A layer's activations leave the core as they are computed, block of rows by block of
 rows, so memory is that of what is returned.
@@ -9,21 +9,18 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from pybackprop import _core
-from pybackprop._estimator.fitted import of_one_fit
+from pybackprop._estimator.fitted import network_and_rows, on_snapshot
 from pybackprop._model.layers import check_layers
 from pybackprop._parameters import layer_sizes
 from pybackprop._threads import effective_n_threads
 
 
 class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """``activations`` and ``transform`` of an estimator that has a network.
+    """The methods ``activations`` and ``transform`` of an estimator with a network."""
 
-    The estimator has ``_network_and_rows``.
-    """
-
-    @of_one_fit
+    @on_snapshot
     def activations(self, X):
-        """Activations of every layer.
+        """Return the activations of every layer.
 
         Parameters
         ----------
@@ -34,12 +31,12 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         list of ndarray of shape (n_samples, d_l)
             As ``Trace.a``: the first is X, sparse if it was, and the last the output.
         """
-        network, X = self._network_and_rows(X)
+        network, X = network_and_rows(self, X)
         n_layers = len(network.layer_sizes)
-        return [X, *self._activations(network, X, range(1, n_layers))]
+        return [X, *_activations(self, network, X, range(1, n_layers))]
 
     def transform(self, X):
-        """Activations of the last hidden layer, as features for another model.
+        """Return the activations of the last hidden layer, as features.
 
         There is no such method without a hidden layer. Those of the other layers come
         from ``activations``.
@@ -53,24 +50,9 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of shape (n_samples, d_(L-1))
         """
         _has_hidden_layer(self)  # it may have been another fit's method
-        network, X = self._network_and_rows(X)
-        (features,) = self._activations(network, X, [len(network.layer_sizes) - 2])
+        network, X = network_and_rows(self, X)
+        (features,) = _activations(self, network, X, [len(network.layer_sizes) - 2])
         return features
-
-    def _activations(self, network, X, layers):
-        """Activations of some layers, in a list; the core keeps none of the others."""
-        wanted = {
-            layer: np.empty((X.shape[0], network.layer_sizes[layer]), network.dtype)
-            for layer in layers
-        }
-        n_layers = len(network.layer_sizes)
-        network.core.forward(
-            network.parameters,
-            _core.Samples(X, network.dtype),
-            {"a": [wanted.get(layer) for layer in range(1, n_layers)]},
-            effective_n_threads(self.n_jobs),
-        )
-        return list(wanted.values())
 
     @property
     def _n_features_out(self):
@@ -84,6 +66,22 @@ class HiddenLayersMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         else:
             tags.transformer_tags = None
         return tags
+
+
+def _activations(params, network, X, layers):
+    """Return the activations of some layers; the core keeps none of the others."""
+    wanted = {
+        layer: np.empty((X.shape[0], network.layer_sizes[layer]), network.dtype)
+        for layer in layers
+    }
+    n_layers = len(network.layer_sizes)
+    network.core.forward(
+        network.parameters,
+        _core.Samples(X, network.dtype),
+        {"a": [wanted.get(layer) for layer in range(1, n_layers)]},
+        effective_n_threads(params.n_jobs),
+    )
+    return list(wanted.values())
 
 
 def _has_hidden_layer(estimator):
@@ -104,7 +102,7 @@ def _has_hidden_layer(estimator):
 # Only here: the class's body has been wrapped for set_output, which would turn a method
 # that some estimators do not have into one that all have.  And set_output's names of
 # the columns are to be those of the fit that they come from.
-HiddenLayersMixin.transform = of_one_fit(HiddenLayersMixin.transform)
+HiddenLayersMixin.transform = on_snapshot(HiddenLayersMixin.transform)
 for _name in ("transform", "fit_transform", "get_feature_names_out"):
     _method = getattr(HiddenLayersMixin, _name)
     setattr(HiddenLayersMixin, _name, available_if(_has_hidden_layer)(_method))

@@ -1,4 +1,4 @@
-"""Hidden units without a slope: they pass no gradient, and so they learn nothing."""
+"""Finds hidden units that are dead or saturated: they pass no gradient."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ _FLAT = 1e-3
 
 
 def flat_units(network, X, units):
-    """Which units of each hidden layer have no slope on any row.
+    """Return which units of each hidden layer pass no gradient on any row.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def flat_units(network, X, units):
 
 
 def is_flat(f_prime):
-    """Where a slope is so small that next to no gradient passes."""
+    """Return where a derivative is so small that almost no gradient passes."""
     return np.abs(f_prime) < _FLAT
 
 

@@ -1,4 +1,4 @@
-"""Initial weights: drawn as published, or given."""
+"""Draws initial weights as published, and checks those that a user passes."""
 
 from numbers import Integral
 
@@ -11,14 +11,14 @@ from pybackprop._data.numeric import require_unmasked
 
 
 class _NoEntropy(ISeedSequence):
-    """Zeros: what a generator that is seeded again at once does not need."""
+    """Zeros in the place of entropy, for a generator that is seeded at once."""
 
     def generate_state(self, n_words, dtype=np.uint32):
         return np.zeros(n_words, dtype)
 
 
 def generator_of(random_state):
-    """``check_random_state``, but a seed takes a third of the time.
+    """Return ``check_random_state(random_state)``, in a third of the time.
 
     ``RandomState(seed)`` first spreads entropy over the state of its generator, which
     is as long as some short fits, and then seeds it again: the same numbers come.
@@ -63,7 +63,7 @@ def draw_initial_parameters(network, random_state):
 
 
 def activations_of_draws(network):
-    """The activation that each layer's initial weights are drawn for."""
+    """Return the activation that each layer's initial weights are drawn for."""
     hidden = network.hidden_activations
     if hidden:
         return [*hidden, hidden[-1]]
@@ -73,14 +73,14 @@ def activations_of_draws(network):
 
 
 def bound_of_draws(name, fan_in, fan_out):
-    """Initial weights of a layer for that activation lie within +- this."""
+    """Return the bound of the uniform initial weights of a layer."""
     record = _core.activations()[name]
     fans = fan_in if record["init_by_fan_in"] else fan_in + fan_out
     return np.sqrt(record["init_factor"] / fans)
 
 
 def check_given_layers(name, arrays, shapes, dtype):
-    """Initial arrays that a user gives, as arrays of the data type.
+    """Return initial arrays that a user passes, as arrays of the data type.
 
     Parameters
     ----------

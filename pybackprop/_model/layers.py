@@ -1,14 +1,14 @@
-"""What was given for each layer: whether it makes a network."""
+"""Checks values that a user passes for each layer."""
 
 from numbers import Real
 
 import numpy as np
 
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 
 
 def check_layers(coefs, intercepts):
-    """Layer sizes and data type of coefficients that fit together, or ValueError."""
+    """Return layer sizes and data type; ValueError if arrays do not fit together."""
     coefs, intercepts = listed("coefs_", coefs), listed("intercepts_", intercepts)
     if not coefs or len(coefs) != len(intercepts):
         raise ValueError(
@@ -36,7 +36,7 @@ def check_layers(coefs, intercepts):
 
 
 def listed(name, arrays):
-    """A list of what is given, or ValueError where that is nothing to iterate over."""
+    """Return a list of the arrays; ValueError if they cannot be iterated over."""
     try:
         return list(arrays)
     except TypeError:
@@ -44,7 +44,7 @@ def listed(name, arrays):
 
 
 def _real_dtypes(name, arrays):
-    """The data types of arrays of real numbers, or ValueError."""
+    """Return the data types; ValueError unless all are arrays of real numbers."""
     dtypes = []
     for layer, array in enumerate(arrays):
         try:
@@ -59,7 +59,7 @@ def _real_dtypes(name, arrays):
 
 
 def vector_behind(array, n_parameters, dtype):
-    """The parameter vector that an array is the first view of, if there is one."""
+    """Return the parameter vector that an array is the first view of, if any."""
     vector = getattr(array, "base", None)
     if (
         isinstance(vector, np.ndarray)
@@ -73,11 +73,11 @@ def vector_behind(array, n_parameters, dtype):
 
 
 def layer_alphas(alpha, n_layers):
-    """The penalty of each weight layer as a list, or ValueError."""
+    """Return the penalty of each weight layer as a list, or raise ValueError."""
     if isinstance(alpha, Real) and 0 <= alpha < np.inf:
         return [float(alpha)] * n_layers
     require_numbers(alpha, "alpha")
-    with numbers_only("alpha"):
+    with argument_named("alpha"):
         alphas = np.asarray(alpha, dtype=np.float64)
     if alphas.ndim > 0 and alphas.shape != (n_layers,):
         raise ValueError(

@@ -1,7 +1,7 @@
-"""Which loss and which output activation an estimator's parameters stand for.
+"""Finds the loss and the output activation that an estimator's parameters ask for.
 
-A loss is a row of the core's list or a callable.  The row's record names its parameter
-and says which predictions it is defined for; the record of an activation, which
+A loss is a name from the core's list or a callable.  The record of a loss names its
+parameter and the predictions it is defined for; the record of an activation, the
 predictions it can give.
 """
 
@@ -15,82 +15,85 @@ from pybackprop import _core
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss as a network takes it, and as the user has named it.
+    """A loss in the form that a network takes, with a description for messages.
 
     Attributes
     ----------
-    row : str or callable
+    name : str or callable
+        From the core's list of losses, or the user's own.
     parameter : float or None
-    words : str
+    description : str
         What messages call it.
     """
 
-    row: object
+    name: object
     parameter: object
-    words: str
+    description: str
 
     @classmethod
-    def of(cls, model, dtype):
-        """The loss of an estimator whose parameters keep their rules.
+    def from_params(cls, params, dtype):
+        """Return the loss of a regressor's parameters, which keep their rules.
 
-        The names of parameters are those of the core's records.
+        The names of the parameters are those of the core's records.
         """
-        row = model.loss
-        record = _record(row)
+        loss = params.loss
+        record = _record(loss)
         if record is None or record["parameter"] is None:
-            return cls(row, None, repr(row))
+            return cls(loss, None, repr(loss))
         name = record["parameter"]
-        value = getattr(model, name)
+        value = getattr(params, name)
         if value is None:
             low, high = record["parameter_low"], record["parameter_high"]
             raise ValueError(
-                f"loss={row!r} needs {name}: set it to a float in the range "
+                f"loss={loss!r} needs {name}: set it to a float in the range "
                 f"[{low:g}, {high:g}]. Got {name}=None."
             )
-        words = f"{row!r} with {name}={value!r}"
+        description = f"{loss!r} with {name}={value!r}"
+        # At the limits of its parameter another loss may stand for this one.
         limits = {
             record["parameter_low"]: record["loss_at_low"],
             record["parameter_high"]: record["loss_at_high"],
         }
         limit = limits.get(float(_rounded(value, dtype)))
         if limit is not None:
-            return cls(limit, None, words)
-        return cls(row, check_loss_parameter(row, value, dtype, name), words)
+            return cls(limit, None, description)
+        parameter = check_loss_parameter(loss, value, dtype, name)
+        return cls(loss, parameter, description)
 
     @property
     def default_output(self):
         """Name of the output activation, where none is asked for."""
-        record = _record(self.row)
+        record = _record(self.name)
         return "identity" if record is None else record["default_output"]
 
     @property
     def functions(self):
         """Keyword arguments of ``Network``."""
-        return {"loss": self.row, "loss_parameter": self.parameter}
+        return {"loss": self.name, "loss_parameter": self.parameter}
 
 
-def parameters_for(row, parameter):
-    """The parameters of an estimator that name a row of the list, as a dict."""
-    record = _record(row)
+def loss_params(loss, parameter):
+    """Return the parameters of an estimator that ask for a loss of the core."""
+    record = _record(loss)
     if record is None or record["parameter"] is None:
-        return {"loss": row}
-    return {"loss": row, record["parameter"]: parameter}
+        return {"loss": loss}
+    return {"loss": loss, record["parameter"]: parameter}
 
 
-def _record(row):
-    return None if callable(row) else _core.losses()[row]
+def _record(loss):
+    return None if callable(loss) else _core.losses()[loss]
 
 
-def check_loss_parameter(row, value, dtype, name="loss_parameter"):
-    """The parameter of a loss as a float, or None where it has none.
+def check_loss_parameter(loss, value, dtype, name="loss_parameter"):
+    """Return the parameter of a loss as a float; None if the loss has none.
 
     Raises ValueError where it is missing, is not wanted, or lies outside its range
     once it is rounded to the network's data type.
     """
-    record = _record(row)
+    record = _record(loss)
     if record is None or record["parameter"] is None:
         if value is not None:
-            raise ValueError(f"loss={row!r} has no parameter. Got {name}={value!r}.")
+            raise ValueError(f"loss={loss!r} has no parameter. Got {name}={value!r}.")
         return None
     low, high = record["parameter_low"], record["parameter_high"]
     ends_belong = record["parameter_ends_belong"]
@@ -100,7 +103,7 @@ def check_loss_parameter(row, value, dtype, name="loss_parameter"):
         raise ValueError(
             f"{name} must be a {np.dtype(dtype)} in the range "
             f"{_interval(low, high, ends_belong, ends_belong)}, the "
-            f"{record['parameter']} of loss={row!r}. Got {value!r}."
+            f"{record['parameter']} of loss={loss!r}. Got {value!r}."
         )
     return float(value)
 
@@ -137,18 +140,18 @@ def gives_probabilities(activation):
     return _stays_within(activation, 0, 1, ends_belong=True)
 
 
-def check_output(row, activation, words):
+def check_output(loss, activation, description):
     """Raise ValueError for an output activation whose values the loss may not take.
 
     Parameters
     ----------
-    row : str or callable
-        The loss. What a callable takes is its own affair.
+    loss : str or callable
+        Predictions for a callable are not checked.
     activation : str
-    words : str
-        What to call the loss.
+    description : str
+        What the message calls the loss.
     """
-    record = _record(row)
+    record = _record(loss)
     if record is None:
         return
     low, high = record["prediction_low"], record["prediction_high"]
@@ -162,6 +165,6 @@ def check_output(row, activation, words):
         raise ValueError(
             f"output_activation={activation!r} gives values in "
             f"{_interval(*_range_of(activation))}, but predictions must lie in "
-            f"{_interval(low, high, ends_belong, ends_belong)} for the loss {words}: "
-            f"choose 'auto' or one of {suitable}, or another loss."
+            f"{_interval(low, high, ends_belong, ends_belong)} for the loss "
+            f"{description}: choose 'auto' or one of {suitable}, or another loss."
         )

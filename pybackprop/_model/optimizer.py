@@ -1,4 +1,4 @@
-"""An update rule of the core with its state, as Python keeps, copies and pickles it."""
+"""Keeps the state of a stochastic solver between epochs."""
 
 from numbers import Real
 
@@ -30,7 +30,7 @@ class Optimizer:
     global_clipnorm, max_norm : float or None
         Largest norms of the gradient, and of the incoming weights of a unit.
     dropout : ndarray of shape (n_layers,) or None
-        Share of the inputs of each layer that a step leaves out, features first.
+        Probability with which a step drops an input of each layer, features first.
     dropout_seed : int
         Of the masks.
     **hyperparameters
@@ -101,34 +101,34 @@ class Optimizer:
         )
 
     @classmethod
-    def of(cls, model, network, dropout=None, dropout_seed=0):
-        """The optimizer of an estimator's parameters, before its first step."""
+    def from_params(cls, params, network, dropout=None, dropout_seed=0):
+        """Return the optimizer of an estimator's parameters, before its first step."""
         return cls(
-            model.solver,
+            params.solver,
             len(network.parameters),
             network.dtype,
-            schedule=_schedule(model),
-            learning_rate_init=model.learning_rate_init,
-            power_t=model.power_t,
+            schedule=_schedule(params),
+            learning_rate_init=params.learning_rate_init,
+            power_t=params.power_t,
             dropout=dropout,
             dropout_seed=dropout_seed,
-            horizon=model.max_iter,
-            decay_rate=model.decay_rate,
-            decay_steps=model.decay_steps,
-            warmup_epochs=model.warmup_epochs,
-            global_clipnorm=model.global_clipnorm,
-            max_norm=model.max_norm,
-            momentum=model.momentum,
-            nesterov=bool(model.nesterovs_momentum),
-            beta_1=model.beta_1,
-            beta_2=model.beta_2,
-            epsilon=model.epsilon,
-            weight_decay=model.weight_decay,
+            horizon=params.max_iter,
+            decay_rate=params.decay_rate,
+            decay_steps=params.decay_steps,
+            warmup_epochs=params.warmup_epochs,
+            global_clipnorm=params.global_clipnorm,
+            max_norm=params.max_norm,
+            momentum=params.momentum,
+            nesterov=bool(params.nesterovs_momentum),
+            beta_1=params.beta_1,
+            beta_2=params.beta_2,
+            epsilon=params.epsilon,
+            weight_decay=params.weight_decay,
         )
 
     @classmethod
-    def of_network(cls, network, solver, nesterovs_momentum, **hyperparameters):
-        """The optimizer of a network's own steps; the names are those of estimators."""
+    def from_network(cls, network, solver, nesterovs_momentum, **hyperparameters):
+        """Return the optimizer of ``Network.step``, with the estimators' names."""
         given = {
             "solver": solver,
             "nesterovs_momentum": nesterovs_momentum,
@@ -136,8 +136,8 @@ class Optimizer:
         }
         for name, value in given.items():
             rule = _SOLVER if name == "solver" else RULES[name]
-            if not rule.holds(value):
-                raise ValueError(f"{name} must be {rule.words}. Got {value!r}.")
+            if not rule.is_satisfied_by(value):
+                raise ValueError(f"{name} must be {rule.description}. Got {value!r}.")
         rates = hyperparameters["learning_rate_init"]
         if np.ndim(rates) and len(rates) != len(network.coefs):
             raise ValueError(
@@ -155,14 +155,14 @@ class Optimizer:
         )
 
     def copy(self):
-        """An optimizer that may go its own way."""
+        """Return an independent copy."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.states = self.states.copy()
         return other
 
-    def goes_on_until(self, horizon):
-        """Move the horizon of a schedule that has none; ValueError for another."""
+    def extend_horizon(self, horizon):
+        """Move the horizon; ValueError if the schedule depends on it."""
         before, rate = self.horizon, self.next_rate()
         self.horizon = float(horizon)
         if self.next_rate() != rate:
@@ -172,18 +172,18 @@ class Optimizer:
             )
 
     @property
-    def moves_by_the_step(self):
+    def is_per_step(self):
         """Whether the rate is another one at each step of an epoch."""
         return not self.is_constant_in_epochs or self.warmup_epochs > 0
 
     def next_rate(self):
-        """The rate at which the next epoch begins, before any warm-up."""
+        """Return the rate at which the next epoch begins, before any warm-up."""
         if self.is_constant_in_epochs:
             return self.learning_rate
         return _core.schedule_rate(self, self.n_epochs, np.inf)
 
-    def epoch_begins(self):
-        """Ask a schedule that is the caller's own for the rate of this epoch."""
+    def on_epoch_begin(self):
+        """Set the rate of the epoch, if the schedule is a callable of the user."""
         if self.rate_of_epoch is None:
             return
         rate = self.rate_of_epoch(self.n_epochs)
@@ -194,12 +194,12 @@ class Optimizer:
             )
         self.learning_rate = float(rate)
 
-    def epoch_ends(self, n_samples):
+    def on_epoch_end(self, n_samples):
         """Set the present rate after ``n_samples`` training samples in all."""
         self.learning_rate = _core.schedule_after_epoch(self, n_samples)
 
-    def progress_stalled(self):
-        """Lower the learning rate if the schedule wants to go on; else return False."""
+    def on_plateau(self):
+        """Lower the learning rate; return whether the schedule continues."""
         learning_rate = _core.schedule_on_plateau(self)
         if learning_rate == 0:
             return False
@@ -207,16 +207,16 @@ class Optimizer:
         return True
 
 
-def _schedule(model):
-    """scikit-learn's schedules act on sgd alone."""
-    schedule = model.learning_rate
-    if callable(schedule) or model.solver == "sgd":
+def _schedule(params):
+    """Return the schedule: scikit-learn's apply to 'sgd' only."""
+    schedule = params.learning_rate
+    if callable(schedule) or params.solver == "sgd":
         return schedule
     return "constant" if _core.schedules()[schedule]["only_sgd"] else schedule
 
 
-def dropout_rates(model, n_layers):
-    """The rates of a model's layers, or None where nothing is left out.
+def dropout_rates(params, n_layers):
+    """Return the dropout rates of the layers; None without dropout.
 
     Parameters
     ----------
@@ -237,15 +237,15 @@ def dropout_rates(model, n_layers):
         If a list has not one rate a hidden layer.
     """
     n_hidden = n_layers - 1
-    hidden = model.dropout
+    hidden = params.dropout
     if isinstance(hidden, Real):
-        if hidden == model.input_dropout == 0:
+        if hidden == params.input_dropout == 0:
             return None
         hidden = [hidden] * n_hidden
     elif len(hidden) != n_hidden:
         raise ValueError(
             f"dropout must have one rate for each of the {n_hidden} layers of "
-            f"hidden_layer_sizes={model.hidden_layer_sizes!r}. Got {hidden!r}."
+            f"hidden_layer_sizes={params.hidden_layer_sizes!r}. Got {hidden!r}."
         )
-    rates = np.array([model.input_dropout, *hidden], dtype=np.float64)
+    rates = np.array([params.input_dropout, *hidden], dtype=np.float64)
     return rates if rates.any() else None

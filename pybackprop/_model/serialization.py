@@ -1,4 +1,4 @@
-"""What is saved of an estimator or a network: plain values, and in which format.
+"""Converts the state of an estimator or a network to plain values for files.
 
 Pickle, joblib, skops and copies all ask an object for its state and hand that back.
 A state holds numbers, strings, arrays, lists, tuples, dicts and what a user has passed
@@ -20,7 +20,7 @@ _VERSION_KEY = "_pybackprop_version"
 
 
 def written(state, parts=()):
-    """The state to save of an object that has ``state``.
+    """Return the state to save of an object that has ``state``.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def written(state, parts=()):
 
 
 def read(kind, state, parts=()):
-    """The state of an object that was saved, in this or an older format.
+    """Return the state of an object that was saved, in this or an older format.
 
     Parameters
     ----------

@@ -1,39 +1,32 @@
-"""Batches that a user's iterable gives, as the rows of a training.
+"""Reads training data batch by batch from a user's iterable.
 
-Every pass over the iterable is an epoch, and each of its items a step.  Of all batches
-only the first is kept, for what else looks at the data: callbacks and diagnosis.
-Batches are read, checked and converted in the thread of _training/prefetch.py.
+Every pass over the iterable is an epoch, and each of its items a step.  Only the first
+batch is kept, for what else looks at the data: callbacks and diagnosis.  Batches are
+read, checked and converted in the thread of ``prefetch``.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from numbers import Integral
 
-import numpy as np
-import scipy.sparse
-
 from pybackprop import _core
 from pybackprop._constraints import InvalidParameterError, number
-from pybackprop._data.dataset import Table
-from pybackprop._data.labels import MULTILABEL, labels_in
-from pybackprop._data.numeric import said_of
-from pybackprop._data.sparse import canonical_rows, valid_table
-from pybackprop._data.weights import check_sample_weight
-from pybackprop._model.layers import check_layers
-from pybackprop._training.prefetch import read_ahead
+from pybackprop._threads import effective_n_threads
+from pybackprop._training.prefetch import prefetch
 
-_AHEAD = number(Integral, 0, 1000, closed="both")
+_N_AHEAD = number(Integral, 0, 1000, closed="both")
 
 
-class Batches:
-    """What ``fit_batches`` was given, to be iterated anew for each epoch.
+class BatchSource:
+    """Iterates over a user's batches, anew for each epoch.
 
     Parameters
     ----------
     given : iterable, or callable that returns one
     n_ahead : int
-        Most batches that are read before they are needed.
+        Maximum number of batches that are read before they are needed.
     """
 
     def __init__(self, given, n_ahead):
@@ -48,28 +41,15 @@ class Batches:
                 "batches must be an iterable of (X, y) or (X, y, sample_weight), or a "
                 f"callable that returns one. Got {type(given).__name__}."
             )
-        if not _AHEAD.holds(n_ahead):
+        if not _N_AHEAD.is_satisfied_by(n_ahead):
             raise InvalidParameterError(
-                f"read_ahead must be {_AHEAD.words}. Got {n_ahead!r}."
+                f"read_ahead must be {_N_AHEAD.description}. Got {n_ahead!r}."
             )
         self._given, self._n_ahead = given, int(n_ahead)
         self._pass = None
 
-    def require_trainable(self, model, held_out):
-        """Raise AttributeError for a solver, or ValueError for what goes with rows."""
-        if model.solver not in _core.optimizers():
-            raise AttributeError(
-                f"solver={model.solver!r} does not train batch by batch: there is no "
-                "fit_batches."
-            )
-        if model.early_stopping and held_out[0] is None:
-            raise ValueError(
-                "fit_batches does not support early_stopping=True without a validation "
-                "set: pass X_val and y_val."
-            )
-
     def length(self):
-        """How many batches there are, by ``len``; None where that is not known."""
+        """Return the number of batches by ``len``; None where that is not known."""
         try:
             return len(self._given) or None
         except TypeError:  # a callable, or a loader that does not know
@@ -77,31 +57,31 @@ class Batches:
 
     @property
     def is_open(self):
-        """Whether a pass has been begun, and not yet trained on."""
+        """Whether a pass has been begun that has not come to its end."""
         return self._pass is not None
 
     def open(self, prepare):
-        """Begin a pass: its first batch, or None.
+        """Begin a pass, and return its first batch, or None.
 
-        ``prepare(batch, position)``, counted from 1, is what all batches become, in the
-        thread that reads them.
+        ``prepare(batch, position)`` converts each batch, in the thread that reads it;
+        positions count from 1.
         """
         self.close()
-        self._pass = read_ahead(self._prepared(prepare), self._n_ahead)
+        self._pass = prefetch(self._prepared(prepare), self._n_ahead)
         return self.next()
 
     def next(self):
-        """The next batch; None if the pass is over."""
+        """Return the next batch; None if the pass is over."""
         batch = next(self._pass, None)
         if batch is None:
             self.close()
         return batch
 
     def close(self):
-        """End the pass that is going on, if any."""
-        going_on, self._pass = self._pass, None
-        if going_on is not None:
-            going_on.close()
+        """End the pass that has been begun, if any."""
+        begun, self._pass = self._pass, None
+        if begun is not None:
+            begun.close()
 
     def _prepared(self, prepare):
         batches = self._given if _is_iterable(self._given) else self._given()
@@ -129,220 +109,144 @@ def _is_iterable(value):
     return isinstance(value, Iterable) or hasattr(type(value), "__getitem__")
 
 
-class BatchRows:
-    """The batches of a fit, as a network is trained on them: see InMemory.
+class BatchData:
+    """Training data in batches; the methods are those of ArrayData.
 
     Parameters
     ----------
-    model : estimator
-        The draft; the first batch sets its attributes, and all others are held to it.
-    batches : Batches
-    classes : array-like or None
-        Of a classifier; without, they are found in a pass of their own.
-    starts_anew : bool
-        Whether the first batch says the data type.
+    source : BatchSource
+    targets : Targets
+    prepare : callable
+        ``prepare(batch, position, epoch)`` returns the Dataset of a batch, on memory of
+        its own: a loader may reuse that of the batch.
+    n_batches : int or None
+        Batches per epoch, if known.
 
     Attributes
     ----------
-    table : Table
-        The first batch, once ``begin`` has read it, for the diagnosis of a fit.
-    given : tuple
-        X and y of it, as callbacks are to see them.
+    table : Dataset
+        The first batch, for the diagnosis of a fit.
+    n_features : int
+    dtype : numpy dtype
     n_batches : int or None
-        Batches of an epoch: by ``len``, or as many as in the last pass.
+        Batches per epoch: by ``len``, or as many as in the last pass.
     n_samples : None
-        Only the end of an epoch tells.
+        Only the end of an epoch shows how many samples there are.
     """
 
     n_samples = None
 
-    def __init__(self, model, batches, classes, starts_anew):
-        self.model, self.batches = model, batches
-        self.n_batches = batches.length()
-        self.table = None
-        self._classes, self._starts_anew = classes, starts_anew
-        self._epoch = 0
-        self._accepted = (np.float64, np.float32)
-        if not starts_anew:
-            _, self._accepted = check_layers(model.coefs_, model.intercepts_)
-
-    def begin(self):
-        """Read the first batch, from which epoch 1 goes on; the loss to fit it by."""
-        if self.model._lacks_classes(self._classes):
-            self._classes = self._find_classes()
+    def __init__(self, source, targets, prepare, n_batches=None):
+        self.source, self.targets = source, targets
+        self.n_batches = source.length() or n_batches
+        self._prepare = prepare
         self._epoch = 1
-        self._require_some(self.batches.open(self._checked))
-        return self._loss
+        # The pass that this begins is that of the first epoch.
+        self._first = self.dataset = self._open()
+        self.n_features, self.dtype = self.dataset.X.shape[1], self.dataset.X.dtype
+        if not has_weight(self.dataset):
+            self.dataset = replace(self.dataset, sample_weight=None)
+
+    def close(self):
+        """End the pass that has been begun, if any."""
+        self.source.close()
 
     def epoch(self):
-        """Yield the Tables of one epoch."""
+        """Yield the Datasets of one epoch."""
         table = self._first
-        if not self.batches.is_open:
+        if not self.source.is_open:
             self._epoch += 1
-            table = self.batches.open(self._checked)
-            self._require_some(table)
+            table = self._open()
         while table is not None:
             yield table
-            table = self.batches.next()
+            table = self.source.next()
 
-    def training(self, model, network, optimizer, n_threads):
-        """What trains a network epoch by epoch, changing its parameters in place."""
-        return _Training(self, network, optimizer, n_threads)
+    def training(self, params, network, optimizer):
+        """Return what trains a network epoch by epoch, in place."""
+        return _BatchTraining(self, params, network, optimizer)
 
-    def _require_some(self, batch):
-        if batch is None:
-            raise ValueError(
-                f"batches gave no batch in epoch {self._epoch}. It must be possible to "
-                "iterate over them anew for every epoch."
-            )
-
-    def _find_classes(self):
-        """The labels of all batches; None for a multilabel y, whose columns they are.
-
-        The pass also tells how many batches there are.
-        """
-
-        def labels_of(batch, position):
-            with _said_of_batch(position, 0):
-                return labels_in(valid_table(_parts(batch)[1], "y"))
-
-        labels = found = self.batches.open(labels_of)
-        self._require_some(labels)
-        n_batches = 0
-        while labels is not None and labels is not MULTILABEL:
-            found = labels_in(found, labels)
-            n_batches += 1
-            labels = self.batches.next()
-        self.batches.close()
-        if labels is MULTILABEL:
-            return None
-        self.n_batches = self.n_batches or n_batches
-        return found
-
-    def _checked(self, batch, position):
-        """The Table of a batch, on memory of its own: a loader may use its anew."""
-        with _said_of_batch(position, self._epoch):
-            X_given, y, sample_weight = _parts(batch)
-            X, y = self._validated(X_given, y)
-            given = check_sample_weight(sample_weight, X.shape[0], may_be_zero=True)
-            X, given = _own(canonical_rows(X)), _own(given)
-            if self.table is None:
-                self._loss = self.model._start_batches(y, self._classes, X.dtype)
-            targets = _own(self.model._check_validation_targets(y, X.dtype))
-            weights = self.model._weigh_classes(targets, given, "sample_weight", True)
-            table = Table(X, targets, weights, None, given_weight=given)
-            if self.table is None:
-                self._keep_first(table, X_given, y)
-            return table
-
-    def _validated(self, X, y):
-        is_first = self.table is None
-        resets = is_first and self._starts_anew
-        X, y = self.model._validate(X, y, self._accepted, resets)
-        if not is_first and X.dtype != self.dtype:
-            raise ValueError(
-                f"X must be {self.dtype}, as in the first batch. Got {X.dtype}."
-            )
-        return X, y
-
-    def _keep_first(self, table, X, y):
-        # A scorer is to see the caller's labels, and names if there are any.
-        self.given = table.X if isinstance(X, np.ndarray) else X, _own(y)
-        self.given_weight = table.given_weight
-        self.n_features, self.dtype = table.X.shape[1], table.X.dtype
-        self._first = self.table = table
-        if not _weighs(table):
-            self.table = replace(table, sample_weight=None)
-
-
-def _parts(batch):
-    """X, y and sample_weight, or None, of a batch; ValueError if it is none."""
-    if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
-        length = f" of length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
-        raise ValueError(
-            "a batch must be a tuple (X, y) or (X, y, sample_weight). "
-            f"Got {type(batch).__name__}{length}."
+    def core_arguments(self, table, network_dtype):
+        """Return samples, targets and weights in the form that the core takes."""
+        return (
+            _core.Samples(table.X, network_dtype),
+            self.targets.core_targets(table.targets, network_dtype),
+            table.sample_weight,
         )
-    return (*batch, None)[:3]
+
+    def _open(self):
+        batch = self.source.open(partial(self._prepare, epoch=self._epoch))
+        require_batch(batch, self._epoch)
+        return batch
 
 
-def _own(array):
-    """The same on memory that nobody else has."""
-    if array is None or scipy.sparse.issparse(array):
-        return array if array is None else array.copy()
-    return np.array(array)
+def require_batch(batch, epoch):
+    """Raise ValueError for a pass without any batch."""
+    if batch is None:
+        raise ValueError(
+            f"batches gave no batch in epoch {epoch}. It must be possible to iterate "
+            "over them anew for every epoch."
+        )
 
 
-def _said_of_batch(position, epoch):
-    where = f"epoch {epoch}" if epoch else "the pass that looks for classes"
-    return said_of(f"In batch {position} of {where}")
+def has_weight(table):
+    """Whether any sample of a table has a weight above 0."""
+    return table.sample_weight is None or table.sample_weight.any()
 
 
-class _Training:
-    """The epochs of one fit."""
+class _BatchTraining:
+    """Trains a network batch by batch, epoch by epoch."""
 
-    def __init__(self, rows, network, optimizer, n_threads):
-        model = rows.model
-        if rows.n_batches is None and optimizer.moves_by_the_step:
+    def __init__(self, data, params, network, optimizer):
+        if data.n_batches is None and optimizer.is_per_step:
             raise ValueError(
-                f"learning_rate={model.learning_rate!r} with "
-                f"warmup_epochs={model.warmup_epochs} moves from step to step, and has "
-                "to know how many batches make an epoch: give batches a __len__."
+                f"learning_rate={params.learning_rate!r} with "
+                f"warmup_epochs={params.warmup_epochs} moves from step to step, and "
+                "has to know how many batches make an epoch: give batches a __len__."
             )
         self.n_samples = 0
-        self._rows, self._dtype = rows, network.dtype
-        self._largest = rows.table.X.shape[0]
+        self._data, self._dtype = data, network.dtype
+        self._largest = data.dataset.X.shape[0]
         self._core = _core.Training(
             network.core,
             network.parameters,
             optimizer,
-            *self._read(rows.table),
+            *data.core_arguments(data.dataset, network.dtype),
             self._largest,
-            n_threads,
+            effective_n_threads(params.n_jobs),
         )
 
-    def orders(self, shuffle, random_state):
-        """Each epoch is in the order of the batches."""
+    def epoch_orders(self, shuffle, random_state):
+        """Yield None for each epoch: the order is that of the batches."""
         return repeat(None)
 
     def epoch(self, order):
-        """One epoch; as _core.Training has it."""
+        """Train for one epoch, and return what _core.Training.epoch returns."""
         self._core.epoch_begins()
-        n_rows = n_batches = 0
-        # A step is taken when the next is at hand, since the last one is looked at.
+        n_samples = n_batches = 0
+        # A step is taken once the next batch is read, since the last step is marked.
         waiting = None
-        for table in self._rows.epoch():
-            if _weighs(table):
+        for table in self._data.epoch():
+            if has_weight(table):
                 if waiting is not None:
                     self._take_step(*waiting, False)
-                waiting = table, n_batches, n_rows
+                waiting = table, n_batches, n_samples
             n_batches += 1
-            n_rows += table.X.shape[0]
+            n_samples += table.X.shape[0]
         if waiting is None:
             raise ValueError("sample_weight must not be zero for all rows of an epoch.")
         self._take_step(*waiting, True)
-        self.n_samples = n_rows
-        if self._rows.batches.length() is None:
-            self._rows.n_batches = n_batches
+        self.n_samples = n_samples
+        if self._data.source.length() is None:
+            self._data.n_batches = n_batches
         return self._core.epoch_ends()
 
     def _take_step(self, table, index, first_row, is_last):
         self._largest = max(self._largest, table.X.shape[0])
-        self._core.read_rows(*self._read(table), self._largest)
-        # Where the rate does not move by the step, nobody may know the number; and more
-        # batches than were promised are trained on at the rate of an epoch's end.
-        n_batches = self._rows.n_batches or index + 1
+        self._core.read_rows(
+            *self._data.core_arguments(table, self._dtype), self._largest
+        )
+        # A rate that is constant within an epoch does not need the number of batches.
+        # Batches in excess of it are trained on at the rate of an epoch's end.
+        n_batches = self._data.n_batches or index + 1
         index = min(index, n_batches - 1)
         self._core.part(None, index, n_batches, first_row, is_last)
-
-    def _read(self, table):
-        """Samples, targets and weights as the core reads them."""
-        return (
-            _core.Samples(table.X, self._dtype),
-            self._rows.model._core_targets(table.targets, self._dtype),
-            table.sample_weight,
-        )
-
-
-def _weighs(table):
-    return table.sample_weight is None or table.sample_weight.any()

@@ -1,16 +1,17 @@
-"""What is wrong with a fit, in words: scales far off, and units that no longer learn.
+"""Diagnoses a fit: unsuitable scales of the data, and units that no longer learn.
 
 Thresholds come from an experiment, tests/training/test_diagnosis.py: a warning is given
-where the cure makes the training better, on each data set that scikit-learn ships.  All
-is looked up on some rows, and nothing here draws a random number.
+where the remedy improves the training, on each data set that scikit-learn ships. Only
+some rows are looked at, and no random number is drawn.
 """
 
 import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.dataset import sample_rows, take_rows
 from pybackprop._model.dead_units import flat_units
+from pybackprop._solvers import SOLVERS
 from pybackprop._warnings import warn_caller
 from pybackprop.exceptions import ScalingWarning
 
@@ -25,33 +26,37 @@ _LARGEST_LOSS = 3
 _LARGEST_GAIN = 0.25
 
 
-def warn_of_inputs(model, table):
-    """Warn, before a training, of inputs that will slow it down; whether it did."""
+def warn_of_inputs(problem, feature_names=None):
+    """Warn, before a training, of inputs that will slow it down.
+
+    Returns whether it has warned. ``feature_names`` are for the message.
+    """
+    table = problem.data.dataset
     X, y = table.X, table.targets
     rows = _some_rows(X, table.sample_weight)
-    problem = _problem_of_inputs(
-        take_rows(X, rows), getattr(model, "feature_names_in_", None)
-    )
-    if problem is None:
+    fault = _fault_of_inputs(take_rows(X, rows), feature_names)
+    if fault is None:
         return False
     cures = [_cure_of_inputs(X)]
     # A step of bounded length does not follow the targets, whatever the inputs are.
-    if model.solver not in ("sgd", "lbfgs") and _has_free_scale(model, y):
+    solver = SOLVERS[problem.params.solver]
+    if solver.scale_invariant and _has_free_scale(problem, y):
         if _targets_are_off(take_rows(y, rows)):
-            problem += f", and {_targets_in_words(take_rows(y, rows))}"
+            fault += f", and {_targets_in_words(take_rows(y, rows))}"
             cures.append(_CURE_OF_TARGETS)
-    _warn(problem, cures)
+    _warn(fault, cures)
     return True
 
 
-def warn_of_targets(model, network, table):
+def warn_of_targets(problem):
     """Warn, after a training, if it has not even found the scale of the targets.
 
     At a minimum of the squared error no affine map of an identity output makes it
-    smaller, since the output layer has that map in it.
+    smaller, since the output layer contains that map.
     """
+    network, table = problem.network, problem.data.dataset
     X, y, sample_weight = table.X, table.targets, table.sample_weight
-    if network.loss != "squared_error" or not _has_free_scale(model, y):
+    if network.loss != "squared_error" or not _has_free_scale(problem, y):
         return
     rows = _some_rows(X, sample_weight)
     if not _targets_are_off(take_rows(y, rows)):
@@ -67,12 +72,16 @@ def warn_of_targets(model, network, table):
         _warn(_targets_in_words(take_rows(y, rows)), cures)
 
 
-def why_not_converged(model, network, table):
-    """Sentences to follow a ConvergenceWarning; none where nothing strikes the eye."""
+def why_not_converged(problem, loss):
+    """Return sentences that explain a ConvergenceWarning; empty without a finding.
+
+    ``loss`` is the objective that was reached.
+    """
+    network, table = problem.network, problem.data.dataset
     rows = _some_rows(table.X, table.sample_weight, max(network.layer_sizes))
     sentences = (
-        *_units_without_slope(model, network, table.X, rows),
-        *_loss_above_that_of_zero(model, network, table, rows),
+        *_units_without_slope(problem.params, network, table.X, rows),
+        *_loss_above_that_of_zero(problem, loss, rows),
     )
     return "".join(" " + sentence for sentence in sentences)
 
@@ -89,23 +98,23 @@ def _cure_of_inputs(X):
     return f"scale the inputs, with make_pipeline({scaler}(), model)"
 
 
-def _warn(problem, cures):
+def _warn(fault, cures):
     warn_caller(
-        f"{problem[0].upper()}{problem[1:]}. Training is slow or fails on such a "
+        f"{fault[0].upper()}{fault[1:]}. Training is slow or fails on such a "
         f"scale: {'; and '.join(cures)}.",
         ScalingWarning,
     )
 
 
 def _some_rows(X, sample_weight, width=1):
-    """Rows that have a weight, evenly over the table, as an index."""
+    """Return an index of rows with a weight, evenly over the table."""
     most = min(_MOST_ROWS, max(_MOST_VALUES // max(width, X.shape[1]), 100))
-    return some_rows(X.shape[0], sample_weight, most)
+    return sample_rows(X.shape[0], sample_weight, most)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def _moments(X):
-    """Mean, mean square and standard deviation of each column, in float64."""
+    """Return mean, mean square and standard deviation per column, in float64."""
     if scipy.sparse.issparse(X):
         X = X.astype(np.float64)
         mean = np.asarray(X.mean(axis=0)).ravel()
@@ -119,8 +128,8 @@ def _moments(X):
     return mean, mean_square, np.sqrt(np.where(varies, variance, 0))
 
 
-def _problem_of_inputs(X, names):
-    """What is wrong with the scale of the inputs, or None."""
+def _fault_of_inputs(X, names):
+    """Return what is wrong with the scale of the inputs, or None."""
     mean, mean_square, deviation = _moments(X)
     if not np.isfinite(mean_square).all():
         return f"values of X reach {abs(X).max():.3g}, and their squares overflow"
@@ -148,9 +157,9 @@ def _problem_of_inputs(X, names):
     return None
 
 
-def _has_free_scale(model, y):
+def _has_free_scale(problem, y):
     """Whether the targets are numbers that an identity output has to reach."""
-    return y.dtype.kind == "f" and model.out_activation_ == "identity"
+    return y.dtype.kind == "f" and problem.network.output_activation == "identity"
 
 
 def _targets_are_off(y):
@@ -173,7 +182,7 @@ def _targets_in_words(y):
 
 
 def _gain_of_rescaling(y, y_pred, weights):
-    """Share of the squared error that the best a + b y_pred per output would remove."""
+    """Return the share of the squared error that the best a + b y_pred removes."""
 
     def average(values):
         return np.average(values, axis=0, weights=weights)
@@ -189,8 +198,8 @@ def _gain_of_rescaling(y, y_pred, weights):
 
 
 # ----------------------------------------------------------------- no convergence
-def _units_without_slope(model, network, X, rows):
-    """A sentence, if some hidden units pass no gradient on any row."""
+def _units_without_slope(params, network, X, rows):
+    """Yield a sentence if some hidden units pass no gradient on any row."""
     X = take_rows(X, rows)
     suspects = [slice(None)] * len(network.hidden_activations)
     if X.shape[0] > 10 * _FEW_ROWS:
@@ -209,7 +218,7 @@ def _units_without_slope(model, network, X, rows):
         yield (
             f"{' and '.join(found)} have no slope on any of {X.shape[0]} training "
             "rows: dead or saturated, they no longer learn. Scaled inputs"
-            f"{_other_steps(model, 'a smaller')} or another activation may keep them "
+            f"{_other_steps(params, 'a smaller')} or another activation may keep them "
             "alive."
         )
 
@@ -218,8 +227,9 @@ def _are_notable(flat, n_units):
     return np.count_nonzero(flat) >= _NOTABLE_SHARE * n_units
 
 
-def _loss_above_that_of_zero(model, network, table, rows):
-    """A sentence, if it were better for all parameters to be 0."""
+def _loss_above_that_of_zero(problem, loss, rows):
+    """Yield a sentence if the loss is above that of parameters that are all 0."""
+    network, table = problem.network, problem.data.dataset
     if callable(network.loss):
         return  # and may not be asked about other predictions than those of training
     y, weights = take_rows(table.targets, rows), table.sample_weight
@@ -236,19 +246,19 @@ def _loss_above_that_of_zero(model, network, table, rows):
     of_zero = linear.objective(
         np.zeros(linear.n_parameters, network.dtype),
         _core.Samples(take_rows(table.X, rows), network.dtype),
-        model._core_targets(y, network.dtype),
+        problem.targets.core_targets(y, network.dtype),
         None if weights is None else take_rows(weights, rows),
     )
-    if model.loss_ > _LARGEST_LOSS * of_zero:
+    if loss > _LARGEST_LOSS * of_zero:
         scaled = "inputs and targets" if y.dtype.kind == "f" else "inputs"
         yield (
-            f"The loss of {model.loss_:.3g} is worse than {of_zero:.3g}, that of a "
+            f"The loss of {loss:.3g} is worse than {of_zero:.3g}, that of a "
             f"network whose parameters are all 0. Scaled {scaled}"
-            f"{_other_steps(model, 'another')} may help."
+            f"{_other_steps(problem.params, 'another')} may help."
         )
 
 
-def _other_steps(model, which):
-    if model.solver == "lbfgs":
+def _other_steps(params, which):
+    if SOLVERS[params.solver].full_batch:
         return ""
-    return f", {which} learning_rate_init (now {model.learning_rate_init})"
+    return f", {which} learning_rate_init (now {params.learning_rate_init})"

@@ -1,63 +1,84 @@
-"""Training rows that lie in this process's memory, or in a file that is mapped there.
+"""Trains on arrays in memory, or in a memory-mapped file.
 
-What the solvers ask of training rows, wherever these are, is the class InMemory:
-they see numbers of rows and weights, an objective, and epochs.
+The solvers use training data through the methods of ArrayData, wherever the samples
+are: BatchData reads them batch by batch, and DaskData leaves them on a cluster.
 """
 
 from pybackprop import _core
 from pybackprop._data.dataset import take_rows
-from pybackprop._training.sampling import BlockOrder, orders
+from pybackprop._threads import effective_n_threads
+from pybackprop._training.sampling import BlockSampler, epoch_orders
 from pybackprop._training.validation import split_off
 from pybackprop._warnings import warn_caller
 
 
-class InMemory:
-    """A Table to train on.
+class ArrayData:
+    """Training data in arrays.
 
     Parameters
     ----------
-    table : Table
+    table : Dataset
+    targets : Targets
     chosen : ndarray of int64 or None
-        The rows of it that are trained on; None for all.
+        The rows of the table that are trained on; None for all.
 
     Attributes
     ----------
     n_samples, n_features : int
     dtype : numpy dtype
-    given_weight : ndarray of shape (n_samples,) or None
-        sample_weight without the weights of classes.
-    table : Table
-        In which the diagnosis of a fit looks at some rows.
+    total_weight : float
+        Sum of the weights of all samples.
+    table, targets
+        As given. The diagnosis of a fit looks at some rows of the table.
     """
 
-    def __init__(self, table, chosen=None):
-        self.table = table
+    def __init__(self, table, targets, chosen=None):
+        self.dataset = table
+        self.targets = targets
         self.chosen = chosen
         self.n_samples = table.X.shape[0] if chosen is None else len(chosen)
         self.n_features = table.X.shape[1]
         self.dtype = table.X.dtype
-        self.given_weight = table.given_weight
 
     @property
     def total_weight(self):
-        """Sum of the weights of all rows."""
-        weights = self.table.sample_weight
+        weights = self.dataset.sample_weight
         return self.n_samples if weights is None else weights.sum()
 
-    def split_off(self, model, groups, random_state):
-        """What is left of the rows, a Table to validate on, and what tells both."""
-        train, validation = split_off(model, self.table, groups, random_state)
-        rest = InMemory(self.table, train)
-        return rest, self.table.take(validation), (train, validation)
+    def close(self):
+        """Release what is held outside of this process: nothing."""
 
-    def training(self, model, network, optimizer, n_threads):
-        """What trains a network epoch by epoch, changing its parameters in place."""
-        return _Training(self, model, network, optimizer, n_threads)
+    def split_off(self, params, groups, random_state):
+        """Split off a validation set.
 
-    def objective(self, model, network, n_threads):
-        """The objective of all rows: f(parameters, gradient), which is written to."""
-        samples, targets, weights = self.read(model, network)
-        workspace = _core.objective_workspace(network.core, self.n_samples, n_threads)
+        Returns
+        -------
+        rest : ArrayData
+        validation_set : Dataset
+        rows : tuple of ndarray
+            The rows of both.
+        """
+        strata = self.targets.strata(self.dataset.targets)
+        rows = split_off(
+            params.validation_fraction, self.dataset, strata, groups, random_state
+        )
+        train, validation = rows
+        rest = ArrayData(self.dataset, self.targets, train)
+        return rest, self.dataset.take(validation), rows
+
+    def training(self, params, network, optimizer):
+        """Return what trains a network epoch by epoch, in place."""
+        return _ArrayTraining(self, params, network, optimizer)
+
+    def objective(self, params, network):
+        """Return the objective of all samples, ``f(parameters, gradient)``.
+
+        It returns the value and writes the gradient.
+        """
+        samples, targets, weights = self.core_arguments(network)
+        workspace = _core.objective_workspace(
+            network.core, self.n_samples, effective_n_threads(params.n_jobs)
+        )
 
         def objective(parameters, gradient):
             return network.core.objective(
@@ -66,59 +87,59 @@ class InMemory:
 
         return objective
 
-    def read(self, model, network):
-        """Samples, targets and weights as the core reads them."""
-        table = self.table
+    def core_arguments(self, network):
+        """Return samples, targets and weights in the form that the core takes."""
+        table = self.dataset
         return (
             _core.Samples(table.X, network.dtype),
-            model._core_targets(table.targets, network.dtype),
+            self.targets.core_targets(table.targets, network.dtype),
             table.sample_weight,
         )
 
 
-class _Training:
-    """The epochs of one fit."""
+class _ArrayTraining:
+    """Trains a network on arrays, epoch by epoch."""
 
-    def __init__(self, rows, model, network, optimizer, n_threads):
-        self.chosen = rows.chosen
-        self.n_samples = rows.n_samples
-        self.batch_size = batch_size_of(model.batch_size, rows.n_samples)
+    def __init__(self, data, params, network, optimizer):
+        self.chosen = data.chosen
+        self.n_samples = data.n_samples
+        self.batch_size = batch_size_of(params.batch_size, data.n_samples)
         self.core = _core.Training(
             network.core,
             network.parameters,
             optimizer,
-            *rows.read(model, network),
+            *data.core_arguments(network),
             self.batch_size,
-            n_threads,
+            effective_n_threads(params.n_jobs),
         )
 
-    def orders(self, shuffle, random_state):
-        """The order of each epoch in turn."""
-        return orders(self.n_samples, self.batch_size, shuffle, random_state)
+    def epoch_orders(self, shuffle, random_state):
+        """Yield the order of the samples for each epoch."""
+        return epoch_orders(self.n_samples, self.batch_size, shuffle, random_state)
 
     def epoch(self, order):
-        """One epoch; as _core.Training has it."""
-        if isinstance(order, BlockOrder):
-            return self._epoch_of_pieces(order)
+        """Train for one epoch, and return what _core.Training.epoch returns."""
+        if isinstance(order, BlockSampler):
+            return self._epoch_of_chunks(order)
         return self.core.epoch(self._rows_at(order))
 
-    def _epoch_of_pieces(self, order):
+    def _epoch_of_chunks(self, order):
         n_batches = -(-self.n_samples // self.batch_size)
         self.core.epoch_begins()
-        for first_batch, positions, is_last in order.pieces():
+        for first_batch, positions, is_last in order.chunks():
             rows = self._rows_at(positions)
             self.core.part(rows, first_batch, n_batches, 0, is_last)
         return self.core.epoch_ends()
 
     def _rows_at(self, positions):
-        """Rows of the table at some positions of the chosen ones; None for all."""
+        """Return the table's rows at positions of the chosen rows; None for all."""
         if self.chosen is None or positions is None:
             return self.chosen if positions is None else positions
         return take_rows(self.chosen, positions)
 
 
 def batch_size_of(batch_size, n_samples):
-    """The number of rows of a batch that a parameter asks for."""
+    """Return the number of samples per batch that a parameter asks for."""
     if isinstance(batch_size, str):
         return min(200, n_samples)
     if batch_size > n_samples:

@@ -1,8 +1,8 @@
-"""Items of an iterable, which a thread reads while others are worked on.
+"""Reads the items of an iterable ahead, in a thread of its own.
 
 The thread opens, reads and closes the iterator, all of it, since files and connections
-may belong to the thread that opened them.  It is the consumer's: it ends when the
-consumer does, by whatever way, and knows of no training.
+may belong to the thread that opened them.  The thread stops when its consumer stops,
+however that happens.
 """
 
 from contextvars import copy_context
@@ -17,7 +17,7 @@ _SECONDS_BETWEEN_LOOKS = 0.05
 _PATIENCE = 0.1
 
 
-def read_ahead(iterable, n_items):
+def prefetch(iterable, n_items):
     """Yield the items of an iterable, of which up to ``n_items`` are read ahead.
 
     What the iterator raises is raised here, in its place.  Where this generator ends
@@ -41,7 +41,7 @@ def read_ahead(iterable, n_items):
 
 
 class _Reader:
-    """A thread that reads an item for each token that it finds.
+    """A thread that reads an item for each token in a queue.
 
     The queues are of the kind that an exception out of a signal's handler, wherever it
     comes, leaves whole.

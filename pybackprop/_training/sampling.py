@@ -1,15 +1,15 @@
-"""In which order an epoch takes the rows of its table."""
+"""Draws the order of the samples for each epoch."""
 
 import numpy as np
 
 from pybackprop import _core
 
 # Rows whose order is in memory at once: 2 MB.
-_ROWS_OF_A_PIECE = 2**18
+_CHUNK_ROWS = 2**18
 
 
-def orders(n_samples, batch_size, shuffle, random_state):
-    """The order of each epoch in turn.
+def epoch_orders(n_samples, batch_size, shuffle, random_state):
+    """Yield the order of the samples for each epoch.
 
     Parameters
     ----------
@@ -20,13 +20,13 @@ def orders(n_samples, batch_size, shuffle, random_state):
 
     Yields
     ------
-    None, ndarray of int64 or BlockOrder
+    None, ndarray of int64 or BlockSampler
         None stands for all rows as they lie; an array has their positions.
     """
     if shuffle == "blocks":
         while True:
             seed = int(random_state.randint(2**63 - 1, dtype=np.int64))
-            yield BlockOrder(n_samples, batch_size, seed)
+            yield BlockSampler(n_samples, batch_size, seed)
     if not shuffle:
         while True:
             yield None
@@ -40,8 +40,8 @@ def orders(n_samples, batch_size, shuffle, random_state):
         yield positions
 
 
-class BlockOrder:
-    """Blocks of rows in random order, and rows in random order within each.
+class BlockSampler:
+    """Draws blocks of rows in random order, and the rows within each block.
 
     Blocks have ``_core.BLOCK_ROWS`` rows, counted from the table's start. A last one of
     fewer rows stays the last. A batch of whole blocks takes them as they lie in the
@@ -78,7 +78,7 @@ class BlockOrder:
         self.blocks = np.append(blocks, [n_whole] if left else []).astype(np.int64)
 
     def rows_of(self, blocks):
-        """Rows of some blocks, which are given by number, in their order of this epoch.
+        """Return the rows of some blocks, given by number, in this epoch's order.
 
         Returns
         -------
@@ -95,15 +95,15 @@ class BlockOrder:
         within = _numbers(self.seed, last.astype(np.uint64), _OF_ROWS).argsort()
         return np.append(rows, last[within])
 
-    def pieces(self):
-        """The epoch, some whole batches at a time.
+    def chunks(self):
+        """Yield the order of an epoch in chunks of whole batches.
 
         Yields
         ------
         tuple of int, ndarray of int64 and bool
             Number of the first batch, rows, and whether the epoch ends with them.
         """
-        size = max(1, _ROWS_OF_A_PIECE // self.batch_size) * self.batch_size
+        size = max(1, _CHUNK_ROWS // self.batch_size) * self.batch_size
         for start in range(0, self.n_samples, size):
             stop = min(start + size, self.n_samples)
             first = start // _core.BLOCK_ROWS
@@ -120,7 +120,7 @@ _OF_BLOCKS, _OF_ROWS = np.uint64(0), np.uint64(1)
 
 
 def _numbers(seed, counts, stream):
-    """Random numbers of 64 bits, one for each count below 2 ** 63, all different."""
+    """Return 64-bit random numbers, one per count below 2 ** 63, all different."""
     start = _mixed(np.array([seed], np.uint64) + stream * _GAMMA)
     return _mixed(start + (counts + np.uint64(1)) * _GAMMA)
 

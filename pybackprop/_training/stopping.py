@@ -1,12 +1,9 @@
-"""When a training by epochs ends: progress counted, and the reason in words."""
+"""Decides when a training ends, and says why."""
 
 from dataclasses import dataclass
 from time import perf_counter
 
-import numpy as np
-
-from pybackprop._training.callbacks import ASKED_TO_STOP
-from pybackprop._training.resume import best_parameters_reached
+ASKED_TO_STOP = "a callback asked to stop"
 
 
 @dataclass
@@ -27,9 +24,9 @@ class Stop:
     for_good: bool = False
 
 
-def time_limit_of(model):
-    """The TimeLimit of a training that begins now; None without one."""
-    return None if model.max_time is None else TimeLimit(model.max_time)
+def time_limit_of(params):
+    """Return the TimeLimit of a training that begins now; None without one."""
+    return None if params.max_time is None else TimeLimit(params.max_time)
 
 
 class TimeLimit:
@@ -40,11 +37,11 @@ class TimeLimit:
         self._began = perf_counter()
 
     def is_over(self):
-        """Whether more than ``max_time`` seconds have passed."""
+        """Return whether more than ``max_time`` seconds have passed."""
         return perf_counter() - self._began > self.max_time
 
     def stop(self, done):
-        """The Stop for a limit that is over; ``done`` says how far training came."""
+        """Return the Stop for a limit that is over, ``done`` being the last epoch."""
         reason = f"max_time={self.max_time:g} seconds were over after {done}"
         return Stop(
             reason,
@@ -52,110 +49,65 @@ class TimeLimit:
         )
 
 
-# ------------------------------------------------------------------ counting progress
-def start_counting(model, network, incremental):
-    """Attributes of the first call; a warm start and partial_fit go on with theirs."""
-    # A fit may have run out of patience, and what comes now is another training.
-    after_fit = incremental and getattr(model, "_pause", None) is not None
-    if not hasattr(model, "_no_improvement_count") or (
-        after_fit and model.early_stopping
-    ):
-        model._no_improvement_count = 0
-    if model.early_stopping:
-        model.best_loss_ = None
-        if getattr(model, "best_validation_score_", None) is None:
-            model.best_validation_score_ = -np.inf
-            model._best_parameters = network.parameters
-        # Of this fit's own: the best of an earlier one stays, should this one fail.
-        model._best_parameters = best_parameters_reached(model, network)
-    else:
-        if getattr(model, "best_loss_", None) is None:
-            model.best_loss_ = np.inf
-        model.best_validation_score_ = None
-        model._best_parameters = None
-
-
-def count_losses(model):
-    """Count epochs in which the loss made no progress."""
-    if model.loss_ > model.best_loss_ - model.tol:
-        model._no_improvement_count += 1
-    else:
-        model._no_improvement_count = 0
-    if model.loss_ < model.best_loss_:
-        model.best_loss_ = model.loss_
-
-
-def count_scores(model, network, score):
-    """Count epochs in which the validation score made no progress; keep the best."""
-    if score < model.best_validation_score_ + model.tol:
-        model._no_improvement_count += 1
-    else:
-        model._no_improvement_count = 0
-    if score > model.best_validation_score_:
-        model.best_validation_score_ = score
-        model._best_parameters[:] = network.parameters
-
-
-# -------------------------------------------------------------------------- reasons
-def divergence(model):
-    """The ValueError for a divergence that leaves no weights to go back to."""
+def divergence(params, state):
+    """Return the ValueError for a divergence without earlier weights to restore."""
     own = ""
-    if callable(model.loss):
+    if callable(params.loss):
         own = " Or loss, a callable, returned NaN or infinity: look at what it returns."
     return ValueError(
         "Solver produced non-finite parameter weights. The input data may "
         "contain large values and need to be preprocessed. This happened in "
-        f"epoch {model.n_iter_}; a smaller learning_rate_init (now "
-        f"{model.learning_rate_init}) may help too.{own}"
+        f"epoch {state.n_iter}; a smaller learning_rate_init (now "
+        f"{params.learning_rate_init}) may help too.{own}"
     )
 
 
-def reason_to_stop(model, optimizer, diverged, asked, time_limit):
-    """The Stop that the epoch which has just ended asks for, or None to go on."""
+def reason_to_stop(params, state, optimizer, diverged, asked, time_limit):
+    """Return the Stop that the last epoch asks for, or None to continue."""
     if diverged:
         return Stop(
-            f"training diverged in epoch {model.n_iter_}",
-            f"Training diverged in epoch {model.n_iter_}: weights became non-finite. "
+            f"training diverged in epoch {state.n_iter}",
+            f"Training diverged in epoch {state.n_iter}: weights became non-finite. "
             "The best weights before it were restored. Scale the inputs and targets, "
-            f"or lower learning_rate_init (now {model.learning_rate_init}).",
+            f"or lower learning_rate_init (now {params.learning_rate_init}).",
             for_good=True,
         )
     if asked:
         return Stop(ASKED_TO_STOP)
-    if model._no_improvement_count > model.n_iter_no_change:
-        stop = _plateau(model, optimizer)
+    if state.no_improvement_count > params.n_iter_no_change:
+        stop = _plateau(params, optimizer)
         if stop is not None:
             return stop
-        model._no_improvement_count = 0
+        state.no_improvement_count = 0
     if time_limit is not None and time_limit.is_over():
-        return time_limit.stop(f"epoch {model.n_iter_}")
+        return time_limit.stop(f"epoch {state.n_iter}")
     return None
 
 
-def out_of_epochs(model, incremental):
-    """The Stop of a training that has done the epochs asked for."""
-    if incremental:
+def out_of_epochs(params, is_one_epoch):
+    """Return the Stop of a training that has done the epochs asked for."""
+    if is_one_epoch:
         return Stop("partial_fit has done its one epoch")
     return Stop(
-        f"max_iter={model.max_iter} epochs were reached",
-        f"Stochastic Optimizer: Maximum iterations ({model.max_iter}) "
+        f"max_iter={params.max_iter} epochs were reached",
+        f"Stochastic Optimizer: Maximum iterations ({params.max_iter}) "
         "reached and the optimization hasn't converged yet.",
     )
 
 
-def _plateau(model, optimizer):
-    measure = "Validation score" if model.early_stopping else "Training loss"
+def _plateau(params, optimizer):
+    measure = "Validation score" if params.early_stopping else "Training loss"
     message = (
-        f"{measure} did not improve more than tol={model.tol:f} for "
-        f"{model.n_iter_no_change} consecutive epochs."
+        f"{measure} did not improve more than tol={params.tol:f} for "
+        f"{params.n_iter_no_change} consecutive epochs."
     )
-    goes_on = optimizer.progress_stalled()
+    goes_on = optimizer.on_plateau()
     if goes_on:
         outcome = f"Setting learning rate to {optimizer.learning_rate:f}"
     elif optimizer.schedule == "adaptive":
         outcome = "Learning rate too small. Stopping."
     else:
         outcome = "Stopping."
-    if model.verbose:
+    if params.verbose:
         print(message, outcome)
     return None if goes_on else Stop(message, for_good=True)

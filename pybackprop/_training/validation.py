@@ -1,89 +1,45 @@
-"""The validation set: given or split off, and the loss and score of each epoch on it.
+"""Splits off a validation set, and measures loss and score on it after each epoch.
 
-Where no score is asked for by name, one forward pass gives both.
+Where no scorer is set, one forward pass gives both.
 """
 
-from inspect import signature
 from numbers import Real
 
 import numpy as np
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from pybackprop import _core
-from pybackprop._data.dataset import Table, take_rows
-from pybackprop._data.numeric import said_of
-from pybackprop._data.sparse import canonical_rows
-from pybackprop._data.weights import check_sample_weight, require_total_weight
+from pybackprop._data.dataset import take_rows
+from pybackprop._data.weights import require_total_weight
+from pybackprop._solvers import SOLVERS
+from pybackprop._threads import effective_n_threads
 
 
-def is_scorer(scoring):
-    """Whether a value of ``scoring`` stands for a scorer, which has to be called."""
-    return scoring is not None and scoring != "loss"
+def split_off(fraction, table, strata, groups, random_state):
+    """Return rows to train on and rows to validate on.
 
+    A fraction is drawn as scikit-learn draws it. Of a splitter, or of pairs of rows,
+    the last split is used: for time series it validates on the newest samples and
+    trains on all before them; elsewhere one split is as good as another.
 
-# ------------------------------------------------------------------ the set as given
-def require_complete(model, X_val, y_val, sample_weight_val, groups):
-    """Raise ValueError for arguments of which one asks for another or rules it out."""
-    if (X_val is None) != (y_val is None):
-        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-        raise ValueError(
-            f"X_val and y_val must be given together. Got {given} without {missing}."
-        )
-    if X_val is None and sample_weight_val is not None:
-        raise ValueError(
-            "sample_weight_val are the weights of X_val. Got sample_weight_val without "
-            "X_val."
-        )
-    if groups is None:
-        return
-    if X_val is not None:
-        raise ValueError(
-            "groups are for splitting off a validation set. Got groups and X_val, "
-            "which is one already."
-        )
-    splits = hasattr(model.validation_fraction, "split")
-    if not (splits and model.early_stopping) or model.solver == "lbfgs":
-        raise ValueError(
-            "groups are for a splitter in validation_fraction, which is used with "
-            "early_stopping=True and a solver that goes by epochs. Got groups with "
-            f"validation_fraction={model.validation_fraction!r}, "
-            f"early_stopping={model.early_stopping!r} and solver={model.solver!r}."
-        )
-
-
-def check_given(model, X_val, y_val, sample_weight_val, dtype):
-    """The Table of a validation set that a user gives; None if there is none.
-
-    X_val is held to the features of the X that was fitted, y_val to its outputs.
-    """
-    if X_val is None:
-        return None
-    with said_of("In the validation set X_val, y_val"):
-        X, y = model._validate(X_val, y_val, dtype, reset=False)
-        X = canonical_rows(X)
-        targets = model._check_validation_targets(y, dtype)
-    weights = check_sample_weight(sample_weight_val, X.shape[0], "sample_weight_val")
-    weights = model._weigh_classes(targets, weights, "sample_weight_val")
-    return Table(X, targets, weights, y, X_val)
-
-
-# ------------------------------------------------------------------ the set split off
-def split_off(model, table, groups, random_state):
-    """Rows to train on and rows to validate on, by the model's validation_fraction.
-
-    Drawn as scikit-learn draws it where that is a fraction. Of a splitter, or of pairs
-    of rows, the last split counts: for time series that is the one which validates on
-    the newest samples and trains on all before them; elsewhere one is like another.
+    Parameters
+    ----------
+    fraction : float, splitter or list of pairs
+        The parameter ``validation_fraction``.
+    table : Dataset
+    strata : ndarray or None
+        What a split by a fraction is stratified by.
+    groups : array-like or None
+        For a splitter.
+    random_state : RandomState
 
     Returns
     -------
     tuple of two ndarrays of int64
     """
-    fraction, n_samples = model.validation_fraction, table.X.shape[0]
+    n_samples = table.X.shape[0]
     if isinstance(fraction, Real):
         # As train_test_split does before it indexes, see _data/dataset.py.
-        strata = model._stratify_by(table.targets)
         kind = ShuffleSplit if strata is None else StratifiedShuffleSplit
         splitter = kind(1, test_size=fraction, random_state=random_state)
         (pair,) = splitter.split(table.targets, strata)
@@ -131,7 +87,7 @@ def _last_pair(fraction, table, groups):
 
 
 def _check_rows(rows, n_samples, name):
-    """Indices of rows as a vector of int64, or ValueError."""
+    """Return indices of rows as a vector of int64, or raise ValueError."""
     array = np.asarray(rows)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         raise ValueError(
@@ -147,79 +103,61 @@ def _check_rows(rows, n_samples, name):
     return np.array(array, dtype=np.int64, order="C")
 
 
-# ------------------------------------------------------------------------- measuring
 class Validation:
-    """A validation set made ready to be measured after each epoch.
+    """Measures loss and score on a validation set.
 
     Parameters
     ----------
-    model : estimator
-        The draft; its predictions are those of ``network``, as it now is.
-    network : pybackprop.Network
-    table : Table
-    n_threads : int
+    problem : Problem
+        With a validation set; its network is measured as it is at that time.
     """
 
-    def __init__(self, model, network, table, n_threads):
+    def __init__(self, problem):
+        params, network, table = problem.params, problem.network, problem.validation_set
         n_samples = table.X.shape[0]
-        self.model = model
-        self.table = table
-        self.decides = model.early_stopping and model.solver != "lbfgs"
-        self.parameters = network.parameters
+        self.problem = problem
+        solver = SOLVERS[params.solver]
+        self.score_decides = params.early_stopping and solver.early_stopping
         self.core = network._core_without_penalty()
         self.samples = _core.Samples(table.X, network.dtype)
-        self.targets = model._core_targets(table.targets, network.dtype)
+        self.targets = problem.targets.core_targets(table.targets, network.dtype)
         self.y_pred = np.zeros((n_samples, network.layer_sizes[-1]), network.dtype)
         hidden = [None] * (len(network.layer_sizes) - 2)
         self.trace = _core.Trace(self.core, n_samples, {"a": [*hidden, self.y_pred]})
+        n_threads = effective_n_threads(params.n_jobs)
         self.workspace = _core.objective_workspace(self.core, n_samples, n_threads)
-        self.scorer = get_scorer(model.scoring) if is_scorer(model.scoring) else None
-        self.scorer_takes_weights = self.scorer is not None and _takes_weights(
-            self.scorer
-        )
 
     def measure(self):
-        """Loss, without penalty, and score of the network as it now is.
-
-        NaN both, if an output is not finite.
-        """
+        """Return loss, without penalty, and score; NaN if an output is not finite."""
         loss = self.core.objective(
-            self.parameters,
+            self.problem.network.parameters,
             self.samples,
             self.targets,
-            self.table.sample_weight,
+            self.problem.validation_set.sample_weight,
             trace=self.trace,
             workspace=self.workspace,
         )
         if not _core.all_finite(self.y_pred):
             return np.nan, np.nan
         score = self._score(loss)
-        if self.decides and np.isnan(score):
+        if self.score_decides and np.isnan(score):
             raise ValueError(
                 "The score that decides over early_stopping is NaN on the validation "
-                f"set, with scoring={self.model.scoring!r}. The set may be too small, "
-                "or lack a class."
+                f"set, with scoring={self.problem.params.scoring!r}. The set may be "
+                "too small, or lack a class."
             )
         return loss, score
 
     def _score(self, loss):
-        model, table = self.model, self.table
-        if model.scoring is None:
-            return model._score_outputs(table.targets, self.y_pred, table.sample_weight)
-        if self.scorer is None:
+        scoring, table = self.problem.params.scoring, self.problem.validation_set
+        weights = table.sample_weight
+        if scoring is None:
+            return self.problem.targets.score(table.targets, self.y_pred, weights)
+        if scoring == "loss":
             return -loss
-        weights = {}
-        if table.sample_weight is not None and self.scorer_takes_weights:
-            weights["sample_weight"] = table.sample_weight
-        score = self.scorer(model, table.X_given, table.y, **weights)
+        score = self.problem.scorer(table.X_given, table.y, weights)
         if not isinstance(score, Real):
             raise ValueError(
-                f"scoring={model.scoring!r} must return a number. Got {score!r}."
+                f"scoring={scoring!r} must return a number. Got {score!r}."
             )
         return float(score)
-
-
-def _takes_weights(scorer):
-    """Whether a callable, or the metric in a scorer of scikit-learn, takes weights."""
-    metric = getattr(scorer, "_score_func", scorer)
-    return "sample_weight" in signature(metric).parameters

@@ -1,4 +1,4 @@
-"""One large fit on a Dask cluster: the local estimators' parameters, and their bits.
+"""Trains one large fit on a Dask cluster, with the bits of the local estimators.
 
 The data stays on the workers; parameters and partial sums travel.  Needs Dask with its
 scheduler: ``pip install pybackprop[dask]``.

@@ -1,4 +1,4 @@
-"""Actors that hold the shards, an actor a worker, and calls to all of them.
+"""Holds shards in Dask actors, one per worker, and calls all of them.
 
 A call to an actor is the quickest that Dask has.  An actor dies with its worker, but
 the shards are futures, which the scheduler makes again from their recipe: then there
@@ -22,7 +22,7 @@ class _Lost(Exception):
 
 
 @dataclass
-class Answer:
+class Reply:
     """What an actor's method returned, or raised, and how long it took, in seconds."""
 
     value: Any
@@ -30,8 +30,8 @@ class Answer:
     seconds: float
 
 
-def answering(method):
-    """A method whose result, or exception, arrives as an Answer.
+def replying(method):
+    """Let a method send its result, or its exception, as a Reply.
 
     So what an actor raises is told from what its loss raises.
     """
@@ -43,13 +43,13 @@ def answering(method):
             value = method(self, *args)
         except Exception as exception:
             raised = _sendable(exception)
-        return Answer(value, raised, time.perf_counter() - began)
+        return Reply(value, raised, time.perf_counter() - began)
 
     return answer
 
 
 def _sendable(exception):
-    """An exception, or its words where it cannot be pickled."""
+    """Return an exception, or its message if it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(exception))
     except Exception:
@@ -57,8 +57,8 @@ def _sendable(exception):
     return exception
 
 
-class Carrier:
-    """Calls the methods of a class on shards where they lie.
+class ActorPool:
+    """Calls the methods of a class on shards at the workers that hold them.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Carrier:
         In the table's order.
     make : callable
         ``make(numbers, *shards)`` makes the object that holds the shards of these
-        numbers, on a worker, and cannot fail; its methods are ``answering``.
+        numbers, on a worker, and cannot fail; its methods are ``replying``.
     """
 
     def __init__(self, client, shards, make):
@@ -78,7 +78,7 @@ class Carrier:
         self._actors = []
 
     def call(self, method, *args):
-        """The Answers of all actors, once there is one of each.
+        """Return the Replies of all actors, once each has sent one.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Carrier:
         )
 
     def close(self):
-        """Let go of the actors; a call that is under way ends by itself."""
+        """Release the actors; a call in progress ends by itself."""
         self._stop()
 
     def _stop(self):
@@ -111,7 +111,7 @@ class Carrier:
         release(self.client, futures)
 
     def _start(self):
-        """An actor for each worker that has shards."""
+        """Start an actor on each worker that has shards."""
         wait_for_shards(self.client, self._shards)
         for numbers, address in self._places():
             self._futures.append(
@@ -135,7 +135,7 @@ class Carrier:
             raise
 
     def _places(self):
-        """Pairs of the numbers of shards and the address where they are."""
+        """Return pairs of numbers of shards and the address that holds them."""
         holders = self.client.who_has(self._shards)
         numbers_at = {}
         for number, future in enumerate(self._shards):
@@ -158,7 +158,7 @@ class Carrier:
 
         while (found := self.client.sync(look)) is None:
             self._require_all()
-        if all(isinstance(answer, Answer) for answer in found):
+        if all(isinstance(answer, Reply) for answer in found):
             return found
         raise _Lost
 
@@ -183,7 +183,7 @@ async def _finished(awaitables, timeout):
 
 
 def wait_for_shards(client, shards):
-    """Wait until all are on a worker, computed or computed again.
+    """Wait until all shards are on a worker, computed or recomputed.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def wait_for_shards(client, shards):
 
 
 def wait_while(client, is_waiting):
-    """Wait while the callable says so; RuntimeError where no worker is to be seen."""
+    """Wait while the callable returns True; RuntimeError without workers."""
     last_look = last_seen = time.monotonic()
     while is_waiting():
         time.sleep(0.01)
@@ -229,6 +229,6 @@ def _any_pending(futures):
 
 
 def release(client, futures):
-    """Let go of futures, whether they are computed or not."""
+    """Release futures, whether they are computed or not."""
     if futures and client.status == "running":
         client.cancel(futures)

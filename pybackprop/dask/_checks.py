@@ -1,4 +1,4 @@
-"""A table's rows checked where they lie, in the words of a local fit.
+"""Checks the rows of a collection on the workers that hold them.
 
 A shard is checked by a task on a worker, which raises what the local estimator would
 raise for these rows.  What can be said of the whole table only, such as its classes,
@@ -13,12 +13,13 @@ import scipy.sparse
 from sklearn.utils import check_array
 
 from pybackprop._data.labels import ClassLabels
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.weights import require_total_weight
+from pybackprop._estimator.data import check_table
 
 
 @dataclass
-class Found:
+class ShardSummary:
     """What the client needs to know of some rows.
 
     Attributes
@@ -43,16 +44,18 @@ class Shard:
     X: np.ndarray
     y: np.ndarray
     sample_weight: np.ndarray | None
-    found: Found
+    found: ShardSummary
 
 
-def checked_shard(model, dtype, X, y, sample_weight):
-    """The task: rows as the collection has them, as a Shard.
+def checked_shard(estimator, targets, dtype, X, y, sample_weight):
+    """Check the rows of a shard, and return a Shard: a task of a worker.
 
     Parameters
     ----------
-    model : estimator
-        With the parameters of the fit, and nothing fitted.
+    estimator : estimator
+        Not fitted, for messages.
+    targets : Targets
+        With the parameters of the fit.
     dtype : numpy dtype
         Of the network.
     X, y, sample_weight : ndarray
@@ -63,15 +66,27 @@ def checked_shard(model, dtype, X, y, sample_weight):
     with warnings.catch_warnings():
         # That few rows have many classes says nothing of the table.
         warnings.simplefilter("ignore")
-        X, y = model._validate(X, y, dtype, reset=True)
-        labels = model._labels_in(y, X.dtype)
+        X, y = check_table(estimator, targets, X, y, dtype, reset=True)
+        labels = _labels_in(targets, y, X.dtype)
     of_weights = None
     if sample_weight is not None:
         sample_weight = _checked_weights(sample_weight)
         with np.errstate(over="ignore"):
             of_weights = np.array([f(sample_weight) for f in (np.min, np.max, np.sum)])
-    found = Found(labels, y[:1], of_weights)
+    found = ShardSummary(labels, y[:1], of_weights)
     return Shard(np.ascontiguousarray(X), np.ascontiguousarray(y), sample_weight, found)
+
+
+def _labels_in(targets, y, dtype):
+    """Return the labels in y; None for numbers, which are checked."""
+    if not targets.has_classes:
+        n_outputs = 1 if y.ndim == 1 else y.shape[1]
+        type(targets)(targets.params, n_outputs).encode(y, dtype)
+        return None
+    labels = ClassLabels.from_y(y)
+    if labels.kind == "multilabel":
+        labels = ClassLabels.from_y(y.ravel())
+    return labels.classes
 
 
 def require_dense(array, name="X"):
@@ -86,7 +101,7 @@ def require_dense(array, name="X"):
 
 def _checked_weights(sample_weight):
     require_numbers(sample_weight, "sample_weight")
-    with numbers_only("sample_weight"):
+    with argument_named("sample_weight"):
         return check_array(
             sample_weight,
             ensure_2d=False,
@@ -111,7 +126,7 @@ def require_weights(found):
 
 
 def some_targets(found, n_samples):
-    """Few targets in which all labels of the table occur, if they are labels."""
+    """Return few targets in which all labels of the table occur, if it has labels."""
     if found[0].labels is None:
         return found[0].a_target
     labels = np.concatenate([of_shard.labels for of_shard in found])
@@ -119,12 +134,12 @@ def some_targets(found, n_samples):
     if n_columns:
         return np.repeat(labels.reshape(-1, 1), n_columns[0], axis=1)
     # As often as it takes not to look like numbers, unless they do in the table.
-    n_classes = len(ClassLabels.of(labels).classes)
+    n_classes = len(ClassLabels.from_y(labels).classes)
     return np.tile(labels, 3) if n_samples > 2 * n_classes else labels
 
 
 def add_class_totals(totals, shard, labels):
-    """The task: add the weights of a shard's rows to those of their classes.
+    """Add the weights of a shard's rows to those of their classes: a task.
 
     In the rows' order, as a local fit does.
 
@@ -136,8 +151,7 @@ def add_class_totals(totals, shard, labels):
     labels : ClassLabels
     """
     codes = labels.encode(shard.y)
-    columns = codes.T if labels.kind == "multilabel" else codes[np.newaxis]
-    n_values = 2 if labels.kind == "multilabel" else len(labels.classes)
+    columns, n_values = labels.columns(codes), len(labels.values)
     if totals is None:
         totals = np.zeros((len(columns), n_values))
     totals = totals.copy()

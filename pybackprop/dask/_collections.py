@@ -1,4 +1,4 @@
-"""Dask's collections as tables: arrays of known chunks, or values on the client."""
+"""Converts Dask collections to arrays of known chunks, or to local values."""
 
 import dask.array as da
 import numpy as np
@@ -12,7 +12,7 @@ def any_collection(*values):
 
 
 def on_client(value):
-    """A collection's values, brought here; anything else as it is."""
+    """Return a collection's values on the client; anything else unchanged."""
     return value.compute() if is_dask_collection(value) else value
 
 
@@ -22,7 +22,7 @@ def is_frame(collection):
 
 
 def lazy_array(collection):
-    """A collection as a Dask array, whose chunks of rows may have unknown sizes."""
+    """Return a collection as a Dask array; chunks may have unknown sizes."""
     if is_frame(collection):
         collection = _of_numpy(collection).to_dask_array()
     elif not isinstance(collection, da.Array):
@@ -36,7 +36,7 @@ def lazy_array(collection):
 
 
 def _of_numpy(frame):
-    """A column of one of pandas' own types as scikit-learn reads it."""
+    """Return a column of a type of pandas in the form that scikit-learn reads."""
     dtype = getattr(frame, "dtype", None)
     if hasattr(dtype, "categories"):
         return frame.map_partitions(_plain, meta=frame._meta.astype(object))
@@ -49,7 +49,7 @@ def _plain(series):
 
 
 def known_array(value):
-    """A table, or a vector, as a Dask array whose chunk sizes are known.
+    """Return a table, or a vector, as a Dask array of known chunk sizes.
 
     Those of a collection are computed if need be; other values go along with the tasks.
     """
@@ -60,7 +60,7 @@ def known_array(value):
 
 
 def one_column(y):
-    """y as a vector, where it is a table of one column; NumPy's users are told so."""
+    """Return y as a vector if it has one column, with scikit-learn's warning."""
     if y.ndim == 2 and y.shape[1] == 1:
         column_or_1d(np.zeros((2, 1)), warn=True)
         return y[:, 0]
@@ -68,7 +68,7 @@ def one_column(y):
 
 
 def column_names(collection, n_features):
-    """A table of no rows, with the names that scikit-learn looks for."""
+    """Return a table without rows that has the names of the features."""
     if is_frame(collection):
         return collection._meta
     return np.empty((0, n_features))

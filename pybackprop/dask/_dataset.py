@@ -1,6 +1,6 @@
-"""Training rows that lie on the workers of a Dask cluster.
+"""Training data on the workers of a Dask cluster.
 
-Beside InMemory, what the solvers ask of training rows: the same numbers come out.
+The results are those of ArrayData, bit by bit.
 """
 
 import time
@@ -11,14 +11,14 @@ import numpy as np
 from distributed import futures_of
 
 from pybackprop import _core
-from pybackprop._data.dataset import Table
+from pybackprop._data.dataset import Dataset
 from pybackprop._data.weights import require_total_weight
 from pybackprop._training.in_memory import batch_size_of
-from pybackprop._training.sampling import BlockOrder, orders
+from pybackprop._training.sampling import BlockSampler, epoch_orders
 from pybackprop._warnings import warn_caller
-from pybackprop.dask._actor_pool import Carrier, release, wait_for_shards
+from pybackprop.dask._actor_pool import ActorPool, release, wait_for_shards
 from pybackprop.dask._checks import add_class_totals, checked_shard
-from pybackprop.dask._shard_worker import Batch, Holder, Job, Sums
+from pybackprop.dask._shard_worker import Batch, Job, ShardWorker, Sums
 from pybackprop.dask._shards import BLOCK_ROWS, n_blocks_of, plan_for
 from pybackprop.dask._tree_reduction import add_neighbours, root_level
 
@@ -27,12 +27,13 @@ _MOST_ROWS = 1000
 _MOST_VALUES = 1_000_000
 
 
-class OnWorkers:
-    """A table to train on, held by the workers of a client.
+class DaskData:
+    """Training data on the workers of a client, with the methods of ArrayData.
 
     Parameters
     ----------
     client : distributed.Client
+    targets : Targets
     n_samples, n_features : int
     dtype : numpy dtype
         Of the network.
@@ -41,37 +42,36 @@ class OnWorkers:
     ----------
     n_samples, n_features, dtype
         As given.
-    given_weight : None
-        Weights stay where they are.
     """
 
-    given_weight = None
-
-    def __init__(self, client, n_samples, n_features, dtype):
+    def __init__(self, client, targets, n_samples, n_features, dtype):
+        self.targets = targets
         self.n_samples = n_samples
         self.n_features = n_features
         self.dtype = np.dtype(dtype)
         self._client = client
         self._plan = None
         self._shards = []
-        self._carrier = None
+        self._actor_pool = None
 
     # ------------------------------------------------------------- where the rows are
-    def persist(self, model, X, y, sample_weight):
-        """Check the rows on the workers, keep them there, and say what was found.
+    def persist(self, estimator, X, y, sample_weight):
+        """Check the rows on the workers, and keep them there.
 
         Parameters
         ----------
-        model : estimator
-            With the parameters of the fit, and nothing fitted.
+        estimator : estimator
+            Not fitted, for messages.
         X, y, sample_weight : dask.array.Array
             Of known chunks; the last may be None.
 
         Returns
         -------
-        list of Found
+        list of ShardSummary
         """
-        check = dask.delayed(partial(checked_shard, model, self.dtype), pure=False)
+        targets = self.targets.detached()
+        check = partial(checked_shard, estimator, targets, self.dtype)
+        check = dask.delayed(check, pure=False)
         addresses = _in_order_of_rows(self._client, X)
         self._plan = plan_for(self.n_samples, len(addresses))
         runs = self._plan.runs
@@ -88,7 +88,7 @@ class OnWorkers:
         return self._client.gather(found)
 
     def class_totals(self, labels):
-        """Total weight of each class; of 0 and 1 for each column of a multilabel y."""
+        """Return the total weight of each class, or of 0 and 1 for each label."""
         totals = None
         for shard in self._shards:  # one after the other: sums have one order
             totals = self._client.submit(
@@ -96,25 +96,26 @@ class OnWorkers:
             )
         return totals.result()
 
-    def hold(self, model):
-        """Make the workers ready for a model that knows its classes."""
-        make = partial(Holder, model, self.n_samples, self._plan.shard_rows)
-        self._carrier = Carrier(self._client, self._shards, make)
+    def hold(self):
+        """Make the workers ready to train, once the targets know their classes."""
+        targets = self.targets.detached()
+        make = partial(ShardWorker, targets, self.n_samples, self._plan.shard_rows)
+        self._actor_pool = ActorPool(self._client, self._shards, make)
         if self._weighed is not None:
             largest = [of_shard.largest.max() for of_shard in self._weighed]
             require_total_weight(np.array(largest), "class_weight times sample_weight")
 
     def close(self):
-        """Let go of all that is on the workers."""
-        if self._carrier is not None:
-            self._carrier.close()
+        """Release everything on the workers."""
+        if self._actor_pool is not None:
+            self._actor_pool.close()
         release(self._client, self._shards)
         self._shards = []
 
     # ------------------------------------------------------------------------ weights
     @cached_property
     def _weighed(self):
-        """Weighed of each shard in turn; None without weights."""
+        """The ShardWeights of each shard; None without weights."""
         weighed = self._by_number("weighed")
         return None if weighed[0] is None else weighed
 
@@ -133,7 +134,7 @@ class OnWorkers:
         return np.sum([of_shard.total for of_shard in self._weighed])
 
     def largest_weight(self, blocks):
-        """The largest weight in some blocks."""
+        """Return the largest weight in some blocks."""
         if self._largest is None:
             return 1.0
         if isinstance(blocks, range):
@@ -142,8 +143,8 @@ class OnWorkers:
 
     # ------------------------------------------------------------ what the solvers ask
     @cached_property
-    def table(self):
-        """A Table of some of the rows, evenly taken."""
+    def dataset(self):
+        """A Dataset of some rows, evenly over the table."""
         n_shards = len(self._shards)
         if self._weighed is None:
             counts = [min(self._plan.shard_rows, self.n_samples)] * n_shards
@@ -156,19 +157,19 @@ class OnWorkers:
         parts = self._by_number("some_rows", -(-n_rows // most), before)
         X, targets, weights = zip(*parts, strict=True)
         weights = None if weights[0] is None else np.concatenate(weights)
-        return Table(np.concatenate(X), np.concatenate(targets), weights, None)
+        return Dataset(np.concatenate(X), np.concatenate(targets), weights, None)
 
-    def split_off(self, model, groups, random_state):
-        """Not from rows on several machines: require_suited says so before."""
+    def split_off(self, params, groups, random_state):
+        """Not possible on several machines, and refused before."""
         raise NotImplementedError
 
-    def training(self, model, network, optimizer, n_threads):
-        """What trains a network, whose parameters are changed in place, by epochs."""
-        return _Training(self, model, network, optimizer)
+    def training(self, params, network, optimizer):
+        """Return what trains a network epoch by epoch, in place."""
+        return _DaskTraining(self, params, network, optimizer)
 
-    def objective(self, model, network, n_threads):
-        """The objective of all rows: f(parameters, gradient), which is written to."""
-        summation = _Summation(self, model, network)
+    def objective(self, params, network):
+        """Return the objective of all samples, ``f(parameters, gradient)``."""
+        summation = _Summation(self, params, network)
         blocks = range(n_blocks_of(self.n_samples))
 
         def objective(parameters, gradient):
@@ -182,12 +183,12 @@ class OnWorkers:
         return objective
 
     def call(self, method, *args):
-        """The values of all answers, and the seconds that each worker computed."""
-        answers = self._carrier.call(method, *args)
+        """Return the values of all replies, and the seconds of each worker."""
+        answers = self._actor_pool.call(method, *args)
         return [a.value for a in answers], [a.seconds for a in answers]
 
     def _by_number(self, method, *args):
-        """Of a method that answers for each shard: the values, in the table's order."""
+        """Return the values of a method for each shard, in the table's order."""
         values, _ = self.call(method, *args)
         by_number = {
             number: v for of_worker in values for number, v in of_worker.items()
@@ -196,9 +197,9 @@ class OnWorkers:
 
 
 class _Summation:
-    """Sums of the losses and gradients of a batch of blocks."""
+    """Sums the losses and gradients of a batch of blocks."""
 
-    def __init__(self, rows, model, network, optimizer=None):
+    def __init__(self, rows, params, network, optimizer=None):
         self._rows = rows
         self._clock = _Clock()
         self._job = Job(
@@ -212,11 +213,11 @@ class _Summation:
             },
             dropout=None if optimizer is None else optimizer.dropout,
             dropout_seed=0 if optimizer is None else optimizer.dropout_seed,
-            n_jobs=model.n_jobs,
+            n_jobs=params.n_jobs,
         )
 
     def of(self, parameters, blocks, epoch=0, seed=None):
-        """The Sums of a batch, unfinished, and the scale of its weights."""
+        """Return the unfinished Sums of a batch, and the scale of its weights."""
         scale = _core.weight_scale(self._rows.largest_weight(blocks))
         batch = Batch(blocks, scale, epoch, seed)
         began = time.perf_counter()
@@ -230,27 +231,27 @@ class _Summation:
         return root, scale
 
 
-class _Training:
-    """The epochs of one fit."""
+class _DaskTraining:
+    """Trains a network on a cluster, epoch by epoch."""
 
-    def __init__(self, rows, model, network, optimizer):
+    def __init__(self, rows, params, network, optimizer):
         self.n_samples = rows.n_samples
-        self.batch_size = batch_size_of(model.batch_size, rows.n_samples)
+        self.batch_size = batch_size_of(params.batch_size, rows.n_samples)
         self._rows = rows
         self._network = network
         self._optimizer = optimizer
         self._solver = _core.Solver(network.core, network.parameters, optimizer)
-        self._summation = _Summation(rows, model, network, optimizer)
+        self._summation = _Summation(rows, params, network, optimizer)
 
-    def orders(self, shuffle, random_state):
-        """The order of each epoch in turn."""
-        return orders(self.n_samples, self.batch_size, shuffle, random_state)
+    def epoch_orders(self, shuffle, random_state):
+        """Yield the order of the samples for each epoch."""
+        return epoch_orders(self.n_samples, self.batch_size, shuffle, random_state)
 
     def epoch(self, order):
-        """One epoch; as _core.Training has it."""
+        """Train for one epoch, and return what _core.Training.epoch returns."""
         n_blocks = n_blocks_of(self.n_samples)
         size = n_blocks_of(self.batch_size)
-        blocks = order.blocks if isinstance(order, BlockOrder) else range(n_blocks)
+        blocks = order.blocks if isinstance(order, BlockSampler) else range(n_blocks)
         batches = [blocks[first : first + size] for first in range(0, n_blocks, size)]
         weighing = [i for i in range(len(batches)) if self._weighs(batches[i])]
         loss = penalty = 0.0
@@ -267,9 +268,9 @@ class _Training:
         return loss / n_counted, finite, penalty / n_counted, norm
 
     def _step(self, blocks, order, place):
-        """Objective and penalty of a batch, and its gradient's norm, if known."""
+        """Return objective and penalty of a batch, and its gradient's norm or None."""
         network, parameters = self._network, self._network.parameters
-        seed = order.seed if isinstance(order, BlockOrder) else None
+        seed = order.seed if isinstance(order, BlockSampler) else None
         sums, scale = self._summation.of(
             parameters, blocks, self._optimizer.n_epochs, seed
         )
@@ -282,13 +283,13 @@ class _Training:
         return self._rows.largest_weight(blocks) > 0
 
     def _rows_in(self, blocks):
-        """How many rows there are; only the table's last block may lack some."""
+        """Return the number of rows; only the table's last block may have fewer."""
         missing = (int(blocks[-1]) + 1) * BLOCK_ROWS - self.n_samples
         return len(blocks) * BLOCK_ROWS - max(0, missing)
 
 
 class _Clock:
-    """Tells the caller, once, that a cluster is no gain for this fit."""
+    """Warns once that the cluster does not speed up this fit."""
 
     # A cluster answers within 5 to 20 ms, whatever is asked.
     _SHORT_STEP = 0.02
@@ -314,7 +315,7 @@ class _Clock:
 
 
 def _parts(array, rows, chunks):
-    """Some rows of a Dask array as a Delayed for each chunk of so many."""
+    """Return some rows of a Dask array as one Delayed per chunk."""
     if array is None:
         return [None] * len(chunks)
     array = array[rows]
@@ -326,7 +327,7 @@ def _found(shard):
 
 
 def _in_order_of_rows(client, X):
-    """Addresses of all workers, those first that have the first rows in memory.
+    """Return the addresses of all workers, those with the first rows first.
 
     Keys of the chunks of an array that was persisted end with their numbers.
     """

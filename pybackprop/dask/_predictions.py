@@ -1,4 +1,4 @@
-"""Lazy predictions of Dask collections, chunk by chunk."""
+"""Predicts for Dask collections lazily, chunk by chunk."""
 
 from copy import deepcopy
 
@@ -8,13 +8,14 @@ import numpy as np
 import scipy.sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pybackprop._estimator.fitted import working_copy
 from pybackprop.dask._collections import column_names, lazy_array
 
 _OF_TRAINING = "_optimizer _pause _best_parameters _history _skl_callbacks".split()
 
 
 def predict_lazily(model, method, X):
-    """What a method of the fitted model gives for each row of a collection.
+    """Return a lazy array of what a fitted model's method returns for each row.
 
     Parameters
     ----------
@@ -30,14 +31,16 @@ def predict_lazily(model, method, X):
     check_is_fitted(model)
     rows = lazy_array(X)
     n_features = rows.shape[1] if rows.ndim == 2 else 1
-    model = model._draft()
+    model = working_copy(model)
     names = column_names(X, n_features)
     validate_data(model, names, reset=False, skip_check_array=True)
-    # Names have been looked at once: chunks have none.
-    vars(model).pop("feature_names_in_", None)
+    # Names have been checked once: chunks have none.
+    model = working_copy(model, without=["feature_names_in_"])
     example = _of_chunk(np.zeros((1, n_features), rows.dtype), model, method)
     shape = example.shape[1:]
-    snapshot = dask.delayed(_snapshot(model), traverse=False)
+    # In memory of its own.
+    snapshot = deepcopy(working_copy(model, without=_OF_TRAINING))
+    snapshot = dask.delayed(snapshot, traverse=False)
     return da.map_blocks(
         _of_chunk,
         rows,
@@ -48,13 +51,6 @@ def predict_lazily(model, method, X):
         dtype=example.dtype,
         meta=np.empty((0,) * example.ndim, example.dtype),
     )
-
-
-def _snapshot(model):
-    """A model of memory of its own, without what only its training needs."""
-    for name in _OF_TRAINING:
-        vars(model).pop(name, None)
-    return deepcopy(model)
 
 
 def _of_chunk(X, model, method):

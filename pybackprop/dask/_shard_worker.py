@@ -1,4 +1,4 @@
-"""What a worker has of a fit: its shards, and their part of the tree of sums."""
+"""Holds the shards of a worker, and sums losses and gradients over them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +9,8 @@ from distributed import get_worker
 
 from pybackprop import _core
 from pybackprop._threads import effective_n_threads
-from pybackprop._training.sampling import BlockOrder
-from pybackprop.dask._actor_pool import answering
+from pybackprop._training.sampling import BlockSampler
+from pybackprop.dask._actor_pool import replying
 from pybackprop.dask._shards import BLOCK_ROWS
 from pybackprop.dask._tree_reduction import add_neighbours, nodes_over
 from pybackprop.network import Network
@@ -18,7 +18,7 @@ from pybackprop.network import Network
 
 @dataclass(frozen=True)
 class Job:
-    """What the sums are of.
+    """What sums are computed of: network and dropout.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Batch:
     epoch : int
         Of dropout.
     seed : int or None
-        Of a BlockOrder's order of the rows in a block; None as they lie.
+        Of a BlockSampler's order of the rows in a block; None as they lie.
     """
 
     blocks: Any
@@ -64,7 +64,7 @@ class Batch:
 
 @dataclass
 class Sums:
-    """Of a node: sums of s l, of s, and of s dl/dtheta, with s as scaled."""
+    """The sums of s l, of s, and of s dl/dtheta at a node, with scaled weights s."""
 
     loss: float
     weight: float
@@ -80,8 +80,8 @@ class Sums:
 
 
 @dataclass
-class Weighed:
-    """What the weights of a shard's rows come to.
+class ShardWeights:
+    """Number, sum and largest values of the weights in a shard.
 
     Attributes
     ----------
@@ -97,12 +97,12 @@ class Weighed:
     largest: np.ndarray
 
 
-class Holder:
-    """The shards of a worker, made ready for the core when they are first asked for.
+class ShardWorker:
+    """The shards of a worker, converted for the core at the first use.
 
     Parameters
     ----------
-    model : estimator
+    targets : Targets
         Knows the classes and their weights, if there are any.
     n_samples, shard_rows : int
         Of the whole table, and of each shard but the last.
@@ -110,8 +110,8 @@ class Holder:
     *shards : Shard
     """
 
-    def __init__(self, model, n_samples, shard_rows, numbers, *shards):
-        self._model = model
+    def __init__(self, targets, n_samples, shard_rows, numbers, *shards):
+        self._targets = targets
         self._n_samples = n_samples
         self._shard_rows = shard_rows
         self._shards = dict(zip(numbers, shards, strict=True))
@@ -119,18 +119,18 @@ class Holder:
         self._job = None
         self._order = None
 
-    @answering
+    @replying
     def weighed(self):
-        """Weighed of each shard, by number; None without weights."""
+        """Return the ShardWeights of each shard, by number; None without weights."""
         self._encode()
         return {
             number: None if weights is None else _weighed(weights)
             for number, (_, _, weights) in self._encoded.items()
         }
 
-    @answering
+    @replying
     def some_rows(self, step, counts):
-        """Every so manieth of the rows that have a weight: X, targets and weights.
+        """Return X, targets and weights of every ``step``-th row with a weight.
 
         ``counts`` has for each shard how many such rows there are before it.
         """
@@ -140,9 +140,9 @@ class Holder:
             for number, arrays in self._encoded.items()
         }
 
-    @answering
+    @replying
     def sums(self, job, parameters, batch):
-        """The Sums of all nodes of a batch that are here and have no neighbour here."""
+        """Return the Sums of the nodes of a batch that have no neighbour here."""
         self._start(job)
         parameters = _aligned(parameters)
         sums = {}
@@ -167,25 +167,32 @@ class Holder:
         return sums
 
     def _order_of(self, batch, blocks, first_row, n_rows):
-        """Rows of a shard in the order in which a batch takes those of some blocks."""
+        """Return the rows of a shard in the order in which a batch uses them."""
         if batch.seed is None:
             start = blocks[0] * BLOCK_ROWS - first_row
             rows = np.arange(start, min(start + len(blocks) * BLOCK_ROWS, n_rows))
             return None if len(rows) == n_rows else rows
         if self._order is None or self._order.seed != batch.seed:
-            self._order = BlockOrder(self._n_samples, BLOCK_ROWS, batch.seed)
+            self._order = BlockSampler(self._n_samples, BLOCK_ROWS, batch.seed)
         return self._order.rows_of(blocks) - first_row
 
     def _encode(self):
-        """X, targets and weights of each shard, as the core reads them."""
+        """Convert X, targets and weights of each shard for the core."""
         if self._encoded is None:
             self._encoded = {
-                number: tuple(map(_aligned, (shard.X, *self._model._encoded(shard))))
+                number: tuple(map(_aligned, self._core_arrays(shard)))
                 for number, shard in self._shards.items()
             }
 
+    def _core_arrays(self, shard):
+        encoded = self._targets.encode(shard.y, shard.X.dtype)
+        weights = self._targets.weigh(
+            encoded, shard.sample_weight, "sample_weight", may_be_zero=True
+        )
+        return shard.X, encoded, weights
+
     def _start(self, job):
-        """Be ready for the sums of a job."""
+        """Prepare for the sums of a job."""
         if self._job == job.key:
             return
         self._encode()
@@ -195,7 +202,7 @@ class Holder:
             number: _core.BlockSums(
                 network,
                 _core.Samples(X, network.dtype),
-                self._model._core_targets(targets, network.dtype),
+                self._targets.core_targets(targets, network.dtype),
                 weights,
                 len(X),
                 effective_n_threads(n_jobs),
@@ -207,12 +214,12 @@ class Holder:
 
 
 def _aligned(array):
-    """An array, or None, as the core reads it; from the wire it may come otherwise."""
+    """Return an aligned array, or None: received arrays may be unaligned."""
     return None if array is None else np.require(array, requirements="A")
 
 
 def _places(blocks, first_row, n_rows):
-    """Where a batch has the blocks of a shard: from each first place up to an end."""
+    """Return the ranges of places in a batch that hold blocks of a shard."""
     first, end = first_row // BLOCK_ROWS, -(-(first_row + n_rows) // BLOCK_ROWS)
     if isinstance(blocks, range):
         first, end = max(first, blocks.start), min(end, blocks.stop)
@@ -230,7 +237,7 @@ def _weighed(weights):
     with np.errstate(over="ignore"):
         total = weights.sum()
     largest = np.maximum.reduceat(weights, starts)
-    return Weighed(np.count_nonzero(weights), total, largest)
+    return ShardWeights(np.count_nonzero(weights), total, largest)
 
 
 def _every(step, count, X, targets, weights):

@@ -1,4 +1,4 @@
-"""Runs of whole row blocks: who is to hold which, and what is in one.
+"""Plans which worker holds which runs of whole row blocks.
 
 A shard has 2**k blocks and begins at a multiple of that, so the sum over all of its
 rows is one node of the tree of sums.
@@ -19,7 +19,7 @@ _TOLERANCE = 0.06
 
 @dataclass(frozen=True)
 class Plan:
-    """How a table is cut.
+    """How a table is divided into shards.
 
     Attributes
     ----------
@@ -36,27 +36,27 @@ class Plan:
 
     @property
     def shard_rows(self):
-        """Rows of all shards but the last."""
+        """Number of rows in each shard but the last."""
         return self.shard_blocks * BLOCK_ROWS
 
     def rows_of(self, shards):
-        """First row of some shards side by side, and the row after their last."""
+        """Return the first row of adjacent shards, and the row after their last."""
         first, end = shards[0] * self.shard_rows, (shards[-1] + 1) * self.shard_rows
         return first, min(end, self.n_samples)
 
     def chunks_of(self, shards):
-        """The numbers of rows of some shards."""
+        """Return the numbers of rows of some shards."""
         pairs = (self.rows_of([shard]) for shard in shards)
         return tuple(end - first for first, end in pairs)
 
 
 def n_blocks_of(n_samples):
-    """Row blocks of a table, the last of which may have fewer rows than the others."""
+    """Return the number of row blocks of a table; the last may be shorter."""
     return -(-n_samples // BLOCK_ROWS)
 
 
 def plan_for(n_samples, n_workers):
-    """A Plan that gives each of n_workers about as many rows, as far as there are."""
+    """Return a Plan that gives each worker about the same number of rows."""
     n_blocks = n_blocks_of(n_samples)
     exponent = max(0, n_blocks // (_SHARDS_A_WORKER * n_workers)).bit_length() - 1
     shard_blocks = 2 ** max(0, exponent)
@@ -68,7 +68,7 @@ def plan_for(n_samples, n_workers):
 
 
 def _cut(ideal, share):
-    """The multiple of the largest power of two that is near enough to ideal."""
+    """Return the multiple of the largest power of two that is close to ideal."""
     low = int(np.ceil(ideal - _TOLERANCE * share))
     high = int(ideal + _TOLERANCE * share)
     if high < low or low < 1:

@@ -1,4 +1,4 @@
-"""The fixed binary tree in which the sums of row blocks are added, in parts.
+"""Adds sums of row blocks in a fixed binary tree, also in parts.
 
 Leaves are the blocks of a batch in their order; node (level, index) is the sum over the
 2**level leaves from index * 2**level on, or over those of them that there are: an odd
@@ -8,7 +8,7 @@ the root has the same bits wherever the leaves lie.
 
 
 def nodes_over(first, end, n_leaves):
-    """The fewest nodes whose leaves are those from first up to, not with, end.
+    """Return the fewest nodes whose leaves are those in range(first, end).
 
     Yields
     ------
@@ -25,12 +25,12 @@ def nodes_over(first, end, n_leaves):
 
 
 def root_level(n_leaves):
-    """Level of the node over all leaves, which has the index 0."""
+    """Return the level of the root, which has the index 0."""
     return (n_leaves - 1).bit_length()
 
 
 def add_neighbours(sums, n_leaves, add):
-    """Add up all pairs of neighbours that are here, level by level.
+    """Add all pairs of neighbours that are present, level by level.
 
     Parameters
     ----------

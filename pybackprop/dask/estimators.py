@@ -1,11 +1,9 @@
-"""The local estimators, whose ``fit`` takes Dask collections as well.
+"""Estimators whose ``fit`` takes Dask collections as well.
 
-What is here says which of the two ways a call takes; how a fit goes on the cluster is
-the training rows' affair, dask/_dataset.py.
+A fit is that of the local estimator, on training data that stays on the cluster.
 """
 
-from contextlib import contextmanager
-from contextvars import ContextVar
+from dataclasses import replace
 
 import dask
 import dask.array as da
@@ -14,9 +12,9 @@ from distributed import get_client
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
-from pybackprop._data.labels import ClassLabels
-from pybackprop._estimator.base import is_stochastic
-from pybackprop._model.layers import check_layers
+from pybackprop._estimator.data import accepted_dtypes, check_table
+from pybackprop._model.targets import balanced_weights
+from pybackprop._parameters import is_stochastic
 from pybackprop.classifier import MLPClassifier as LocalClassifier
 from pybackprop.dask._checks import require_dense, require_weights, some_targets
 from pybackprop.dask._collections import (
@@ -26,19 +24,13 @@ from pybackprop.dask._collections import (
     on_client,
     one_column,
 )
-from pybackprop.dask._dataset import OnWorkers
+from pybackprop.dask._dataset import DaskData
 from pybackprop.dask._predictions import predict_lazily
 from pybackprop.dask._shards import BLOCK_ROWS
 from pybackprop.regressor import MLPRegressor as LocalRegressor
 
-# What the fit that this thread is in has on the workers.
-_OPENED = ContextVar("_OPENED")
 
-# Parameters by which targets are judged and read.
-_OF_TARGETS = ("loss", "huber_delta", "quantile", "power", "label_smoothing")
-
-
-class OnCluster:
+class CollectionsMixin:
     """What the two estimators share."""
 
     def predict(self, X):
@@ -56,91 +48,27 @@ class OnCluster:
     def score(self, X, y, sample_weight=None):
         """As of the local estimator.
 
-        Of a collection what is predicted, y and the weights, not X, are brought here.
+        For a collection, predictions, y and the weights are brought here, but not X.
         """
         if not any_collection(X, y, sample_weight):
             return super().score(X, y, sample_weight)
         predicted, y, sample_weight = dask.compute(self.predict(X), y, sample_weight)
-        known = self._draft()
-        known.predict = lambda predicted: predicted
-        return super(OnCluster, known).score(predicted, y, sample_weight)
+        return self._score(y, sample_weight, lambda: predicted)
 
-    def _fit_draft(self, X, y, sample_weight, held_out, groups, classes, **how):
-        if any_collection(X, y, sample_weight):
-            _require_suited(self, held_out, how["incremental"])
-        held_out = tuple(map(on_client, held_out))
-        with _closing():
-            super()._fit_draft(X, y, sample_weight, held_out, groups, classes, **how)
+    def _train(self, request, starts_anew):
+        if any_collection(request.X, request.y, request.sample_weight):
+            _check_request(self, request)
+        names = ("X_val", "y_val", "sample_weight_val")
+        values = {name: on_client(getattr(request, name)) for name in names}
+        super()._train(replace(request, **values), starts_anew)
 
-    def _check_rows(self, X, y, sample_weight, starts_anew, incremental, classes):
-        if not any_collection(X, y, sample_weight):
-            return super()._check_rows(
-                X, y, sample_weight, starts_anew, incremental, classes
-            )
-        client = _current_client()
-        arrays = self._known_arrays(X, y, sample_weight)
-        n_samples, n_features = arrays[0].shape
-        _require_whole_blocks(self, n_samples)
-        names = column_names(X, n_features)
-        validate_data(self, names, reset=starts_anew, skip_check_array=True)
-        dtype = np.float32 if arrays[0].dtype == np.float32 else np.float64
-        if not starts_anew:
-            _, dtype = check_layers(self.coefs_, self.intercepts_)
-        rows = OnWorkers(client, n_samples, n_features, dtype)
-        _OPENED.get().append(rows)
-        found = rows.persist(self._reader(), *arrays)
-        require_weights(found)
-        targets = some_targets(found, n_samples)
-        encoded, loss = self._check_targets(targets, rows.dtype, False, None)
-        self._weigh_classes_of(rows, encoded)
-        rows.hold(self._reader())
-        return rows, loss
-
-    def _known_arrays(self, X, y, sample_weight):
-        """X, y and the weights as Dask arrays of one number of rows."""
-        X = known_array(X)
-        require_dense(X)
-        if X.ndim != 2 or 0 in X.shape:
-            # Says what is wrong in the words of the local fit.
-            shape = X.shape if 0 in X.shape else (1,) * X.ndim
-            self._validate(np.zeros(shape), np.zeros(shape[:1]), np.float64, True)
-        n_samples = X.shape[0]
-        y = one_column(known_array(y))
-        if y.shape[:1] != X.shape[:1]:
-            raise ValueError(
-                "Found input variables with inconsistent numbers of samples: "
-                f"{[n_samples, *y.shape[:1]]}"
-            )
-        if sample_weight is None:
-            return X, y, None
-        if np.ndim(sample_weight) == 0:
-            return X, y, da.full(n_samples, sample_weight, dtype=np.float64)
-        sample_weight = known_array(sample_weight)
-        if sample_weight.shape != (n_samples,):
-            raise ValueError(
-                f"sample_weight must have the shape ({n_samples},), one weight a "
-                f"sample. Got the shape {sample_weight.shape}."
-            )
-        return X, y, sample_weight
-
-    def _reader(self):
-        """An estimator that knows how to read targets, and nothing else of this one."""
-        reader = type(self)()
-        names = (*_OF_TARGETS, "_labels", "classes_", "_class_weights", "n_outputs_")
-        of_this = vars(self)
-        vars(reader).update({name: of_this[name] for name in names if name in of_this})
-        return reader
-
-    def _weigh_classes_of(self, rows, targets):
-        """Find the weights of the classes, where there are classes."""
-
-    def _encoded(self, shard):
-        """Targets and weights of a shard as the core reads them."""
-        targets = self._check_validation_targets(shard.y, shard.X.dtype)
-        return targets, shard.sample_weight
+    def _read_data(self, targets, request, starts_anew):
+        if any_collection(request.X, request.y, request.sample_weight):
+            return read_collections(self, targets, request, starts_anew)
+        return super()._read_data(targets, request, starts_anew)
 
 
-class MLPClassifier(OnCluster, LocalClassifier):
+class MLPClassifier(CollectionsMixin, LocalClassifier):
     """``pybackprop.MLPClassifier``, whose ``fit`` takes Dask collections.
 
     Parameters and fitted attributes are those of the local estimator. ``fit`` takes
@@ -176,55 +104,82 @@ class MLPClassifier(OnCluster, LocalClassifier):
             return predict_lazily(self, "predict_log_proba", X)
         return super().predict_log_proba(X)
 
-    def _labels_in(self, y, dtype):
-        """Labels that occur in a shard's y; ValueError for what are no labels."""
-        labels = ClassLabels.of(y)
-        if labels.kind == "multilabel":
-            labels = ClassLabels.of(y.ravel())
-        return labels.classes
 
-    def _weigh_classes_of(self, rows, targets):
-        self._class_weights = None
-        if isinstance(self.class_weight, str):
-            self._class_weights = [
-                _balanced(totals) for totals in rows.class_totals(self._labels)
-            ]
-        elif self.class_weight is not None:
-            self._class_weights = self._labels.class_weights(
-                self.class_weight, targets, None
-            )
-
-    def _encoded(self, shard):
-        targets, weights = super()._encoded(shard)
-        if self._class_weights is not None:
-            of_classes = self._labels.weigh(self._class_weights, targets)
-            weights = of_classes if weights is None else of_classes * weights
-        return targets, weights
-
-
-class MLPRegressor(OnCluster, LocalRegressor):
+class MLPRegressor(CollectionsMixin, LocalRegressor):
     """``pybackprop.MLPRegressor``, whose ``fit`` takes Dask collections.
 
     As ``pybackprop.dask.MLPClassifier`` is of ``pybackprop.MLPClassifier``.
     """
 
-    def _labels_in(self, y, dtype):
-        """None; ValueError for targets that the loss does not take."""
-        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
-        self._check_validation_targets(y, dtype)
 
-
-@contextmanager
-def _closing():
-    """Leave nothing on the workers, however a fit ends."""
-    opened = []
-    token = _OPENED.set(opened)
+def read_collections(estimator, targets, request, starts_anew):
+    """Return training data on the cluster; as ``_estimator.data.read_arrays``."""
+    client = _current_client()
+    arrays = _known_arrays(estimator, targets, request)
+    n_samples, n_features = arrays[0].shape
+    _require_whole_blocks(estimator, n_samples)
+    names = column_names(request.X, n_features)
+    validate_data(estimator, names, reset=starts_anew, skip_check_array=True)
+    dtype = accepted_dtypes(estimator, starts_anew)
+    if starts_anew:
+        dtype = np.float32 if arrays[0].dtype == np.float32 else np.float64
+    data = DaskData(client, targets, n_samples, n_features, dtype)
     try:
-        yield
-    finally:
-        _OPENED.reset(token)
-        for rows in opened:
-            rows.close()
+        found = data.persist(type(estimator)(), *arrays)
+        require_weights(found)
+        encoded = targets.start(
+            some_targets(found, n_samples),
+            data.dtype,
+            all_classes=estimator.warm_start,
+        )
+        _start_class_weights(targets, data, encoded)
+        data.hold()
+    except BaseException:
+        data.close()
+        raise
+    return data, {"X": request.X, "y": request.y, "sample_weight": None}
+
+
+def _known_arrays(estimator, targets, request):
+    """Return X, y and the weights as Dask arrays with the same number of rows."""
+    X = known_array(request.X)
+    require_dense(X)
+    if X.ndim != 2 or 0 in X.shape:
+        # Raises what a local fit raises.
+        shape = X.shape if 0 in X.shape else (1,) * X.ndim
+        y = np.zeros(shape[:1])
+        check_table(estimator, targets, np.zeros(shape), y, np.float64, reset=True)
+    n_samples = X.shape[0]
+    y = one_column(known_array(request.y))
+    if y.shape[:1] != X.shape[:1]:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"{[n_samples, *y.shape[:1]]}"
+        )
+    sample_weight = request.sample_weight
+    if sample_weight is None:
+        return X, y, None
+    if np.ndim(sample_weight) == 0:
+        return X, y, da.full(n_samples, sample_weight, dtype=np.float64)
+    sample_weight = known_array(sample_weight)
+    if sample_weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must have the shape ({n_samples},), one weight a "
+            f"sample. Got the shape {sample_weight.shape}."
+        )
+    return X, y, sample_weight
+
+
+def _start_class_weights(targets, data, encoded):
+    """Compute the weights of the classes, if there are classes."""
+    is_balanced = targets.has_classes and isinstance(targets.params.class_weight, str)
+    if not is_balanced:
+        targets.start_weights(encoded, None)
+        return
+    targets.class_weights = [
+        balanced_weights(np.arange(len(totals)), len(totals), totals)
+        for totals in data.class_totals(targets.labels)
+    ]
 
 
 def _current_client():
@@ -246,33 +201,33 @@ def _current_client():
     return client
 
 
-def _require_suited(model, held_out, incremental):
-    """Raise ValueError for what there is not for rows on a cluster."""
-    if incremental:
+def _check_request(params, request):
+    """Raise ValueError for what training data on a cluster does not support."""
+    if request.is_one_epoch:
         raise ValueError(
             "partial_fit trains on samples in memory. Got a Dask collection: pass one "
             "chunk after the other, computed, or use fit."
         )
-    if not is_stochastic(model):
+    if not is_stochastic(params):
         return
-    if model.shuffle not in (False, "blocks"):
+    if params.shuffle not in (False, "blocks"):
         raise ValueError(
             "shuffle must be 'blocks', or False, when the samples are on a cluster: an "
-            "order of all rows would carry them from worker to worker. "
-            f"Got shuffle={model.shuffle!r}."
+            "order of all samples would move them from worker to worker. "
+            f"Got shuffle={params.shuffle!r}."
         )
-    if model.early_stopping and held_out[0] is None:
+    if params.early_stopping and request.X_val is None:
         raise ValueError(
             "early_stopping=True needs a validation set, X_val and y_val, when the "
             "samples are on a cluster: validation_fraction draws none from there."
         )
 
 
-def _require_whole_blocks(model, n_samples):
-    """Raise ValueError unless the batches of a model are made of whole blocks."""
-    if not is_stochastic(model):
+def _require_whole_blocks(params, n_samples):
+    """Raise ValueError unless batches are made of whole blocks of rows."""
+    if not is_stochastic(params):
         return
-    given = model.batch_size
+    given = params.batch_size
     size = 200 if isinstance(given, str) else given
     if size < n_samples and size % BLOCK_ROWS:
         raise ValueError(
@@ -281,11 +236,3 @@ def _require_whole_blocks(model, n_samples):
             f"whole blocks of rows there. Got batch_size={given!r}"
             + (", which is 200." if isinstance(given, str) else ".")
         )
-
-
-def _balanced(totals):
-    """Balanced weights of the classes of one column, from their totals."""
-    codes = np.arange(len(totals))
-    labels = ClassLabels(codes, "multiclass")
-    (weights,) = labels.class_weights("balanced", codes, totals)
-    return weights

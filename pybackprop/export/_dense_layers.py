@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from pybackprop._estimator.base import MultilayerPerceptron
-from pybackprop._estimator.fitted import as_it_is_now, network_of
+from pybackprop._estimator.base import BaseMLP
+from pybackprop._estimator.fitted import network_of, snapshot, targets_of
 
 LEAKY_RELU_SLOPE = 0.01
 # Klambauer et al. 2017: with these a layer keeps mean 0 and variance 1.
@@ -27,12 +27,12 @@ class Layer(NamedTuple):
 
 def check_estimator(estimator):
     """Return a snapshot of a fitted estimator of pybackprop, or raise."""
-    if not isinstance(estimator, MultilayerPerceptron):
+    if not isinstance(estimator, BaseMLP):
         raise TypeError(
             "estimator must be a fitted pybackprop.MLPClassifier or "
             f"pybackprop.MLPRegressor. Got {estimator!r}."
         )
-    estimator = as_it_is_now(estimator)
+    estimator = snapshot(estimator)
     check_is_fitted(estimator, "coefs_")
     return estimator
 
@@ -50,7 +50,7 @@ def fitted_network(estimator):
                 f"Got {getattr(estimator, name)!r}."
             )
     if is_classifier(estimator):
-        estimator._labels_as_fitted()
+        targets_of(estimator).known_labels()
     return network
 
 

@@ -15,8 +15,7 @@ from pybackprop._estimator.fitted import network_of
 from pybackprop._estimator.from_network import take_network
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._parameters import check_parameters
-from pybackprop._training.history import history_elsewhere
-from pybackprop._training.resume import best_parameters_reached
+from pybackprop._training.state import TrainingState
 from pybackprop.classifier import MLPClassifier
 from pybackprop.export._dense_layers import check_estimator, fitted_network
 from pybackprop.network import Network
@@ -106,14 +105,12 @@ def to_sklearn(estimator):
             f"{output!r} for its parameters and targets. "
             f"Got {estimator.out_activation_!r}."
         )
-    _copy_shared(estimator, other)
+    vars(other).update(_shared_attributes(estimator))
     other.coefs_, other.intercepts_ = _arrays(network, network.parameters)
-    best = getattr(estimator, "_best_parameters", None)
-    best = (
-        network.parameters
-        if best is None
-        else best_parameters_reached(estimator, network)
-    )
+    state = TrainingState(vars(estimator))
+    best = network.parameters
+    if getattr(estimator, "_best_parameters", None) is not None:
+        best = state.best_parameters_for(network)
     other._best_coefs, other._best_intercepts = _arrays(network, best)
     optimizer = getattr(estimator, "_optimizer", None)
     # The optimizer is kept unless solver or learning_rate were set after the fit.
@@ -165,7 +162,7 @@ def from_sklearn(estimator):
     labels = None
     if is_classifier(estimator):
         _refuse_single_class(estimator)
-        labels = ClassLabels.of_binarizer(estimator._label_binarizer)
+        labels = ClassLabels.from_binarizer(estimator._label_binarizer)
     network = Network.from_parameters(
         estimator.coefs_,
         estimator.intercepts_,
@@ -173,15 +170,15 @@ def from_sklearn(estimator):
         output_activation=estimator.out_activation_,
         copy=True,
     )
-    take_network(other, network, labels, "it was trained by scikit-learn")
-    _copy_shared(estimator, other)
-    _complete_history(other)
-    network_of(other)  # raises if the fitted attributes are inconsistent
+    shared = _shared_attributes(estimator)
+    state = TrainingState.from_elsewhere("it was trained by scikit-learn", shared)
     if other.early_stopping:
         best = (estimator._best_coefs, estimator._best_intercepts)
-        other._best_parameters = _vector(network, *best)
+        state.best_parameters = _vector(network, *best)
     if hasattr(estimator, "_optimizer"):
-        other._optimizer = _our_optimizer(estimator._optimizer, other, network)
+        state.optimizer = _our_optimizer(estimator._optimizer, other, network)
+    take_network(other, network, labels, state, shared)
+    network_of(other)  # raises if the fitted attributes are inconsistent
     return other
 
 
@@ -217,19 +214,11 @@ def _refuse_single_class(estimator):
         )
 
 
-def _complete_history(model):
-    """Add the curves that scikit-learn does not keep, such as those of L-BFGS."""
-    if not hasattr(model, "loss_curve_"):
-        model.loss_curve_ = []
-    if not hasattr(model, "validation_scores_"):
-        model.validation_scores_ = None
-    history_elsewhere(model)
-
-
-def _copy_shared(estimator, other):
-    for name in _SHARED:
-        if hasattr(estimator, name):
-            setattr(other, name, copy.deepcopy(getattr(estimator, name)))
+def _shared_attributes(estimator):
+    """Return copies of the fitted attributes that mean the same in both, by name."""
+    attributes = vars(estimator)
+    names = (name for name in _SHARED if name in attributes)
+    return {name: copy.deepcopy(attributes[name]) for name in names}
 
 
 def _arrays(network, vector):
@@ -278,7 +267,7 @@ def _their_optimizer(optimizer, network):
 
 def _our_optimizer(optimizer, model, network):
     """Convert an optimizer of scikit-learn, so that its next step is the same."""
-    other = Optimizer.of(model, network)
+    other = Optimizer.from_params(model, network)
     other.learning_rate_init = float(optimizer.learning_rate_init)
     if isinstance(optimizer, SGDOptimizer):
         other.schedule = optimizer.lr_schedule

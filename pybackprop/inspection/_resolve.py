@@ -3,8 +3,8 @@
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 
-from pybackprop._estimator.base import MultilayerPerceptron
-from pybackprop._estimator.fitted import as_fitted
+from pybackprop._estimator.base import BaseMLP
+from pybackprop._estimator.fitted import fitted_parameters, network_and_rows
 from pybackprop.network import Network
 
 
@@ -38,14 +38,14 @@ def network_and_targets(network, X, y):
     """
     if isinstance(network, Network):
         return network, X, y
-    if not isinstance(network, MultilayerPerceptron):
+    if not isinstance(network, BaseMLP):
         raise TypeError(
             "network must be a Network or a fitted MLPClassifier or MLPRegressor. "
             f"Got {kind_and_hint(network)}."
         )
-    model = as_fitted(network)
+    model = fitted_parameters(network)
     check_consistent_length(X, y)
-    _, X = model._network_and_rows(X)
+    _, X = network_and_rows(model, X)
     return model.network_, X, model.encode_targets(y)
 
 

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop.plotting._units import is_index
 
 # The grid extends beyond the data by this share of their range, on each side.
@@ -45,7 +45,7 @@ class FeatureGrid:
             )
         names = list(getattr(X, "columns", ()))
         require_numbers(X, "X")
-        with numbers_only("X"):
+        with argument_named("X"):
             table = check_array(
                 X, dtype=np.float64, ensure_min_features=2, input_name="X"
             )

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop.plotting._units import is_index
 
 _METHODS = ("auto", "predict_proba", "decision_function", "predict")
@@ -71,7 +71,7 @@ class Response:
 
 def _numbers(y):
     require_numbers(y, "y")
-    with numbers_only("y"):
+    with argument_named("y"):
         return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
 
 

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from pybackprop._estimator.base import MultilayerPerceptron
+from pybackprop._estimator.base import BaseMLP
 from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import (
     MARKERS,
@@ -190,7 +190,7 @@ class DecisionSurfaceDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         model = fitted_last_step(estimator, "coefs_")
-        if not isinstance(model, MultilayerPerceptron):
+        if not isinstance(model, BaseMLP):
             raise TypeError(
                 "estimator must be an MLPClassifier or MLPRegressor of pybackprop, or "
                 f"a Pipeline that ends in one. Got {model!r}."

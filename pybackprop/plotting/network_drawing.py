@@ -6,6 +6,7 @@ from textwrap import shorten, wrap
 import numpy as np
 from scipy.sparse import issparse
 
+from pybackprop._estimator.fitted import network_and_rows
 from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.plotting._axes import axes_to_draw_on
 from pybackprop.plotting._network_panel import NetworkPanel
@@ -196,7 +197,7 @@ class NetworkDisplay:
         if X is not None:
             X = inputs_of_last_step(estimator, X)
             if y is None:
-                _, X = model._network_and_rows(X)
+                _, X = network_and_rows(model, X)
             else:
                 network, X, y = network_and_targets(model, X, y)
         if options.get("feature_names") is None:

@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
 from pybackprop import MLPClassifier, MLPRegressor
-from support.internals import some_rows
+from support.internals import sample_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -71,7 +71,7 @@ def test_rows_to_look_at_are_evenly_spread_over_those_that_weigh(most):
     weights = rng.uniform(size=300_000) * (rng.uniform(size=300_000) < 0.4)
     weighing = np.flatnonzero(weights)
     expected = weighing[:: -(-len(weighing) // most)]
-    assert_array_equal(some_rows(len(weights), weights, most), expected)
+    assert_array_equal(sample_rows(len(weights), weights, most), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.int8, np.float64])

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("distributed", minversion="2025.1")
 
-from pybackprop.dask._actor_pool import answering  # noqa: E402
+from pybackprop.dask._actor_pool import replying  # noqa: E402
 from pybackprop.dask._dataset import _Clock, _in_order_of_rows  # noqa: E402
 from pybackprop.dask._shards import BLOCK_ROWS, plan_for  # noqa: E402
 from pybackprop.dask._tree_reduction import (  # noqa: E402
@@ -110,7 +110,7 @@ def test_an_exception_arrives_even_if_it_cannot_be_pickled():
     class Local(Exception):
         pass
 
-    @answering
+    @replying
     def method(self, x):
         raise x
 

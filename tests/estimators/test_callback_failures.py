@@ -217,7 +217,7 @@ def test_before_scikit_learn_1_9_the_cause_says_which_version_brings_callbacks(
     monkeypatch,
 ):
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
-    path = Path(pybackprop.__file__).parent / "_training" / "callbacks.py"
+    path = Path(pybackprop.__file__).parent / "_estimator" / "callbacks.py"
     spec = importlib.util.spec_from_file_location("older", path)
     older = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(older)

@@ -22,7 +22,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from pybackprop import MLPClassifier, MLPRegressor, _core
-from pybackprop._estimator.fitted import FittedNetwork
+from pybackprop._estimator.fitted import NetworkCache
 
 N_FEATURES = 6
 RANDOM = np.random.RandomState(0)
@@ -52,11 +52,11 @@ def methods(model):
 
 
 class short_way_counted:
-    """Counts answers of FittedNetwork, and those that it leaves to the full way."""
+    """Counts answers of NetworkCache, and those that it leaves to the full way."""
 
     def __enter__(self):
         self.short = self.full = 0
-        answer = FittedNetwork.outputs_of_few
+        answer = NetworkCache.outputs_of_few
 
         def counted(kept, *args):
             outputs = answer(kept, *args)
@@ -66,7 +66,7 @@ class short_way_counted:
                 self.short += 1
             return outputs
 
-        self.patch = mock.patch.object(FittedNetwork, "outputs_of_few", counted)
+        self.patch = mock.patch.object(NetworkCache, "outputs_of_few", counted)
         self.patch.start()
         return self
 
@@ -75,7 +75,7 @@ class short_way_counted:
 
 
 def full_way():
-    return mock.patch.object(FittedNetwork, "outputs_of_few", lambda *_: None)
+    return mock.patch.object(NetworkCache, "outputs_of_few", lambda *_: None)
 
 
 def outcome(model, method, rows):

@@ -6,6 +6,7 @@ _AHEAD = "pybackprop/_training/prefetch.py"
 _BATCHES = "pybackprop/_training/batches.py"
 _ROWS = "pybackprop/_data/dataset.py"
 _TARGETS = "pybackprop/_data/labels.py"
+_READER = "pybackprop/_estimator/data.py"
 _TEST = "tests/data/test_fit_batches.py"
 _TEST_OF_AHEAD = "tests/data/test_read_ahead.py"
 
@@ -44,7 +45,7 @@ MUTANTS = (
     ),
     Mutant(
         "a batch stays on the memory of its loader",
-        _BATCHES,
+        _READER,
         "    return np.array(array)",
         "    return np.asarray(array)",
         "a loader that uses its memory anew changes what is trained on",
@@ -61,16 +62,16 @@ MUTANTS = (
     Mutant(
         "dropout takes each batch for the first",
         _BATCHES,
-        "waiting = table, n_batches, n_rows",
+        "waiting = table, n_batches, n_samples",
         "waiting = table, n_batches, 0",
         "other masks than in fit",
         _TEST,
     ),
     Mutant(
         "float64 follows float32",
-        _BATCHES,
-        "        if not is_first and X.dtype != self.dtype:",
-        "        if is_first and X.dtype != self.dtype:",
+        _READER,
+        "        if not is_first and X.dtype != self._dtype:",
+        "        if is_first and X.dtype != self._dtype:",
         "the core is handed a type that is not the network's",
         _TEST,
     ),

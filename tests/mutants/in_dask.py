@@ -45,8 +45,8 @@ MUTANTS = (
     Mutant(
         "lazy predictions share the model's memory",
         _PREDICTIONS,
-        "return deepcopy(model)",
-        "return model",
+        "deepcopy(working_copy(model, without=_OF_TRAINING))",
+        "working_copy(model, without=_OF_TRAINING)",
         "a prediction is that of a later fit, or of edited weights",
         _BITS,
     ),

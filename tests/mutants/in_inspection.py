@@ -64,7 +64,7 @@ MUTANTS = (
     Mutant(
         "targets are read by the parameters of the next fit",
         "pybackprop/inspection/_resolve.py",
-        "    model = as_fitted(network)\n",
+        "    model = fitted_parameters(network)\n",
         "    model = network\n",
         "after set_params an inspection shows gradients of no training",
         "tests/inspection/test_subject.py",

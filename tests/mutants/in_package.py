@@ -3,10 +3,11 @@
 from mutants.planted import Mutant
 
 _CORE = "pybackprop/_core.pyx"
+_STATE = "pybackprop/_training/state.py"
 _STOPPING = "pybackprop/_training/stopping.py"
 _TRAINING = "pybackprop/_training/stochastic.py"
 _ORDER = "pybackprop/_training/sampling.py"
-_TARGETS = "pybackprop/_data/labels.py"
+_TARGETS = "pybackprop/_model/targets.py"
 
 MUTANTS = (
     # ---- the binding
@@ -89,41 +90,41 @@ MUTANTS = (
     # ---- progress
     Mutant(
         "the sign of tol",
-        _STOPPING,
-        "model.loss_ > model.best_loss_ - model.tol:",
-        "model.loss_ > model.best_loss_ + model.tol:",
+        _STATE,
+        "self.loss > self.best_loss - tol:",
+        "self.loss > self.best_loss + tol:",
         "a training that creeps never stops",
         "tests/estimators/test_parity_training.py",
     ),
     Mutant(
         "a plateau is counted one epoch early",
         _STOPPING,
-        "model._no_improvement_count > model.n_iter_no_change:",
-        "model._no_improvement_count >= model.n_iter_no_change:",
+        "state.no_improvement_count > params.n_iter_no_change:",
+        "state.no_improvement_count >= params.n_iter_no_change:",
         "training stops an epoch before scikit-learn's",
         "tests/estimators/test_parity_training.py",
     ),
     Mutant(
         "the best weights are those of the last epoch",
-        _STOPPING,
-        "        model._best_parameters[:] = network.parameters",
-        "        model._best_parameters = network.parameters",
+        _STATE,
+        "            self.best_parameters[:] = parameters",
+        "            self.best_parameters = parameters",
         "early stopping restores what it was to undo",
         "tests/training/test_validation_set.py",
     ),
     Mutant(
         "early stopping keeps the last weights",
         _TRAINING,
-        "        network.parameters[:] = model._best_parameters",
-        "        model._best_parameters[:] = network.parameters",
+        "        network.parameters[:] = state.best_parameters",
+        "        state.best_parameters[:] = network.parameters",
         "the fitted weights are not those of best_validation_score_",
         "tests/training/test_validation_set.py",
     ),
     Mutant(
         "of equal scores the last one counts",
-        _STOPPING,
-        "    if score > model.best_validation_score_:",
-        "    if score >= model.best_validation_score_:",
+        _STATE,
+        "    if score > self.best_validation_score:",
+        "    if score >= self.best_validation_score:",
         "other weights than scikit-learn's after early stopping",
         "tests/estimators/test_parity_training.py",
     ),
@@ -161,10 +162,10 @@ MUTANTS = (
         "tests/data/test_bad_input.py",
     ),
     Mutant(
-        "a draft is the estimator itself",
-        "pybackprop/_estimator/base.py",
-        "        draft.__dict__.update(self.__dict__)",
-        "        draft.__dict__ = self.__dict__",
+        "a working copy is the estimator itself",
+        "pybackprop/_estimator/fitted.py",
+        "    copied.__dict__.update(estimator.__dict__)",
+        "    copied.__dict__ = estimator.__dict__",
         "a fit that raises leaves an estimator half fitted",
         "tests/data/test_bad_input.py",
     ),
@@ -179,8 +180,8 @@ MUTANTS = (
     Mutant(
         "the features have the dropout of the first layer",
         "pybackprop/_model/optimizer.py",
-        "np.array([model.input_dropout, *hidden], dtype=np.float64)",
-        "np.array([*hidden, model.input_dropout], dtype=np.float64)",
+        "np.array([params.input_dropout, *hidden], dtype=np.float64)",
+        "np.array([*hidden, params.input_dropout], dtype=np.float64)",
         "input_dropout is that of the last hidden layer",
         "tests/training/test_dropout.py",
     ),

@@ -12,7 +12,9 @@ import shutil
 import sys
 from functools import cache
 
+import numpy as np
 import pytest
+import scipy.sparse
 
 from support.checkout import ROOT
 
@@ -245,6 +247,167 @@ def modules_form_no_circle(root):
     return [f"{module} imports {sorted(left[module] & left.keys())}" for module in left]
 
 
+# From the bottom: the parts of the package that may import what is on levels below.
+LEVELS = (
+    "_core _constraints _data _solvers _threads _warnings _reports by_hand exceptions",
+    "_catalogue _parameters trace",
+    "_model",
+    "network _training",
+    "_estimator",
+    "classifier regressor inspection",
+    "plotting export dask",
+)
+LEVEL_OF = {part: i for i, parts in enumerate(LEVELS) for part in parts.split()}
+
+
+def parts_of_package(root):
+    """(path, name, part, level) for each Python file below pybackprop/."""
+    for path, name in files(root, "pybackprop", suffixes={".py"}):
+        part = path.relative_to(root / "pybackprop").parts[0].removesuffix(".py")
+        if part not in ("__init__", "__main__"):
+            yield path, name, part, LEVEL_OF.get(part)
+
+
+def imports_go_to_lower_levels(root):
+    """And not from one part to another of the same level, but for the lowest."""
+    found = []
+    for path, name, part, level in parts_of_package(root):
+        if level is None:
+            found.append(f"{name}: {part} is on no level")
+            continue
+        for line, module, imported in imports(path):
+            package, _, rest = module.partition(".")
+            target = rest.split(".")[0] or imported
+            if package != "pybackprop" or target not in LEVEL_OF or target == part:
+                continue
+            if LEVEL_OF[target] > level or LEVEL_OF[target] == level > 0:
+                found.append(f"{name}:{line} imports {target}")
+    return found
+
+
+# Called on an object that a higher level passes down: what publishes the state of a
+# training and calls the user's callbacks.
+OBSERVER = {"publish", "begin", "end"}
+
+
+@cache
+def syntax(text):
+    return ast.parse(text)
+
+
+@cache
+def definitions(text):
+    """Names of the methods, and of the attributes set or declared, in a file."""
+    methods, attributes = set(), set()
+    for node in ast.walk(syntax(text)):
+        if isinstance(node, ast.ClassDef):
+            methods |= {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            attributes.add(node.target.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            attributes.add(node.attr)
+    return methods, attributes
+
+
+@cache
+def names_of_libraries():
+    """Names of methods that arrays, builtin types and scikit-learn's objects have."""
+    kinds = (np.ndarray, np.random.RandomState, scipy.sparse.csr_matrix, dict, list)
+    names = {name for kind in kinds for name in dir(kind)}
+    return names | {"fit", "predict", "score", "transform", "set_params", "seed"}
+
+
+def calls_go_to_lower_levels(root):
+    """No method is called that only classes of a higher level define."""
+    lowest = dict.fromkeys(names_of_libraries() | OBSERVER, 0)
+    texts = [
+        (path.read_text("utf-8"), level) for path, *_, level in parts_of_package(root)
+    ]
+    texts.append(((root / "pybackprop/_core.pyi").read_text("utf-8"), 0))
+    methods = set()
+    for text, level in texts:
+        of_file, attributes = definitions(text)
+        methods |= of_file
+        for name in of_file | attributes:
+            lowest[name] = min(level or 0, lowest.get(name, len(LEVELS)))
+    return [
+        f"{name}:{call.lineno}: {ast.unparse(call.func)}"
+        for path, name, _, level in parts_of_package(root)
+        for call in ast.walk(syntax(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in methods
+        and lowest[call.func.attr] > (level or 0)
+    ]
+
+
+ESTIMATORS = (
+    "pybackprop/_estimator/",
+    "pybackprop/classifier.py",
+    "pybackprop/regressor.py",
+    "pybackprop/dask/estimators.py",
+)
+
+
+def private_methods_of_estimators_are_their_own(root):
+    """Only ``self`` and ``super()`` have the private methods of an estimator."""
+    methods = {
+        method
+        for path, name in files(root, "pybackprop", suffixes={".py"})
+        if name.startswith(ESTIMATORS)
+        for method in definitions(path.read_text("utf-8"))[0]
+        if re.match("_[a-z]", method)
+    }
+    elsewhere = {
+        method
+        for path, name in files(root, "pybackprop", suffixes={".py"})
+        if not name.startswith(ESTIMATORS)
+        for method in definitions(path.read_text("utf-8"))[0]
+    }
+    return [
+        f"{name}:{node.lineno}: {ast.unparse(node)}"
+        for path, name in files(root, "pybackprop", suffixes={".py"})
+        if not name.startswith("pybackprop/_estimator/")
+        for node in ast.walk(syntax(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr in methods - elsewhere
+        and not re.match(r"(self|super\(.*\))\.", ast.unparse(node))
+    ]
+
+
+# Fitted attributes: names that end with an underscore, and those that are private.
+FITTED = (
+    r"[a-z]\w*[^_]_|_labels|_class_weights|_optimizer|_pause|_history|_fitted_network"
+    r"|_best_parameters|_no_improvement_count|_partial_fit_is_over"
+    r"|_activation_of_fit|_objective_of_fit"
+)
+
+
+def only_estimators_are_assigned_fitted_attributes(root):
+    """In _estimator/ alone; export/ fills estimators of scikit-learn."""
+    found = []
+    for path, name in files(root, "pybackprop", suffixes={".py"}):
+        if name.startswith("pybackprop/_estimator/"):
+            continue
+        to_sklearn = name == "pybackprop/export/sklearn.py"
+        for node in ast.walk(syntax(path.read_text("utf-8"))):
+            text = (
+                ast.unparse(node) if isinstance(node, (ast.Attribute, ast.Call)) else ""
+            )
+            is_attribute = isinstance(node, ast.Attribute)
+            if is_attribute and not isinstance(node.ctx, ast.Load):
+                is_fitted = re.fullmatch(FITTED, node.attr)
+                if text.startswith("self.") and not name.startswith(ESTIMATORS):
+                    continue  # an object of another class
+                if is_fitted and not (to_sklearn and text.startswith("other.")):
+                    found.append(f"{name}:{node.lineno}: {text}")
+            elif re.match(r"vars\((model|estimator|fitted)\)\.(update|pop)\(", text):
+                found.append(f"{name}:{node.lineno}: {text}")
+            elif re.match(r"setattr\((model|estimator|fitted|other),", text):
+                found.append(f"{name}:{node.lineno}: {text}")
+    return found
+
+
 def outsiders_use_public_names(root):
     found = []
     for path, name in files(root, "examples", "benchmarks", "docs", suffixes={".py"}):
@@ -266,7 +429,7 @@ def only_targets_know_a_class_label(root):
         root,
         "pybackprop",
         suffixes=PYTHON,
-        but=["pybackprop/_data/labels.py"],
+        but=["pybackprop/_data/labels.py", "pybackprop/_model/targets.py"],
     )
 
 
@@ -385,6 +548,34 @@ RULES = {
             "from pybackprop.network import Network\n",
         ),
         ("pybackprop/network.py", "def f():\n    from pybackprop import regressor\n"),
+    ],
+    imports_go_to_lower_levels: [
+        ("pybackprop/_data/weights.py", "from pybackprop._model import losses\n"),
+        ("pybackprop/_training/lbfgs.py", "from pybackprop.network import Network\n"),
+        ("pybackprop/_model/losses.py", "def f():\n    import pybackprop._training\n"),
+        ("pybackprop/_estimator/data.py", "from pybackprop import classifier\n"),
+        ("pybackprop/inspection/delta/x.py", "from pybackprop import export\n"),
+        ("pybackprop/helpers.py", "\n"),
+    ],
+    calls_go_to_lower_levels: [
+        (
+            "pybackprop/_training/lbfgs.py",
+            "def f(model):\n    model.network_targets(y)\n",
+        ),
+        ("pybackprop/_model/losses.py", "def f(data):\n    data.split_off(1)\n"),
+        ("pybackprop/_data/labels.py", "def f(network):\n    network.backprop()\n"),
+    ],
+    private_methods_of_estimators_are_their_own: [
+        ("pybackprop/inspection/_resolve.py", "def f(model):\n    model._outputs(X)\n"),
+        ("pybackprop/dask/_checks.py", "def f(model):\n    model._fit(request)\n"),
+        ("pybackprop/_training/lbfgs.py", "def f(model):\n    model._train(1, 2)\n"),
+    ],
+    only_estimators_are_assigned_fitted_attributes: [
+        ("pybackprop/_training/lbfgs.py", "def f(model):\n    model.loss_ = 1\n"),
+        ("pybackprop/_training/lbfgs.py", "def f(model):\n    model._pause = 1\n"),
+        ("pybackprop/export/sklearn.py", "def f(model):\n    model.coefs_ = 1\n"),
+        ("pybackprop/classifier.py", "def f(self):\n    self.classes_ += 1\n"),
+        ("pybackprop/inspection/x.py", "def f(model):\n    vars(model).update(a=1)\n"),
     ],
     outsiders_use_public_names: [
         ("examples/99.py", "from pybackprop import _core\n"),

@@ -346,18 +346,18 @@ def test_an_estimator_is_freed_at_once(options):
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_a_draft_that_fails_is_freed_with_its_exception(early_stopping):
-    drafts = []
+def test_a_working_copy_that_fails_is_freed_with_its_exception(early_stopping):
+    copies = []
 
     def loss(y, y_pred):
         frame = sys._getframe()
-        while frame.f_code.co_name != "_fit_draft":
+        while frame.f_code.co_name != "_train":
             frame = frame.f_back
-        drafts.append(weakref.ref(frame.f_locals["self"]))
+        copies.append(weakref.ref(frame.f_locals["self"]))
         raise RuntimeError
 
     with without_collection():
         model = MLPRegressor(loss=loss, early_stopping=early_stopping, **SMALL)
         with pytest.raises(RuntimeError):
             model.fit(X, NUMBERS)
-        assert drafts[0]() is None
+        assert copies[0]() is None

@@ -127,7 +127,7 @@ def test_decisions_block_by_block_are_those_of_all_rows(monkeypatch):
         sparse = scipy.sparse.csr_array(table)
         for size in (1, 100, 599):
             with monkeypatch.context() as patch:
-                patch.setattr("pybackprop._estimator.base._VALUES_OF_A_BLOCK", size)
+                patch.setattr("pybackprop._estimator.base._VALUES_PER_BLOCK", size)
                 for given in (table, sparse):
                     parts = model.predict(given)
                     assert type(parts) is type(whole) and parts.dtype == whole.dtype

@@ -1,7 +1,7 @@
 """Private objects of the package that tests of several parts call directly."""
 
 from pybackprop import _core
-from pybackprop._data.dataset import some_rows
+from pybackprop._data.dataset import sample_rows
 from pybackprop._data.labels import ClassLabels
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._threads import default_n_threads, effective_n_threads, one_blas_thread
@@ -22,6 +22,6 @@ __all__ = [
     "all_finite",
     "default_n_threads",
     "one_blas_thread",
-    "some_rows",
+    "sample_rows",
     "effective_n_threads",
 ]

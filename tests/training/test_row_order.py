@@ -5,13 +5,13 @@ import pytest
 from sklearn.base import clone
 
 from pybackprop import MLPRegressor
-from pybackprop._training.sampling import BlockOrder
+from pybackprop._training.sampling import BlockSampler
 
 SIZE = 256
 
 
 def order_of(n_samples, batch_size, seed):
-    pieces = list(BlockOrder(n_samples, batch_size, seed).pieces())
+    pieces = list(BlockSampler(n_samples, batch_size, seed).chunks())
     return np.concatenate([rows for _, rows, _ in pieces])
 
 
@@ -39,7 +39,7 @@ def test_blocks_and_rows_are_permuted_and_differ_between_epochs():
 
 
 def test_a_batch_of_whole_blocks_takes_them_as_they_lie():
-    blocks = BlockOrder(23 * SIZE + 9, 4 * SIZE, 3).blocks
+    blocks = BlockSampler(23 * SIZE + 9, 4 * SIZE, 3).blocks
     for start in range(0, 23, 4):
         assert np.all(np.diff(blocks[start : start + 4]) > 0)
     assert not np.all(np.diff(blocks[:23]) > 0)
@@ -47,8 +47,8 @@ def test_a_batch_of_whole_blocks_takes_them_as_they_lie():
 
 def test_pieces_are_whole_batches_and_say_where_they_begin(monkeypatch):
     whole = order_of(5000, 96, 7)
-    monkeypatch.setattr("pybackprop._training.sampling._ROWS_OF_A_PIECE", 1000)
-    pieces = list(BlockOrder(5000, 96, 7).pieces())
+    monkeypatch.setattr("pybackprop._training.sampling._CHUNK_ROWS", 1000)
+    pieces = list(BlockSampler(5000, 96, 7).chunks())
     assert np.array_equal(np.concatenate([rows for _, rows, _ in pieces]), whole)
     assert [first for first, _, _ in pieces] == [0, 10, 20, 30, 40, 50]
     assert [is_last for _, _, is_last in pieces] == [False] * 5 + [True]
@@ -100,7 +100,7 @@ def test_no_bit_depends_on_the_pieces(batch_size, monkeypatch):
     )
     whole = clone(model).fit(X, y, weights)
     monkeypatch.setattr(
-        "pybackprop._training.sampling._ROWS_OF_A_PIECE", 2 * batch_size
+        "pybackprop._training.sampling._CHUNK_ROWS", 2 * batch_size
     )
     model.fit(X, y, weights)
     for name in model.history_.keys() - {"seconds"}:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pybackprop import _core
-from pybackprop._data.numeric import numbers_only, require_numbers
+from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._reports import Tabular
 from pybackprop.inspection.delta.courses import through
 from pybackprop.inspection.delta.formulas import formulas, is_canonical, reason
@@ -144,7 +144,7 @@ def _point(loss, output_activation, z, y):
 
 def _numbers(name, array):
     require_numbers(array, name)
-    with numbers_only(name):
+    with argument_named(name):
         array = np.array(array, dtype=np.float64)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.dataset import sample_rows, take_rows
 from pybackprop._data.weights import check_sample_weight
 from pybackprop.inspection.gradients.comparison import ALLOWED, TensorCheck, compare
 from pybackprop.inspection.gradients.custom_loss import dtype_of_values
@@ -55,7 +55,7 @@ class Data:
         X = network._check_X(X)
         self.n_rows = X.shape[0]
         weights = check_sample_weight(sample_weight, self.n_rows)
-        rows = some_rows(self.n_rows, weights, _MAX_ROWS)
+        rows = sample_rows(self.n_rows, weights, _MAX_ROWS)
         y = np.asarray(y, dtype=network.dtype).reshape(self.n_rows, -1)
         self.as_read = take_rows(X, rows), np.ascontiguousarray(take_rows(y, rows))
         self.X, self.y = (table.astype(np.float64) for table in self.as_read)

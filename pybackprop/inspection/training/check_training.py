@@ -8,7 +8,7 @@ import numpy as np
 from pybackprop import _core
 from pybackprop._constraints import InvalidParameterError
 from pybackprop._data.dataset import take_rows
-from pybackprop._estimator.base import MultilayerPerceptron
+from pybackprop._estimator.base import BaseMLP
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._reports import Tabular, or_none
 from pybackprop._threads import default_n_threads
@@ -141,7 +141,7 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
 
 
 def _check_arguments(estimator, n_samples, max_iter):
-    if not isinstance(estimator, MultilayerPerceptron):
+    if not isinstance(estimator, BaseMLP):
         raise TypeError(
             "estimator must be an MLPClassifier or MLPRegressor. Got "
             f"{kind_and_hint(estimator)}."
@@ -361,7 +361,7 @@ def _first_step(start):
     X, y, weights = _batch(start)
     before = network.parameters.copy()
     coefs_before = [W.copy() for W in network.coefs]
-    optimizer = Optimizer.of(start.model, network)
+    optimizer = Optimizer.from_params(start.model, network)
     training = _core.Training(
         network.core,
         network.parameters,
@@ -372,7 +372,7 @@ def _first_step(start):
         len(y),
         default_n_threads(),
     )
-    optimizer.epoch_begins()
+    optimizer.on_epoch_begin()
     loss, finite, *_ = training.epoch(None)
     pairs = zip(coefs_before, network.coefs, strict=True)
     ratios = [update_ratio(*pair) for pair in pairs]

@@ -8,7 +8,10 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 
 from pybackprop import _core
-from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.dataset import sample_rows, take_rows
+from pybackprop._estimator.data import read_arrays
+from pybackprop._estimator.fitted import targets_of
+from pybackprop._estimator.start_network import build_network
 from pybackprop._model.initialization import (
     activations_of_draws,
     bound_of_draws,
@@ -17,6 +20,8 @@ from pybackprop._model.initialization import (
 from pybackprop._parameters import check_parameters
 from pybackprop._threads import default_n_threads
 from pybackprop._training.diagnosis import warn_of_inputs
+from pybackprop._training.request import FitRequest
+from pybackprop._training.state import Problem
 from pybackprop.exceptions import ScalingWarning
 from pybackprop.network import Network
 
@@ -57,21 +62,23 @@ class InitialState:
         known = model.get_params(deep=False)
         model.set_params(**{k: v for k, v in parameters.items() if k in known})
         check_parameters(model)
-        training_rows, loss = model._check_rows(X, y, sample_weight, True, False, None)
-        self.network = model._training_network(
-            training_rows, loss, True, generator_of(model.random_state)
-        )
-        table, n_rows = training_rows.table, training_rows.n_samples
+        targets = targets_of(model)
+        request = FitRequest("fit", X, y, sample_weight)
+        data, _ = read_arrays(model, targets, request, starts_anew=True)
+        random_state = generator_of(model.random_state)
+        self.network = build_network(model, data, True, random_state)
+        table, n_rows = data.dataset, data.n_samples
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ScalingWarning)
-            warn_of_inputs(model, table)
+            feature_names = getattr(model, "feature_names_in_", None)
+            warn_of_inputs(Problem(model, self.network, data), feature_names)
         self.scaling_warning = str(caught[0].message) if caught else ""
         weights = table.sample_weight
-        self.total_weight = float(training_rows.total_weight)
-        rows = some_rows(n_rows, weights, _MAX_ROWS)
+        self.total_weight = float(data.total_weight)
+        rows = sample_rows(n_rows, weights, _MAX_ROWS)
         self.X = take_rows(table.X, rows)
-        targets = model._numbers(take_rows(table.targets, rows), self.network.dtype)
-        self.y = np.ascontiguousarray(targets)
+        numbers = targets.numbers(take_rows(table.targets, rows), self.network.dtype)
+        self.y = np.ascontiguousarray(numbers)
         self.weights = None if weights is None else take_rows(weights, rows)
 
     def few(self, n):

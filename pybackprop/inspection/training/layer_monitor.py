@@ -5,9 +5,10 @@ from numbers import Integral
 
 from sklearn.utils import check_array
 
-from pybackprop._data.dataset import some_rows, take_rows
+from pybackprop._data.dataset import sample_rows, take_rows
 from pybackprop._data.weights import check_sample_weight
-from pybackprop._estimator.base import MultilayerPerceptron
+from pybackprop._estimator.base import BaseMLP
+from pybackprop._estimator.fitted import targets_of
 from pybackprop._reports import Tabular, or_none
 from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.inspection.training.layer_statistics import (
@@ -116,7 +117,7 @@ class LayerMonitor(Tabular):
     # ------------------------------------------------------- scikit-learn's protocol
     def setup(self, estimator, context):
         """Called by scikit-learn when a fit begins."""
-        if not isinstance(estimator, MultilayerPerceptron):
+        if not isinstance(estimator, BaseMLP):
             raise TypeError(
                 "LayerMonitor must be set on an MLPClassifier or MLPRegressor, in a "
                 f"pipeline on that step. Got {type(estimator).__name__}."
@@ -179,19 +180,20 @@ class _Sample:
         _, X, targets = network_and_targets(estimator, X, y)
         weights = check_sample_weight(sample_weight, X.shape[0])
         weights = _with_class_weights(estimator, y, weights)
-        rows = some_rows(X.shape[0], weights, max_rows)
+        rows = sample_rows(X.shape[0], weights, max_rows)
         self.X, self.y = take_rows(X, rows), take_rows(targets, rows)
         self.weights = None if weights is None else take_rows(weights, rows)
 
 
 def _with_class_weights(estimator, y, sample_weight):
     """Multiply the sample weights by those of ``class_weight``, if any."""
-    if getattr(estimator, "_class_weights", None) is None:
+    targets = targets_of(estimator)
+    if targets.class_weights is None:
         return sample_weight
     y = check_array(y, accept_sparse="csr", ensure_2d=False, dtype=None)
     y = y.ravel() if y.shape[1:] == (1,) else y
-    codes = estimator._check_validation_targets(y, None)
-    return estimator._weigh_classes(codes, sample_weight, "sample_weight")
+    codes = targets.encode(y, None)
+    return targets.weigh(codes, sample_weight, "sample_weight")
 
 
 class _Run:

@@ -51,15 +51,15 @@ def losses_of_overfitting(start, X, y, goal, max_iter):
     if start.model.solver == "lbfgs":
         return _by_lbfgs(network, core, data, max_iter)
     start.model.set_params(max_iter=max_iter)  # a schedule may depend on it
-    optimizer = Optimizer.of(start.model, network)
+    optimizer = Optimizer.from_params(start.model, network)
     training = _core.Training(
         core, network.parameters, optimizer, *data, len(y), default_n_threads()
     )
     losses = []
     for epoch in range(max_iter):
-        optimizer.epoch_begins()
+        optimizer.on_epoch_begin()
         loss, finite, *_ = training.epoch(None)
-        optimizer.epoch_ends((epoch + 1) * len(y))
+        optimizer.on_epoch_end((epoch + 1) * len(y))
         losses.append(loss)
         if not finite or loss <= goal:
             break

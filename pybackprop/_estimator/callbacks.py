@@ -1,10 +1,10 @@
-"""A fit as scikit-learn's callbacks see it, or without any of that.
+"""Tells scikit-learn's callbacks, and the estimator, how far a fit has come.
 
 Callbacks came with scikit-learn 1.9: they are set by ``set_callbacks`` and called at
-the begin and the end of each task of a fit, which is a tree of tasks.  Here the root
-is a call to ``fit`` or ``partial_fit`` and its leaves are the epochs, or iterations of
-L-BFGS.  Only this file knows that older versions have no callbacks, and by which
-attributes scikit-learn remembers them.
+the beginning and the end of each task of a fit, which is a tree of tasks.  Here the
+root is a call to ``fit``, ``partial_fit`` or ``fit_batches``, and its leaves are the
+epochs, or iterations of L-BFGS.  Only this file knows that older versions have no
+callbacks, and in which attributes scikit-learn keeps them.
 """
 
 import sklearn
@@ -21,26 +21,23 @@ except ImportError:
         )
 
     class CallbackSupportMixin:
-        """In the place of scikit-learn's class of that name."""
+        """Stands in for scikit-learn's class of that name."""
 
         @available_if(_require_callbacks)
         def set_callbacks(self, *callbacks):
-            """Not there before scikit-learn 1.9."""
+            """Not available before scikit-learn 1.9."""
 
     def with_callbacks(method):
-        """The method as it is: there is nothing to tear down."""
+        """Return the method itself: there is nothing to tear down."""
         return method
 
 
 __all__ = [
-    "ASKED_TO_STOP",
     "CallbackSupportMixin",
-    "FitTasks",
+    "FitObserver",
     "outside_of_fits",
     "with_callbacks",
 ]
-
-ASKED_TO_STOP = "a callback asked to stop"
 
 # By these scikit-learn ties an estimator to a fit that is under way: to the task of a
 # meta-estimator, to its own root task, and to the callbacks that it set up.
@@ -52,7 +49,7 @@ _UNDER_WAY = (
 
 
 def outside_of_fits(state):
-    """The attributes of an estimator without those of a fit that is under way.
+    """Return the attributes of an estimator without those of a fit in progress.
 
     A callback may keep the fitted estimators that it gets, or save them.  Each is a
     copy, and a copy takes no part in the fit that it was made in: if it is fitted
@@ -63,22 +60,24 @@ def outside_of_fits(state):
     return {name: value for name, value in attributes if name not in _UNDER_WAY}
 
 
-class FitTasks:
-    """The tasks of one fit: tells the callbacks of the model where it has got to.
+class FitObserver:
+    """Publishes the state of a training to the estimator, and calls its callbacks.
 
-    Without callbacks its methods do nothing, and no context is made: one takes 16
-    microseconds, which may be more than an epoch, and leaves a circle of references.
+    The state is published when the training begins and ends, before a scorer is called,
+    and after each epoch if there are callbacks: then somebody looks at the estimator.
+
+    Without callbacks no context is made: one takes 16 microseconds, which may be more
+    than an epoch, and leaves a reference cycle.
 
     Parameters
     ----------
-    model : estimator
-        The draft that is fitted, inside of a method that ``with_callbacks`` wraps.
-    name : str
-        Of the call.
+    estimator : estimator
+        The working copy that is fitted, in a method that ``with_callbacks`` wraps.
+    request : FitRequest
     task : str
         What a task is called.
     n_tasks : int
-        Most tasks there can be.
+        Maximum number of tasks.
     fitted_now : callable
         Returns the fitted attributes as if the fit ended now, in memory of their own.
         Called only for a callback that asks for a fitted estimator.
@@ -87,17 +86,21 @@ class FitTasks:
     sample_weight : ndarray of shape (n_samples,) or None
     """
 
-    def __init__(self, model, name, task, n_tasks, fitted_now, *, X, y, sample_weight):
+    def __init__(
+        self, estimator, request, task, n_tasks, fitted_now, *, X, y, sample_weight
+    ):
+        self._estimator = estimator
         self._root = None
         self._current = None
-        if not hasattr(model, "_skl_callbacks"):
+        if not hasattr(estimator, "_skl_callbacks"):
             return
         self._name = task
         self._fitted_now = {"reconstruction_attributes": fitted_now}
         # Scorers take the metadata as keyword arguments, so only what they know.
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._data = {"estimator": model, "X": X, "y": y, "metadata": weights}
-        self._root = model._init_callback_context(name, max_subtasks=n_tasks)
+        self._data = {"estimator": estimator, "X": X, "y": y, "metadata": weights}
+        name = "partial_fit" if request.is_one_epoch else "fit"
+        self._root = estimator._init_callback_context(name, max_subtasks=n_tasks)
 
     def __enter__(self):
         if self._root is not None:
@@ -106,8 +109,12 @@ class FitTasks:
 
     def __exit__(self, exception_type, exception, traceback):
         if self._root is not None and exception_type is None:
-            self.end()  # an iteration of L-BFGS whose line search failed
+            self._end_task()  # an iteration of L-BFGS whose line search failed
             self._root.call_on_fit_task_end(**self._data, **self._fitted_now)
+
+    def publish(self, state):
+        """Set the fitted attributes that show a TrainingState."""
+        vars(self._estimator).update(state.attributes())
 
     def begin(self):
         """Begin the next task, unless one is going on."""
@@ -115,8 +122,14 @@ class FitTasks:
             self._current = self._root.subcontext(self._name)
             self._current.call_on_fit_task_begin(**self._data, **self._fitted_now)
 
-    def end(self):
-        """End the task that is going on, if any; whether a callback asks to stop."""
+    def end(self, state):
+        """End the task that is going on, if any; return whether a callback stops."""
+        if self._current is None:
+            return False
+        self.publish(state)
+        return self._end_task()
+
+    def _end_task(self):
         task, self._current = self._current, None
         if task is None:
             return False
