@@ -374,7 +374,7 @@ plt.show()
 # .. literalinclude:: /../csrc/registry/losses.def
 #    :language: c
 #    :start-at: LOSS(binary_log_loss,
-#    :end-at: NO_PARAMETER
+#    :end-at: PREDICTIONS
 #
 # Then (4), for all layers below: a product with the weights, and ``vjp`` for
 # :math:`\odot f'`. Layers are stored feature-major, so :math:`\Delta W^T` is computed

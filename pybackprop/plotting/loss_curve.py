@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 
+from pybackprop._solvers import SOLVERS
 from pybackprop.plotting._axes import axes_to_draw_on, check_matplotlib_support
 from pybackprop.plotting._colours import CATEGORIES, MARKERS
 from pybackprop.plotting._resolve import fitted_last_step
@@ -133,7 +134,7 @@ class LossCurveDisplay:
         display = cls(
             history,
             best_epoch=_best_epoch(model, history),
-            unit="iteration" if model.solver == "lbfgs" else "epoch",
+            unit=SOLVERS[model.solver].unit,
             score_name=_score_name(model),
             name=name,
         )

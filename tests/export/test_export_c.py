@@ -35,8 +35,8 @@ IRIS, SPECIES = load_iris(return_X_y=True)
 DIABETES, PROGRESS = load_diabetes(return_X_y=True)
 IRIS, DIABETES, PROGRESS = scale(IRIS), scale(DIABETES), scale(PROGRESS)
 RECORDS = lists.ACTIVATIONS
-HIDDEN = [name for name, record in RECORDS.items() if record["hidden"]]
-OUTPUTS = [name for name, record in RECORDS.items() if record["output"]]
+HIDDEN = [name for name in lists.HIDDEN if name in c.ACTIVATIONS]
+OUTPUTS = [name for name in lists.OUTPUTS if name in c.ACTIVATIONS]
 # Activations that need no function of the C library, and have the bits of the core.
 PIECEWISE = {
     "identity",

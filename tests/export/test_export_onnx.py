@@ -37,8 +37,8 @@ IRIS, SPECIES = load_iris(return_X_y=True)
 DIABETES, PROGRESS = load_diabetes(return_X_y=True)
 IRIS, DIABETES, PROGRESS = scale(IRIS), scale(DIABETES), scale(PROGRESS)
 RECORDS = lists.ACTIVATIONS
-HIDDEN = [name for name, record in RECORDS.items() if record["hidden"]]
-OUTPUTS = [name for name, record in RECORDS.items() if record["output"]]
+HIDDEN = [name for name in lists.HIDDEN if name in ACTIVATIONS]
+OUTPUTS = [name for name in lists.OUTPUTS if name in ACTIVATIONS]
 
 
 def run(model, X):

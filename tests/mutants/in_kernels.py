@@ -379,8 +379,10 @@ MUTANTS = (
     Mutant(
         "AdamW's second moment is not corrected",
         _OPTIMIZERS,
-        "v_div(v_mul(c5, s0), v_add(v_mul(c6, v_sqrt(s1)), c4)));),\n    STEP(SCALE_INVARIANT))\n\n/* RMSprop",
-        "v_div(v_mul(c5, s0), v_add(v_sqrt(s1), c4)));),\n    STEP(SCALE_INVARIANT))\n\n/* RMSprop",
+        "v_div(v_mul(c5, s0), v_add(v_mul(c6, v_sqrt(s1)), c4)));),\n"
+        "    STEP(SCALE_INVARIANT))\n\n/* RMSprop",
+        "v_div(v_mul(c5, s0), v_add(v_sqrt(s1), c4)));),\n"
+        "    STEP(SCALE_INVARIANT))\n\n/* RMSprop",
         "the first steps are thirty times as long",
         "tests/training/test_update_rules.py",
     ),
@@ -411,8 +413,8 @@ MUTANTS = (
     Mutant(
         "adaptive halves the rate",
         _SCHEDULES,
-        "STOP : rate / 5)",
-        "STOP : rate / 2)",
+        "STOP : rate / 5),",
+        "STOP : rate / 2),",
         "another learning rate than scikit-learn's",
         "tests/training/test_history.py",
     ),

@@ -12,11 +12,18 @@ from pybackprop import Network, by_hand
 from support.gradient_problems import (
     BY_HAND,
     COMBINATIONS,
+    HIDDEN,
     LOSSES,
     OUTPUTS,
     make_problem,
     usual_parameter,
 )
+
+
+def test_every_function_of_the_lists_is_written_by_hand():
+    assert set(HIDDEN) == set(by_hand.backprop.ACTIVATIONS)
+    assert set(OUTPUTS) == set(by_hand.backprop.OUTPUTS)
+    assert set(LOSSES) == set(by_hand.backprop.LOSSES)
 
 
 def finite_differences(net, X, y, weights, step=1e-5):

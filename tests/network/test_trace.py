@@ -52,7 +52,7 @@ def test_delta_is_dloss_da_times_f_prime_to_the_bit(dtype):
 
 @pytest.mark.sampled(60)
 @pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("loss", DEFAULT_OUTPUTS)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_at_the_output_the_jacobian_makes_delta_of_the_slope(loss, output):
     net, X, y = problem(loss, output)
     net.coefs[-1][...] *= 0.1

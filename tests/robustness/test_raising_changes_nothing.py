@@ -450,7 +450,7 @@ def test_other_operations_raising_at_any_line(name):
     assert raise_everywhere(lambda: copy.deepcopy(model), OPERATIONS[name]) > 0
 
 
-@pytest.mark.parametrize("method", ["backprop", "gradients", "loss"])
+@pytest.mark.parametrize("method", ["backprop", "gradients", "objective"])
 def test_networks_raising_at_any_line(method):
     network = Network([4, 5, 1], random_state=0)
     parameters = network.parameters.copy()

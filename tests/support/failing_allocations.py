@@ -247,7 +247,7 @@ def list_operations_of_networks():
         return Network([6, 9, 2], activation="tanh", random_state=0)
 
     operation("Network", [None], lambda _: network().parameters)
-    for method in ("backprop", "loss", "gradients"):
+    for method in ("backprop", "objective", "gradients"):
         operation(
             f"Network.{method}",
             network,

@@ -8,6 +8,7 @@ OUTPUTS = [name for name, row in ACTIVATIONS.items() if row["output"]]
 LOSSES = catalogue()["losses"]
 # The solvers of the core; L-BFGS is SciPy's.
 OPTIMIZERS = catalogue()["optimizers"]
+SCHEDULES = catalogue()["schedules"]
 INSTRUCTION_SETS = _core.instruction_sets()
 
 activate = _core.activate

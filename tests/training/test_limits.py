@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from pybackprop import MLPClassifier, MLPRegressor
 from support.lists import INSTRUCTION_SETS, OPTIMIZERS
-from support.plain_training import PlainTraining, assert_follows
+from support.plain_training import RULES, PlainTraining, assert_follows
 
 # Targets far off scale make gradients that are worth clipping.
 pytestmark = pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning")
@@ -38,7 +38,7 @@ SOLVERS = list(OPTIMIZERS)
 @pytest.mark.feature(
     "Gradient clipping by the global norm", use="MLPClassifier(global_clipnorm=1.0)"
 )
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", RULES)
 @pytest.mark.parametrize("longest", [0.01, 39.0, 15.0])
 def test_a_gradient_is_clipped_to_the_norm(longest, solver):
     model = MLPRegressor(solver=solver, global_clipnorm=longest, **SETTINGS)
@@ -80,7 +80,7 @@ def test_a_clipped_step_of_sgd_is_as_long_as_the_norm():
     "Max-norm constraint on the weights into each unit",
     use="MLPClassifier(max_norm=3.0)",
 )
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", RULES)
 @pytest.mark.parametrize("longest", [0.5, 1.0])
 def test_weights_into_a_unit_are_kept_short(longest, solver):
     model = MLPRegressor(solver=solver, max_norm=longest, **SETTINGS)

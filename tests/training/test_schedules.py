@@ -10,8 +10,8 @@ from sklearn.base import clone
 
 from pybackprop import MLPClassifier, MLPRegressor
 from support.internals import Optimizer
-from support.lists import OPTIMIZERS, schedule_rate
-from support.plain_training import PlainTraining, assert_follows
+from support.lists import OPTIMIZERS, SCHEDULES, schedule_rate
+from support.plain_training import RULES, PlainTraining, assert_follows
 
 EPOCHS = 10
 SETTINGS = {
@@ -78,11 +78,16 @@ def schedule(name, **params):
     )
 
 
+def test_every_schedule_has_a_formula_here():
+    # scikit-learn's, which act on sgd only, are held against scikit-learn.
+    assert list(FORMULAS) == [k for k, v in SCHEDULES.items() if not v["only_sgd"]]
+
+
 @pytest.mark.feature(
     "Schedules that act at each step: cosine, linear, one_cycle, step, exponential",
     use="MLPClassifier(learning_rate='cosine')",
 )
-@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize("solver", RULES)
 @pytest.mark.parametrize("name", FORMULAS)
 def test_each_step_has_the_rate_of_the_formula(name, solver):
     model = MLPRegressor(solver=solver, learning_rate=name, **SETTINGS)
@@ -241,7 +246,7 @@ def test_a_batch_without_weight_takes_its_time():
     "A separate learning rate for each layer",
     use="MLPClassifier(hidden_layer_sizes=(50,), learning_rate_init=[0.01, 0.001])",
 )
-@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize("solver", RULES)
 @pytest.mark.parametrize("name", ["constant", "cosine"])
 def test_layers_may_learn_at_rates_of_their_own(name, solver):
     rates = SETTINGS | {"learning_rate_init": [0.01, RATE], "learning_rate": name}

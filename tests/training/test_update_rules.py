@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 from pybackprop import MLPClassifier, MLPRegressor
 from support.lists import OPTIMIZERS
-from support.plain_training import PlainTraining, assert_follows
+from support.plain_training import RULES, PlainTraining, assert_follows
 
 SOLVERS = list(OPTIMIZERS)
 ADAPTIVE = [name for name in SOLVERS if name != "sgd"]
@@ -80,6 +80,8 @@ def test_each_step_is_the_published_one(solver, weighted):
 
 def test_every_solver_of_the_list_is_tested_here():
     assert SOLVERS == ["sgd", "adam", "adamw", "rmsprop", "nadam"]
+    # Other tests follow these rules, each written as it was published.
+    assert list(RULES) == SOLVERS
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -222,7 +224,7 @@ def test_solvers_train_a_classifier_and_can_be_searched(solver):
     y = np.array(["a", "b", "c"])[np.argmax(X[:, :3], axis=1)]
     model = MLPClassifier((8,), solver=solver, random_state=0, max_iter=100)
     grid = {
-        "learning_rate_init": [0.02, (0.02, 0.01)],
+        "learning_rate_init": [0.02, (0.2, 0.1)],
         "alpha": [0.0, [0.1, 0.2]],
         "learning_rate": ["cosine", lambda epoch: 0.02],
     }

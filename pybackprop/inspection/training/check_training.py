@@ -11,6 +11,7 @@ from pybackprop._data.dataset import take_rows
 from pybackprop._estimator.base import BaseMLP
 from pybackprop._model.optimizer import Optimizer
 from pybackprop._reports import Tabular, or_none
+from pybackprop._solvers import SOLVERS
 from pybackprop._threads import default_n_threads
 from pybackprop.inspection._resolve import kind_and_hint
 from pybackprop.inspection.gradients.check_gradients import check_gradients
@@ -126,7 +127,7 @@ def check_training(estimator, X, y, *, sample_weight=None, n_samples=20, max_ite
         *_layers(layers),
     ]
     updates = None
-    if start.model.solver != "lbfgs":
+    if not SOLVERS[start.model.solver].full_batch:
         updates, row = _first_step(start)
         rows.append(row)
     losses = []

@@ -8,6 +8,7 @@ import scipy.sparse
 
 from pybackprop import _core
 from pybackprop._model.optimizer import Optimizer
+from pybackprop._solvers import SOLVERS
 from pybackprop._threads import default_n_threads
 from pybackprop.inspection.training.layer_statistics import (
     MANY,
@@ -48,7 +49,7 @@ def losses_of_overfitting(start, X, y, goal, max_iter):
         _core.Targets(y, network.dtype),
         None,
     )
-    if start.model.solver == "lbfgs":
+    if SOLVERS[start.model.solver].full_batch:
         return _by_lbfgs(network, core, data, max_iter)
     start.model.set_params(max_iter=max_iter)  # a schedule may depend on it
     optimizer = Optimizer.from_params(start.model, network)
