@@ -44,7 +44,7 @@ def test_threads_and_what_the_process_did_before_change_no_bit():
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(1)
+@pytest.mark.full
 @pytest.mark.parametrize("isa", RUNNABLE)
 def test_every_instruction_set_and_number_of_threads(isa):
     check("--threads", "1", "2", "3", "7", isa=isa)

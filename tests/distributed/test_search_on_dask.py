@@ -159,7 +159,7 @@ def test_a_fit_in_a_worker_with_a_nanny_takes_one_thread(client):
     assert client.submit(effective_n_threads, 3, pure=False).result() == 3
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.full
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_a_fit_takes_the_threads_that_its_worker_was_given(monkeypatch, n_threads):
     """Of a worker without a nanny, here in this very process."""

@@ -408,7 +408,7 @@ def press_ctrl_c(package, name, solver):
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(3)
+@pytest.mark.full
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_ctrl_c_raises_and_leaves_a_fitted_estimator_as_it_was(name, solver):

@@ -84,6 +84,32 @@ def test_a_folder_has_not_too_many_files(folder):
     assert len(list(folder.glob("test_*.py"))) <= MOST_FILES_IN_A_FOLDER
 
 
+def marks_of(path):
+    """For each test of a file: the marks on it and on its whole file."""
+    nodes = ast.parse(path.read_text("utf-8")).body
+    of_file = {
+        mark
+        for node in nodes
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        for mark in re.findall(r"pytest\.mark\.(\w+)", ast.unparse(node.value))
+    }
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            text = "\n".join(map(ast.unparse, node.decorator_list))
+            found = re.findall(r"^pytest\.mark\.(\w+)", text, re.MULTILINE)
+            yield node.name, of_file | set(found)
+
+
+def test_the_short_run_has_every_promise_and_every_feature():
+    left_out = [
+        (path.name, name)
+        for path in files_of_tests()
+        for name, marks in marks_of(path)
+        if "full" in marks and marks & {"promise", "feature"}
+    ]
+    assert left_out == []
+
+
 def imported(path):
     """The modules and the names in them that a file imports."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):

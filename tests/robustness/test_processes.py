@@ -66,6 +66,7 @@ def bits(model):
     "Threads and processes",
     "A program exits at once and without an error while daemon threads are in a fit.",
 )
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("loss", ["'squared_error'", "without_end(started)"])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_a_program_ends_though_daemon_threads_fit(solver, loss):

@@ -97,6 +97,7 @@ def test_partial_fit_of_many_rows_can_be_interrupted(press):
     "Ctrl-C and signals",
     "Ctrl-C stops a prediction for a large array.",
 )
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", ["dense", "sparse", "float32"])
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "score", "transform"])
 def test_a_large_prediction_can_be_interrupted(press, method, kind):

@@ -56,6 +56,7 @@ METHODS = {
     " copy and export it: each call uses the old model or the new one, never a "
     "mixture.",
 )
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_call_sees_the_old_fit_or_the_new(method):
     old, new = small().fit(X, COLOURS), small().fit(X, NUMBERS)

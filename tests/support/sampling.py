@@ -27,13 +27,13 @@ def sample(cases, n, pairs, draws):
         values = [(name, value_of(value, seen)) for name, value in case.items()]
         combinations = itertools.combinations(values, 2) if pairs else values
         covered_by.append(set(combinations) if len(case) > 1 else set())
-    order = list(range(len(cases)))
-    draws.shuffle(order)
-    covered, chosen, rest = set(), [], []
-    for index in order:
-        is_new = not covered_by[index] <= covered
-        (chosen if is_new else rest).append(index)
-        covered |= covered_by[index]
+    rest = list(range(len(cases)))
+    draws.shuffle(rest)
+    missing, chosen = set().union(*covered_by), []
+    while missing:
+        chosen.append(max(rest, key=lambda index: len(covered_by[index] & missing)))
+        rest.remove(chosen[-1])
+        missing -= covered_by[chosen[-1]]
     chosen += rest[: max(n - len(chosen), 0)]
     return sorted(chosen)
 

@@ -1,0 +1,56 @@
+"""The sample of a product has every value, or every pair, and repeats with its seed."""
+
+import itertools
+import random
+
+import pytest
+
+from support.sampling import sample
+
+PRODUCT = [
+    {"loss": loss, "depth": depth, "options": options}
+    for loss in ("huber", "poisson", "gamma")
+    for depth in range(5)
+    for options in ([1], [2])
+]
+# The same objects in several cases, which are no numbers and no strings.
+FIRST, SECOND = [1], [2]
+for case in PRODUCT:
+    case["options"] = FIRST if case["options"] == [1] else SECOND
+
+
+def drawn(n, pairs=False, seed=0, cases=PRODUCT):
+    return sample(cases, n, pairs, random.Random(seed))
+
+
+def values(cases):
+    return {(name, str(value)) for case in cases for name, value in case.items()}
+
+
+def pairs_of(cases):
+    return {
+        pair
+        for case in cases
+        for pair in itertools.combinations([str(value) for value in case.values()], 2)
+    }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_value_and_every_pair_occurs(seed):
+    chosen = [PRODUCT[i] for i in drawn(1, seed=seed)]
+    assert values(chosen) == values(PRODUCT)
+    assert len(chosen) < len(PRODUCT)
+    chosen = [PRODUCT[i] for i in drawn(1, pairs=True, seed=seed)]
+    assert pairs_of(chosen) == pairs_of(PRODUCT)
+
+
+def test_as_many_are_drawn_as_asked_for():
+    assert len(drawn(20)) == len(set(drawn(20))) == 20
+    assert drawn(1000) == list(range(len(PRODUCT)))
+    single = [{"seed": i} for i in range(9)]
+    assert len(drawn(2, cases=single)) == 2
+
+
+def test_the_seed_decides():
+    assert drawn(12, seed=5) == drawn(12, seed=5)
+    assert len({tuple(drawn(12, seed=seed)) for seed in range(9)}) > 5
