@@ -57,7 +57,7 @@ typedef struct share {
 
 struct pb_watch {
     struct job *job;
-    pb_pace *pace; /* NULL, which never stops, in all threads but the caller's */
+    pb_interrupt *interrupt; /* NULL, which never stops, in all threads but the caller's */
 };
 
 typedef struct worker {
@@ -208,13 +208,13 @@ static int claim(struct job *job, size_t thread, size_t *part) {
 }
 
 /* Claims parts and runs them until there is none; how many. */
-static uint64_t run_parts(struct job *job, size_t thread, pb_pace *pace) {
-    pb_watch watch = {job, pace};
+static uint64_t run_parts(struct job *job, size_t thread, pb_interrupt *interrupt) {
+    pb_watch watch = {job, interrupt};
     uint64_t n = 0;
     for (size_t part = 0; claim(job, thread, &part); n++) {
         pb_status status = job->part(job->context, part, thread, &watch);
         if (status == PB_OK && PARTS_OF(word_load(&job->ticket)) != 0) {
-            status = pb_pace_check(pace);
+            status = pb_interrupt_poll(interrupt);
         }
         if (status != PB_OK) {
             stop(job, status);
@@ -230,7 +230,7 @@ pb_status pb_watch_check(pb_watch *watch) {
     if (word_load(&watch->job->failure) != PB_OK) {
         return PB_INTERRUPTED;
     }
-    const pb_status status = pb_pace_check(watch->pace);
+    const pb_status status = pb_interrupt_poll(watch->interrupt);
     if (status != PB_OK) {
         stop(watch->job, status); /* others hear of it at once */
     }
@@ -301,7 +301,7 @@ static size_t n_beside(size_t n_threads, size_t n_parts) {
     return (n < n_parts ? n : n_parts) - 1;
 }
 
-static pb_status run_job(struct job *job, size_t n_threads, pb_pace *pace) {
+static pb_status run_job(struct job *job, size_t n_threads, pb_interrupt *interrupt) {
     const uint64_t n_forks = word_load(&pool.n_forks);
     job->n_shares = n_threads;
     for (size_t i = 0; n_threads > 1 && i < n_threads; i++) {
@@ -311,7 +311,7 @@ static pb_status run_job(struct job *job, size_t n_threads, pb_pace *pace) {
     word_store(&job->failure, PB_OK);
     word_store(&job->ticket, (uint64_t)n_threads << TICKET_SHIFT | job->n_parts);
     wake(n_threads);
-    const uint64_t own = run_parts(job, 0, pace);
+    const uint64_t own = run_parts(job, 0, interrupt);
     spin s = {0, 0};
     int spinning = 1;
     while (word_load(&job->settled) + own < job->n_parts) {
@@ -323,7 +323,7 @@ static pb_status run_job(struct job *job, size_t n_threads, pb_pace *pace) {
             continue;
         }
         give_way();
-        if (word_load(&job->failure) == PB_OK && pb_pace_check(pace) != PB_OK) {
+        if (word_load(&job->failure) == PB_OK && pb_interrupt_poll(interrupt) != PB_OK) {
             stop(job, PB_INTERRUPTED);
         }
     }
@@ -331,7 +331,7 @@ static pb_status run_job(struct job *job, size_t n_threads, pb_pace *pace) {
 }
 
 pb_status pb_threads_run(size_t n_threads, size_t n_parts, pb_part *part, void *context,
-                         pb_pace *pace) {
+                         pb_interrupt *interrupt) {
     if (n_parts == 0) {
         return PB_OK;
     }
@@ -351,13 +351,13 @@ pb_status pb_threads_run(size_t n_threads, size_t n_parts, pb_part *part, void *
         if (word_load(&pool.processor) != processor) {
             word_store(&pool.processor, processor);
         }
-        status = run_job(&pool.job, 1 + start_workers(n), pace);
+        status = run_job(&pool.job, 1 + start_workers(n), interrupt);
         if (word_load(&pool.n_forks) == n_forks) { /* a child has the pool as new */
             word_store(&pool.busy, 0);
         }
     } else {
         struct job alone = {.part = part, .context = context, .n_parts = n_parts};
-        status = run_job(&alone, 1, pace);
+        status = run_job(&alone, 1, interrupt);
     }
     self.working = was_working;
     return status;

@@ -23,16 +23,16 @@ typedef pb_status pb_part(void *context, size_t part, size_t thread, pb_watch *w
  * it finds in its cache what it wrote; then it helps with the others' shares. Returns
  * when no part runs any more. The first status other than PB_OK ends the claiming and is returned.
  *
- * `pace` is only ever asked by the calling thread: between two parts of its own, in
+ * `interrupt` is only ever asked by the calling thread: between two parts of its own, in
  * pb_watch_check, and while it waits for others.
  *
  * Fewer threads are used if the system refuses to start them, and while other callers compute (see
  * pb_scope_enter): each of those is taken to need a core. PB_TOO_LARGE from 2^48 parts on. */
 pb_status pb_threads_run(size_t n_threads, size_t n_parts, pb_part *part, void *context,
-                         pb_pace *pace);
+                         pb_interrupt *interrupt);
 
 /* For parts that take long: PB_INTERRUPTED if the job is to stop, because somebody's part failed
- * or, in the calling thread, because `pace` was asked now and said so. */
+ * or, in the calling thread, because `interrupt` was asked now and said so. */
 pb_status pb_watch_check(pb_watch *watch);
 
 /* Around everything that computes. Enter saves the calling thread's floating-point environment,

@@ -179,7 +179,7 @@ static void activate_layer(const pb_pass *pass, pb_stripe stripe, size_t l) {
     const size_t activation = pb_activation_of_layer(network, l);
     const void *z = pb_at(network, w->z[l], stripe.first);
     void *a = pb_at(network, w->a[l], stripe.first);
-    if (l == network->n_layers && w->purpose >= PB_FOR_OBJECTIVE && pb_loss_wants_log(network)) {
+    if (l == network->n_layers && w->kind >= PB_WORKSPACE_GRADIENT && pb_loss_wants_log(network)) {
         network->kernels->activate_and_log[activation](&plane, z, a,
                                                        pb_at(network, w->values, stripe.first));
     } else {

@@ -183,7 +183,7 @@ static pb_status hand_out_range(void *context, size_t part, size_t thread, pb_wa
 /* Steps are taken range by range as their gradients come, where that is over so soon that nobody
  * needs to stop it half way; else, or where somebody wants to see it, all ranges wait for the whole
  * gradient. */
-static pb_status sum_ranges(summation *s, double work, pb_pace *pace) {
+static pb_status sum_ranges(summation *s, double work, pb_interrupt *interrupt) {
     pb_workspace *w = s->pass.workspace;
     const pb_receiver *const receiver = s->receiver;
     /* An update is worth some 32 multiply-adds a parameter. */
@@ -191,14 +191,14 @@ static pb_status sum_ranges(summation *s, double work, pb_pace *pace) {
         receiver == NULL ? work : work + 32.0 * (double)s->pass.network->n_parameters;
     const size_t n_threads = pb_threads_for(w, all_work);
     if (receiver == NULL || !s->is_last) {
-        return pb_threads_run(n_threads, w->n_ranges, sum_range, s, pace);
+        return pb_threads_run(n_threads, w->n_ranges, sum_range, s, interrupt);
     }
     if (receiver->see_all == NULL && work <= (double)s->pass.network->kernels->work_per_check) {
         return pb_threads_run(n_threads, w->n_ranges, sum_range, s, NULL);
     }
     s->receiver = NULL;
     s->gradient = w->gradient;
-    const pb_status status = pb_threads_run(n_threads, w->n_ranges, sum_range, s, pace);
+    const pb_status status = pb_threads_run(n_threads, w->n_ranges, sum_range, s, interrupt);
     s->receiver = receiver;
     if (status != PB_OK) {
         return status;
@@ -236,14 +236,15 @@ double pb_weight_scale(double largest) {
 }
 
 static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *sums,
-                            pb_pace *pace) {
+                            pb_interrupt *interrupt) {
     const pb_network *network = s->pass.network;
     pb_workspace *w = s->pass.workspace;
     const double work = (double)count * pb_work_of_a_sample(network);
     pb_take_rows(&s->pass, first, count, s->weight_scale);
     s->wants_penalty = first == 0 && network->is_penalised && !s->wants_sums;
-    pb_status status = pb_threads_run(pb_threads_for(w, s->wants_gradient ? 2 * work : work),
-                                      w->n_stripes + (size_t)s->wants_penalty, sum_stripe, s, pace);
+    pb_status status =
+        pb_threads_run(pb_threads_for(w, s->wants_gradient ? 2 * work : work),
+                       w->n_stripes + (size_t)s->wants_penalty, sum_stripe, s, interrupt);
     if (status != PB_OK) {
         return status;
     }
@@ -259,15 +260,15 @@ static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *s
     if (s->is_last && !s->wants_sums && !(s->all.weight > 0)) {
         return PB_BAD_ARGUMENT;
     }
-    return s->wants_gradient ? sum_ranges(s, work, pace) : PB_OK;
+    return s->wants_gradient ? sum_ranges(s, work, interrupt) : PB_OK;
 }
 
-static pb_status sum_batch(summation *s, pb_pace *pace) {
+static pb_status sum_batch(summation *s, pb_interrupt *interrupt) {
     const pb_pass *pass = &s->pass;
     const pb_network *network = pass->network;
     pb_workspace *w = pass->workspace;
     const size_t n_rows = pass->batch->n_rows;
-    if (w->network != network || w->purpose < PB_FOR_OBJECTIVE || n_rows < 1 ||
+    if (w->network != network || w->kind < PB_WORKSPACE_GRADIENT || n_rows < 1 ||
         n_rows > w->max_rows || (unsigned)pass->batch->y.kind > PB_TARGET_CLASS ||
         !(pass->batch->y.smoothing >= 0 && pass->batch->y.smoothing < 1)) {
         return PB_BAD_ARGUMENT;
@@ -279,7 +280,7 @@ static pb_status sum_batch(summation *s, pb_pace *pace) {
     const double started = w->n_threads > 1 ? pb_seconds() : 0;
     for (size_t first = 0; first < n_rows; first += step) {
         const size_t left = n_rows - first;
-        const pb_status status = sum_blocks(s, first, left < step ? left : step, &sums, pace);
+        const pb_status status = sum_blocks(s, first, left < step ? left : step, &sums, interrupt);
         if (status != PB_OK) {
             return status;
         }
@@ -300,8 +301,8 @@ static pb_value value_of(const pb_network *network, const pb_sums *sums, double 
     return value;
 }
 
-pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void *gradient,
-                       const pb_receiver *receiver) {
+pb_status pb_sum_batch(const pb_pass *pass, pb_interrupt *interrupt, pb_value *value,
+                       void *gradient, const pb_receiver *receiver) {
     summation s = {
         .pass = *pass,
         .wants_gradient = gradient != NULL || receiver != NULL,
@@ -312,7 +313,7 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void
         .receiver = receiver,
         .weight_scale = pb_weight_scale(largest_weight(pass->batch)),
     };
-    const pb_status status = sum_batch(&s, pace);
+    const pb_status status = sum_batch(&s, interrupt);
     if (status == PB_OK) {
         *value = value_of(pass->network, &s.all, s.penalty, s.weight_scale);
     }
@@ -320,13 +321,13 @@ pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void
 }
 
 pb_status pb_objective(const pb_network *network, const void *parameters, const pb_batch *batch,
-                       pb_workspace *w, pb_pace *pace, double *objective, void *gradient,
+                       pb_workspace *w, pb_interrupt *interrupt, double *objective, void *gradient,
                        const pb_trace *trace) {
     const pb_pass pass = {network, parameters, batch, w, trace, NULL};
     pb_scope scope;
     pb_scope_enter(&scope);
     pb_value value = {0, 0};
-    const pb_status status = pb_sum_batch(&pass, pace, &value, gradient, NULL);
+    const pb_status status = pb_sum_batch(&pass, interrupt, &value, gradient, NULL);
     pb_scope_leave(&scope);
     *objective = value.objective;
     return status;
@@ -336,9 +337,9 @@ pb_status pb_objective(const pb_network *network, const void *parameters, const 
  */
 
 pb_status pb_block_sums(const pb_network *network, const void *parameters, const pb_batch *node,
-                        double weight_scale, const pb_masks *masks, pb_workspace *w, pb_pace *pace,
-                        pb_sums *sums, void *gradient) {
-    if (masks != NULL && w->purpose < PB_FOR_DROPOUT) {
+                        double weight_scale, const pb_masks *masks, pb_workspace *w,
+                        pb_interrupt *interrupt, pb_sums *sums, void *gradient) {
+    if (masks != NULL && w->kind < PB_WORKSPACE_DROPOUT) {
         return PB_BAD_ARGUMENT;
     }
     pb_batch masked = *node;
@@ -355,7 +356,7 @@ pb_status pb_block_sums(const pb_network *network, const void *parameters, const
             .gradient = gradient,
             .weight_scale = weight_scale,
         };
-        status = sum_batch(&s, pace);
+        status = sum_batch(&s, interrupt);
         *sums = s.all;
     }
     pb_scope_leave(&scope);

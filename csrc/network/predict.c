@@ -38,14 +38,14 @@ static pb_status predict_one(void *context, size_t part, size_t thread, pb_watch
     return status;
 }
 
-static pb_status predict(prediction *p, pb_pace *pace) {
+static pb_status predict(prediction *p, pb_interrupt *interrupt) {
     pb_workspace *w = p->pass.workspace;
     const pb_batch *batch = p->pass.batch;
     if (w->network != p->pass.network) {
         return PB_BAD_ARGUMENT;
     }
     if (batch->n_rows == 1 && batch->X.indptr == NULL && p->out != NULL) {
-        return pb_threads_run(1, 1, predict_one, p, pace);
+        return pb_threads_run(1, 1, predict_one, p, interrupt);
     }
     const size_t n_threads =
         pb_threads_for(w, (double)batch->n_rows * pb_work_of_a_sample(p->pass.network));
@@ -53,7 +53,8 @@ static pb_status predict(prediction *p, pb_pace *pace) {
     for (p->first = 0; p->first < batch->n_rows; p->first += most) {
         const size_t left = batch->n_rows - p->first;
         pb_take_rows(&p->pass, p->first, left < most ? left : most, 1);
-        const pb_status status = pb_threads_run(n_threads, w->n_stripes, predict_stripe, p, pace);
+        const pb_status status =
+            pb_threads_run(n_threads, w->n_stripes, predict_stripe, p, interrupt);
         if (status != PB_OK) {
             return status;
         }
@@ -62,8 +63,8 @@ static pb_status predict(prediction *p, pb_pace *pace) {
 }
 
 pb_status pb_predict(const pb_network *network, const void *parameters, const pb_samples *X,
-                     size_t n_rows, pb_prediction what, pb_workspace *workspace, pb_pace *pace,
-                     void *out) {
+                     size_t n_rows, pb_prediction what, pb_workspace *workspace,
+                     pb_interrupt *interrupt, void *out) {
     if ((unsigned)what > PB_PREDICT_LOGITS) {
         return PB_BAD_ARGUMENT;
     }
@@ -75,19 +76,19 @@ pb_status pb_predict(const pb_network *network, const void *parameters, const pb
     };
     pb_scope scope;
     pb_scope_enter(&scope);
-    const pb_status status = predict(&p, pace);
+    const pb_status status = predict(&p, interrupt);
     pb_scope_leave(&scope);
     return status;
 }
 
 pb_status pb_trace_forward(const pb_network *network, const void *parameters, const pb_samples *X,
-                           size_t n_rows, pb_workspace *workspace, pb_pace *pace,
+                           size_t n_rows, pb_workspace *workspace, pb_interrupt *interrupt,
                            const pb_trace *trace) {
     const pb_batch batch = {.X = *X, .n_rows = n_rows};
     prediction p = {.pass = {network, parameters, &batch, workspace, trace, NULL}};
     pb_scope scope;
     pb_scope_enter(&scope);
-    const pb_status status = predict(&p, pace);
+    const pb_status status = predict(&p, interrupt);
     pb_scope_leave(&scope);
     return status;
 }

@@ -92,7 +92,7 @@ void pb_finish_range(const pb_network *network, const void *parameters, const pb
 pb_range pb_whole_range(const pb_network *network, size_t layer, int is_intercepts);
 
 /* The objective and its gradient as pb_objective has them. With a receiver `gradient` is NULL. */
-pb_status pb_sum_batch(const pb_pass *pass, pb_pace *pace, pb_value *value, void *gradient,
-                       const pb_receiver *receiver);
+pb_status pb_sum_batch(const pb_pass *pass, pb_interrupt *interrupt, pb_value *value,
+                       void *gradient, const pb_receiver *receiver);
 
 #endif

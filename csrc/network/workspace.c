@@ -166,11 +166,11 @@ double pb_work_of_a_sample(const pb_network *network) {
 /* Multiply-adds for which one more thread may pay: a few microseconds of them where batch follows
  * batch, threads are awake and the crew learns what pays; more where they first have to wake up. */
 size_t pb_threads_for(const pb_workspace *w, double work) {
-    static const double of_float64[] = {[PB_FOR_PREDICTION] = 1 << 21,
-                                        [PB_FOR_OBJECTIVE] = 1 << 19,
-                                        [PB_FOR_TRAINING] = 1 << 16,
-                                        [PB_FOR_DROPOUT] = 1 << 16};
-    const double grain = of_float64[w->purpose] * (w->network->dtype == PB_FLOAT32 ? 2 : 1);
+    static const double of_float64[] = {[PB_WORKSPACE_PREDICTION] = 1 << 21,
+                                        [PB_WORKSPACE_GRADIENT] = 1 << 19,
+                                        [PB_WORKSPACE_TRAINING] = 1 << 16,
+                                        [PB_WORKSPACE_DROPOUT] = 1 << 16};
+    const double grain = of_float64[w->kind] * (w->network->dtype == PB_FLOAT32 ? 2 : 1);
     const double n = work / grain;
     return n >= (double)w->crew.n_now ? w->crew.n_now : n > 1 ? (size_t)n : 1;
 }
@@ -246,35 +246,36 @@ static void lay_out(arena *from, const pb_network *network, pb_workspace *w) {
     w->weights_space = take(from, w->capacity, sizeof(double));
     w->stripes = take(from, w->capacity / PB_STRIPE_UNIT, sizeof(pb_stripe));
     lay_out_planes(from, network, w);
-    if (w->purpose >= PB_FOR_OBJECTIVE) {
+    if (w->kind >= PB_WORKSPACE_GRADIENT) {
         lay_out_backward(from, network, w);
     }
-    if (w->purpose >= PB_FOR_TRAINING) {
+    if (w->kind >= PB_WORKSPACE_TRAINING) {
         w->gradient = take_reals(from, network, network->n_parameters, 1);
     }
-    if (w->purpose >= PB_FOR_DROPOUT) {
+    if (w->kind >= PB_WORKSPACE_DROPOUT) {
         lay_out_dropout(from, network, w);
     }
     w->thread_scratch = take_reals(from, network, w->n_threads, w->thread_scratch_stride);
 }
 
-pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
+pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_workspace_kind kind,
                            size_t n_threads, pb_workspace **result) {
     if (max_rows < 1 || n_threads < 1 || n_threads > PB_MAX_THREADS ||
-        (unsigned)purpose > PB_FOR_DROPOUT) {
+        (unsigned)kind > PB_WORKSPACE_DROPOUT) {
         return PB_BAD_ARGUMENT;
     }
     pb_workspace plan;
     memset(&plan, 0, sizeof plan);
     plan.network = network;
-    plan.purpose = purpose;
+    plan.kind = kind;
     plan.max_rows = max_rows;
-    plan.n_threads = purpose >= PB_FOR_OBJECTIVE && network->loss_function != NULL ? 1 : n_threads;
+    plan.n_threads =
+        kind >= PB_WORKSPACE_GRADIENT && network->loss_function != NULL ? 1 : n_threads;
     pb_crew_form(&plan.crew, plan.n_threads);
     plan.capacity = places_in_hand(network, max_rows);
     plan.stride = stride_of(network, plan.capacity);
     size_t of_a_thread = PB_STRIPE_UNIT * network->layer_sizes[1];
-    if (purpose >= PB_FOR_OBJECTIVE && largest_range(network) > of_a_thread) {
+    if (kind >= PB_WORKSPACE_GRADIENT && largest_range(network) > of_a_thread) {
         of_a_thread = largest_range(network);
     }
     plan.thread_scratch_stride = stride_of(network, of_a_thread);

@@ -34,7 +34,7 @@ typedef struct pb_range {
 
 struct pb_workspace {
     const pb_network *network;
-    pb_purpose purpose;
+    pb_workspace_kind kind;
     size_t max_rows;
     size_t n_threads;
     pb_crew crew; /* how many of them compute an objective */

@@ -47,7 +47,7 @@ class FittedNetwork:
         if network is None:
             self._ready = None
         else:
-            self._ready = network, _core.FewRows(network.core, network.parameters)
+            self._ready = network, _core.SmallBatchPredictor(network.core, network.parameters)
 
     @classmethod
     def of_copied(cls, model):

@@ -24,7 +24,7 @@ static void test_same_bits(pb_dtype dtype, const pb_network_spec *spec) {
         pb_workspace *workspace = NULL;
         CHECK_SAME(pb_network_new(spec, &network), PB_OK, "%s", spec->loss);
         network->kernels = kernels; /* whatever this process chose */
-        CHECK_SAME(pb_workspace_new(network, N, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK,
+        CHECK_SAME(pb_workspace_new(network, N, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK,
                    "workspace");
         const size_t n = pb_network_n_parameters(network);
         const pb_batch batch = {{X, (ptrdiff_t)n_features, 1, NULL, NULL},
@@ -94,7 +94,8 @@ static void test_stripes(pb_dtype dtype) {
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
-    CHECK_SAME(pb_workspace_new(network, N, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, N, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK,
+               "workspace");
     const size_t n = pb_network_n_parameters(network);
     void *X = reals(dtype, N * N_FEATURES), *y = reals(dtype, N * N_OUTPUTS);
     void *theta = reals(dtype, n), *gradient = reals(dtype, n), *z = reals(dtype, N * N_OUTPUTS);

@@ -51,7 +51,7 @@ static void test_threads_are_used(void) {
     pb_network *network = NULL;
     pb_workspace *w = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
-    CHECK_SAME(pb_workspace_new(network, N, PB_FOR_TRAINING, 7, &w), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, N, PB_WORKSPACE_TRAINING, 7, &w), PB_OK, "workspace");
     CHECK_SAME(pb_threads_for(w, 1e12), 7, "much work");
     CHECK_SAME(pb_threads_for(w, 1e3), 1, "little work");
     CHECK(pb_threads_for(w, N * pb_work_of_a_sample(network)) > 1, "a batch of %d", N);

@@ -152,8 +152,9 @@ static void check_batch(const problem *p, const pb_batch *batch, size_t max_rows
                      batch->n_rows, max_rows, n_threads, p->sizes[0], pb_isa_name(isa));
             CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "%s", where);
             network->kernels = kernels; /* whatever this process chose */
-            CHECK_SAME(pb_workspace_new(network, max_rows, PB_FOR_OBJECTIVE, n_threads, &workspace),
-                       PB_OK, "%s", where);
+            CHECK_SAME(
+                pb_workspace_new(network, max_rows, PB_WORKSPACE_GRADIENT, n_threads, &workspace),
+                PB_OK, "%s", where);
             CHECK_SAME(
                 pb_objective(network, p->theta, batch, workspace, NULL, &value, gradient, NULL),
                 PB_OK, "%s", where);

@@ -187,7 +187,7 @@ typedef struct asked {
     double stopped;
 } asked;
 
-static int ask(void *context) {
+static int poll(void *context) {
     asked *a = context;
     a->n_asked++;
     a->n_elsewhere += !pthread_equal(pthread_self(), a->caller);
@@ -233,9 +233,9 @@ static void test_interruption(void) {
         const size_t n_threads = jobs[mode][i / 3 % 2].n_threads;
         const size_t n_parts = jobs[mode][i / 3 % 2].n_parts;
         asked a = {pthread_self(), 0, 0, seconds() + 0.01, 0};
-        pb_pace pace = {ask, &a, 0.002, 0};
+        pb_interrupt interrupt = {poll, &a, 0.002, 0};
         long_work w = {mode, 0, 0};
-        CHECK_SAME(pb_threads_run(n_threads, n_parts, work_long, &w, &pace), PB_INTERRUPTED,
+        CHECK_SAME(pb_threads_run(n_threads, n_parts, work_long, &w, &interrupt), PB_INTERRUPTED,
                    "mode %d, %zu threads", mode, n_threads);
         CHECK_SAME(a.n_elsewhere, 0, "asked in another thread, mode %d", mode);
         CHECK_SAME(atomic_load(&w.n_gave_up), 0, "parts did not hear of it, mode %d", mode);
@@ -249,11 +249,11 @@ static void test_interruption(void) {
 /* Between parts, not after the last: what is done is not thrown away. */
 static void test_finished_is_not_interrupted(void) {
     asked a = {pthread_self(), 0, 0, 0, 0};
-    pb_pace pace = {ask, &a, 0, 0};
+    pb_interrupt interrupt = {poll, &a, 0, 0};
     atomic_size_t sum = 0;
-    CHECK_SAME(pb_threads_run(1, 1, add_part, &sum, &pace), PB_OK, "a single part");
+    CHECK_SAME(pb_threads_run(1, 1, add_part, &sum, &interrupt), PB_OK, "a single part");
     CHECK_SAME(a.n_asked, 0, "questions about a single part");
-    CHECK_SAME(pb_threads_run(1, 2, add_part, &sum, &pace), PB_INTERRUPTED, "two parts");
+    CHECK_SAME(pb_threads_run(1, 2, add_part, &sum, &interrupt), PB_INTERRUPTED, "two parts");
     CHECK_SAME(a.n_asked, 1, "questions about two parts");
 }
 

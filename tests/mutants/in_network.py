@@ -300,8 +300,8 @@ MUTANTS = (
     Mutant(
         "the ragged last batch is dropped",
         _FIT,
-        "    size_t n = rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;",
-        "    size_t n = rows->n_rows < batch_size ? 1 : rows->n_rows / batch_size;",
+        "    return rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;",
+        "    return rows->n_rows < batch_size ? 1 : rows->n_rows / batch_size;",
         "some rows of each epoch are not trained on",
         "tests/c/test_fit.c",
     ),
@@ -332,7 +332,7 @@ MUTANTS = (
     Mutant(
         "steps are not counted",
         _FIT,
-        "        optimizer->n_steps += next.rate > 0;\n",
+        "        s->optimizer->n_steps++;\n",
         "",
         "Adam corrects for its first step for ever",
         "tests/c/test_fit.c",
@@ -383,8 +383,8 @@ MUTANTS = (
     Mutant(
         "a part of an epoch has the schedule's first rates",
         _FIT,
-        "set_rate(&next, part->first_batch + i, part->n_batches);",
-        "set_rate(&next, i, part->n_batches);",
+        "set_rate(s, part->first_batch + i, part->n_batches);",
+        "set_rate(s, i, part->n_batches);",
         "an epoch in parts warms up again in each",
         "tests/c/test_parts.c",
     ),
