@@ -1,6 +1,6 @@
 /* exp, log, tanh and what the activations and losses make of them: polynomials with fused
  * multiply-add, the same bits on every instruction set. NaN gives NaN. Largest errors found in
- * float32 and float64, in units in the last place (tests/c/test_exp_log_tanh.c holds the worst
+ * float32 and float64, in units in the last place (tests/c/test_elementary.c holds the worst
  * points and the bounds): exp 0.87, expm1 0.9, log 0.85, tanh 2.5, logistic 2.5, its logarithm 2.0.
  *
  * Argument reduction as in the elementary-function literature (Muller, "Elementary Functions",

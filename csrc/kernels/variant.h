@@ -141,7 +141,7 @@ const pb_kernels PB_VARIANT = {
     .transpose = transpose,
     .gather = gather,
     .gather_targets = gather_targets,
-    .to_panels = to_panels,
+    .pack_panels = pack_panels,
 };
 
 #if PB_ISA_AVX2 || PB_ISA_AVX512

@@ -16,7 +16,7 @@ typedef struct work {
     void *vector;
 } work;
 
-/* The rows as samples of a plane, some at a time. */
+/* The rows as samples of a matrix, some at a time. */
 static pb_status apply(const work *of, size_t n_rows, size_t n_columns, pb_interrupt *interrupt) {
     const size_t most = n_columns < VALUES_PER_CHECK ? VALUES_PER_CHECK / n_columns : 1;
     pb_status status = PB_OK;
@@ -24,11 +24,11 @@ static pb_status apply(const work *of, size_t n_rows, size_t n_columns, pb_inter
     pb_scope_enter(&scope);
     for (size_t first = 0; first < n_rows && status == PB_OK; first += most) {
         const size_t left = n_rows - first, offset = first * n_columns * of->kernels->item_size;
-        const pb_plane plane = {n_columns, left < most ? left : most, 1, n_columns};
+        const pb_matrix matrix = {n_columns, left < most ? left : most, 1, n_columns};
         if (of->map != NULL) {
-            of->map(&plane, (const char *)of->z + offset, (char *)of->a + offset);
+            of->map(&matrix, (const char *)of->z + offset, (char *)of->a + offset);
         } else {
-            of->vjp(&plane, (const char *)of->z + offset, (char *)of->a + offset,
+            of->vjp(&matrix, (const char *)of->z + offset, (char *)of->a + offset,
                     (char *)of->vector + offset);
         }
         status = left > most ? pb_interrupt_poll(interrupt) : PB_OK;

@@ -12,31 +12,32 @@ static pb_mask mask_of(const pb_masks *masks, size_t l) {
     return mask;
 }
 
-void *pb_inputs_above(const pb_pass *pass, size_t l) {
-    return drops(pass, l) ? pass->workspace->inputs[l] : pass->workspace->a[l];
+void *pb_layer_input(const pb_pass *pass, size_t l) {
+    return drops(pass, l) ? pass->workspace->dropped[l] : pass->workspace->a[l];
 }
 
-void pb_drop_out(const pb_pass *pass, pb_stripe stripe, size_t l) {
+void pb_drop_out(const pb_pass *pass, pb_sample_chunk chunk, size_t l) {
     const pb_network *network = pass->network;
     const pb_workspace *w = pass->workspace;
     if (!drops(pass, l)) {
         return;
     }
     const pb_mask mask = mask_of(pass->masks, l);
-    const pb_plane plane = pb_stripe_plane(pass, stripe, l);
-    void *kept = pb_at(network, w->kept[l], stripe.first);
-    network->kernels->draw_mask(&mask, &plane, w->rows == NULL ? NULL : w->rows + stripe.first,
-                                w->first + stripe.first, stripe.n_samples, kept);
-    network->kernels->apply_mask(&plane, pb_at(network, w->a[l], stripe.first), kept,
-                                 pb_at(network, w->inputs[l], stripe.first));
+    const pb_matrix matrix = pb_chunk_matrix(pass, chunk, l);
+    void *dropout_mask = pb_offset(network, w->dropout_mask[l], chunk.first);
+    network->kernels->draw_mask(&mask, &matrix, w->rows == NULL ? NULL : w->rows + chunk.first,
+                                w->first + chunk.first, chunk.n_samples, dropout_mask);
+    network->kernels->apply_mask(&matrix, pb_offset(network, w->a[l], chunk.first), dropout_mask,
+                                 pb_offset(network, w->dropped[l], chunk.first));
 }
 
-void pb_drop_out_delta(const pb_pass *pass, pb_stripe stripe, size_t l, void *delta) {
+void pb_drop_out_delta(const pb_pass *pass, pb_sample_chunk chunk, size_t l, void *delta) {
     const pb_network *network = pass->network;
     if (drops(pass, l)) {
-        const pb_plane plane = pb_stripe_plane(pass, stripe, l);
-        const void *kept = pb_at(network, pass->workspace->kept[l], stripe.first);
-        network->kernels->apply_mask(&plane, delta, kept, delta);
+        const pb_matrix matrix = pb_chunk_matrix(pass, chunk, l);
+        const void *dropout_mask =
+            pb_offset(network, pass->workspace->dropout_mask[l], chunk.first);
+        network->kernels->apply_mask(&matrix, delta, dropout_mask, delta);
     }
 }
 

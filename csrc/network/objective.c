@@ -47,27 +47,27 @@ typedef struct summation {
     size_t first_block; /* index of block 0 of those in hand */
     int is_last;        /* the blocks in hand are the batch's last */
     double weight_scale;
-    pb_sums all;                 /* of the batch, once its last blocks are in hand */
-    void *gradient;              /* NULL: only a range at a time is kept */
-    const pb_receiver *receiver; /* or NULL */
+    pb_sums all;                  /* of the batch, once its last blocks are in hand */
+    void *gradient;               /* NULL: only a slice at a time is dropout_mask */
+    const pb_gradient_sink *sink; /* or NULL */
 } summation;
 
 /* ---- Stripes of samples: forward, losses, back ------------------------------------------------
  */
 
-static pb_status sum_stripe(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status sum_stripe(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
     summation *s = context;
     const pb_pass *pass = &s->pass;
-    if (part == pass->workspace->n_stripes) {
+    if (task == pass->workspace->n_chunks) {
         s->penalty = pb_penalty(pass->network, pass->parameters);
         return PB_OK;
     }
-    const pb_stripe stripe = pass->workspace->stripes[part];
-    pb_status status = pb_forward(pass, stripe, thread, watch);
+    const pb_sample_chunk chunk = pass->workspace->chunks[task];
+    pb_status status = pb_forward(pass, chunk, thread, stop_token);
     if (status == PB_OK) {
-        status = pb_stripe_losses(pass, stripe);
+        status = pb_output_losses(pass, chunk);
     }
-    return status == PB_OK && s->wants_gradient ? pb_backward(pass, stripe, watch) : status;
+    return status == PB_OK && s->wants_gradient ? pb_backward(pass, chunk, stop_token) : status;
 }
 
 static void add_block(const pb_workspace *w, size_t block, counter *sums) {
@@ -89,126 +89,128 @@ static void add_block(const pb_workspace *w, size_t block, counter *sums) {
 /* ---- Ranges of parameters: the gradient --------------------------------------------------------
  */
 
-/* The range's part of level `level` of the binary counter. */
-static void *partial_sum(const summation *s, const pb_range *range, size_t level, size_t thread) {
+/* The slice's task of level `level` of the binary counter. */
+static void *partial_sum(const summation *s, const pb_param_slice *slice, size_t level,
+                         size_t thread) {
     const pb_workspace *w = s->pass.workspace;
     if (level > 0) {
-        return pb_at(s->pass.network, w->partial_sums[level - 1], range->offset);
+        return pb_offset(s->pass.network, w->partial_sums[level - 1], slice->offset);
     }
     if (s->gradient != NULL) {
-        return pb_at(s->pass.network, s->gradient, range->offset);
+        return pb_offset(s->pass.network, s->gradient, slice->offset);
     }
-    if (range->layer == 1 && s->pass.batch->X.indptr != NULL) {
-        return pb_at(s->pass.network, w->gradient,
-                     range->offset); /* too large for a thread's own */
+    if (slice->layer == 1 && s->pass.batch->X.indptr != NULL) {
+        return pb_offset(s->pass.network, w->gradient,
+                         slice->offset); /* too large for a thread's own */
     }
-    return pb_at(s->pass.network, w->thread_scratch, thread * w->thread_scratch_stride);
+    return pb_offset(s->pass.network, w->thread_scratch, thread * w->thread_scratch_stride);
 }
 
-static void add_levels(const summation *s, const pb_range *range, size_t level, size_t thread) {
-    s->pass.network->kernels->add(range->count, partial_sum(s, range, level, thread),
-                                  partial_sum(s, range, level - 1, thread));
+static void add_levels(const summation *s, const pb_param_slice *slice, size_t level,
+                       size_t thread) {
+    s->pass.network->kernels->add(slice->count, partial_sum(s, slice, level, thread),
+                                  partial_sum(s, slice, level - 1, thread));
 }
 
-void pb_finish_range(const pb_network *network, const void *parameters, const pb_sums *sums,
-                     double weight_scale, const pb_range *range, void *sum) {
+void pb_finish_slice(const pb_network *network, const void *parameters, const pb_sums *sums,
+                     double weight_scale, const pb_param_slice *slice, void *sum) {
     const pb_kernels *k = network->kernels;
     const double alpha =
-        range->is_intercepts ? 0 : network->alphas[range->layer - 1] * weight_scale;
+        slice->is_intercepts ? 0 : network->alphas[slice->layer - 1] * weight_scale;
     if (alpha == 0) {
-        k->finish_gradient(range->count, NULL, 0, sums->weight, sum);
+        k->finish_gradient(slice->count, NULL, 0, sums->weight, sum);
         return;
     }
-    const void *coefs = pb_at_const(network, parameters, range->offset);
+    const void *coefs = pb_offset_const(network, parameters, slice->offset);
     if (network->l1_ratio > 0) {
-        k->add_signs(range->count, coefs, alpha * network->l1_ratio, sum);
+        k->add_signs(slice->count, coefs, alpha * network->l1_ratio, sum);
     }
-    k->finish_gradient(range->count, coefs, alpha * (1 - network->l1_ratio), sums->weight, sum);
+    k->finish_gradient(slice->count, coefs, alpha * (1 - network->l1_ratio), sums->weight, sum);
 }
 
-pb_range pb_whole_range(const pb_network *network, size_t layer, int is_intercepts) {
+pb_param_slice pb_whole_slice(const pb_network *network, size_t layer, int is_intercepts) {
     const size_t fan_in = network->layer_sizes[layer - 1], fan_out = network->layer_sizes[layer];
-    const pb_range range = {
+    const pb_param_slice slice = {
         .layer = layer,
         .is_intercepts = is_intercepts,
         .n_rows = is_intercepts ? 0 : fan_in,
         .offset = is_intercepts ? network->intercepts[layer - 1] : network->coefs[layer - 1],
         .count = is_intercepts ? fan_out : fan_in * fan_out,
     };
-    return range;
+    return slice;
 }
 
-static pb_status sum_range(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status sum_range(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
     const summation *s = context;
     const pb_workspace *w = s->pass.workspace;
-    const pb_range *range = &w->ranges[part];
+    const pb_param_slice *slice = &w->slices[task];
     size_t depth = depth_at(s->first_block);
     for (size_t b = 0; b < w->n_blocks; b++) {
         const pb_status status =
-            pb_range_gradient(&s->pass, range, b, watch, partial_sum(s, range, depth, thread));
+            pb_slice_gradient(&s->pass, slice, b, stop_token, partial_sum(s, slice, depth, thread));
         if (status != PB_OK) {
             return status;
         }
         depth++;
         for (size_t n = s->first_block + b + 1; n % 2 == 0; n /= 2) {
-            add_levels(s, range, --depth, thread);
+            add_levels(s, slice, --depth, thread);
         }
     }
     if (!s->is_last) {
         return PB_OK;
     }
     while (depth > 1) {
-        add_levels(s, range, --depth, thread);
+        add_levels(s, slice, --depth, thread);
     }
     if (s->wants_sums) {
         return PB_OK;
     }
-    void *sum = partial_sum(s, range, 0, thread);
-    pb_finish_range(s->pass.network, s->pass.parameters, &s->all, s->weight_scale, range, sum);
-    if (s->receiver != NULL) {
-        s->receiver->take_range(s->receiver->context, range, sum);
+    void *sum = partial_sum(s, slice, 0, thread);
+    pb_finish_slice(s->pass.network, s->pass.parameters, &s->all, s->weight_scale, slice, sum);
+    if (s->sink != NULL) {
+        s->sink->on_slice(s->sink->context, slice, sum);
     }
     return PB_OK;
 }
 
-static pb_status hand_out_range(void *context, size_t part, size_t thread, pb_watch *watch) {
-    (void)thread, (void)watch;
+static pb_status hand_out_range(void *context, size_t task, size_t thread,
+                                pb_stop_token *stop_token) {
+    (void)thread, (void)stop_token;
     const summation *s = context;
-    const pb_range *range = &s->pass.workspace->ranges[part];
-    s->receiver->take_range(s->receiver->context, range,
-                            pb_at(s->pass.network, s->gradient, range->offset));
+    const pb_param_slice *slice = &s->pass.workspace->slices[task];
+    s->sink->on_slice(s->sink->context, slice,
+                      pb_offset(s->pass.network, s->gradient, slice->offset));
     return PB_OK;
 }
 
-/* Steps are taken range by range as their gradients come, where that is over so soon that nobody
- * needs to stop it half way; else, or where somebody wants to see it, all ranges wait for the whole
+/* Steps are taken slice by slice as their gradients come, where that is over so soon that nobody
+ * needs to stop it half way; else, or where somebody wants to see it, all slices wait for the whole
  * gradient. */
 static pb_status sum_ranges(summation *s, double work, pb_interrupt *interrupt) {
     pb_workspace *w = s->pass.workspace;
-    const pb_receiver *const receiver = s->receiver;
+    const pb_gradient_sink *const sink = s->sink;
     /* An update is worth some 32 multiply-adds a parameter. */
     const double all_work =
-        receiver == NULL ? work : work + 32.0 * (double)s->pass.network->n_parameters;
+        sink == NULL ? work : work + 32.0 * (double)s->pass.network->n_parameters;
     const size_t n_threads = pb_threads_for(w, all_work);
-    if (receiver == NULL || !s->is_last) {
-        return pb_threads_run(n_threads, w->n_ranges, sum_range, s, interrupt);
+    if (sink == NULL || !s->is_last) {
+        return pb_threads_run(n_threads, w->n_slices, sum_range, s, interrupt);
     }
-    if (receiver->see_all == NULL && work <= (double)s->pass.network->kernels->work_per_check) {
-        return pb_threads_run(n_threads, w->n_ranges, sum_range, s, NULL);
+    if (sink->on_gradient == NULL && work <= (double)s->pass.network->kernels->work_per_check) {
+        return pb_threads_run(n_threads, w->n_slices, sum_range, s, NULL);
     }
-    s->receiver = NULL;
+    s->sink = NULL;
     s->gradient = w->gradient;
-    const pb_status status = pb_threads_run(n_threads, w->n_ranges, sum_range, s, interrupt);
-    s->receiver = receiver;
+    const pb_status status = pb_threads_run(n_threads, w->n_slices, sum_range, s, interrupt);
+    s->sink = sink;
     if (status != PB_OK) {
         return status;
     }
-    if (receiver->see_all != NULL) {
-        receiver->see_all(receiver->context, s->gradient);
+    if (sink->on_gradient != NULL) {
+        sink->on_gradient(sink->context, s->gradient);
     }
-    return receiver->take_range == NULL
-               ? PB_OK
-               : pb_threads_run(n_threads, w->n_ranges, hand_out_range, s, NULL);
+    return sink->on_slice == NULL ? PB_OK
+                                  : pb_threads_run(n_threads, w->n_slices, hand_out_range, s, NULL);
 }
 
 /* ---- The whole batch ---------------------------------------------------------------------------
@@ -224,7 +226,7 @@ static double largest_weight(const pb_batch *batch) {
 }
 
 /* Brings the largest weight near 1, if it is far from it: products of deltas and weights, and S,
- * then stay in the data type's range. With alpha scaled alike, neither objective nor gradient
+ * then stay in the data type's slice. With alpha scaled alike, neither objective nor gradient
  * changes. */
 double pb_weight_scale(double largest) {
     if (largest == 0 || (largest > 0x1p-32 && largest < 0x1p32)) {
@@ -244,7 +246,7 @@ static pb_status sum_blocks(summation *s, size_t first, size_t count, counter *s
     s->wants_penalty = first == 0 && network->is_penalised && !s->wants_sums;
     pb_status status =
         pb_threads_run(pb_threads_for(w, s->wants_gradient ? 2 * work : work),
-                       w->n_stripes + (size_t)s->wants_penalty, sum_stripe, s, interrupt);
+                       w->n_chunks + (size_t)s->wants_penalty, sum_stripe, s, interrupt);
     if (status != PB_OK) {
         return status;
     }
@@ -274,7 +276,7 @@ static pb_status sum_batch(summation *s, pb_interrupt *interrupt) {
         return PB_BAD_ARGUMENT;
     }
     counter sums = {.depth = 0, .n_blocks = 0};
-    pb_cut_ranges(pass->workspace, pass->batch->X.indptr != NULL);
+    pb_slice_parameters(pass->workspace, pass->batch->X.indptr != NULL);
     const size_t most = w->capacity / PB_BLOCK_ROWS * PB_BLOCK_ROWS;
     const size_t step = most > 0 ? most : n_rows;
     const double started = w->n_threads > 1 ? pb_seconds() : 0;
@@ -286,7 +288,7 @@ static pb_status sum_batch(summation *s, pb_interrupt *interrupt) {
         }
     }
     if (w->n_threads > 1) {
-        pb_crew_done(&w->crew, n_rows, pb_seconds() - started);
+        pb_thread_tuner_report(&w->tuner, n_rows, pb_seconds() - started);
     }
     return PB_OK;
 }
@@ -302,15 +304,14 @@ static pb_value value_of(const pb_network *network, const pb_sums *sums, double 
 }
 
 pb_status pb_sum_batch(const pb_pass *pass, pb_interrupt *interrupt, pb_value *value,
-                       void *gradient, const pb_receiver *receiver) {
+                       void *gradient, const pb_gradient_sink *sink) {
     summation s = {
         .pass = *pass,
-        .wants_gradient = gradient != NULL || receiver != NULL,
-        /* A range of a single block needs no other place than a thread's own. */
-        .gradient = receiver != NULL && pass->batch->n_rows > PB_BLOCK_ROWS
-                        ? pass->workspace->gradient
-                        : gradient,
-        .receiver = receiver,
+        .wants_gradient = gradient != NULL || sink != NULL,
+        /* A slice of a single block needs no other place than a thread's own. */
+        .gradient = sink != NULL && pass->batch->n_rows > PB_BLOCK_ROWS ? pass->workspace->gradient
+                                                                        : gradient,
+        .sink = sink,
         .weight_scale = pb_weight_scale(largest_weight(pass->batch)),
     };
     const pb_status status = sum_batch(&s, interrupt);
@@ -333,7 +334,7 @@ pb_status pb_objective(const pb_network *network, const void *parameters, const 
     return status;
 }
 
-/* ---- In parts --------------------------------------------------------------------------------
+/* ---- In tasks --------------------------------------------------------------------------------
  */
 
 pb_status pb_block_sums(const pb_network *network, const void *parameters, const pb_batch *node,
@@ -375,9 +376,9 @@ pb_status pb_finish_sums(const pb_network *network, const void *parameters, cons
     const pb_value value = value_of(network, sums, P, weight_scale);
     for (size_t layer = 1; gradient != NULL && layer <= network->n_layers; layer++) {
         for (int is_intercepts = 0; is_intercepts <= 1; is_intercepts++) {
-            const pb_range range = pb_whole_range(network, layer, is_intercepts);
-            pb_finish_range(network, parameters, sums, weight_scale, &range,
-                            pb_at(network, gradient, range.offset));
+            const pb_param_slice slice = pb_whole_slice(network, layer, is_intercepts);
+            pb_finish_slice(network, parameters, sums, weight_scale, &slice,
+                            pb_offset(network, gradient, slice.offset));
         }
     }
     pb_scope_leave(&scope);

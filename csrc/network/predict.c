@@ -4,33 +4,34 @@
 
 typedef struct prediction {
     pb_pass pass;
-    const void *const *layer; /* the planes that hold what is asked for: a or z */
+    const void *const *layer; /* the matrices that hold what is asked for: a or z */
     size_t first;             /* row of the table at place 0 */
     void *out;                /* NULL: only the trace is wanted */
 } prediction;
 
-static pb_status predict_stripe(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status predict_chunk(void *context, size_t task, size_t thread,
+                               pb_stop_token *stop_token) {
     const prediction *p = context;
     const pb_network *network = p->pass.network;
     const pb_workspace *w = p->pass.workspace;
-    const pb_stripe stripe = w->stripes[part];
+    const pb_sample_chunk chunk = w->chunks[task];
     const size_t n_outputs = network->layer_sizes[network->n_layers];
-    const pb_status status = pb_forward(&p->pass, stripe, thread, watch);
+    const pb_status status = pb_forward(&p->pass, chunk, thread, stop_token);
     if (status == PB_OK && p->out != NULL) {
         network->kernels->transpose(
-            n_outputs, stripe.n_samples,
-            pb_at_const(network, p->layer[network->n_layers], stripe.first), w->stride,
-            pb_at(network, p->out, (p->first + stripe.first) * n_outputs), n_outputs);
+            n_outputs, chunk.n_samples,
+            pb_offset_const(network, p->layer[network->n_layers], chunk.first), w->stride,
+            pb_offset(network, p->out, (p->first + chunk.first) * n_outputs), n_outputs);
     }
     return status;
 }
 
-static pb_status predict_one(void *context, size_t part, size_t thread, pb_watch *watch) {
-    (void)part, (void)thread;
+static pb_status predict_one(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
+    (void)task, (void)thread;
     const prediction *p = context;
     const pb_network *network = p->pass.network;
     const size_t n_outputs = network->layer_sizes[network->n_layers];
-    const pb_status status = pb_forward_one(&p->pass, watch);
+    const pb_status status = pb_forward_one(&p->pass, stop_token);
     if (status == PB_OK) {
         network->kernels->transpose(1, n_outputs, p->layer[network->n_layers], n_outputs, p->out,
                                     1);
@@ -54,7 +55,7 @@ static pb_status predict(prediction *p, pb_interrupt *interrupt) {
         const size_t left = batch->n_rows - p->first;
         pb_take_rows(&p->pass, p->first, left < most ? left : most, 1);
         const pb_status status =
-            pb_threads_run(n_threads, w->n_stripes, predict_stripe, p, interrupt);
+            pb_threads_run(n_threads, w->n_chunks, predict_chunk, p, interrupt);
         if (status != PB_OK) {
             return status;
         }

@@ -7,7 +7,7 @@
 #include "training/optimizer.h"
 #include "training/schedule.h"
 
-/* A step of the optimizer, taken range by range as the gradients come. */
+/* A step of the optimizer, taken slice by slice as the gradients come. */
 typedef struct step {
     const pb_network *network;
     pb_optimizer *optimizer;
@@ -20,30 +20,30 @@ typedef struct step {
     double gradient_norm;
 } step;
 
-static void take_range(void *context, const pb_range *range, const void *gradient) {
+static void on_slice(void *context, const pb_param_slice *slice, const void *gradient) {
     const step *s = context;
     const pb_optimizer *o = s->optimizer;
     const double *constants = s->constants;
     double rate = s->rate, constants_of_layer[PB_MAX_CONSTANTS];
     if (o->layer_rates != NULL) {
-        rate *= o->layer_rates[range->layer - 1];
+        rate *= o->layer_rates[slice->layer - 1];
         pb_update_constants(s->rule, &o->hyperparameters, rate, o->n_steps + 1, constants_of_layer);
         constants = constants_of_layer;
     }
     const pb_update update = {
-        .n = range->count,
-        .parameters = pb_at(s->network, s->parameters, range->offset),
+        .n = slice->count,
+        .parameters = pb_offset(s->network, s->parameters, slice->offset),
         .gradient = gradient,
-        .states = pb_at(s->network, o->states, range->offset),
+        .states = pb_offset(s->network, o->states, slice->offset),
         .stride = s->network->n_parameters,
         .constants = constants,
-        .decay_factor = range->is_intercepts ? 1 : 1 - rate * o->hyperparameters.weight_decay,
+        .decay_factor = slice->is_intercepts ? 1 : 1 - rate * o->hyperparameters.weight_decay,
     };
     s->network->kernels->update[s->rule](&update);
 }
 
 /* The norm of the whole gradient; one longer than c is scaled by c / norm (Pascanu et al. 2013). */
-static void see_gradient(void *context, void *gradient) {
+static void clip_gradient(void *context, void *gradient) {
     step *s = context;
     const pb_kernels *k = s->network->kernels;
     const size_t n = s->network->n_parameters;
@@ -65,7 +65,7 @@ static void see_gradient(void *context, void *gradient) {
 static void limit_weights(const pb_network *network, double longest, void *parameters) {
     for (size_t l = 0; l < network->n_layers; l++) {
         network->kernels->limit_columns(network->layer_sizes[l], network->layer_sizes[l + 1],
-                                        longest, pb_at(network, parameters, network->coefs[l]));
+                                        longest, pb_offset(network, parameters, network->coefs[l]));
     }
 }
 
@@ -157,15 +157,15 @@ static void complete_step(const step *s) {
 static pb_status train_batch(step *s, const pb_batch *batch, int is_last, pb_workspace *workspace,
                              pb_interrupt *interrupt, pb_value *value) {
     const pb_pass pass = {s->network, s->parameters, batch, workspace, NULL, s->masks};
-    const pb_receiver receiver = {
-        .take_range = s->rate > 0 ? take_range : NULL,
+    const pb_gradient_sink sink = {
+        .on_slice = s->rate > 0 ? on_slice : NULL,
         /* The norm takes a pass over the gradient: only the last batch of an epoch reports it. */
-        .see_all = is_last || s->optimizer->global_clipnorm > 0 ? see_gradient : NULL,
+        .on_gradient = is_last || s->optimizer->global_clipnorm > 0 ? clip_gradient : NULL,
         .context = s,
     };
-    const int is_received = receiver.take_range != NULL || receiver.see_all != NULL;
+    const int is_received = sink.on_slice != NULL || sink.on_gradient != NULL;
     const pb_status status =
-        pb_sum_batch(&pass, interrupt, value, NULL, is_received ? &receiver : NULL);
+        pb_sum_batch(&pass, interrupt, value, NULL, is_received ? &sink : NULL);
     if (status == PB_OK) {
         complete_step(s);
     }
@@ -296,12 +296,12 @@ pb_status pb_take_step(const pb_network *network, void *parameters, pb_optimizer
     pb_scope_enter(&scope);
     set_rate(&next, part->first_batch, part->n_batches);
     if (part->is_last || optimizer->global_clipnorm > 0) {
-        see_gradient(&next, gradient);
+        clip_gradient(&next, gradient);
     }
     for (size_t layer = 1; next.rate > 0 && layer <= network->n_layers; layer++) {
         for (int is_intercepts = 0; is_intercepts <= 1; is_intercepts++) {
-            const pb_range range = pb_whole_range(network, layer, is_intercepts);
-            take_range(&next, &range, pb_at(network, gradient, range.offset));
+            const pb_param_slice slice = pb_whole_slice(network, layer, is_intercepts);
+            on_slice(&next, &slice, pb_offset(network, gradient, slice.offset));
         }
     }
     complete_step(&next);

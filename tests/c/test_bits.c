@@ -1,5 +1,5 @@
 /* One set of bits for a whole objective and its gradient, whatever the instruction set, and however
- * the products are cut into stripes between which the caller is asked. */
+ * the products are cut into chunks between which the caller is asked. */
 #include "check.h"
 #include "network/network.h"
 
@@ -60,7 +60,7 @@ static void test_same_bits(pb_dtype dtype, const pb_network_spec *spec) {
 }
 
 static void test_every_instruction_set(void) {
-    /* Wide enough to be cut into stripes; of odd widths; and without a hidden layer. */
+    /* Wide enough to be cut into chunks; of odd widths; and without a hidden layer. */
     static const size_t wide[] = {65, 150, 17, 3}, odd[] = {9, 21, 5, 3}, narrow[] = {3, 2};
     pb_loss_info loss = {0};
     pb_activation_info f = {0};
@@ -86,7 +86,7 @@ static void test_every_instruction_set(void) {
 
 /* One layer, large enough to be cut in columns and in rows, both ways: Z = X W + b, and with
  * squared error and y = 0, so that Delta is Z, dF/dW = X^T Z / S, each element one chain. */
-static void test_stripes(pb_dtype dtype) {
+static void test_sample_chunks(pb_dtype dtype) {
     enum { N = 50, N_FEATURES = 6000, N_OUTPUTS = 200 };
     static const size_t sizes[] = {N_FEATURES, N_OUTPUTS};
     const pb_network_spec spec = {
@@ -146,6 +146,6 @@ static void test_stripes(pb_dtype dtype) {
 
 int main(void) {
     test_every_instruction_set();
-    FOR_DTYPES(dtype) { test_stripes(dtype); }
+    FOR_DTYPES(dtype) { test_sample_chunks(dtype); }
     return check_summary();
 }

@@ -1,5 +1,5 @@
-/* A caller may round another way, flush subnormal numbers to zero or let exceptions trap, as some
- * libraries do to a whole process. Every function that computes gives the bits of the default
+/* A caller may round another way, flush subnormal numbers to zero or let exceptions trap, as
+ * some libraries do to a whole process. Every function that computes gives the bits of the default
  * environment all the same, with one thread and with several, and leaves the caller's as it was.
  *
  * Between setting an environment and putting it back, this file computes nothing itself. */

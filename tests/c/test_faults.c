@@ -361,8 +361,8 @@ static void test_threads_that_do_not_start(void) {
 
 #if !defined(_WIN32)
     atfork_status = ENOMEM; /* the system did not take the function that makes a fork safe */
-    CHECK(memcmp(trained(N_THREADS), &expected, sizeof expected) == 0, "no word of forks");
-    CHECK_SAME(pool.n_workers, 0, "workers without word of forks");
+    CHECK(memcmp(trained(N_THREADS), &expected, sizeof expected) == 0, "no fork handler");
+    CHECK_SAME(pool.n_workers, 0, "workers without a fork handler");
     atfork_status = 0;
 #endif
 

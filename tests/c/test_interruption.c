@@ -87,7 +87,7 @@ static int test_interruption(const char *rule, const pb_batch *rows) {
 }
 
 /* Of every instruction set, with all of a step in one piece and with so little of it that the
- * gradient is asked about between its ranges. */
+ * gradient is asked about between its slices. */
 static void test_interruptions(const pb_batch *rows) {
     const pb_kernels *chosen = network->kernels;
     FOR_VARIANTS(isa, dtype_now, kernels) {

@@ -97,8 +97,8 @@ static void test_too_large(void) {
     pb_network_free(network);
 }
 
-/* Layers so wide that the bytes of one plane or another wrap around to next to nothing, whatever
- * a place in it takes. */
+/* Layers so wide that the bytes of one matrix or another wrap around to next to nothing,
+ * whatever a place in it takes. */
 static void test_planes_that_wrap_around(void) {
     for (size_t bytes = 64; bytes <= 512; bytes += 64) {
         const size_t sizes[] = {1, 1, SIZE_MAX / bytes + 1, 1};

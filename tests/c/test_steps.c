@@ -1,4 +1,4 @@
-/* Steps of training: taken range by range as the gradients come, or after the whole gradient where
+/* Steps of training: taken slice by slice as the gradients come, or after the whole gradient where
  * that is long work, and with products cut so that the caller can be asked between the pieces. No
  * cut shows in the bits.
  *
@@ -10,7 +10,7 @@
 
 enum { N_ROWS = 700, N_FEATURES = 70, N_OUTPUTS = 3 };
 
-/* Some layers of several ranges and panels, some of one. */
+/* Some layers of several slices and panels, some of one. */
 static const size_t sizes[] = {N_FEATURES, 100, 7, N_OUTPUTS};
 enum { N_LAYERS = 3, N_PARAMETERS = 71 * 100 + 101 * 7 + 8 * N_OUTPUTS };
 

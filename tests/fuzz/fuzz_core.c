@@ -19,8 +19,8 @@ const char *__asan_default_options(void) { return "allocator_may_return_null=1";
         }                                                                            \
     } while (0)
 
-/* Where one of its factors is NaN or infinite, a product with CSR is another than the dense one: a
- * zero that is not stored is not multiplied. */
+/* Where one of its factors is NaN or infinite, a product with CSR is another than the dense one:
+ * a zero that is not stored is not multiplied. */
 static int are_finite(const problem *p, size_t n, const void *array) {
     int finite = 0;
     REQUIRE(pb_all_finite(p->spec.dtype, n, array, &finite) == PB_OK, "%zu", n);

@@ -1,5 +1,5 @@
 /* The objective and its gradient against plain C, to the bit: row order inside blocks of 256 rows,
- * a binary tree over the blocks. Whatever the number of threads that stripes are cut for, whatever
+ * a binary tree over the blocks. Whatever the number of threads that chunks are cut for, whatever
  * the scratch and so the number of blocks in hand, on every instruction set.
  *
  * The network has relu hidden layers, an identity output and squared error: nothing but rounded
