@@ -1,6 +1,6 @@
 /* Prediction: forward only, some blocks of rows at a time, so that scratch does not grow with the
  * table; a row has the same bits alone and among others. */
-#include "network/propagation.h"
+#include "network/pass.h"
 
 typedef struct prediction {
     pb_pass pass;
@@ -53,7 +53,7 @@ static pb_status predict(prediction *p, pb_interrupt *interrupt) {
     const size_t most = w->capacity < w->max_rows ? w->capacity : w->max_rows;
     for (p->first = 0; p->first < batch->n_rows; p->first += most) {
         const size_t left = batch->n_rows - p->first;
-        pb_take_rows(&p->pass, p->first, left < most ? left : most, 1);
+        pb_load_rows(&p->pass, p->first, left < most ? left : most, 1);
         const pb_status status =
             pb_threads_run(n_threads, w->n_chunks, predict_chunk, p, interrupt);
         if (status != PB_OK) {

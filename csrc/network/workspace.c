@@ -149,6 +149,18 @@ void pb_slice_parameters(pb_workspace *w, int is_sparse) {
     w->n_slices = n;
 }
 
+pb_param_slice pb_whole_slice(const pb_network *network, size_t layer, int is_intercepts) {
+    const size_t fan_in = network->layer_sizes[layer - 1], fan_out = network->layer_sizes[layer];
+    const pb_param_slice slice = {
+        .layer = layer,
+        .is_intercepts = is_intercepts,
+        .n_rows = is_intercepts ? 0 : fan_in,
+        .offset = is_intercepts ? network->intercepts[layer - 1] : network->coefs[layer - 1],
+        .count = is_intercepts ? fan_out : fan_in * fan_out,
+    };
+    return slice;
+}
+
 /* ---- How many threads pay ----------------------------------------------------------------------
  */
 

@@ -84,6 +84,9 @@ struct pb_workspace {
 /* Cuts the parameters into slices, coarser ones for the features of a sparse table. */
 void pb_slice_parameters(pb_workspace *workspace, int is_sparse);
 
+/* All coefficients or all intercepts of layer `layer` (from 1) as one slice. */
+pb_param_slice pb_whole_slice(const pb_network *network, size_t layer, int is_intercepts);
+
 /* Work of one sample on its way through the network, in multiply-adds. */
 double pb_work_of_a_sample(const pb_network *network);
 

@@ -3,7 +3,8 @@
 
 #include "base/memory.h"
 #include "base/interrupt.h"
-#include "network/propagation.h"
+#include "network/layer.h"
+#include "network/objective.h"
 #include "training/optimizer.h"
 #include "training/schedule.h"
 
@@ -165,7 +166,7 @@ static pb_status train_batch(step *s, const pb_batch *batch, int is_last, pb_wor
     };
     const int is_received = sink.on_slice != NULL || sink.on_gradient != NULL;
     const pb_status status =
-        pb_sum_batch(&pass, interrupt, value, NULL, is_received ? &sink : NULL);
+        pb_batch_objective(&pass, interrupt, value, NULL, is_received ? &sink : NULL);
     if (status == PB_OK) {
         complete_step(s);
     }
@@ -247,7 +248,7 @@ pb_status pb_train_batches(const pb_network *network, void *parameters, pb_optim
     pb_scope_enter(&scope);
     pb_status status = find_rules(&next);
     if (status == PB_OK) {
-        status = pb_masked_table(network, next.masks, rows, &values);
+        status = pb_sparse_dropout(network, next.masks, rows, &values);
     }
     if (status == PB_OK) {
         masked.X.values = values == NULL ? rows->X.values : values;

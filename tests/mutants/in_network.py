@@ -2,8 +2,11 @@
 
 from mutants.planted import Mutant
 
-_FORWARD = "csrc/network/forward.c"
-_BACKWARD = "csrc/network/backward.c"
+_BATCH = "csrc/network/batch.c"
+_LAYER = "csrc/network/layer.c"
+_OUTPUT = "csrc/network/output.c"
+_PASS = "csrc/network/pass.c"
+_PRODUCT = "csrc/network/product.c"
 _OBJECTIVE = "csrc/network/objective.c"
 _PREDICT = "csrc/network/predict.c"
 _NETWORK = "csrc/network/network.c"
@@ -15,7 +18,7 @@ MUTANTS = (
     # ---- forward
     Mutant(
         "the first layer has no bias",
-        _FORWARD,
+        _LAYER,
         ".bias = pb_offset_const(network, pass->parameters, network->intercepts[l - 1]),",
         ".bias = l == 1 ? NULL : pb_offset_const(network, pass->parameters,\n"
         "                                        network->intercepts[l - 1]),",
@@ -24,7 +27,7 @@ MUTANTS = (
     ),
     Mutant(
         "a product that asks on its way takes the first biases again",
-        _FORWARD,
+        _PRODUCT,
         "? NULL : pb_offset_const(network, product->bias, i);",
         "? NULL : pb_offset_const(network, product->bias, 0);",
         "wide layers, whose products are cut, have wrong outputs",
@@ -32,17 +35,17 @@ MUTANTS = (
     ),
     Mutant(
         "a long product never asks",
-        _FORWARD,
-        "            network->kernels->product(&task);\n"
+        _PRODUCT,
+        "            network->kernels->product(&block);\n"
         "            const pb_status status = pb_stop_requested(stop_token);",
-        "            network->kernels->product(&task);\n"
+        "            network->kernels->product(&block);\n"
         "            const pb_status status = stop_token == NULL ? PB_INTERRUPTED : PB_OK;",
         "Ctrl-C waits for a whole layer",
         "tests/c/test_predict.c",
     ),
     Mutant(
         "the last rows of a block are in no chunk",
-        _FORWARD,
+        _BATCH,
         "units = (w->block_rows[b] + PB_CHUNK_UNIT - 1) / PB_CHUNK_UNIT;",
         "units = (w->block_rows[b] + PB_CHUNK_UNIT / 2) / PB_CHUNK_UNIT;",
         "up to seven rows of a batch are computed from old values",
@@ -50,7 +53,7 @@ MUTANTS = (
     ),
     Mutant(
         "a trace is in the order of the rows that count",
-        _FORWARD,
+        _PASS,
         "w->positions[s] * width)",
         "(w->first + s) * width)",
         "behind a row of weight zero every row has another's trace",
@@ -58,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "weights go by position, not by row",
-        _FORWARD,
+        _BATCH,
         "batch->weights == NULL ? 1 : batch->weights[row];",
         "batch->weights == NULL ? 1 : batch->weights[position];",
         "a shuffled batch has the weights of other rows",
@@ -66,7 +69,7 @@ MUTANTS = (
     ),
     Mutant(
         "rows of weight zero are not left out",
-        _FORWARD,
+        _BATCH,
         "            if (weight != 0) {",
         "            if (weight >= 0) {",
         "0 times infinity: one row that does not count makes all NaN",
@@ -74,7 +77,7 @@ MUTANTS = (
     ),
     Mutant(
         "threads share the scratch of sparse rows",
-        _FORWARD,
+        _LAYER,
         "pb_offset(network, w->thread_scratch, thread * w->thread_scratch_stride);",
         "pb_offset(network, w->thread_scratch, thread * 0);",
         "rows of one thread among those of another, now and then",
@@ -82,7 +85,7 @@ MUTANTS = (
     ),
     Mutant(
         "one row with strides is read as contiguous",
-        _FORWARD,
+        _PASS,
         "if (pass->batch->X.column_stride != 1) {",
         "if (pass->batch->X.column_stride == 0) {",
         "a column of a transposed table predicts nonsense",
@@ -107,37 +110,27 @@ MUTANTS = (
     # ---- backward
     Mutant(
         "delta times f'(a) instead of f'(z)",
-        _BACKWARD,
-        "            &before, pb_offset(network, w->z[l - 1], chunk.first),",
-        "            &before, pb_offset(network, w->a[l - 1], chunk.first),",
+        _LAYER,
+        "&matrix, pb_offset(network, w->z[l], chunk.first), pb_offset(",
+        "&matrix, pb_offset(network, w->a[l], chunk.first), pb_offset(",
         "elu, gelu and their like have a wrong gradient",
         "tests/c/test_gradient.c",
     ),
     Mutant(
         "dl/da of a hidden layer is recorded after f' was multiplied",
-        _BACKWARD,
-        "        if (pass->trace != NULL) {\n"
-        "            pb_record(pass, chunk, l - 1, w->delta[(l - 1) % 2], "
-        "pass->trace->dloss_da);\n"
-        "        }\n"
-        "        network->kernels->vjp[pb_activation_of_layer(network, l - 1)](\n"
-        "            &before, pb_offset(network, w->z[l - 1], chunk.first),\n"
-        "            pb_offset(network, w->a[l - 1], chunk.first), delta_before);\n",
-        "        network->kernels->vjp[pb_activation_of_layer(network, l - 1)](\n"
-        "            &before, pb_offset(network, w->z[l - 1], chunk.first),\n"
-        "            pb_offset(network, w->a[l - 1], chunk.first), delta_before);\n"
-        "        if (pass->trace != NULL) {\n"
-        "            pb_record(pass, chunk, l - 1, w->delta[(l - 1) % 2], "
-        "pass->trace->dloss_da);\n"
-        "        }\n",
+        _PASS,
+        "            record(pass, chunk, l - 1, w->delta[(l - 1) % 2], trace->dloss_da);\n"
+        "            pb_layer_delta(pass, chunk, l - 1); /* (4) */\n",
+        "            pb_layer_delta(pass, chunk, l - 1); /* (4) */\n"
+        "            record(pass, chunk, l - 1, w->delta[(l - 1) % 2], trace->dloss_da);\n",
         "a trace shows delta twice",
         "tests/c/test_trace.c",
     ),
     Mutant(
         "at the default output a trace has delta in the place of dl/da",
-        _BACKWARD,
-        "(!network->has_fused_delta || traced != NULL)",
-        "!network->has_fused_delta",
+        _OUTPUT,
+        "(network->has_fused_delta && !is_traced)",
+        "network->has_fused_delta",
         "the gradient of a canonical loss is what lay in the scratch",
         "tests/c/test_trace.c",
     ),
@@ -151,8 +144,8 @@ MUTANTS = (
     ),
     Mutant(
         "the gradient of W reads what dropout took out",
-        _BACKWARD,
-        "pb_offset(network, pb_layer_input(pass, l - 1), slice->first_row * w->stride + "
+        _LAYER,
+        "pb_offset(network, layer_input(pass, l - 1), slice->first_row * w->stride + "
         "place),",
         "pb_offset(network, w->a[l - 1], slice->first_row * w->stride + place),",
         "units that were left out learn",
@@ -160,9 +153,9 @@ MUTANTS = (
     ),
     Mutant(
         "delta comes back through units that are left out",
-        "csrc/network/dropout.c",
-        "        network->kernels->apply_mask(&matrix, delta, dropout_mask, delta);",
-        "        (void)matrix, (void)dropout_mask, (void)delta;",
+        _LAYER,
+        "    if (has_dropout(pass, l)) {",
+        "    if (l > network->n_layers) {",
         "layers below a dropout have a wrong gradient",
         "tests/training/test_dropout.py",
     ),
@@ -234,15 +227,15 @@ MUTANTS = (
     Mutant(
         "blocks of losses are added one after another",
         _OBJECTIVE,
-        "    for (size_t n = ++sums->n_blocks; n % 2 == 0; n /= 2) {",
-        "    for (++sums->n_blocks; sums->depth > 1;) {",
+        "    for (size_t n = ++tree->n_blocks; n % 2 == 0; n /= 2) {",
+        "    for (++tree->n_blocks; sums->depth > 1;) {",
         "other bits than those that are promised",
         "tests/c/test_sample_chunks.c",
     ),
     Mutant(
         "each handful of blocks begins a tree of its own",
         _OBJECTIVE,
-        "for (size_t n = s->first_block + b + 1; n % 2 == 0; n /= 2) {",
+        "for (size_t n = r->first_block + b + 1; n % 2 == 0; n /= 2) {",
         "for (size_t n = b + 1; n % 2 == 0; n /= 2) {",
         "the gradient of a large batch is not the sum of its blocks",
         "tests/c/test_sample_chunks.c",
@@ -250,8 +243,8 @@ MUTANTS = (
     Mutant(
         "threads share the scratch of the gradient",
         _OBJECTIVE,
-        "pb_offset(s->pass.network, w->thread_scratch, thread * w->thread_scratch_stride);",
-        "pb_offset(s->pass.network, w->thread_scratch, thread * 0);",
+        "pb_offset(network, w->thread_scratch, thread * w->thread_scratch_stride);",
+        "pb_offset(network, w->thread_scratch, thread * 0);",
         "a slice takes another one's step, now and then",
         "tests/c/test_steps.c",
     ),
@@ -372,11 +365,8 @@ MUTANTS = (
     Mutant(
         "the sums of a node are finished like those of a batch",
         _OBJECTIVE,
-        """    if (s->wants_sums) {
-        return PB_OK;
-    }
-""",
-        "",
+        "        if (!r->raw_sums) {\n            finish_slice(",
+        "        if (r->total.weight > 0) {\n            finish_slice(",
         "machines that share a batch divide by their own rows' weights",
         "tests/c/test_distributed.c",
     ),
@@ -398,7 +388,7 @@ MUTANTS = (
     ),
     Mutant(
         "masks of a node begin with row 0",
-        "csrc/network/dropout.c",
+        _LAYER,
         "masks->epoch, l, masks->first_row,",
         "masks->epoch, l, 0,",
         "dropout depends on which machine has a row",
