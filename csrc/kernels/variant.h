@@ -49,6 +49,8 @@
 
 #include "kernels/elementary.h"
 
+#include "kernels/loss_terms.h"
+
 #include "kernels/gelu_silu_mish.h"
 
 #include "kernels/elementwise.h"

@@ -7,6 +7,7 @@ _LOSSES = "csrc/registry/losses.def"
 _OPTIMIZERS = "csrc/registry/optimizers.def"
 _SCHEDULES = "csrc/registry/schedules.def"
 _FUNCTIONS = "csrc/kernels/elementary.h"
+_LOSS_TERMS = "csrc/kernels/loss_terms.h"
 _GEMM = "csrc/kernels/gemm.h"
 _SPARSE = "csrc/kernels/sparse.h"
 _PLANES = "csrc/kernels/layout.h"
@@ -138,7 +139,7 @@ MUTANTS = (
     ),
     Mutant(
         "the log-loss of a logistic forgets negative z",
-        _FUNCTIONS,
+        _LOSS_TERMS,
         "    return v_add(v_fnma(z, y, v_max(z, v_set1(0))), rest);",
         "    return v_add(v_fnma(z, y, z), rest);",
         "a negative loss for rows of the first class",
@@ -146,7 +147,7 @@ MUTANTS = (
     ),
     Mutant(
         "huber's line does not meet its parabola",
-        _FUNCTIONS,
+        _LOSS_TERMS,
         "const vec line = v_mul(t, v_fnma(half, t, size));",
         "const vec line = v_mul(t, v_sub(size, t));",
         "the loss jumps at the threshold",
@@ -154,7 +155,7 @@ MUTANTS = (
     ),
     Mutant(
         "the sides of a quantile are swapped",
-        _FUNCTIONS,
+        _LOSS_TERMS,
         "v_sub(v_set1(1), q), below);",
         "q, v_select(v_lt(e, v_set1(0)), v_sub(q, v_set1(1)), below));",
         "the 0.9 quantile is the 0.1 quantile, with a right gradient",
@@ -170,7 +171,7 @@ MUTANTS = (
     ),
     Mutant(
         "Tweedie's loss at y = 0 is not divided",
-        _FUNCTIONS,
+        _LOSS_TERMS,
         "const vec at_0 = v_div(v_exp(v_mul(to_2, z)), to_2);",
         "const vec at_0 = v_exp(v_mul(to_2, z));",
         "rows without a claim weigh too little",

@@ -413,8 +413,8 @@ MUTANTS = (
     Mutant(
         "warm-up is one step late",
         _SCHEDULE,
-        "const double warm = epoch + length;",
-        "const double warm = epoch;",
+        "const double end = epoch + length;",
+        "const double end = epoch;",
         "the first step has a rate of 0, which is none",
         "tests/c/test_schedules.c",
     ),
@@ -429,8 +429,8 @@ MUTANTS = (
     Mutant(
         "squares of a power lose what rounding took",
         "csrc/training/optimizer.c",
-        "x_lost = lost - (x - square);",
-        "x_lost = 0;",
+        "square = pb_dd_multiply(square, square);",
+        "square = (pb_double_double){square.high * square.high, 0};",
         "Adam's correction drifts over millions of steps",
         "tests/c/test_training.c",
     ),
