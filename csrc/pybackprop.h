@@ -56,7 +56,7 @@ typedef enum pb_status {
     PB_BAD_PLACE,        /* an activation where it cannot stand (softmax in a hidden layer) */
     PB_UNKNOWN_ISA,      /* PYBACKPROP_ISA names no instruction set                       */
     PB_ISA_NOT_RUNNABLE, /* PYBACKPROP_ISA names one that this processor cannot run       */
-    PB_INTERRUPTED       /* the caller's pb_pace asked to stop                            */
+    PB_INTERRUPTED       /* the caller's pb_interrupt asked to stop                            */
 } pb_status;
 
 /* What a status means, in words. Never NULL; static storage. */
@@ -215,12 +215,12 @@ typedef struct pb_batch {
 
 /* Asked about every `interval` seconds during long work; a return value other than 0 stops it
  * with PB_INTERRUPTED. A NULL pointer to one, or a NULL `ask`, never stops. */
-typedef struct pb_pace {
-    int (*ask)(void *context);
+typedef struct pb_interrupt {
+    int (*poll)(void *context);
     void *context;
     double interval;
     double last; /* when it last asked, in seconds of UTC; 0 at first makes it ask at once */
-} pb_pace;
+} pb_interrupt;
 
 /* ---- Threads ------------------------------------------------------------------------------- */
 
@@ -244,18 +244,19 @@ PB_EXPORT void pb_set_thread_limit(int limit);
 
 typedef struct pb_workspace pb_workspace;
 
-/* What the scratch is for; each purpose includes those before it. */
-typedef enum pb_purpose {
-    PB_FOR_PREDICTION, /* pb_predict, for any number of rows: max_rows only bounds the scratch */
-    PB_FOR_OBJECTIVE,  /* pb_objective                                                         */
-    PB_FOR_TRAINING,   /* pb_train_epoch                                                       */
-    PB_FOR_DROPOUT     /* pb_train_epoch with dropout                                          */
-} pb_purpose;
+/* What the scratch is for; each kind includes those before it. */
+typedef enum pb_workspace_kind {
+    PB_WORKSPACE_PREDICTION, /* pb_predict, for any number of rows: max_rows only bounds the scratch
+                              */
+    PB_WORKSPACE_GRADIENT,   /* pb_objective */
+    PB_WORKSPACE_TRAINING,   /* pb_train_epoch */
+    PB_WORKSPACE_DROPOUT /* pb_train_epoch with dropout                                          */
+} pb_workspace_kind;
 
 /* Scratch for batches of up to `max_rows` rows, at least 1. Calls with this workspace use up to
  * `n_threads` threads, 1 to PB_MAX_THREADS, the caller's among them: fewer where more would not
  * pay, and one for an objective with a loss_function. The number changes no bit of any result. */
-pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
+pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_workspace_kind kind,
                            size_t n_threads, pb_workspace **workspace);
 void pb_workspace_free(pb_workspace *workspace);
 
@@ -266,8 +267,8 @@ typedef enum pb_prediction { PB_PREDICT_OUTPUT, PB_PREDICT_LOGITS } pb_predictio
 /* The output activations (or the pre-activations, "logits", of the output layer) of n_rows
  * samples: out has shape (n_rows, n_outputs), row-major. */
 pb_status pb_predict(const pb_network *network, const void *parameters, const pb_samples *X,
-                     size_t n_rows, pb_prediction what, pb_workspace *workspace, pb_pace *pace,
-                     void *out);
+                     size_t n_rows, pb_prediction what, pb_workspace *workspace,
+                     pb_interrupt *interrupt, void *out);
 
 /* Every number of one backpropagation. Each member is NULL or an array of n_layers pointers, each
  * NULL or an (n_rows, d_l) array of the caller's, filled with values per sample, unweighted.
@@ -283,7 +284,7 @@ typedef struct pb_trace {
 
 /* The forward half of a trace: z and a of n_rows samples. */
 pb_status pb_trace_forward(const pb_network *network, const void *parameters, const pb_samples *X,
-                           size_t n_rows, pb_workspace *workspace, pb_pace *pace,
+                           size_t n_rows, pb_workspace *workspace, pb_interrupt *interrupt,
                            const pb_trace *trace);
 
 /* The objective and its gradient:
@@ -295,8 +296,8 @@ pb_status pb_trace_forward(const pb_network *network, const void *parameters, co
  *
  * `gradient` (as long as the parameters) and `trace` may be NULL. S = 0 is PB_BAD_ARGUMENT. */
 pb_status pb_objective(const pb_network *network, const void *parameters, const pb_batch *batch,
-                       pb_workspace *workspace, pb_pace *pace, double *objective, void *gradient,
-                       const pb_trace *trace);
+                       pb_workspace *workspace, pb_interrupt *interrupt, double *objective,
+                       void *gradient, const pb_trace *trace);
 
 /* ---- The objective in parts ------------------------------------------------------------------
  *
@@ -324,7 +325,7 @@ double pb_weight_scale(double largest);
 typedef struct pb_masks pb_masks;
 pb_status pb_block_sums(const pb_network *network, const void *parameters, const pb_batch *node,
                         double weight_scale, const pb_masks *masks, pb_workspace *workspace,
-                        pb_pace *pace, pb_sums *sums, void *gradient);
+                        pb_interrupt *interrupt, pb_sums *sums, void *gradient);
 
 /* The objective, its penalty and, in place, its gradient, from the sums of a whole batch. */
 pb_status pb_finish_sums(const pb_network *network, const void *parameters, const pb_sums *sums,
@@ -400,11 +401,13 @@ typedef struct pb_optimizer {
     double max_norm;             /* so are each unit's incoming weights after a step; 0: none */
 } pb_optimizer;
 
-/* What an epoch was: means of the batches, weighted by their numbers of rows. */
+/* Statistics of the batches of an epoch, weighted by their numbers of rows: means in
+ * pb_train_epoch, sums in pb_train_batches. */
 typedef struct pb_epoch {
-    double loss;          /* the batches' objectives, penalty included                        */
-    double penalty;       /* the term P / S of them                                           */
-    double gradient_norm; /* of the last batch's gradient of the objective, before it is clipped */
+    double loss;          /* objectives, penalty included                                      */
+    double penalty;       /* their terms P / S                                                 */
+    double gradient_norm; /* norm of the last batch's gradient before clipping; not weighted   */
+    size_t n_rows;        /* rows of the batches                                               */
 } pb_epoch;
 
 /* One pass over the rows in batches of `batch_size` (the last may be smaller): for each batch
@@ -415,7 +418,7 @@ typedef struct pb_epoch {
  * PB_NO_MEMORY as they were before the call. */
 pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                          const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
-                         pb_pace *pace, pb_epoch *epoch);
+                         pb_interrupt *interrupt, pb_epoch *epoch);
 
 /* Some batches of an epoch. */
 typedef struct pb_epoch_part {
@@ -425,18 +428,12 @@ typedef struct pb_epoch_part {
     int is_last;        /* the epoch ends with it: the norm of its last gradient is wanted */
 } pb_epoch_part;
 
-/* Sums over the batches of an epoch so far. */
-typedef struct pb_totals {
-    double loss, penalty; /* as in pb_epoch, times the batch's number of rows */
-    double gradient_norm;
-    size_t n_rows;
-} pb_totals;
-
-/* A part of pb_train_epoch: its batches, added to *totals, with the same bits. It may have none
- * that weigh anything. The caller counts the epoch in optimizer->n_epochs. */
+/* Trains some of the batches of an epoch, with the same bits as pb_train_epoch, and adds their
+ * statistics to *epoch, which is all zeros before the first call. All their weights may be zero.
+ * The caller increments optimizer->n_epochs after the last call. */
 pb_status pb_train_batches(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                            const pb_batch *rows, size_t batch_size, const pb_epoch_part *part,
-                           pb_workspace *workspace, pb_pace *pace, pb_totals *totals);
+                           pb_workspace *workspace, pb_interrupt *interrupt, pb_epoch *epoch);
 
 /* The step that pb_train_batches takes after batch `part->first_batch`, whose gradient is given:
  * clipped in place if it is longer than that. *gradient_norm is its norm before, if it is wanted
@@ -447,19 +444,19 @@ pb_status pb_take_step(const pb_network *network, void *parameters, pb_optimizer
 /* ---- Single functions ---------------------------------------------------------------------- */
 
 /* a = f(z) for (n_rows, n_columns) row-major arrays; z and a may be the same array. Stopped by
- * `pace`, a holds the results of some rows. */
+ * `interrupt`, a holds the results of some rows. */
 pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                      const void *z, void *a, pb_pace *pace);
+                      const void *z, void *a, pb_interrupt *interrupt);
 
 /* log f(z), exact where f(z) underflows, for the activations that have it. */
 pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                          const void *z, void *log_a, pb_pace *pace);
+                          const void *z, void *log_a, pb_interrupt *interrupt);
 
 /* vector <- J(z)^T vector, row by row, with the Jacobian J of a = f(z): f'(z) times the vector,
  * except where an activation couples a row. This is the way from dl/da to dl/dz = delta. The three
  * arrays are as above; they do not overlap. */
 pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                            const void *z, const void *a, void *vector, pb_pace *pace);
+                            const void *z, const void *a, void *vector, pb_interrupt *interrupt);
 
 /* Whether all n values are finite. */
 pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite);

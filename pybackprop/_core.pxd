@@ -120,8 +120,8 @@ cdef extern from "pybackprop.h" nogil:
         const int64_t *order
         size_t n_rows
 
-    ctypedef struct pb_pace:
-        int (*ask)(void *context) noexcept
+    ctypedef struct pb_interrupt:
+        int (*poll)(void *context) noexcept
         void *context
         double interval
         double last
@@ -134,13 +134,13 @@ cdef extern from "pybackprop.h" nogil:
     ctypedef struct pb_workspace:
         pass
 
-    ctypedef enum pb_purpose:
-        PB_FOR_PREDICTION
-        PB_FOR_OBJECTIVE
-        PB_FOR_TRAINING
-        PB_FOR_DROPOUT
+    ctypedef enum pb_workspace_kind:
+        PB_WORKSPACE_PREDICTION
+        PB_WORKSPACE_GRADIENT
+        PB_WORKSPACE_TRAINING
+        PB_WORKSPACE_DROPOUT
 
-    pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
+    pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_workspace_kind kind,
                                size_t n_threads, pb_workspace **workspace)
     void pb_workspace_free(pb_workspace *workspace)
 
@@ -150,7 +150,7 @@ cdef extern from "pybackprop.h" nogil:
 
     pb_status pb_predict(const pb_network *network, const void *parameters, const pb_samples *X,
                          size_t n_rows, pb_prediction what, pb_workspace *workspace,
-                         pb_pace *pace, void *out)
+                         pb_interrupt *interrupt, void *out)
 
     ctypedef struct pb_trace:
         void **z
@@ -160,10 +160,10 @@ cdef extern from "pybackprop.h" nogil:
 
     pb_status pb_trace_forward(const pb_network *network, const void *parameters,
                                const pb_samples *X, size_t n_rows, pb_workspace *workspace,
-                               pb_pace *pace, const pb_trace *trace)
+                               pb_interrupt *interrupt, const pb_trace *trace)
 
     pb_status pb_objective(const pb_network *network, const void *parameters,
-                           const pb_batch *batch, pb_workspace *workspace, pb_pace *pace,
+                           const pb_batch *batch, pb_workspace *workspace, pb_interrupt *interrupt,
                            double *objective, void *gradient, const pb_trace *trace)
 
     ctypedef struct pb_hyperparameters:
@@ -204,6 +204,7 @@ cdef extern from "pybackprop.h" nogil:
         double loss
         double penalty
         double gradient_norm
+        size_t n_rows
 
     ctypedef struct pb_masks:
         pb_dropout dropout
@@ -220,17 +221,11 @@ cdef extern from "pybackprop.h" nogil:
         size_t first_row
         int is_last
 
-    ctypedef struct pb_totals:
-        double loss
-        double penalty
-        double gradient_norm
-        size_t n_rows
-
     size_t PB_BLOCK_ROWS
     double pb_weight_scale(double largest)
     pb_status pb_block_sums(const pb_network *network, const void *parameters,
                             const pb_batch *node, double weight_scale, const pb_masks *masks,
-                            pb_workspace *workspace, pb_pace *pace, pb_sums *sums,
+                            pb_workspace *workspace, pb_interrupt *interrupt, pb_sums *sums,
                             void *gradient)
     pb_status pb_finish_sums(const pb_network *network, const void *parameters,
                              const pb_sums *sums, double weight_scale, double *objective,
@@ -238,11 +233,11 @@ cdef extern from "pybackprop.h" nogil:
 
     pb_status pb_train_epoch(const pb_network *network, void *parameters,
                              pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
-                             pb_workspace *workspace, pb_pace *pace, pb_epoch *epoch)
+                             pb_workspace *workspace, pb_interrupt *interrupt, pb_epoch *epoch)
     pb_status pb_train_batches(const pb_network *network, void *parameters,
                                pb_optimizer *optimizer, const pb_batch *rows,
                                size_t batch_size, const pb_epoch_part *part,
-                               pb_workspace *workspace, pb_pace *pace, pb_totals *totals)
+                               pb_workspace *workspace, pb_interrupt *interrupt, pb_epoch *epoch)
     pb_status pb_take_step(const pb_network *network, void *parameters,
                            pb_optimizer *optimizer, const pb_epoch_part *part, void *gradient,
                            double *gradient_norm)
@@ -254,13 +249,13 @@ cdef extern from "pybackprop.h" nogil:
     pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate)
 
     pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows,
-                          size_t n_columns, const void *z, void *a, pb_pace *pace)
+                          size_t n_columns, const void *z, void *a, pb_interrupt *interrupt)
     pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
                               size_t n_columns, const void *z, void *log_a,
-                              pb_pace *pace)
+                              pb_interrupt *interrupt)
     pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_rows,
                                 size_t n_columns, const void *z, const void *a, void *vector,
-                                pb_pace *pace)
+                                pb_interrupt *interrupt)
     pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite)
 
 

@@ -1,12 +1,13 @@
 # cython: language_level=3
 # cython: freethreading_compatible=True
-"""The C core, bound: buffers in, errors out.
+"""Binds the C core: passes buffers in and raises its errors as Python exceptions.
 
-Nothing is decided here that a user could notice.  Arrays must already have the network's data
-type and consistent shapes (they are checked, since C trusts them); the callers convert.
+This module makes no decision that a user could observe.  Arrays must already have the network's
+data type and consistent shapes; they are checked here, since C trusts them, and converted by the
+callers.
 
-What is checked is what is used: an argument's attributes are read once, and an object takes its
-arguments in ``__cinit__``, which Python runs exactly once.
+Each attribute of an argument is read once, so that the value that was checked is the value that is
+used.  Objects take their arguments in ``__cinit__``, which Python runs exactly once.
 """
 
 import os
@@ -41,7 +42,7 @@ cdef int check(pb_status status) except -1:
     raise ValueError(message)
 
 
-# ---- What this build can do: read once, and not to be changed ---------------------------------
+# ---- Properties of this build: cached, read-only ----------------------------------------------
 
 cdef object text(const char *name):
     """A name as a str, None for NULL."""
@@ -50,7 +51,7 @@ cdef object text(const char *name):
 
 @cache
 def activations():
-    """Records of the activations, by name, in the order of the core's list."""
+    """Properties of the activations, by name, in the order of the core's list."""
     cdef pb_activation_info info
     records = {}
     while pb_activation_at(len(records), &info) == PB_OK:
@@ -71,7 +72,7 @@ def activations():
 
 @cache
 def losses():
-    """Records of the losses, by name."""
+    """Properties of the losses, by name."""
     cdef pb_loss_info info
     records = {}
     while pb_loss_at(len(records), &info) == PB_OK:
@@ -101,7 +102,7 @@ def losses():
 
 @cache
 def optimizers():
-    """Records of the update rules, by name."""
+    """Properties of the optimizers' update rules, by name."""
     cdef pb_optimizer_info info
     records = {}
     while pb_optimizer_at(len(records), &info) == PB_OK:
@@ -114,7 +115,7 @@ def optimizers():
 
 @cache
 def schedules():
-    """Records of the learning rate schedules, by name."""
+    """Properties of the learning rate schedules, by name."""
     cdef pb_schedule_info info
     records = {}
     while pb_schedule_at(len(records), &info) == PB_OK:
@@ -123,7 +124,7 @@ def schedules():
 
 
 def instruction_sets():
-    """Whether this machine can run each instruction set, by name, best last."""
+    """Whether this machine can run each instruction set, by name, in order of preference."""
     cdef const char *name
     cdef int runnable
     sets = {}
@@ -140,7 +141,7 @@ def chosen_instruction_set():
 
 
 def compiler():
-    """The compiler that built the core."""
+    """Name and version of the compiler that built the core."""
     return pb_compiler().decode()
 
 
@@ -155,7 +156,7 @@ cdef pb_dtype dtype_of(object dtype) except *:
 
 
 cdef int type_of(pb_dtype dtype) noexcept:
-    """NumPy's number for a data type of the core."""
+    """NumPy's type number for a data type of the core."""
     return cnp.NPY_FLOAT64 if dtype == PB_FLOAT64 else cnp.NPY_FLOAT32
 
 
@@ -166,7 +167,7 @@ cdef pb_dtype dtype_in(cnp.ndarray array) except *:
 
 
 cdef cnp.ndarray strided(object array, int type_number, int ndim):
-    """The array itself, or a copy of one whose elements do not lie where C can reach them."""
+    """Return the array, or an aligned copy if its strides are not multiples of the item size."""
     cdef cnp.ndarray found
     cdef int i
     cdef bint reachable
@@ -186,7 +187,7 @@ cdef cnp.ndarray strided(object array, int type_number, int ndim):
 
 
 cdef cnp.ndarray contiguous(object array, object dtype=None):
-    """A C-contiguous array of aligned elements: `ascontiguousarray` leaves odd addresses."""
+    """Return a C-contiguous, aligned array; ``np.ascontiguousarray`` does not align."""
     if (
         dtype is None
         and isinstance(array, cnp.ndarray)
@@ -197,7 +198,7 @@ cdef cnp.ndarray contiguous(object array, object dtype=None):
 
 
 cdef cnp.ndarray vector(object array, int type_number, Py_ssize_t length):
-    """A contiguous vector of that length: nothing else is taken, since it may be written to."""
+    """Check for a contiguous vector of that length.  No copy is made: the core may write to it."""
     if (
         not isinstance(array, cnp.ndarray)
         or cnp.PyArray_TYPE(<cnp.ndarray>array) != type_number
@@ -211,17 +212,17 @@ cdef cnp.ndarray vector(object array, int type_number, Py_ssize_t length):
 
 
 cdef cnp.ndarray writable(cnp.ndarray array):
-    """The array, or TypeError: its memory may be a file's, and writing to it end the process."""
+    """Check that the array is writable: writing to a read-only memory map ends the process."""
     if not cnp.PyArray_ISWRITEABLE(array):
         raise TypeError("expected an array that may be written to")
     return array
 
 
-def kept(array):
-    """What keeps an array's memory where it is, for as long as it is held.
+def hold_buffer(array):
+    """Return a handle that keeps the memory of an array at its address while the handle exists.
 
-    NumPy resizes, and so moves, an array that others look into if it is told not to check that; but
-    none that somebody has a weak reference to.
+    ``array.resize(refcheck=False)`` moves the memory of an array that has views, but refuses to if
+    the array has a weak reference.
     """
     owner = array
     while isinstance(owner.base, np.ndarray):
@@ -230,7 +231,7 @@ def kept(array):
 
 
 cdef class Names:
-    """Strings as C takes a list of names, for as long as this object lives."""
+    """Owns an array of C strings."""
 
     cdef const char **c
     cdef list encoded
@@ -248,10 +249,10 @@ cdef class Names:
 
 
 cdef class Samples:
-    """A table of samples as the core reads it: a dense array of any strides, or CSR.
+    """Samples for the core: a dense array of any strides, or a CSR matrix.
 
-    The table is not copied; the object keeps it alive.  CSR must be as
-    pybackprop._data.sparse.canonical_rows returns it: the core follows its indices.
+    The data are not copied; the object keeps them alive.  A CSR matrix must come from
+    pybackprop._data.sparse.canonical_rows, since the core trusts its indices.
     """
 
     cdef pb_samples c
@@ -270,7 +271,7 @@ cdef class Samples:
             self.c.values = cnp.PyArray_DATA(values)
             self.c.row_stride = cnp.PyArray_STRIDE(values, 0) // cnp.PyArray_ITEMSIZE(values)
             self.c.column_stride = cnp.PyArray_STRIDE(values, 1) // cnp.PyArray_ITEMSIZE(values)
-            self.buffers = kept(values)
+            self.buffers = hold_buffer(values)
         else:
             self.read_rows(X)
 
@@ -287,16 +288,16 @@ cdef class Samples:
         self.c.indices = <const int32_t *>cnp.PyArray_DATA(indices)
         if self.c.indptr[self.n_rows] > cnp.PyArray_SIZE(values):
             raise TypeError(f"expected a row to end within {cnp.PyArray_SIZE(values)} values")
-        self.buffers = (kept(values), kept(indptr), kept(indices))
+        self.buffers = (hold_buffer(values), hold_buffer(indptr), hold_buffer(indices))
         return 0
 
 
 cdef class Targets:
-    """Targets as the core reads them.
+    """Targets for the core.
 
-    By dtype: int32 class codes (n,), uint8 indicators (n, n_outputs), or reals of the network's
-    dtype (n, n_outputs).  ``smoothing`` leaves a share of the certainty to all classes alike; reals
-    have none.
+    The dtype of ``y`` decides: int32 class codes of shape (n,), uint8 indicators of shape
+    (n, n_outputs), or reals of the network's dtype of shape (n, n_outputs).  ``smoothing`` is the
+    label smoothing of codes and indicators.
     """
 
     cdef pb_targets c
@@ -322,7 +323,7 @@ cdef class Targets:
         self.c.values = cnp.PyArray_DATA(values)
         self.c.smoothing = smoothing
         self.n_rows = cnp.PyArray_DIM(values, 0)
-        self.buffers = kept(values)
+        self.buffers = hold_buffer(values)
 
     cdef int require(self, Py_ssize_t n_rows, Py_ssize_t n_outputs) except -1:
         if self.n_rows != n_rows or (
@@ -330,14 +331,14 @@ cdef class Targets:
         ):
             raise TypeError(f"expected targets of {n_rows} rows and {n_outputs} outputs, got "
                             f"{self.n_rows} and {self.n_outputs}")
-        # A single output has the codes 0 and 1.
+        # A network with one output takes the codes 0 and 1.
         if self.n_codes > max(n_outputs, 2):
             raise TypeError(f"expected codes of {n_outputs} outputs, got {self.n_codes - 1}")
         return 0
 
 
 cdef Py_ssize_t count_codes(object codes) except -1:
-    """One more than the largest code: the core writes where a code says."""
+    """Return the largest code plus 1: the core uses codes as indices."""
     if codes.size == 0:
         return 0
     if codes.min() < 0:
@@ -348,21 +349,21 @@ cdef Py_ssize_t count_codes(object codes) except -1:
 # ---- Threads and interruption -----------------------------------------------------------------
 
 def thread_limit():
-    """The process's limit on threads, 0 where nobody has set one."""
+    """Return the thread limit of the process, 0 if it is not set."""
     return pb_thread_limit()
 
 
 def set_thread_limit(int limit):
-    """Set the process's limit on threads, 0 for none."""
+    """Set the thread limit of the process; 0 removes it."""
     pb_set_thread_limit(limit)
 
 
-# Kept, since asking the module threading costs as much as a small prediction.
+# Cached: a call into the module threading takes as long as a small prediction.
 cdef unsigned long main_thread = threading.main_thread().ident
 
 
 def _after_fork():
-    # The thread that forks is the only one that goes on in the child.
+    # In the child, the thread that called fork is the only one, and so the main thread.
     global main_thread
     main_thread = PyThread_get_thread_ident()
 
@@ -371,29 +372,31 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-cdef class Pace:
-    """Lets Python handle signals during long work: about 20 times a second, from the main thread,
-    which is the only one that handles them."""
+cdef class Interrupt:
+    """Polls for signals during a long call, about 20 times per second, in the main thread only.
 
-    cdef pb_pace c
+    Python handles signals in no other thread.
+    """
+
+    cdef pb_interrupt c
     cdef object exception
 
     def __cinit__(self):
         cdef timespec now
         if <unsigned long>PyThread_get_thread_ident() == main_thread:
-            self.c.ask = handle_signals
+            self.c.poll = handle_signals
             self.c.context = <void *>self
             self.c.interval = 0.05
-            # Python has just had its chance: the first question is due an interval from now.
+            # Python has just handled signals: the first poll is due one interval from now.
             timespec_get(&now, TIME_UTC)
             self.c.last = now.tv_sec + 1e-9 * now.tv_nsec
 
     cdef int finish(self, pb_status status) except -1:
         if status == PB_INTERRUPTED:
             exception, self.exception = self.exception, None
-            if exception is None:  # nobody was asked
-                raise RuntimeError("the process was forked while it computed: here, in the child, "
-                                   "the threads that helped are gone")
+            if exception is None:  # not interrupted by a poll
+                raise RuntimeError("Cannot continue in a forked child: worker threads do not "
+                                   "survive fork().")
             raise exception
         return check(status)
 
@@ -402,17 +405,17 @@ cdef int handle_signals(void *context) noexcept with gil:
     try:
         PyErr_CheckSignals()
     except BaseException as exception:
-        (<Pace>context).exception = exception
+        (<Interrupt>context).exception = exception
         return 1
     return 0
 
 
-# ---- Losses of the caller's own ----------------------------------------------------------------
+# ---- Custom losses -----------------------------------------------------------------------------
 
 cdef class LossFunction:
-    """A callable ``(y, y_pred) -> (values, dloss_dy_pred)``, as the core calls it.
+    """A callable ``(y, y_pred) -> (values, dloss_dy_pred)``, called by the core.
 
-    What it raises is kept, for each thread that computes, and raised again when the core is back.
+    An exception of the callable is stored per thread and raised again when the core has returned.
     """
 
     cdef object function
@@ -429,7 +432,7 @@ cdef class LossFunction:
     cdef int call(self, size_t n_rows, const void *y, const void *y_pred, double *values,
                   void *dloss_dy_pred) except -1:
         shape = (n_rows, self.n_outputs)
-        # Copies: the callable may keep them, or write to them.
+        # Copies, since the callable may store them or write to them.
         cdef cnp.ndarray y_rows = np.empty(shape, dtype=self.dtype)
         cdef cnp.ndarray y_pred_rows = np.empty(shape, dtype=self.dtype)
         memcpy(cnp.PyArray_DATA(y_rows), y, cnp.PyArray_NBYTES(y_rows))
@@ -453,7 +456,7 @@ cdef class LossFunction:
             return np.ascontiguousarray(array, dtype)
 
     cdef exception(self):
-        """What the callable has raised in this thread, once."""
+        """Remove and return the exception that the callable raised in this thread, or None."""
         return self.raised.pop(<unsigned long>PyThread_get_thread_ident(), None)
 
 
@@ -471,10 +474,10 @@ cdef int call_loss(void *context, size_t n_rows, const void *y, const void *y_pr
 # ---- Networks --------------------------------------------------------------------------------
 
 cdef class Network:
-    """What a parameter vector means: sizes, activations, loss and penalty.
+    """Describes a network: layer sizes, activations, loss and penalty.
 
-    ``alpha`` has a float for each weight layer; ``loss`` is the name of a row or a callable.  Holds
-    no parameters: they are one vector, passed to each call.
+    ``alpha`` has one float per weight layer; ``loss`` is the name of a loss or a callable.  The
+    object holds no parameters: each call takes them as one vector.
     """
 
     cdef pb_network *c
@@ -528,16 +531,16 @@ cdef class Network:
     def __dealloc__(self):
         pb_network_free(self.c)
 
-    cdef int finish(self, pb_status status, Pace pace) except -1:
-        """Raises what stopped the core, if anything did."""
+    cdef int finish(self, pb_status status, Interrupt interrupt) except -1:
+        """Raise the exception for a status other than PB_OK."""
         if status == PB_INTERRUPTED and self.loss_function is not None:
             exception = self.loss_function.exception()
             if exception is not None:
                 raise exception
-        return pace.finish(status)
+        return interrupt.finish(status)
 
     def views(self, parameters):
-        """Coefficients and intercepts of each layer as views of a parameter vector."""
+        """Return the coefficients and intercepts of each layer as views of a parameter vector."""
         cdef size_t coefs_at
         cdef size_t intercepts_at
         coefs, intercepts = [], []
@@ -550,7 +553,7 @@ cdef class Network:
         return coefs, intercepts
 
     def are_views(self, parameters, coefs, intercepts):
-        """Whether two lists of arrays are, as they now are, the ``views`` of a vector."""
+        """Whether two lists of arrays are the ``views`` of a parameter vector."""
         return self.lie_in(vector(parameters, self.type_number, self.n_parameters), coefs,
                            intercepts)
 
@@ -575,51 +578,51 @@ cdef class Network:
 
     def predict(self, parameters, Samples X not None, logits=False, n_threads=1,
                 Workspace workspace=None):
-        """Output activations, or pre-activations of the output layer, of shape (n, n_outputs)."""
+        """Return the output activations, or pre-activations (logits), of shape (n, n_outputs)."""
         cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef cnp.ndarray out = np.empty((X.n_rows, self.layer_sizes[-1]), dtype=self.dtype)
         cdef pb_prediction what = PB_PREDICT_LOGITS if logits else PB_PREDICT_OUTPUT
-        cdef Pace pace = Pace()
+        cdef Interrupt interrupt = Interrupt()
         cdef const void *theta_data = cnp.PyArray_DATA(theta)
         cdef void *out_data = cnp.PyArray_DATA(out)
         cdef pb_status status
         self.check_samples(X)
         if workspace is None:
-            workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION, n_threads)
+            workspace = Workspace(self, max(X.n_rows, 1), PB_WORKSPACE_PREDICTION, n_threads)
         with nogil:
-            status = pb_predict(self.c, theta_data, &X.c, X.n_rows, what, workspace.c, &pace.c,
+            status = pb_predict(self.c, theta_data, &X.c, X.n_rows, what, workspace.c, &interrupt.c,
                                 out_data)
-        pace.finish(status)
+        interrupt.finish(status)
         return out
 
     def forward(self, parameters, Samples X not None, trace, n_threads=1):
-        """Fills the ``z`` and ``a`` of a trace (see ``objective``), but for layers of None."""
+        """Fill ``z`` and ``a`` of a trace (see ``objective``), except for layers that are None."""
         cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef Trace traced = Trace(self, X.n_rows, trace)
-        cdef Workspace workspace = Workspace(self, max(X.n_rows, 1), PB_FOR_PREDICTION, n_threads)
-        cdef Pace pace = Pace()
+        cdef Workspace workspace = prediction_workspace(self, max(X.n_rows, 1), n_threads)
+        cdef Interrupt interrupt = Interrupt()
         cdef const void *theta_data = cnp.PyArray_DATA(theta)
         cdef pb_status status
         self.check_samples(X)
         with nogil:
-            status = pb_trace_forward(self.c, theta_data, &X.c, X.n_rows, workspace.c, &pace.c,
+            status = pb_trace_forward(self.c, theta_data, &X.c, X.n_rows, workspace.c, &interrupt.c,
                                       &traced.c)
-        pace.finish(status)
+        interrupt.finish(status)
 
     def objective(self, parameters, Samples X not None, Targets y not None, weights=None,
                   gradient=None, trace=None, n_threads=1, Workspace workspace=None):
-        """The objective of all rows.
+        """Return the objective over all rows, and write its gradient into ``gradient`` if given.
 
-        Its gradient goes into the vector ``gradient``, if given.  ``trace`` is a dict with any of
-        ``z``, ``a``, ``delta`` and ``dloss_da``: lists of (n, d_l) arrays to be filled, None for a
-        layer that is not wanted; or a ``Trace`` of such a dict.
+        ``trace`` is a dict with any of the keys ``z``, ``a``, ``delta`` and ``dloss_da``, each a
+        list of (n, d_l) arrays to be filled, with None for layers to skip; or a ``Trace`` made from
+        such a dict.
         """
         cdef pb_batch batch = self.batch(X, y, weights)
         cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef const void *theta_data = cnp.PyArray_DATA(theta)
         cdef void *gradient_data = NULL
         cdef Trace traced
-        cdef Pace pace = Pace()
+        cdef Interrupt interrupt = Interrupt()
         cdef double value = 0
         cdef pb_status status
         if isinstance(trace, Trace):
@@ -631,11 +634,11 @@ cdef class Network:
             gradient_data = cnp.PyArray_DATA(
                 writable(vector(gradient, self.type_number, self.n_parameters)))
         if workspace is None:
-            workspace = Workspace(self, X.n_rows, PB_FOR_OBJECTIVE, n_threads)
+            workspace = Workspace(self, X.n_rows, PB_WORKSPACE_GRADIENT, n_threads)
         with nogil:
-            status = pb_objective(self.c, theta_data, &batch, workspace.c, &pace.c, &value,
+            status = pb_objective(self.c, theta_data, &batch, workspace.c, &interrupt.c, &value,
                                   gradient_data, &traced.c)
-        self.finish(status, pace)
+        self.finish(status, interrupt)
         return value
 
     cdef int check_samples(self, Samples X) except -1:
@@ -646,7 +649,7 @@ cdef class Network:
         return 0
 
     cdef pb_batch batch(self, Samples X, Targets y, object weights) except *:
-        """All rows; it points into the three arguments, which the caller keeps alive."""
+        """Return a batch of all rows that points into the arguments, which must stay alive."""
         cdef pb_batch batch
         self.check_samples(X)
         y.require(X.n_rows, self.layer_sizes[-1])
@@ -663,7 +666,7 @@ cdef class Network:
 
 cdef bint lies_at(cnp.ndarray theta, size_t offset, object view, Py_ssize_t rows,
                   Py_ssize_t columns) except -1:
-    """Whether an array is the (rows, columns) of a vector from an offset on; 0 rows: (columns,)."""
+    """Whether an array is a view of a vector at an offset: (rows, columns), or 1-d if rows is 0."""
     cdef Py_ssize_t item = cnp.PyArray_ITEMSIZE(theta)
     cdef cnp.ndarray array
     if not isinstance(view, cnp.ndarray):
@@ -682,39 +685,38 @@ cdef bint lies_at(cnp.ndarray theta, size_t offset, object view, Py_ssize_t rows
 
 
 cdef class Workspace:
-    """Scratch for batches of up to ``max_rows`` rows of one network, for up to ``n_threads``."""
+    """Scratch memory of one network for batches of up to ``max_rows`` rows and ``n_threads``."""
 
     cdef pb_workspace *c
     cdef Network network
     cdef size_t max_rows
     cdef Workspace next
 
-    def __cinit__(self, Network network not None, size_t max_rows, pb_purpose purpose,
+    def __cinit__(self, Network network not None, size_t max_rows, pb_workspace_kind kind,
                   size_t n_threads):
         self.network = network
         self.max_rows = max_rows
-        check(pb_workspace_new(network.c, max_rows, purpose, n_threads, &self.c))
+        check(pb_workspace_new(network.c, max_rows, kind, n_threads, &self.c))
 
     def __dealloc__(self):
         pb_workspace_free(self.c)
 
 
 def prediction_workspace(Network network not None, max_rows, n_threads):
-    """Scratch for predictions, of any number of rows, in blocks of up to ``max_rows``."""
-    return Workspace(network, max_rows, PB_FOR_PREDICTION, n_threads)
+    """Return scratch memory for predictions of any number of rows, ``max_rows`` at a time."""
+    return Workspace(network, max_rows, PB_WORKSPACE_PREDICTION, n_threads)
 
 
 def objective_workspace(Network network not None, max_rows, n_threads):
-    """Scratch for the objective of up to ``max_rows`` rows."""
-    return Workspace(network, max_rows, PB_FOR_OBJECTIVE, n_threads)
+    """Return scratch memory for the objective of up to ``max_rows`` rows."""
+    return Workspace(network, max_rows, PB_WORKSPACE_GRADIENT, n_threads)
 
 
 cdef class Solver:
-    """An optimizer at work on one parameter vector: what it points to is checked once.
+    """Applies an optimizer to one parameter vector; its arrays are checked once.
 
-    ``optimizer`` has the attributes of pybackprop._model.optimizer.Optimizer.  Parameters and states are
-    changed in place, ``learning_rate`` is read before each call, and ``n_steps`` and ``n_epochs``
-    count on.
+    ``optimizer`` has the attributes of pybackprop._model.optimizer.Optimizer.  Calls change
+    parameters and states in place, read ``learning_rate``, and update ``n_steps`` and ``n_epochs``.
     """
 
     cdef Network network
@@ -749,7 +751,7 @@ cdef class Solver:
         self.c.max_norm = optimizer.max_norm
         self.optimizer = optimizer
         arrays = (parameters, states, rates, layer_rates)
-        self.buffers = (name, schedule, [kept(a) for a in arrays if a is not None])
+        self.buffers = (name, schedule, [hold_buffer(a) for a in arrays if a is not None])
 
     cdef int read(self) except -1:
         self.c.learning_rate = self.optimizer.learning_rate
@@ -763,9 +765,10 @@ cdef class Solver:
         return 0
 
     def take_step(self, gradient, size_t index, size_t n_batches, bint is_last):
-        """The step of batch ``index`` of an epoch, for a finished gradient, which may be clipped.
+        """Take the step of batch ``index`` of an epoch, given its gradient, which may be clipped.
 
-        Returns the gradient's norm before that, if it is the epoch's last or had to be known.
+        Returns the norm of the gradient before clipping, if the step is the last of the epoch or
+        the gradient is clipped.
         """
         cdef pb_epoch_part part = pb_epoch_part(index, n_batches, 0, is_last)
         cdef void *gradient_data = cnp.PyArray_DATA(
@@ -781,7 +784,7 @@ cdef class Solver:
 
 
 cdef pb_dropout dropout_of(Network network, object rates, object seed) except *:
-    """Rates of all layers; the caller keeps them alive."""
+    """Return the dropout of all layers; the caller keeps ``rates`` alive."""
     cdef pb_dropout dropout
     dropout.rates = <const double *>cnp.PyArray_DATA(
         vector(rates, cnp.NPY_FLOAT64, len(network.layer_sizes) - 1))
@@ -790,41 +793,41 @@ cdef pb_dropout dropout_of(Network network, object rates, object seed) except *:
 
 
 cdef class Training:
-    """The epochs of one fit: what stays the same from one to the next is checked once.
+    """Runs the epochs of one fit; the arrays that all epochs share are checked once.
 
     ``optimizer`` is as in ``Solver``.
     """
 
     cdef Network network
     cdef Workspace workspace
-    cdef Pace pace
+    cdef Interrupt interrupt
     cdef pb_batch batch
     cdef Solver solver
     cdef size_t batch_size
-    cdef pb_purpose purpose
+    cdef pb_workspace_kind kind
     cdef Py_ssize_t n_threads
     cdef object buffers
-    cdef pb_totals totals
+    cdef pb_epoch sums
 
     def __cinit__(self, Network network not None, parameters, optimizer, Samples X not None,
                   Targets y not None, weights, batch_size, n_threads):
         self.network = network
         self.solver = Solver(network, parameters, optimizer)
-        self.purpose = PB_FOR_TRAINING if optimizer.dropout is None else PB_FOR_DROPOUT
+        self.kind = PB_WORKSPACE_TRAINING if optimizer.dropout is None else PB_WORKSPACE_DROPOUT
         self.n_threads = n_threads
-        self.pace = Pace()
+        self.interrupt = Interrupt()
         self.read_rows(X, y, weights, batch_size)
 
     def read_rows(self, Samples X not None, Targets y not None, weights, batch_size):
-        """Go on with other rows, and batches of another size."""
+        """Replace the data and the batch size."""
         if self.workspace is None or batch_size > self.batch_size:
-            self.workspace = Workspace(self.network, batch_size, self.purpose, self.n_threads)
+            self.workspace = Workspace(self.network, batch_size, self.kind, self.n_threads)
         self.batch = self.network.batch(X, y, weights)
         self.batch_size = batch_size
-        self.buffers = (X, y, None if weights is None else kept(weights))
+        self.buffers = (X, y, None if weights is None else hold_buffer(weights))
 
     cdef pb_batch rows(self, order) except *:
-        """The rows in ``order``, which the caller keeps alive, or all where that is None."""
+        """Return the rows in ``order``, which the caller keeps alive, or all rows if it is None."""
         cdef pb_batch batch = self.batch
         if order is not None:
             batch.n_rows = len(order)
@@ -833,11 +836,10 @@ cdef class Training:
         return batch
 
     def epoch(self, order):
-        """One pass over the rows in ``order``, or over all as they lie where that is None.
+        """Train one epoch over the rows in ``order``, or over all rows in order if it is None.
 
-        Returns a tuple: the mean loss of its batches, whether all parameters are finite after
-        them, the mean of the loss's penalty, and the norm of the last batch's gradient of the
-        objective, before it is clipped.
+        Returns a tuple: the mean objective of the batches, whether all parameters are finite after
+        the epoch, the mean penalty, and the norm of the last batch's gradient before clipping.
         """
         cdef pb_batch batch = self.rows(order)
         cdef pb_status status
@@ -846,22 +848,23 @@ cdef class Training:
         self.solver.read()
         with nogil:
             status = pb_train_epoch(self.network.c, self.solver.theta, &self.solver.c, &batch,
-                                    self.batch_size, self.workspace.c, &self.pace.c, &epoch)
+                                    self.batch_size, self.workspace.c, &self.interrupt.c, &epoch)
             if status == PB_OK:
                 status = pb_all_finite(self.network.c_dtype, self.network.n_parameters,
                                        self.solver.theta, &finite)
         self.solver.write()
-        self.network.finish(status, self.pace)
+        self.network.finish(status, self.interrupt)
         return epoch.loss, bool(finite), epoch.penalty, epoch.gradient_norm
 
     def epoch_begins(self):
-        """An epoch of parts is to come."""
-        self.totals = pb_totals(0, 0, 0, 0)
+        """Start an epoch that several calls of ``part`` train."""
+        self.sums = pb_epoch(0, 0, 0, 0)
 
     def part(self, order, size_t first_batch, size_t n_batches, size_t first_row, bint is_last):
-        """The batches of the rows in ``order``, or of all, the first being number ``first_batch``.
+        """Train the batches of the rows in ``order``, or of all rows if it is None.
 
-        Row 0 is number ``first_row`` of the whole table.
+        The first batch is number ``first_batch`` of the epoch, row 0 is row ``first_row`` of the
+        whole data set.
         """
         cdef pb_batch batch = self.rows(order)
         cdef pb_epoch_part part = pb_epoch_part(first_batch, n_batches, first_row, is_last)
@@ -869,42 +872,43 @@ cdef class Training:
         self.solver.read()
         with nogil:
             status = pb_train_batches(self.network.c, self.solver.theta, &self.solver.c, &batch,
-                                      self.batch_size, &part, self.workspace.c, &self.pace.c,
-                                      &self.totals)
+                                      self.batch_size, &part, self.workspace.c, &self.interrupt.c,
+                                      &self.sums)
         self.solver.write()
-        self.network.finish(status, self.pace)
+        self.network.finish(status, self.interrupt)
 
     def epoch_ends(self):
-        """Count the epoch, and return of its parts what ``epoch`` returns."""
+        """Complete the epoch, and return the same tuple as ``epoch``."""
         cdef int finite = 0
-        if self.totals.n_rows == 0:
+        if self.sums.n_rows == 0:
             raise ValueError("no row of the epoch has a weight")
         self.solver.optimizer.n_epochs += 1
         check(pb_all_finite(self.network.c_dtype, self.network.n_parameters, self.solver.theta,
                             &finite))
-        return (self.totals.loss / self.totals.n_rows, bool(finite),
-                self.totals.penalty / self.totals.n_rows, self.totals.gradient_norm)
+        return (self.sums.loss / self.sums.n_rows, bool(finite),
+                self.sums.penalty / self.sums.n_rows, self.sums.gradient_norm)
 
 
-# ---- The objective in parts --------------------------------------------------------------------
+# ---- Distributed -------------------------------------------------------------------------------
 
 BLOCK_ROWS = PB_BLOCK_ROWS
 
 
 def weight_scale(double largest):
-    """The power of two by which all weights of a batch are multiplied, given the largest."""
+    """Return the power of two that scales all sample weights, given the largest weight."""
     return pb_weight_scale(largest)
 
 
 cdef class BlockSums:
-    """Sums over the rows of whole nodes of the tree that adds up blocks of ``BLOCK_ROWS`` rows.
+    """Sums losses and gradients over the rows of whole nodes of the summation tree.
 
-    ``dropout`` are the rates of the layers, or None.  Nodes have up to ``max_rows`` rows.
+    The leaves of the tree are blocks of ``BLOCK_ROWS`` rows; a node has up to ``max_rows`` rows.
+    ``dropout`` holds the dropout rates of the layers, or is None.
     """
 
     cdef Network network
     cdef Workspace workspace
-    cdef Pace pace
+    cdef Interrupt interrupt
     cdef pb_batch batch
     cdef object dropout
     cdef object buffers
@@ -913,19 +917,18 @@ cdef class BlockSums:
                   max_rows, n_threads, dropout=None):
         self.network = network
         self.batch = network.batch(X, y, weights)
-        self.workspace = Workspace(network, max_rows,
-                                   PB_FOR_OBJECTIVE if dropout is None else PB_FOR_DROPOUT,
-                                   n_threads)
-        self.pace = Pace()
+        kind = PB_WORKSPACE_GRADIENT if dropout is None else PB_WORKSPACE_DROPOUT
+        self.workspace = Workspace(network, max_rows, kind, n_threads)
+        self.interrupt = Interrupt()
         self.dropout = dropout
-        self.buffers = (X, y, None if weights is None else kept(weights))
+        self.buffers = (X, y, None if weights is None else hold_buffer(weights))
 
     def add_up(self, parameters, order, gradient, double scale, *, dropout_seed=0, epoch=0,
                first_row=0):
-        """Sums of s l and of s over the rows in ``order``, or over all where that is None.
+        """Return the sums of s l and of s over the rows in ``order``, or over all if it is None.
 
-        The sum of s dl/dtheta goes into the vector ``gradient``; all weights are multiplied by
-        ``scale``.  Row 0 is number ``first_row`` of the whole table, which dropout goes by.
+        The sum of s dl/dtheta is written into ``gradient``.  All weights s are multiplied by
+        ``scale``.  Row 0 is row ``first_row`` of the whole data set, on which dropout masks depend.
         """
         cdef pb_batch batch = self.batch
         cdef cnp.ndarray theta = vector(parameters, self.network.type_number,
@@ -948,14 +951,14 @@ cdef class BlockSums:
             of_pass = &masks
         with nogil:
             status = pb_block_sums(self.network.c, theta_data, &batch, scale, of_pass,
-                                   self.workspace.c, &self.pace.c, &sums, gradient_data)
-        self.network.finish(status, self.pace)
+                                   self.workspace.c, &self.interrupt.c, &sums, gradient_data)
+        self.network.finish(status, self.interrupt)
         return sums.loss, sums.weight
 
 
 def finish_sums(Network network not None, parameters, double loss, double weight, double scale,
                 gradient):
-    """Objective and penalty of a whole batch's sums; the gradient is finished in place."""
+    """Return objective and penalty, given the sums of a whole batch; normalizes its gradient."""
     cdef cnp.ndarray theta = vector(parameters, network.type_number, network.n_parameters)
     cdef void *gradient_data = cnp.PyArray_DATA(
         writable(vector(gradient, network.type_number, network.n_parameters)))
@@ -967,22 +970,21 @@ def finish_sums(Network network not None, parameters, double loss, double weight
     return objective, penalty
 
 
-# A prediction up to here is worth neither a second thread nor letting go of the interpreter's lock:
-# it takes 0.1 ms at most, 5 ms without vector instructions.  Python itself lets a thread keep the
-# lock for 5 ms, and taking it back beside a busy thread can take as long.
+# A prediction of at most this size keeps the GIL and uses one thread: it takes at most 0.1 ms, 5 ms
+# without vector instructions.  Python itself switches threads every 5 ms, and reacquiring the GIL
+# beside a busy thread can take as long.
 cdef Py_ssize_t FEW_PRODUCTS = 1 << 20
 cdef Py_ssize_t FEW_ROWS = 1 << 10
 
 
 @cython.final
-cdef class FewRows:
-    """Predictions of few rows of a plain array, in microseconds, from one parameter vector.
+cdef class SmallBatchPredictor:
+    """Predicts a few rows of a plain array in microseconds, from one parameter vector.
 
-    Wherever a look does not show that all is well it returns None, and the caller goes the way that
-    checks, converts and raises.
+    Returns None whenever a quick check fails; the caller then uses the general path, which
+    validates, converts and raises.
 
-    Any number of threads may call it at once: each takes a workspace off a stack of those that
-    nobody uses, and puts it back.
+    Thread-safe: each call takes an unused workspace from a stack and returns it.
     """
 
     cdef Network network
@@ -993,7 +995,7 @@ cdef class FewRows:
     def __cinit__(self, Network network not None, parameters):
         self.network = network
         self.theta = vector(parameters, network.type_number, network.n_parameters)
-        self.memory = kept(self.theta)
+        self.memory = hold_buffer(self.theta)
 
     cdef Workspace take(self, size_t n_rows):
         cdef Workspace workspace
@@ -1002,7 +1004,7 @@ cdef class FewRows:
             if workspace is not None:
                 self.unused = workspace.next
         if workspace is None or workspace.max_rows < n_rows:
-            workspace = Workspace(self.network, n_rows, PB_FOR_PREDICTION, 1)
+            workspace = Workspace(self.network, n_rows, PB_WORKSPACE_PREDICTION, 1)
         return workspace
 
     cdef put_back(self, Workspace workspace):
@@ -1011,11 +1013,11 @@ cdef class FewRows:
             self.unused = workspace
 
     def predict(self, X, coefs, intercepts, bint logits):
-        """As ``Network.predict`` for an array of samples, or None.
+        """Return the same as ``Network.predict``, or None.
 
-        None unless X is exactly an ndarray of one to few rows, of the network's data type and
-        width, with finite values, ``coefs`` and ``intercepts`` are the vector's views, and what is
-        predicted is finite.
+        None unless X is exactly an ndarray of at least one and at most ``FEW_ROWS`` rows, of the
+        network's data type and width, with finite values, ``coefs`` and ``intercepts`` are the
+        views of the vector, and the predictions are finite.
         """
         cdef Network network = self.network
         cdef pb_prediction what = PB_PREDICT_LOGITS if logits else PB_PREDICT_OUTPUT
@@ -1062,7 +1064,7 @@ cdef class FewRows:
 
 
 cdef class Trace:
-    """Pointers to the arrays of a trace."""
+    """Holds the pointers to the arrays of a trace."""
 
     cdef pb_trace c
     cdef object buffers
@@ -1093,29 +1095,29 @@ cdef class Trace:
         for layer, (array, width) in enumerate(pairs):
             if array is not None:
                 addresses[layer] = <size_t>self.address(network, array, width)
-                self.buffers.append(kept(array))
+                self.buffers.append(hold_buffer(array))
         return <void **>cnp.PyArray_DATA(addresses)
 
     cdef void *address(self, Network network, array, Py_ssize_t width) except? NULL:
-        cdef cnp.ndarray plane
+        cdef cnp.ndarray matrix
         if not isinstance(array, cnp.ndarray):
             raise TypeError(f"expected an array, got {type(array).__name__}")
-        plane = array
+        matrix = array
         if (
-            cnp.PyArray_TYPE(plane) != network.type_number
-            or cnp.PyArray_NDIM(plane) != 2
-            or cnp.PyArray_DIM(plane, 0) != self.n_rows
-            or cnp.PyArray_DIM(plane, 1) != width
-            or not cnp.PyArray_ISCARRAY_RO(plane)
+            cnp.PyArray_TYPE(matrix) != network.type_number
+            or cnp.PyArray_NDIM(matrix) != 2
+            or cnp.PyArray_DIM(matrix, 0) != self.n_rows
+            or cnp.PyArray_DIM(matrix, 1) != width
+            or not cnp.PyArray_ISCARRAY_RO(matrix)
         ):
             raise TypeError(f"expected a contiguous array of shape {(self.n_rows, width)}")
-        return cnp.PyArray_DATA(writable(plane))
+        return cnp.PyArray_DATA(writable(matrix))
 
 
 # ---- Single functions ------------------------------------------------------------------------
 
 cdef pb_schedule schedule_of(object optimizer, object name) except *:
-    """The schedule of a pybackprop._model.optimizer.Optimizer; the caller keeps its name alive."""
+    """Convert the schedule of an optimizer; the caller keeps its name alive."""
     cdef pb_schedule schedule
     schedule.name = PyUnicode_AsUTF8(name)
     schedule.learning_rate_init = optimizer.learning_rate_init
@@ -1128,7 +1130,7 @@ cdef pb_schedule schedule_of(object optimizer, object name) except *:
 
 
 def schedule_rate(optimizer, double epoch, double length):
-    """The rate of a step of ``length`` epochs that begins after ``epoch`` epochs."""
+    """Return the learning rate of a step from ``epoch`` to ``epoch + length``, in epochs."""
     name = optimizer.schedule
     cdef pb_schedule schedule = schedule_of(optimizer, name)
     cdef double learning_rate = optimizer.learning_rate
@@ -1137,7 +1139,7 @@ def schedule_rate(optimizer, double epoch, double length):
 
 
 def schedule_after_epoch(optimizer, int64_t n_samples):
-    """The present learning rate after ``n_samples`` samples."""
+    """Return the base learning rate after ``n_samples`` samples."""
     name = optimizer.schedule
     cdef pb_schedule schedule = schedule_of(optimizer, name)
     cdef double learning_rate = optimizer.learning_rate
@@ -1146,7 +1148,7 @@ def schedule_after_epoch(optimizer, int64_t n_samples):
 
 
 def schedule_on_plateau(optimizer):
-    """The present learning rate to go on with once progress has stalled; 0 to stop."""
+    """Return the base learning rate after progress has stalled; 0 ends the training."""
     name = optimizer.schedule
     cdef pb_schedule schedule = schedule_of(optimizer, name)
     cdef double learning_rate = optimizer.learning_rate
@@ -1161,12 +1163,12 @@ cdef cnp.ndarray table(object z):
     return source
 
 
-# Up to here a function of the values takes some ten microseconds: as few rows, it keeps the lock.
+# A function of at most this many values keeps the GIL: it takes about ten microseconds.
 cdef Py_ssize_t FEW_VALUES = 1 << 13
 
 ctypedef pb_status (*function_of_rows)(pb_dtype dtype, const char *activation, size_t n_rows,
                                        size_t n_columns, const void *z, void *a,
-                                       pb_pace *pace) noexcept nogil
+                                       pb_interrupt *interrupt) noexcept nogil
 
 
 cdef cnp.ndarray apply(function_of_rows function, name, z, bint overwrite=False):
@@ -1178,32 +1180,32 @@ cdef cnp.ndarray apply(function_of_rows function, name, z, bint overwrite=False)
     cdef size_t n_columns = cnp.PyArray_DIM(source, 1)
     cdef const void *source_data = cnp.PyArray_DATA(source)
     cdef void *result_data = cnp.PyArray_DATA(result)
-    cdef Pace pace
+    cdef Interrupt interrupt
     cdef pb_status status
     if cnp.PyArray_SIZE(source) <= FEW_VALUES:
         check(function(dtype, c_name, n_rows, n_columns, source_data, result_data, NULL))
         return result
-    pace = Pace()
+    interrupt = Interrupt()
     with nogil:
-        status = function(dtype, c_name, n_rows, n_columns, source_data, result_data, &pace.c)
-    pace.finish(status)
+        status = function(dtype, c_name, n_rows, n_columns, source_data, result_data, &interrupt.c)
+    interrupt.finish(status)
     return result
 
 
 def activate(name, z, overwrite=False):
-    """f(z) of an (n, m) array, row by row; ``overwrite`` lets it take the place of z."""
+    """Return f(z) of an (n, m) array, row by row; ``overwrite`` allows the result to replace z."""
     return apply(pb_activate, name, z, overwrite)
 
 
 def log_activate(name, z):
-    """log f(z) of an (n, m) array, row by row, finite wherever log f(z) is."""
+    """Return log f(z) of an (n, m) array, row by row, exact where f(z) underflows."""
     return apply(pb_log_activate, name, z)
 
 
 def activation_vjp(name, z, a, vector, overwrite=False):
-    """J(z)^T vector of (n, m) arrays, row by row, with the Jacobian J of a = f(z).
+    """Return J(z)^T vector of (n, m) arrays, row by row, with the Jacobian J of a = f(z).
 
-    ``overwrite`` lets it take the place of ``vector``.
+    ``overwrite`` allows the result to replace ``vector``.
     """
     cdef cnp.ndarray source = table(z)
     cdef cnp.ndarray activated = table(a)
@@ -1216,20 +1218,20 @@ def activation_vjp(name, z, a, vector, overwrite=False):
     cdef const void *source_data = cnp.PyArray_DATA(source)
     cdef const void *activated_data = cnp.PyArray_DATA(activated)
     cdef void *result_data = cnp.PyArray_DATA(result)
-    cdef Pace pace = Pace()
+    cdef Interrupt interrupt = Interrupt()
     cdef pb_status status
     for other in (activated, result):
         if other.dtype != source.dtype or not cnp.PyArray_SAMESHAPE(other, source):
             raise TypeError(f"expected arrays of the shape and type of z, {z.shape} of {z.dtype}")
     with nogil:
         status = pb_activation_vjp(dtype, c_name, n_rows, n_columns, source_data, activated_data,
-                                   result_data, &pace.c)
-    pace.finish(status)
+                                   result_data, &interrupt.c)
+    interrupt.finish(status)
     return result
 
 
 def all_finite(values):
-    """Whether an array holds finite numbers only."""
+    """Whether all values of an array are finite."""
     cdef int finite = 0
     cdef cnp.ndarray source = contiguous(values)
     cdef pb_dtype dtype = dtype_in(source)

@@ -338,9 +338,9 @@ class Network:
     def _set_parameters(self, parameters):
         self._parameters = parameters
         self._optimizers = {}
-        self._few_rows = _core.FewRows(self.core, parameters)
+        self._few_rows = _core.SmallBatchPredictor(self.core, parameters)
         # NumPy refuses to resize a vector that this refers to, so views stay valid.
-        self._memory = _core.kept(parameters)
+        self._memory = _core.hold_buffer(parameters)
         self.coefs, self.intercepts = self.core.views(parameters)
 
     def _described(self):

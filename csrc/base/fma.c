@@ -5,7 +5,7 @@
  * "Emulation of a FMA and correctly rounded sums", IEEE Transactions on Computers 57, 2008). A
  * float takes a double for the first; a double takes their algorithm where no part of it can
  * overflow or underflow, and integers of 128 bits elsewhere. */
-#include "base/fma.h"
+#include "base/double_double.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,32 +31,12 @@ static double of_bits(uint64_t bits) {
 
 static int exponent_field(double x) { return (int)(bits_of(x) >> FRACTION_BITS & EXPONENT_MAX); }
 
-/* ---- Sums and products with what they lose --------------------------------------------------- */
-
-typedef struct pair {
-    double high, low; /* high is the result, rounded; high + low is it exactly */
-} pair;
-
-/* Knuth, "The Art of Computer Programming", volume 2, section 4.2.2. */
-static pair sum_of(double a, double b) {
-    const double high = a + b, b_seen = high - a;
-    return (pair){high, (a - (high - b_seen)) + (b - b_seen)};
-}
-
-/* Dekker, "A floating-point technique for extending the available precision", 1971: factors in
- * halves, whose products are exact. */
-static pair product_of(double a, double b) {
-    const double splitter = 0x1p27 + 1;
-    const double a_far = splitter * a, a_high = a_far - (a_far - a), a_low = a - a_high;
-    const double b_far = splitter * b, b_high = b_far - (b_far - b), b_low = b - b_high;
-    const double high = a * b;
-    const double low = ((a_high * b_high - high) + a_high * b_low + a_low * b_high) + a_low * b_low;
-    return (pair){high, low};
-}
+/* ---- Rounding to odd --------------------------------------------------------------------------
+ */
 
 /* a + b, rounded to odd: if it is not exact, the neighbour whose last bit is one. */
 static double odd_sum(double a, double b) {
-    const pair sum = sum_of(a, b);
+    const pb_double_double sum = pb_two_sum(a, b);
     uint64_t bits = bits_of(sum.high);
     /* Neither, if low is NaN, as it is beside an infinity. */
     if ((sum.low > 0 || sum.low < 0) && bits % 2 == 0) {
@@ -183,9 +163,9 @@ double pb_exact_fma(double a, double b, double c) {
     const int c_exponent = exponent_field(c);
     /* Factors within 2^480 of 1: of the product, at most 2^960 of it, no digit is below 2^-1074. */
     if (abs(a_exponent - BIAS) < 480 && abs(b_exponent - BIAS) < 480 && c_exponent < BIAS + 960) {
-        const pair product = product_of(a, b);
-        const pair low = sum_of(c, product.low);
-        const pair high = sum_of(product.high, low.high);
+        const pb_double_double product = pb_two_product(a, b);
+        const pb_double_double low = pb_two_sum(c, product.low);
+        const pb_double_double high = pb_two_sum(product.high, low.high);
         return high.high + odd_sum(low.low, high.low);
     }
     if (a == 0 || b == 0 || a_exponent == EXPONENT_MAX || b_exponent == EXPONENT_MAX) {

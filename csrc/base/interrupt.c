@@ -24,15 +24,15 @@ double pb_seconds(void) {
 
 #endif
 
-pb_status pb_pace_check(pb_pace *pace) {
-    if (pace == NULL || pace->ask == NULL) {
+pb_status pb_interrupt_poll(pb_interrupt *interrupt) {
+    if (interrupt == NULL || interrupt->poll == NULL) {
         return PB_OK;
     }
     const double t = pb_seconds();
     /* A clock that was set back counts as due. */
-    if (t - pace->last < pace->interval && t >= pace->last) {
+    if (t - interrupt->last < interrupt->interval && t >= interrupt->last) {
         return PB_OK;
     }
-    pace->last = t;
-    return pace->ask(pace->context) ? PB_INTERRUPTED : PB_OK;
+    interrupt->last = t;
+    return interrupt->poll(interrupt->context) ? PB_INTERRUPTED : PB_OK;
 }

@@ -8,6 +8,6 @@
 double pb_seconds(void);
 
 /* PB_INTERRUPTED if the caller was asked now and said stop, PB_OK otherwise. */
-pb_status pb_pace_check(pb_pace *pace);
+pb_status pb_interrupt_poll(pb_interrupt *interrupt);
 
 #endif

@@ -1,5 +1,5 @@
-/* The elementary functions of the schedules, in double: operations of IEEE 754 alone, so the same
- * bits with every C library. */
+/* Elementary functions of the learning rate schedules, in double. They use operations of IEEE 754
+ * only, so that every C library gives the same bits. */
 #ifndef PB_PORTABLE_MATH_H
 #define PB_PORTABLE_MATH_H
 
@@ -7,7 +7,7 @@
  * normal. */
 double pb_pow(double x, double y);
 
-/* (1 + cos(pi x)) / 2 for x in [0, 1]: falls from exactly 1 to exactly 0, half a cosine. */
+/* (1 + cos(pi x)) / 2 for x in [0, 1]: decreases from exactly 1 to exactly 0. */
 double pb_cosine_decay(double x);
 
 #endif

@@ -10,36 +10,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static void work_for_ever(size_t index); /* what a thread does */
-static void forked(void);                /* called in the child, before fork returns there */
+static void worker_main(size_t index); /* what a thread does */
+static void reset_after_fork(void);    /* called in the child, before fork returns there */
 
 /* ---- Words that threads share ---------------------------------------------------------------- */
 
-/* 64 bits, sequentially consistent. word_claim is a compare-and-swap that leaves in *expected what
- * it found. */
+/* 64 bits, sequentially consistent. atomic_u64_compare_swap is a compare-and-swap that leaves in
+ * *expected what it found. */
 #if defined(_MSC_VER) || defined(__STDC_NO_ATOMICS__)
 
 #    define WIN32_LEAN_AND_MEAN
 #    include <windows.h>
 
-typedef volatile LONG64 word;
+typedef volatile LONG64 atomic_u64;
 
-static inline uint64_t word_load(word *w) {
+static inline uint64_t atomic_u64_load(atomic_u64 *w) {
 #    if defined(_WIN64)
     return (uint64_t)ReadAcquire64(w); /* enough, since every write is a full barrier */
 #    else
     return (uint64_t)InterlockedCompareExchange64(w, 0, 0);
 #    endif
 }
-static inline uint64_t word_swap(word *w, uint64_t value) {
+static inline uint64_t atomic_u64_swap(atomic_u64 *w, uint64_t value) {
     return (uint64_t)InterlockedExchange64(w, (LONG64)value);
 }
-static inline void word_store(word *w, uint64_t value) { word_swap(w, value); }
+static inline void atomic_u64_store(atomic_u64 *w, uint64_t value) { atomic_u64_swap(w, value); }
 /* What it was before. */
-static inline uint64_t word_add(word *w, uint64_t value) {
+static inline uint64_t atomic_u64_add(atomic_u64 *w, uint64_t value) {
     return (uint64_t)InterlockedExchangeAdd64(w, (LONG64)value);
 }
-static inline int word_claim(word *w, uint64_t *expected, uint64_t value) {
+static inline int atomic_u64_compare_swap(atomic_u64 *w, uint64_t *expected, uint64_t value) {
     const uint64_t before = *expected;
     *expected = (uint64_t)InterlockedCompareExchange64(w, (LONG64)value, (LONG64)before);
     return *expected == before;
@@ -49,14 +49,18 @@ static inline int word_claim(word *w, uint64_t *expected, uint64_t value) {
 
 #    include <stdatomic.h>
 
-typedef _Atomic uint64_t word;
+typedef _Atomic uint64_t atomic_u64;
 
-static inline uint64_t word_load(word *w) { return atomic_load(w); }
-static inline uint64_t word_swap(word *w, uint64_t value) { return atomic_exchange(w, value); }
-static inline void word_store(word *w, uint64_t value) { atomic_store(w, value); }
+static inline uint64_t atomic_u64_load(atomic_u64 *w) { return atomic_load(w); }
+static inline uint64_t atomic_u64_swap(atomic_u64 *w, uint64_t value) {
+    return atomic_exchange(w, value);
+}
+static inline void atomic_u64_store(atomic_u64 *w, uint64_t value) { atomic_store(w, value); }
 /* What it was before. */
-static inline uint64_t word_add(word *w, uint64_t value) { return atomic_fetch_add(w, value); }
-static inline int word_claim(word *w, uint64_t *expected, uint64_t value) {
+static inline uint64_t atomic_u64_add(atomic_u64 *w, uint64_t value) {
+    return atomic_fetch_add(w, value);
+}
+static inline int atomic_u64_compare_swap(atomic_u64 *w, uint64_t *expected, uint64_t value) {
     return atomic_compare_exchange_strong(w, expected, value);
 }
 
@@ -70,20 +74,20 @@ static inline int word_claim(word *w, uint64_t *expected, uint64_t value) {
 #    include <windows.h>
 
 typedef SRWLOCK lock;
-typedef CONDITION_VARIABLE bell;
+typedef CONDITION_VARIABLE event;
 
-static inline int lock_new(lock *l, bell *b) {
+static inline int lock_new(lock *l, event *b) {
     InitializeSRWLock(l);
     InitializeConditionVariable(b);
     return 1;
 }
-static inline void lock_take(lock *l) { AcquireSRWLockExclusive(l); }
-static inline void lock_give(lock *l) { ReleaseSRWLockExclusive(l); }
-static inline void bell_wait(bell *b, lock *l) { SleepConditionVariableSRW(b, l, INFINITE, 0); }
-static inline void bell_ring(bell *b) { WakeConditionVariable(b); }
+static inline void lock_acquire(lock *l) { AcquireSRWLockExclusive(l); }
+static inline void lock_release(lock *l) { ReleaseSRWLockExclusive(l); }
+static inline void event_wait(event *b, lock *l) { SleepConditionVariableSRW(b, l, INFINITE, 0); }
+static inline void event_signal(event *b) { WakeConditionVariable(b); }
 
 static DWORD WINAPI thread_main(void *index) {
-    work_for_ever((size_t)index);
+    worker_main((size_t)index);
     return 0;
 }
 
@@ -95,8 +99,8 @@ static inline int thread_start(size_t index) {
     return thread != NULL;
 }
 
-static inline int survives_fork(void) {
-    (void)forked; /* there is none */
+static inline int handles_fork(void) {
+    (void)reset_after_fork; /* there is none */
     return 1;
 }
 
@@ -107,8 +111,8 @@ static inline uint64_t nanoseconds(void) {
     return (uint64_t)((double)count.QuadPart * 1e9 / (double)frequency.QuadPart);
 }
 
-static inline void breathe(void) { YieldProcessor(); }
-static inline void give_way(void) { SwitchToThread(); }
+static inline void cpu_relax(void) { YieldProcessor(); }
+static inline void yield_thread(void) { SwitchToThread(); }
 
 #else
 
@@ -118,18 +122,18 @@ static inline void give_way(void) { SwitchToThread(); }
 #    include <time.h>
 
 typedef pthread_mutex_t lock;
-typedef pthread_cond_t bell;
+typedef pthread_cond_t event;
 
-static inline int lock_new(lock *l, bell *b) {
+static inline int lock_new(lock *l, event *b) {
     return pthread_mutex_init(l, NULL) == 0 && pthread_cond_init(b, NULL) == 0;
 }
-static inline void lock_take(lock *l) { pthread_mutex_lock(l); }
-static inline void lock_give(lock *l) { pthread_mutex_unlock(l); }
-static inline void bell_wait(bell *b, lock *l) { pthread_cond_wait(b, l); }
-static inline void bell_ring(bell *b) { pthread_cond_signal(b); }
+static inline void lock_acquire(lock *l) { pthread_mutex_lock(l); }
+static inline void lock_release(lock *l) { pthread_mutex_unlock(l); }
+static inline void event_wait(event *b, lock *l) { pthread_cond_wait(b, l); }
+static inline void event_signal(event *b) { pthread_cond_signal(b); }
 
 static inline void *thread_main(void *index) {
-    work_for_ever((size_t)index);
+    worker_main((size_t)index);
     return NULL;
 }
 
@@ -154,11 +158,13 @@ static inline int thread_start(size_t index) {
 }
 
 static int atfork_status;
-static inline void hear_of_forks(void) { atfork_status = pthread_atfork(NULL, NULL, forked); }
+static inline void register_fork_handler(void) {
+    atfork_status = pthread_atfork(NULL, NULL, reset_after_fork);
+}
 
-static inline int survives_fork(void) {
+static inline int handles_fork(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    return pthread_once(&once, hear_of_forks) == 0 && atfork_status == 0;
+    return pthread_once(&once, register_fork_handler) == 0 && atfork_status == 0;
 }
 
 static inline uint64_t nanoseconds(void) {
@@ -168,14 +174,14 @@ static inline uint64_t nanoseconds(void) {
 }
 
 /* Tells the core that this loop waits: it uses less power, and a sibling on the core gets more. */
-static inline void breathe(void) {
+static inline void cpu_relax(void) {
 #    if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
     __asm__ volatile("pause");
 #    elif defined(__GNUC__) && (defined(__aarch64__) || defined(__ARM_ARCH_7A__))
     __asm__ volatile("yield");
 #    endif
 }
-static inline void give_way(void) { sched_yield(); }
+static inline void yield_thread(void) { sched_yield(); }
 
 #endif
 
@@ -192,7 +198,7 @@ typedef cpu_set_t processors;
 static inline size_t processor_now(void) { return (size_t)sched_getcpu(); } /* -1: unknown */
 
 /* Whether it was given up: not if it is the only one. */
-static inline int processor_give_up(size_t processor, processors *before) {
+static inline int processor_exclude(size_t processor, processors *before) {
     if (processor >= CPU_SETSIZE || sched_getaffinity(0, sizeof *before, before) != 0 ||
         !CPU_ISSET(processor, before) || CPU_COUNT(before) < 2) {
         return 0;
@@ -203,7 +209,7 @@ static inline int processor_give_up(size_t processor, processors *before) {
 }
 
 /* Unless somebody else has meanwhile said where the thread may run. */
-static inline void processor_claim(size_t processor, const processors *before) {
+static inline void processor_restore(size_t processor, const processors *before) {
     processors now;
     if (sched_getaffinity(0, sizeof now, &now) == 0) {
         CPU_SET(processor, &now);
@@ -218,11 +224,11 @@ static inline void processor_claim(size_t processor, const processors *before) {
 typedef size_t processors;
 
 static inline size_t processor_now(void) { return NO_PROCESSOR; }
-static inline int processor_give_up(size_t processor, processors *before) {
+static inline int processor_exclude(size_t processor, processors *before) {
     *before = processor;
     return 0;
 }
-static inline void processor_claim(size_t processor, const processors *before) {
+static inline void processor_restore(size_t processor, const processors *before) {
     (void)processor;
     (void)before;
 }

@@ -1,31 +1,31 @@
-/* The pool, and the only state that outlives a call.
+/* The thread pool: the only state in the library that outlives a call.
  *
- * A job often takes 20 to 50 microseconds and the next one follows at once, so handing it over
- * must cost a few cache misses and no call to the system. Workers that have just worked watch
- * one word, the ticket: how many parts nobody has claimed yet, and how many threads may claim.
+ * A job often takes 20 to 50 microseconds and the next one follows at once, so starting a job must
+ * cost a few cache misses and no system call. Workers that have just finished a job spin on one
+ * atomic variable, the ticket, which packs the number of unclaimed tasks and the number of threads
+ * that may claim them.
  *
- *     begin    the caller writes the job's description, then the ticket
- *     claim    compare-and-swap of the ticket with the same ticket less one part; which part that
- *              is, the claimant then takes from the threads' shares, its own first
- *     settle   a worker counts each part that it has run; whoever stops a job takes all parts off
- *              the ticket and counts those
- *     end      when every part is settled that the caller did not run itself
+ *     start    the caller writes the description of the job, then the ticket
+ *     claim    a thread decrements the ticket by compare-and-swap, then chooses a task, from its
+ * own share of the tasks first settle   a worker counts each task that it has finished; a thread
+ * that stops the job takes all unclaimed tasks off the ticket and counts them too end      the
+ * caller waits until all tasks are settled that it did not run itself
  *
- * Everything that decides whether a claim is right stands in the ticket. So a worker that was put
- * aside between looking and claiming cannot claim wrongly, even if the ticket is a later job's by
- * then; and it reads the description after its claim only, which keeps the job from ending and the
- * description from changing. The caller waits for claimed parts alone: a worker that does not get
- * to run holds up nobody.
+ * A claim depends on the ticket alone. A worker that is preempted between its load and its
+ * compare-and-swap therefore cannot claim wrongly, even if the ticket belongs to a later job by
+ * then. It reads the description after its claim only: the claimed task keeps the job from ending
+ * and the description from changing. The caller waits for claimed tasks only, so that a worker that
+ * is not scheduled delays nobody.
  *
- * A worker that has found nothing for some time sleeps. It sets its `asleep`, then looks at the
- * ticket once more; the caller writes the ticket, then looks at `asleep`. All atomics are
- * sequentially consistent, so one of the two sees the other. From its last look to its sleep the
- * worker holds its lock, which the caller takes to wake it.
+ * A worker that has found no task for some time sleeps. It sets its `asleep` and then reads the
+ * ticket again; the caller writes the ticket and then reads `asleep`. All atomic operations are
+ * sequentially consistent, so one of the two sees the write of the other. The worker holds its lock
+ * from its last read until it sleeps, and the caller acquires the lock to wake it.
  *
- * A forked child has the forking thread alone, and memory as it was at that moment. It makes the
- * pool as new, locks included, and starts workers of its own when it wants some.
+ * A forked child has only the thread that called fork. It resets the pool, locks included, and
+ * starts its own workers when it needs some.
  *
- * Workers are detached and touch static memory only, so a process may end whatever they do. */
+ * Workers are detached and use static memory only, so the process may exit at any time. */
 #include "base/thread_platform.h" /* first: it chooses what the system's headers declare */
 
 #include "base/interrupt.h"
@@ -33,76 +33,78 @@
 
 /* ---- State ----------------------------------------------------------------------------------- */
 
-/* What different threads write lies this far apart: two cache lines, as processors fetch pairs. */
-#define APART _Alignas(128)
+/* Puts variables that different threads write on different cache lines: two lines apart, since
+ * processors prefetch lines in pairs. */
+#define CACHE_ALIGNED _Alignas(128)
 
 struct job {
-    APART word ticket;  /* threads that may claim << TICKET_SHIFT | parts not yet claimed        */
-    APART word settled; /* parts that others than the caller have run, or nobody will            */
-    APART word failure; /* the first status other than PB_OK                                     */
-    pb_part *part;      /* the description: written while the ticket has no part, read by those  */
-    void *context;      /* who have claimed one                                                  */
-    uint64_t n_parts;
-    uint64_t n_shares; /* threads that the parts are shared out to                              */
+    CACHE_ALIGNED atomic_u64 ticket;  /* allowed threads << TICKET_SHIFT | unclaimed tasks   */
+    CACHE_ALIGNED atomic_u64 settled; /* tasks that workers have run, or that are cancelled  */
+    CACHE_ALIGNED atomic_u64 failure; /* the first status other than PB_OK                   */
+    /* The description: written while the ticket has no task, read by threads with a claim. */
+    pb_task *task;
+    void *context;
+    uint64_t n_tasks;
+    uint64_t n_shares; /* threads among which the tasks are divided */
 };
 
-/* How many parts of a thread's share have been begun. */
+/* Number of tasks of a thread's share that have been started. */
 typedef struct share {
-    APART word n_begun;
+    CACHE_ALIGNED atomic_u64 n_begun;
 } share;
 
 #define TICKET_SHIFT       48
-#define PARTS_OF(ticket)   ((ticket) & (((uint64_t)1 << TICKET_SHIFT) - 1))
+#define TASKS_OF(ticket)   ((ticket) & (((uint64_t)1 << TICKET_SHIFT) - 1))
 #define THREADS_OF(ticket) ((ticket) >> TICKET_SHIFT)
 
-struct pb_watch {
+struct pb_stop_token {
     struct job *job;
-    pb_pace *pace; /* NULL, which never stops, in all threads but the caller's */
+    pb_interrupt *interrupt; /* NULL, which never stops, in all threads except the caller */
 };
 
 typedef struct worker {
-    APART word asleep;
+    CACHE_ALIGNED atomic_u64 asleep;
     lock lock;
-    bell bell;
+    event event;
 } worker;
 
 static struct pool {
     struct job job;
 
-    APART word busy;  /* whether a caller has the pool; the next three are that caller's to write */
-    size_t n_workers; /* started */
-    size_t n_refusals; /* jobs to come before another one is asked for */
-    word processor;    /* where the caller is */
+    CACHE_ALIGNED atomic_u64 busy; /* a caller owns the pool; only it writes the next three */
+    size_t n_workers;              /* workers started */
+    size_t n_refusals;             /* jobs to wait before starting another worker is tried again */
+    atomic_u64 processor;          /* the processor of the caller */
 
-    APART word n_callers; /* threads that are inside a scope */
-    word n_forks;
-    word limit;
+    CACHE_ALIGNED atomic_u64 n_callers; /* threads inside a pb_scope */
+    atomic_u64 n_forks;
+    atomic_u64 limit;
 
-    worker workers[PB_MAX_THREADS]; /* 1 ... n_workers; nobody is 0 */
-    share shares[PB_MAX_THREADS];   /* of the job */
+    worker workers[PB_MAX_THREADS]; /* 1 ... n_workers; 0 is the caller and unused */
+    share shares[PB_MAX_THREADS];   /* by thread of the current job */
 } pool;
 
 static PER_THREAD struct {
     uint64_t n_scopes;
-    int working; /* inside pb_threads_run, or a worker */
+    int computing; /* inside pb_threads_run, or in a worker */
 } self;
 
-int pb_thread_limit(void) { return (int)(int64_t)word_load(&pool.limit); }
-void pb_set_thread_limit(int limit) { word_store(&pool.limit, (uint64_t)(int64_t)limit); }
+int pb_thread_limit(void) { return (int)(int64_t)atomic_u64_load(&pool.limit); }
+void pb_set_thread_limit(int limit) { atomic_u64_store(&pool.limit, (uint64_t)(int64_t)limit); }
 
-/* Nobody else runs yet. */
-static void forked(void) {
-    word_store(&pool.job.ticket, 0);
-    word_store(&pool.n_callers, self.n_scopes > 0);
-    word_add(&pool.n_forks, 1);
+/* Resets the pool in a forked child, which has no other thread. */
+static void reset_after_fork(void) {
+    atomic_u64_store(&pool.job.ticket, 0);
+    atomic_u64_store(&pool.n_callers, self.n_scopes > 0);
+    atomic_u64_add(&pool.n_forks, 1);
     pool.n_workers = pool.n_refusals = 0;
-    word_store(&pool.busy, 0);
+    atomic_u64_store(&pool.busy, 0);
 }
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
-/* A worker goes to sleep after the first, longer than the gap between two jobs of one training;
- * a caller lets other threads run after the second. */
+/* A worker sleeps after spinning for WORKER_SPINS_NS, which is longer than the gap between two jobs
+ * of one training. A caller yields its processor after CALLER_SPINS_NS. */
 #define WORKER_SPINS_NS 50000
 #define CALLER_SPINS_NS 10000
 
@@ -111,9 +113,10 @@ typedef struct spin {
     uint64_t start;
 } spin;
 
-/* Passes a moment; whether there is time for another, by a clock that costs as much as a dozen. */
-static int spin_on(spin *s, uint64_t limit) {
-    breathe();
+/* Spins briefly, and returns whether `limit` nanoseconds have not passed. Reading the clock takes
+ * as long as a dozen spins, so it is read at every 32nd. */
+static int spin_once(spin *s, uint64_t limit) {
+    cpu_relax();
     if (++s->turns % 32 != 0) {
         return 1;
     }
@@ -125,69 +128,71 @@ static int spin_on(spin *s, uint64_t limit) {
 }
 
 static int may_claim(uint64_t ticket, size_t thread) {
-    return PARTS_OF(ticket) != 0 && thread < THREADS_OF(ticket);
+    return TASKS_OF(ticket) != 0 && thread < THREADS_OF(ticket);
 }
 
-/* Whether a worker that spins takes time from the caller: better sleep, and wake elsewhere. */
-static int in_the_way(void) {
+/* Whether a spinning worker runs on the caller's processor: it had better sleep and wake elsewhere.
+ */
+static int shares_callers_processor(void) {
     const size_t processor = processor_now();
-    return processor != NO_PROCESSOR && word_load(&pool.processor) == processor;
+    return processor != NO_PROCESSOR && atomic_u64_load(&pool.processor) == processor;
 }
 
-/* May wake for no reason. */
-static void sleep_until_rung(worker *w, size_t index) {
+/* Sleeps until the caller wakes this worker; spurious wake-ups are possible. */
+static void sleep_until_woken(worker *w, size_t index) {
     processors before;
-    const size_t callers = (size_t)word_load(&pool.processor);
-    const int given_up = processor_give_up(callers, &before);
-    lock_take(&w->lock);
-    word_store(&w->asleep, 1);
-    if (!may_claim(word_load(&pool.job.ticket), index)) {
-        bell_wait(&w->bell, &w->lock);
+    const size_t callers = (size_t)atomic_u64_load(&pool.processor);
+    const int was_excluded = processor_exclude(callers, &before);
+    lock_acquire(&w->lock);
+    atomic_u64_store(&w->asleep, 1);
+    if (!may_claim(atomic_u64_load(&pool.job.ticket), index)) {
+        event_wait(&w->event, &w->lock);
     }
-    word_store(&w->asleep, 0);
-    lock_give(&w->lock);
-    if (given_up) {
-        processor_claim(callers, &before);
+    atomic_u64_store(&w->asleep, 0);
+    lock_release(&w->lock);
+    if (was_excluded) {
+        processor_restore(callers, &before);
     }
 }
 
-/* Rings for each sleeping thread of the job, as long as there is something to do. */
+/* Wakes the sleeping workers of the job, as long as there are unclaimed tasks. */
 static void wake(size_t n_threads) {
     for (size_t i = 1; i < n_threads; i++) {
         worker *w = &pool.workers[i];
-        if (word_load(&w->asleep) == 0) {
+        if (atomic_u64_load(&w->asleep) == 0) {
             continue;
         }
-        if (!may_claim(word_load(&pool.job.ticket), i)) {
+        if (!may_claim(atomic_u64_load(&pool.job.ticket), i)) {
             return;
         }
-        /* Once is enough: before it sleeps again it will set this and look at the ticket. */
-        word_store(&w->asleep, 0);
-        lock_take(&w->lock); /* now it waits, or has seen the ticket */
-        lock_give(&w->lock); /* before the bell, or it would wake to wait for the lock */
-        bell_ring(&w->bell);
+        /* One signal is enough: before it sleeps again, the worker sets this and reads the ticket.
+         */
+        atomic_u64_store(&w->asleep, 0);
+        lock_acquire(&w->lock); /* from here on it waits for the event, or has seen the ticket */
+        lock_release(&w->lock); /* before the signal, or it would wake to wait for the lock */
+        event_signal(&w->event);
     }
 }
 
-/* ---- Parts ----------------------------------------------------------------------------------- */
+/* ---- Tasks ----------------------------------------------------------------------------------- */
 
-/* Only for who has claimed a part that is not settled yet, or is the caller. */
+/* Stops the job. Only for the caller, or a thread that holds a claimed task that is not settled. */
 static void stop(struct job *job, pb_status status) {
     uint64_t expected = PB_OK;
-    word_claim(&job->failure, &expected, (uint64_t)status);
-    word_add(&job->settled, PARTS_OF(word_swap(&job->ticket, 0)));
+    atomic_u64_compare_swap(&job->failure, &expected, (uint64_t)status);
+    atomic_u64_add(&job->settled, TASKS_OF(atomic_u64_swap(&job->ticket, 0)));
 }
 
-/* The part for a claim: of the thread's own share while it lasts, then of the next ones'. There are
- * no more claims than parts, so there is one. */
-static size_t begin_part(const struct job *job, size_t thread) {
+/* Chooses the task of a claim: from the thread's own share, then from the following shares. There
+ * are as many tasks as claims, so the search always ends. */
+static size_t next_task(const struct job *job, size_t thread) {
     for (uint64_t i = 0;; i++) {
         const uint64_t s = (thread + i) % job->n_shares;
-        const uint64_t first = job->n_parts * s / job->n_shares;
-        const uint64_t count = job->n_parts * (s + 1) / job->n_shares - first;
-        word *const n_begun = &pool.shares[s].n_begun;
-        if (word_load(n_begun) < count) {
-            const uint64_t k = word_add(n_begun, 1);
+        const uint64_t first = job->n_tasks * s / job->n_shares;
+        const uint64_t count = job->n_tasks * (s + 1) / job->n_shares - first;
+        atomic_u64 *const n_begun = &pool.shares[s].n_begun;
+        if (atomic_u64_load(n_begun) < count) {
+            const uint64_t k = atomic_u64_add(n_begun, 1);
             if (k < count) {
                 return (size_t)(first + k);
             }
@@ -195,79 +200,80 @@ static size_t begin_part(const struct job *job, size_t thread) {
     }
 }
 
-static int claim(struct job *job, size_t thread, size_t *part) {
-    uint64_t ticket = word_load(&job->ticket);
+static int claim(struct job *job, size_t thread, size_t *task) {
+    uint64_t ticket = atomic_u64_load(&job->ticket);
     while (may_claim(ticket, thread)) {
-        if (word_claim(&job->ticket, &ticket, ticket - 1)) {
-            *part = job->n_shares == 1 ? (size_t)(job->n_parts - PARTS_OF(ticket))
-                                       : begin_part(job, thread);
+        if (atomic_u64_compare_swap(&job->ticket, &ticket, ticket - 1)) {
+            *task = job->n_shares == 1 ? (size_t)(job->n_tasks - TASKS_OF(ticket))
+                                       : next_task(job, thread);
             return 1;
         }
     }
     return 0;
 }
 
-/* Claims parts and runs them until there is none; how many. */
-static uint64_t run_parts(struct job *job, size_t thread, pb_pace *pace) {
-    pb_watch watch = {job, pace};
+/* Claims and runs tasks until none is left; returns their number. */
+static uint64_t run_tasks(struct job *job, size_t thread, pb_interrupt *interrupt) {
+    pb_stop_token stop_token = {job, interrupt};
     uint64_t n = 0;
-    for (size_t part = 0; claim(job, thread, &part); n++) {
-        pb_status status = job->part(job->context, part, thread, &watch);
-        if (status == PB_OK && PARTS_OF(word_load(&job->ticket)) != 0) {
-            status = pb_pace_check(pace);
+    for (size_t task = 0; claim(job, thread, &task); n++) {
+        pb_status status = job->task(job->context, task, thread, &stop_token);
+        if (status == PB_OK && TASKS_OF(atomic_u64_load(&job->ticket)) != 0) {
+            status = pb_interrupt_poll(interrupt);
         }
         if (status != PB_OK) {
             stop(job, status);
         }
         if (thread != 0) {
-            word_add(&job->settled, 1); /* the job may end here */
+            atomic_u64_add(&job->settled, 1); /* from here on the job may end */
         }
     }
     return n;
 }
 
-pb_status pb_watch_check(pb_watch *watch) {
-    if (word_load(&watch->job->failure) != PB_OK) {
+pb_status pb_stop_requested(pb_stop_token *stop_token) {
+    if (atomic_u64_load(&stop_token->job->failure) != PB_OK) {
         return PB_INTERRUPTED;
     }
-    const pb_status status = pb_pace_check(watch->pace);
+    const pb_status status = pb_interrupt_poll(stop_token->interrupt);
     if (status != PB_OK) {
-        stop(watch->job, status); /* others hear of it at once */
+        stop(stop_token->job, status); /* the other threads see it at once */
     }
     return status;
 }
 
 /* ---- Workers --------------------------------------------------------------------------------- */
 
-static void work_for_ever(size_t index) {
-    pb_float_environment inherited; /* whatever the thread had that started this one */
+static void worker_main(size_t index) {
+    pb_float_environment inherited; /* that of the thread that started this one */
     pb_float_environment_enter(&inherited);
-    self.working = 1;
-    self.n_scopes = 1; /* a worker is no caller: a scope in a part does not count */
+    self.computing = 1;
+    self.n_scopes = 1; /* a worker is not a caller: its scopes are not counted */
     for (;;) {
         spin s = {0, 0};
         do {
-            if (run_parts(&pool.job, index, NULL) != 0) {
+            if (run_tasks(&pool.job, index, NULL) != 0) {
                 s = (spin){0, 0};
             }
-        } while (spin_on(&s, WORKER_SPINS_NS) && !(s.turns % 32 == 0 && in_the_way()));
-        sleep_until_rung(&pool.workers[index], index);
+        } while (spin_once(&s, WORKER_SPINS_NS) &&
+                 !(s.turns % 32 == 0 && shares_callers_processor()));
+        sleep_until_woken(&pool.workers[index], index);
     }
 }
 
-/* Starts workers until there are n, if that can be; how many there are, up to n. Only for who has
- * the pool. */
+/* Starts workers until there are n, or the system refuses; returns the number, at most n. Only for
+ * the owner of the pool. */
 static size_t start_workers(size_t n) {
     if (pool.n_refusals > 0) {
         pool.n_refusals--;
     }
     while (pool.n_workers < n && pool.n_refusals == 0) {
         worker *w = &pool.workers[pool.n_workers + 1];
-        word_store(&w->asleep, 0);
-        if (survives_fork() && lock_new(&w->lock, &w->bell) && thread_start(pool.n_workers + 1)) {
+        atomic_u64_store(&w->asleep, 0);
+        if (handles_fork() && lock_new(&w->lock, &w->event) && thread_start(pool.n_workers + 1)) {
             pool.n_workers++;
         } else {
-            pool.n_refusals = 1000; /* asking takes longer than many a job */
+            pool.n_refusals = 1000; /* a failed start takes longer than many jobs */
         }
     }
     return n < pool.n_workers ? n : pool.n_workers;
@@ -276,9 +282,9 @@ static size_t start_workers(size_t n) {
 /* ---- Callers --------------------------------------------------------------------------------- */
 
 void pb_scope_enter(pb_scope *scope) {
-    survives_fork(); /* or the child would count threads that it does not have */
+    handles_fork(); /* registers the handler: a child must not count its parent's threads */
     if (self.n_scopes++ == 0) {
-        word_add(&pool.n_callers, 1);
+        atomic_u64_add(&pool.n_callers, 1);
     }
     pb_float_environment_enter(&scope->saved);
 }
@@ -286,79 +292,79 @@ void pb_scope_enter(pb_scope *scope) {
 void pb_scope_leave(const pb_scope *scope) {
     pb_float_environment_leave(&scope->saved);
     if (--self.n_scopes == 0) {
-        word_add(&pool.n_callers, (uint64_t)0 - 1);
+        atomic_u64_add(&pool.n_callers, (uint64_t)0 - 1);
     }
 }
 
-/* How many threads beside its own a caller may have for a job. */
-static size_t n_beside(size_t n_threads, size_t n_parts) {
-    const size_t most = n_threads < PB_MAX_THREADS ? n_threads : PB_MAX_THREADS;
-    const uint64_t others = word_load(&pool.n_callers) - (self.n_scopes > 0);
-    if (self.working || others >= most) {
+/* Returns how many workers a caller may use for a job. */
+static size_t count_helpers(size_t n_threads, size_t n_tasks) {
+    const size_t max_threads = n_threads < PB_MAX_THREADS ? n_threads : PB_MAX_THREADS;
+    const uint64_t others = atomic_u64_load(&pool.n_callers) - (self.n_scopes > 0);
+    if (self.computing || others >= max_threads) {
         return 0;
     }
-    const size_t n = most - (size_t)others;
-    return (n < n_parts ? n : n_parts) - 1;
+    const size_t n = max_threads - (size_t)others;
+    return (n < n_tasks ? n : n_tasks) - 1;
 }
 
-static pb_status run_job(struct job *job, size_t n_threads, pb_pace *pace) {
-    const uint64_t n_forks = word_load(&pool.n_forks);
+static pb_status run_job(struct job *job, size_t n_threads, pb_interrupt *interrupt) {
+    const uint64_t n_forks = atomic_u64_load(&pool.n_forks);
     job->n_shares = n_threads;
     for (size_t i = 0; n_threads > 1 && i < n_threads; i++) {
-        word_store(&pool.shares[i].n_begun, 0);
+        atomic_u64_store(&pool.shares[i].n_begun, 0);
     }
-    word_store(&job->settled, 0);
-    word_store(&job->failure, PB_OK);
-    word_store(&job->ticket, (uint64_t)n_threads << TICKET_SHIFT | job->n_parts);
+    atomic_u64_store(&job->settled, 0);
+    atomic_u64_store(&job->failure, PB_OK);
+    atomic_u64_store(&job->ticket, (uint64_t)n_threads << TICKET_SHIFT | job->n_tasks);
     wake(n_threads);
-    const uint64_t own = run_parts(job, 0, pace);
+    const uint64_t own = run_tasks(job, 0, interrupt);
     spin s = {0, 0};
     int spinning = 1;
-    while (word_load(&job->settled) + own < job->n_parts) {
-        if (word_load(&pool.n_forks) != n_forks) {
-            return PB_INTERRUPTED; /* in a child that a part or `ask` forked: others are gone */
+    while (atomic_u64_load(&job->settled) + own < job->n_tasks) {
+        if (atomic_u64_load(&pool.n_forks) != n_forks) {
+            return PB_INTERRUPTED; /* in a child forked by a task or `poll` */
         }
         if (spinning) {
-            spinning = spin_on(&s, CALLER_SPINS_NS);
+            spinning = spin_once(&s, CALLER_SPINS_NS);
             continue;
         }
-        give_way();
-        if (word_load(&job->failure) == PB_OK && pb_pace_check(pace) != PB_OK) {
+        yield_thread();
+        if (atomic_u64_load(&job->failure) == PB_OK && pb_interrupt_poll(interrupt) != PB_OK) {
             stop(job, PB_INTERRUPTED);
         }
     }
-    return (pb_status)word_load(&job->failure);
+    return (pb_status)atomic_u64_load(&job->failure);
 }
 
-pb_status pb_threads_run(size_t n_threads, size_t n_parts, pb_part *part, void *context,
-                         pb_pace *pace) {
-    if (n_parts == 0) {
+pb_status pb_threads_run(size_t n_threads, size_t n_tasks, pb_task *task, void *context,
+                         pb_interrupt *interrupt) {
+    if (n_tasks == 0) {
         return PB_OK;
     }
-    if (PARTS_OF((uint64_t)n_parts) != n_parts) {
+    if (TASKS_OF((uint64_t)n_tasks) != n_tasks) {
         return PB_TOO_LARGE;
     }
-    const int was_working = self.working;
-    const size_t n = n_beside(n_threads, n_parts);
+    const int was_computing = self.computing;
+    const size_t n = count_helpers(n_threads, n_tasks);
     pb_status status;
-    self.working = 1;
-    if (n > 0 && word_load(&pool.busy) == 0 && word_swap(&pool.busy, 1) == 0) {
-        const uint64_t n_forks = word_load(&pool.n_forks);
-        pool.job.part = part;
+    self.computing = 1;
+    if (n > 0 && atomic_u64_load(&pool.busy) == 0 && atomic_u64_swap(&pool.busy, 1) == 0) {
+        const uint64_t n_forks = atomic_u64_load(&pool.n_forks);
+        pool.job.task = task;
         pool.job.context = context;
-        pool.job.n_parts = n_parts;
+        pool.job.n_tasks = n_tasks;
         const size_t processor = processor_now();
-        if (word_load(&pool.processor) != processor) {
-            word_store(&pool.processor, processor);
+        if (atomic_u64_load(&pool.processor) != processor) {
+            atomic_u64_store(&pool.processor, processor);
         }
-        status = run_job(&pool.job, 1 + start_workers(n), pace);
-        if (word_load(&pool.n_forks) == n_forks) { /* a child has the pool as new */
-            word_store(&pool.busy, 0);
+        status = run_job(&pool.job, 1 + start_workers(n), interrupt);
+        if (atomic_u64_load(&pool.n_forks) == n_forks) { /* in a forked child it is already reset */
+            atomic_u64_store(&pool.busy, 0);
         }
     } else {
-        struct job alone = {.part = part, .context = context, .n_parts = n_parts};
-        status = run_job(&alone, 1, pace);
+        struct job alone = {.task = task, .context = context, .n_tasks = n_tasks};
+        status = run_job(&alone, 1, interrupt);
     }
-    self.working = was_working;
+    self.computing = was_computing;
     return status;
 }

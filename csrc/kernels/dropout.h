@@ -70,24 +70,24 @@ INLINE uint64_t masked_row(const pb_mask *where, const int64_t *rows, size_t fir
     return (uint64_t)where->first_row + (uint64_t)row_at(rows, first, r);
 }
 
-static void draw_mask(const pb_mask *where, const pb_plane *plane, const int64_t *rows,
-                      size_t first, size_t n_rows, void *kept_) {
+static void draw_mask(const pb_mask *where, const pb_matrix *matrix, const int64_t *rows,
+                      size_t first, size_t n_rows, void *dropout_mask_) {
     const dropout_rule rule = rule_of(where);
-    real *kept = kept_;
+    real *dropout_mask = dropout_mask_;
     for (size_t r = 0; r < n_rows; r += DRAWS) {
         uint64_t row[DRAWS], group[DRAWS] = {0};
         philox_words w;
         for (size_t i = 0; i < DRAWS; i++) {
             row[i] = r + i < n_rows ? masked_row(where, rows, first, r + i) : 0;
         }
-        for (size_t u = 0; u < plane->n_units; u++) {
+        for (size_t u = 0; u < matrix->n_units; u++) {
             if (u % 4 == 0) {
                 for (size_t i = 0; i < DRAWS; i++) {
                     group[i] = u / 4;
                 }
                 draw(&rule, row, group, &w);
             }
-            real *out = kept + u * plane->unit_stride + r;
+            real *out = dropout_mask + u * matrix->unit_stride + r;
             for (size_t i = 0; i < DRAWS; i++) {
                 out[i] = w.of[u % 4][i] < rule.threshold ? 0 : rule.scale;
             }
@@ -95,16 +95,18 @@ static void draw_mask(const pb_mask *where, const pb_plane *plane, const int64_t
     }
 }
 
-/* out = x * kept, and 0 where nothing is kept, whatever x is. */
-static void apply_mask(const pb_plane *plane, const void *x_, const void *kept_, void *out_) {
+/* out = x * dropout_mask, and 0 where nothing is dropout_mask, whatever x is. */
+static void apply_mask(const pb_matrix *matrix, const void *x_, const void *dropout_mask_,
+                       void *out_) {
     const real *x = x_;
-    const real *kept = kept_;
+    const real *dropout_mask = dropout_mask_;
     real *out = out_;
     const vec zero = v_set1(0);
 #define MASKED(x, k) v_select(v_eq(k, zero), zero, v_mul(x, k))
-    FOR_PLANE(
-        plane, v_store(out + i, MASKED(v_load(x + i), v_load(kept + i))),
-        v_store_part(out + i, MASKED(v_load_part(x + i, left), v_load_part(kept + i, left)), left));
+    FOR_MATRIX(matrix, v_store(out + i, MASKED(v_load(x + i), v_load(dropout_mask + i))),
+               v_store_part(out + i,
+                            MASKED(v_load_part(x + i, left), v_load_part(dropout_mask + i, left)),
+                            left));
 #undef MASKED
 }
 

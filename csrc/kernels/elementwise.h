@@ -16,19 +16,19 @@
         }                                      \
     } while (0)
 
-/* The same for each unit of a plane; a plane without gaps is one long unit. */
-#define FOR_PLANE(plane, full, part)                                            \
+/* The same for each unit of a matrix; a matrix without gaps is one long unit. */
+#define FOR_MATRIX(matrix, full, part)                                          \
     do {                                                                        \
-        const pb_plane rows = without_gaps(plane);                              \
+        const pb_matrix rows = without_gaps(matrix);                            \
         for (size_t u = 0; u < rows.n_units; u++) {                             \
             FOR_VECTORS_FROM(u * rows.unit_stride, rows.n_samples, full, part); \
         }                                                                       \
     } while (0)
 
-INLINE pb_plane without_gaps(const pb_plane *plane) {
-    pb_plane rows = *plane;
-    if ((plane->sample_stride == 1 && plane->unit_stride == plane->n_samples) ||
-        (plane->unit_stride == 1 && plane->sample_stride == plane->n_units)) {
+INLINE pb_matrix without_gaps(const pb_matrix *matrix) {
+    pb_matrix rows = *matrix;
+    if ((matrix->sample_stride == 1 && matrix->unit_stride == matrix->n_samples) ||
+        (matrix->unit_stride == 1 && matrix->sample_stride == matrix->n_units)) {
         rows.n_samples *= rows.n_units;
         rows.n_units = 1;
     }
@@ -48,18 +48,18 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
         (void)a;                                                                                   \
         return derivative;                                                                         \
     }                                                                                              \
-    static void name##_activate(const pb_plane *plane, const void *z_, void *a_) {                 \
+    static void name##_activate(const pb_matrix *matrix, const void *z_, void *a_) {               \
         const real *z = z_;                                                                        \
         real *a = a_;                                                                              \
-        FOR_PLANE(plane, v_store(a + i, name##_value(v_load(z + i))),                              \
-                  v_store_part(a + i, name##_value(v_load_part(z + i, left)), left));              \
+        FOR_MATRIX(matrix, v_store(a + i, name##_value(v_load(z + i))),                            \
+                   v_store_part(a + i, name##_value(v_load_part(z + i, left)), left));             \
     }                                                                                              \
-    static void name##_vjp(const pb_plane *plane, const void *z_, const void *a_, void *v_) {      \
+    static void name##_vjp(const pb_matrix *matrix, const void *z_, const void *a_, void *v_) {    \
         const real *z = z_;                                                                        \
         const real *a = a_;                                                                        \
         real *v = v_;                                                                              \
-        FOR_PLANE(                                                                                 \
-            plane,                                                                                 \
+        FOR_MATRIX(                                                                                \
+            matrix,                                                                                \
             v_store(v + i, v_mul(v_load(v + i), name##_derivative(v_load(z + i), v_load(a + i)))), \
             v_store_part(                                                                          \
                 v + i,                                                                             \
@@ -77,14 +77,14 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
 #define DEFINE_LOG(name, ...)                                     DEFINE_LOG_AS(name, __VA_ARGS__)
 #define DEFINE_LOG_AS(name, kernel, expression)                   kernel(name, expression)
 #define NO_KERNEL(name, expression) enum { name##_log_activate = expression, name##_has_log = 0 };
-#define LOG_KERNEL(name, expression)                                                      \
-    enum { name##_has_log = 1 };                                                          \
-    INLINE vec name##_log_value(vec z) { return expression; }                             \
-    static void name##_log_activate(const pb_plane *plane, const void *z_, void *a_) {    \
-        const real *z = z_;                                                               \
-        real *a = a_;                                                                     \
-        FOR_PLANE(plane, v_store(a + i, name##_log_value(v_load(z + i))),                 \
-                  v_store_part(a + i, name##_log_value(v_load_part(z + i, left)), left)); \
+#define LOG_KERNEL(name, expression)                                                       \
+    enum { name##_has_log = 1 };                                                           \
+    INLINE vec name##_log_value(vec z) { return expression; }                              \
+    static void name##_log_activate(const pb_matrix *matrix, const void *z_, void *a_) {   \
+        const real *z = z_;                                                                \
+        real *a = a_;                                                                      \
+        FOR_MATRIX(matrix, v_store(a + i, name##_log_value(v_load(z + i))),                \
+                   v_store_part(a + i, name##_log_value(v_load_part(z + i, left)), left)); \
     }
 #include "registry/activations.def"
 
@@ -102,15 +102,15 @@ INLINE pb_plane without_gaps(const pb_plane *plane) {
         (void)parameter;                                                                           \
         return expression;                                                                         \
     }                                                                                              \
-    static void kernel(const pb_plane *plane, const void *y_, const void *z_, const void *a_,      \
+    static void kernel(const pb_matrix *matrix, const void *y_, const void *z_, const void *a_,    \
                        double parameter_, void *out_) {                                            \
         const vec parameter = v_set1((real)parameter_);                                            \
         const real *y = y_;                                                                        \
         const real *z = z_;                                                                        \
         const real *a = a_;                                                                        \
         real *out = out_;                                                                          \
-        FOR_PLANE(                                                                                 \
-            plane,                                                                                 \
+        FOR_MATRIX(                                                                                \
+            matrix,                                                                                \
             v_store(out + i, kernel##_of(v_load(y + i), v_load(z + i), v_load(a + i), parameter)), \
             v_store_part(out + i,                                                                  \
                          kernel##_of(v_load_part(y + i, left), v_load_part(z + i, left),           \
@@ -135,12 +135,12 @@ static void add(size_t n, const void *x_, void *sum_) {
         v_store_part(sum + i, v_add(v_load_part(sum + i, left), v_load_part(x + i, left)), left));
 }
 
-static void add_bias(const pb_plane *plane, const void *bias_, void *z_) {
+static void add_bias(const pb_matrix *matrix, const void *bias_, void *z_) {
     const real *bias = bias_;
     real *z = z_;
-    for (size_t u = 0; u < plane->n_units; u++, z += plane->unit_stride) {
+    for (size_t u = 0; u < matrix->n_units; u++, z += matrix->unit_stride) {
         const vec b = v_set1(bias[u]);
-        FOR_VECTORS(plane->n_samples, v_store(z + i, v_add(v_load(z + i), b)),
+        FOR_VECTORS(matrix->n_samples, v_store(z + i, v_add(v_load(z + i), b)),
                     v_store_part(z + i, v_add(v_load_part(z + i, left), b), left));
     }
 }

@@ -9,7 +9,7 @@
  * left tail, at -x with x = |z|, is computed. There f keeps its digits however small it is, because
  * the exponent of e is carried as two numbers, and what multiplies a power of e does so before the
  * power may become subnormal. Largest errors found in float32 and float64, in units in the last
- * place (tests/c/test_exp_log_tanh.c): gelu 5.5, gelu_tanh 3.3, silu 2.7, mish 3.9. A derivative
+ * place (tests/c/test_elementary.c): gelu 5.5, gelu_tanh 3.3, silu 2.7, mish 3.9. A derivative
  * has an absolute error of that size: it crosses zero. */
 
 /* ---- The common part ----------------------------------------------------------------------- */

@@ -3,10 +3,10 @@
  * show in the bits.
  *
  * A tile of C lives in registers: a few rows by up to TILE_VECS vectors of columns. A step of k
- * loads the vectors of B once and multiplies them by one value of A a row. The planes of the
+ * loads the vectors of B once and multiplies them by one value of A a row. The matrices of the
  * network (kernels/kernels.h) are B as they lie; A is read where it lies, in any order. So nothing
- * is packed, but for the deltas, which to_panels turns into columns on the way. A tile's rows of A
- * stay in the level-1 cache while all columns of B pass (Goto & van de Geijn 2008), and meanwhile
+ * is packed, but for the deltas, which pack_panels turns into columns on the way. A tile's rows of
+ * A stay in the level-1 cache while all columns of B pass (Goto & van de Geijn 2008), and meanwhile
  * the next rows come: a column of a wide W has a cache line, and a page, for each k, which no
  * processor foresees. */
 

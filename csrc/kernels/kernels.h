@@ -12,11 +12,11 @@
 /* The values of one layer for many samples. The samples of a unit lie side by side, so that every
  * operation of the network works on whole vectors of samples, whatever the widths of its layers:
  * the value of unit u for sample s is at u * unit_stride + s * sample_stride. Inside the network
- * sample_stride is 1; a table whose rows are samples is a plane with unit_stride 1. */
-typedef struct pb_plane {
+ * sample_stride is 1; a table whose rows are samples is a matrix with unit_stride 1. */
+typedef struct pb_matrix {
     size_t n_units, n_samples;
     size_t unit_stride, sample_stride;
-} pb_plane;
+} pb_matrix;
 
 /* C (m, n) = A (m, k) B (k, n) [+ bias (m), added last]: each element is one chain of fused
  * multiply-adds over k = 0, 1, ..., from +0. Strides are counted in elements. A may have any
@@ -54,22 +54,22 @@ typedef struct pb_update {
     double decay_factor; /* what a decoupled weight decay leaves of a parameter; 1: all */
 } pb_update;
 
-/* Where a mask of dropout is used, and how much of its inputs it leaves out. */
+/* Where a mask of dropout is used, and how much of its dropped it leaves out. */
 typedef struct pb_mask {
     uint64_t seed, epoch, layer;
     size_t first_row; /* row of the whole table at which the rows' own table begins */
     double rate;      /* in [0, 1) */
 } pb_mask;
 
-typedef void pb_map_kernel(const pb_plane *plane, const void *z, void *a);
-typedef void pb_vjp_kernel(const pb_plane *plane, const void *z, const void *a, void *vector);
-typedef void pb_loss_kernel(const pb_plane *plane, const void *y, const void *z, const void *a,
+typedef void pb_map_kernel(const pb_matrix *matrix, const void *z, void *a);
+typedef void pb_vjp_kernel(const pb_matrix *matrix, const void *z, const void *a, void *vector);
+typedef void pb_loss_kernel(const pb_matrix *matrix, const void *y, const void *z, const void *a,
                             double parameter, void *out);
 typedef void pb_update_kernel(const pb_update *update);
 
 typedef struct pb_kernels {
     size_t item_size;
-    size_t lanes; /* of a vector: planes are computed in whole vectors of samples */
+    size_t lanes; /* of a vector: matrices are computed in whole vectors of samples */
     size_t panel_columns;
     size_t work_per_check; /* multiply-adds that take no more than a tenth of a second */
 
@@ -87,7 +87,7 @@ typedef struct pb_kernels {
     pb_map_kernel *activate[PB_ACTIVATION_COUNT];
     pb_map_kernel *log_activate[PB_ACTIVATION_COUNT]; /* NULL without */
     /* Both at once, where that saves something: NULL for an elementwise one. */
-    void (*activate_and_log[PB_ACTIVATION_COUNT])(const pb_plane *plane, const void *z, void *a,
+    void (*activate_and_log[PB_ACTIVATION_COUNT])(const pb_matrix *matrix, const void *z, void *a,
                                                   void *log_a);
     /* vector <- J^T vector, where J = da/dz of each sample */
     pb_vjp_kernel *vjp[PB_ACTIVATION_COUNT];
@@ -98,8 +98,8 @@ typedef struct pb_kernels {
     /* l and dl/dz, from y and the z and a of the default output */
     pb_loss_kernel *loss_value_in_z[PB_LOSS_COUNT];
     pb_loss_kernel *loss_delta_in_z[PB_LOSS_COUNT];
-    void (*add_bias)(const pb_plane *plane, const void *bias, void *z); /* z_u += bias_u  */
-    void (*add)(size_t n, const void *x, void *sum);                    /* sum += x       */
+    void (*add_bias)(const pb_matrix *matrix, const void *bias, void *z); /* z_u += bias_u  */
+    void (*add)(size_t n, const void *x, void *sum);                      /* sum += x       */
 
     /* optimizers.h: by row of registry/optimizers.def */
     pb_update_kernel *update[PB_OPTIMIZER_COUNT];
@@ -108,10 +108,11 @@ typedef struct pb_kernels {
     void (*finish_gradient)(size_t n, const void *coefs, double alpha, double total_weight,
                             void *gradient);
 
-    /* dropout.h: kept is 1 / (1 - rate) or 0, also for the samples up to the next multiple of 16 */
-    void (*draw_mask)(const pb_mask *where, const pb_plane *plane, const int64_t *rows,
-                      size_t first, size_t n_rows, void *kept);
-    void (*apply_mask)(const pb_plane *plane, const void *x, const void *kept, void *out);
+    /* dropout.h: dropout_mask is 1 / (1 - rate) or 0, also for the samples up to the next multiple
+     * of 16 */
+    void (*draw_mask)(const pb_mask *where, const pb_matrix *matrix, const int64_t *rows,
+                      size_t first, size_t n_rows, void *dropout_mask);
+    void (*apply_mask)(const pb_matrix *matrix, const void *x, const void *dropout_mask, void *out);
     void (*mask_csr)(const pb_mask *where, const pb_csr_rows *x, void *values);
 
     /* gradient += strength * sign(coefs) */
@@ -121,14 +122,14 @@ typedef struct pb_kernels {
 
     /* reduce.h */
     /* a sum a sample; reads and writes whole vectors of samples */
-    void (*unit_sums)(const pb_plane *plane, const void *x, double *sums);
+    void (*unit_sums)(const pb_matrix *matrix, const void *x, double *sums);
     void (*panel_sums)(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums);                    /* in row order  */
     double (*sum_of_squares)(size_t n, const void *x); /* 16 chains     */
     double (*sum_of_magnitudes)(size_t n, const void *x);
     int (*all_finite)(size_t n, const void *x);
 
-    /* layout.h. `gather` and `gather_targets` make a plane of rows rows[i], or first + i if rows
+    /* layout.h. `gather` and `gather_targets` make a matrix of rows rows[i], or first + i if rows
      * is NULL; the samples up to the next whole vector are zeros, or whatever was there. */
     void (*transpose)(size_t n_rows, size_t n_columns, const void *in, size_t in_stride, void *out,
                       size_t out_stride);
@@ -136,8 +137,8 @@ typedef struct pb_kernels {
                    size_t n_columns, void *out, size_t out_stride);
     void (*gather_targets)(const pb_targets *y, const int64_t *rows, size_t first, size_t n_rows,
                            size_t n_outputs, void *out, size_t out_stride);
-    void (*to_panels)(const pb_plane *plane, const void *x, const double *weights, void *panels,
-                      size_t panel_stride);
+    void (*pack_panels)(const pb_matrix *matrix, const void *x, const double *weights, void *panels,
+                        size_t panel_stride);
 } pb_kernels;
 
 /* The tables that were compiled in; those of other architectures are absent. */

@@ -1,5 +1,5 @@
-/* Between tables, where the values of a sample lie side by side, and planes, where the samples of a
- * unit do. */
+/* Between tables, where the values of a sample lie side by side, and matrices, where the samples of
+ * a unit do. */
 
 /* out (n_columns, n_rows) = the transpose of in (n_rows, n_columns). */
 static void transpose(size_t n_rows, size_t n_columns, const void *in_, size_t in_stride,
@@ -22,7 +22,7 @@ static void transpose(size_t n_rows, size_t n_columns, const void *in_, size_t i
     }
 }
 
-/* A tile of whole vectors: VLEN rows, wherever each begins, to VLEN units of a plane. */
+/* A tile of whole vectors: VLEN rows, wherever each begins, to VLEN units of a matrix. */
 INLINE void gather_tile(const real *const *rows, size_t j, real *out, size_t out_stride) {
     vec tile[VLEN];
     UNROLL for (size_t i = 0; i < VLEN; i++) { tile[i] = v_load(rows[i] + j); }
@@ -136,21 +136,21 @@ static void gather_targets(const pb_targets *y, const int64_t *rows, size_t firs
 
 /* Units to columns of panels (see kernels.h): row r of panel p has units p PANEL_COLUMNS, ... of
  * sample r, times the sample's weight. `n_samples` is a whole number of vectors. */
-static void to_panels(const pb_plane *plane, const void *x_, const double *weights, void *panels_,
-                      size_t panel_stride) {
+static void pack_panels(const pb_matrix *matrix, const void *x_, const double *weights,
+                        void *panels_, size_t panel_stride) {
     const real *x = x_;
-    for (size_t u = 0; u < plane->n_units; u += VLEN) {
-        const size_t units = plane->n_units - u < VLEN ? plane->n_units - u : VLEN;
+    for (size_t u = 0; u < matrix->n_units; u += VLEN) {
+        const size_t units = matrix->n_units - u < VLEN ? matrix->n_units - u : VLEN;
         real *out = (real *)panels_ + u / PANEL_COLUMNS * panel_stride + u % PANEL_COLUMNS;
-        for (size_t s = 0; s < plane->n_samples; s += VLEN) {
+        for (size_t s = 0; s < matrix->n_samples; s += VLEN) {
             vec tile[VLEN];
             if (units == VLEN) {
                 UNROLL for (size_t i = 0; i < VLEN; i++) {
-                    tile[i] = v_load(x + (u + i) * plane->unit_stride + s);
+                    tile[i] = v_load(x + (u + i) * matrix->unit_stride + s);
                 }
             } else {
                 for (size_t i = 0; i < VLEN; i++) {
-                    tile[i] = i < units ? v_load(x + (u + i) * plane->unit_stride + s) : v_set1(0);
+                    tile[i] = i < units ? v_load(x + (u + i) * matrix->unit_stride + s) : v_set1(0);
                 }
             }
             if (weights != NULL) {

@@ -20,16 +20,16 @@ INLINE vec v_tree(vec *chains) {
 
 /* The sum over the units of each sample, for whole vectors of samples. A single unit is its own
  * sum. */
-static void unit_sums(const pb_plane *plane, const void *x_, double *sums) {
+static void unit_sums(const pb_matrix *matrix, const void *x_, double *sums) {
     const real *x = x_;
-    for (size_t s = 0; s < plane->n_samples; s += VLEN) {
+    for (size_t s = 0; s < matrix->n_samples; s += VLEN) {
         vec sum = v_load(x + s);
-        if (plane->n_units > 1) {
+        if (matrix->n_units > 1) {
             vec chains[CHAINS];
             start_chains(chains);
-            for (size_t u = 0; u < plane->n_units; u++) {
+            for (size_t u = 0; u < matrix->n_units; u++) {
                 chains[u % CHAINS] =
-                    v_add(chains[u % CHAINS], v_load(x + u * plane->unit_stride + s));
+                    v_add(chains[u % CHAINS], v_load(x + u * matrix->unit_stride + s));
             }
             sum = v_tree(chains);
         }

@@ -27,18 +27,18 @@ INLINE void store_samples(real *p, size_t sample_stride, vec a, size_t lanes) {
 }
 
 /* For each vector of samples: `at` is where its first unit lies, `lanes` how many there are. */
-#define FOR_SAMPLES(plane)                                                         \
-    for (size_t s = 0, at = 0, lanes = (plane)->n_samples; s < (plane)->n_samples; \
-         s += VLEN, at = s * (plane)->sample_stride, lanes = (plane)->n_samples - s)
+#define FOR_SAMPLES(matrix)                                                          \
+    for (size_t s = 0, at = 0, lanes = (matrix)->n_samples; s < (matrix)->n_samples; \
+         s += VLEN, at = s * (matrix)->sample_stride, lanes = (matrix)->n_samples - s)
 
-#define LOAD(x, u) load_samples((x) + at + (u) * plane->unit_stride, plane->sample_stride, lanes)
+#define LOAD(x, u) load_samples((x) + at + (u) * matrix->unit_stride, matrix->sample_stride, lanes)
 #define STORE(x, u, v) \
-    store_samples((x) + at + (u) * plane->unit_stride, plane->sample_stride, v, lanes)
+    store_samples((x) + at + (u) * matrix->unit_stride, matrix->sample_stride, v, lanes)
 
 /* The largest value of each sample; NaN if the first one is. */
 #define MAX_OF_UNITS(z, largest)                              \
     vec largest = LOAD(z, 0);                                 \
-    for (size_t u = 1; u < plane->n_units; u++) {             \
+    for (size_t u = 1; u < matrix->n_units; u++) {            \
         const vec z_u = LOAD(z, u);                           \
         largest = v_select(v_gt(z_u, largest), z_u, largest); \
     }
@@ -46,12 +46,12 @@ INLINE void store_samples(real *p, size_t sample_stride, vec a, size_t lanes) {
 /* p_j = e^(z_j - max z) / sum_k e^(z_k - max z), and
  * log p_j = (z_j - max z) - log sum_k e^(z_k - max z): either may be NULL, which is known where
  * this is inlined. */
-INLINE void softmax(const pb_plane *plane, const real *z, real *p, real *log_p) {
-    FOR_SAMPLES(plane) {
+INLINE void softmax(const pb_matrix *matrix, const real *z, real *p, real *log_p) {
+    FOR_SAMPLES(matrix) {
         MAX_OF_UNITS(z, largest)
         vec chains[CHAINS];
         start_chains(chains);
-        for (size_t u = 0; u < plane->n_units; u++) {
+        for (size_t u = 0; u < matrix->n_units; u++) {
             const vec shifted = v_sub(LOAD(z, u), largest);
             const vec e = v_exp(shifted);
             if (p != NULL) {
@@ -64,7 +64,7 @@ INLINE void softmax(const pb_plane *plane, const real *z, real *p, real *log_p) 
         }
         const vec sum = v_tree(chains);
         const vec log_sum = log_p == NULL ? sum : v_log(sum);
-        for (size_t u = 0; u < plane->n_units; u++) {
+        for (size_t u = 0; u < matrix->n_units; u++) {
             if (p != NULL) {
                 STORE(p, u, v_div(LOAD(p, u), sum));
             }
@@ -75,31 +75,31 @@ INLINE void softmax(const pb_plane *plane, const real *z, real *p, real *log_p) 
     }
 }
 
-static void softmax_activate(const pb_plane *plane, const void *z, void *a) {
-    softmax(plane, z, a, NULL);
+static void softmax_activate(const pb_matrix *matrix, const void *z, void *a) {
+    softmax(matrix, z, a, NULL);
 }
 
-static void softmax_log_activate(const pb_plane *plane, const void *z, void *log_a) {
-    softmax(plane, z, NULL, log_a);
+static void softmax_log_activate(const pb_matrix *matrix, const void *z, void *log_a) {
+    softmax(matrix, z, NULL, log_a);
 }
 
-static void softmax_activate_and_log(const pb_plane *plane, const void *z, void *a, void *log_a) {
-    softmax(plane, z, a, log_a);
+static void softmax_activate_and_log(const pb_matrix *matrix, const void *z, void *a, void *log_a) {
+    softmax(matrix, z, a, log_a);
 }
 
 /* v_i <- p_i (v_i - sum_j p_j v_j), the softmax's Jacobian, which is symmetric. */
-static void softmax_vjp(const pb_plane *plane, const void *z, const void *a_, void *v_) {
+static void softmax_vjp(const pb_matrix *matrix, const void *z, const void *a_, void *v_) {
     (void)z;
     const real *p = a_;
     real *v = v_;
-    FOR_SAMPLES(plane) {
+    FOR_SAMPLES(matrix) {
         vec chains[CHAINS];
         start_chains(chains);
-        for (size_t u = 0; u < plane->n_units; u++) {
+        for (size_t u = 0; u < matrix->n_units; u++) {
             chains[u % CHAINS] = v_fma(LOAD(p, u), LOAD(v, u), chains[u % CHAINS]);
         }
         const vec mean = v_tree(chains);
-        for (size_t u = 0; u < plane->n_units; u++) {
+        for (size_t u = 0; u < matrix->n_units; u++) {
             STORE(v, u, v_mul(LOAD(p, u), v_sub(LOAD(v, u), mean)));
         }
     }

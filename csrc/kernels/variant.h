@@ -49,6 +49,8 @@
 
 #include "kernels/elementary.h"
 
+#include "kernels/loss_terms.h"
+
 #include "kernels/gelu_silu_mish.h"
 
 #include "kernels/elementwise.h"
@@ -141,7 +143,7 @@ const pb_kernels PB_VARIANT = {
     .transpose = transpose,
     .gather = gather,
     .gather_targets = gather_targets,
-    .to_panels = to_panels,
+    .pack_panels = pack_panels,
 };
 
 #if PB_ISA_AVX2 || PB_ISA_AVX512

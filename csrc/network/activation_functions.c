@@ -16,22 +16,22 @@ typedef struct work {
     void *vector;
 } work;
 
-/* The rows as samples of a plane, some at a time. */
-static pb_status apply(const work *of, size_t n_rows, size_t n_columns, pb_pace *pace) {
+/* The rows as samples of a matrix, some at a time. */
+static pb_status apply(const work *of, size_t n_rows, size_t n_columns, pb_interrupt *interrupt) {
     const size_t most = n_columns < VALUES_PER_CHECK ? VALUES_PER_CHECK / n_columns : 1;
     pb_status status = PB_OK;
     pb_scope scope;
     pb_scope_enter(&scope);
     for (size_t first = 0; first < n_rows && status == PB_OK; first += most) {
         const size_t left = n_rows - first, offset = first * n_columns * of->kernels->item_size;
-        const pb_plane plane = {n_columns, left < most ? left : most, 1, n_columns};
+        const pb_matrix matrix = {n_columns, left < most ? left : most, 1, n_columns};
         if (of->map != NULL) {
-            of->map(&plane, (const char *)of->z + offset, (char *)of->a + offset);
+            of->map(&matrix, (const char *)of->z + offset, (char *)of->a + offset);
         } else {
-            of->vjp(&plane, (const char *)of->z + offset, (char *)of->a + offset,
+            of->vjp(&matrix, (const char *)of->z + offset, (char *)of->a + offset,
                     (char *)of->vector + offset);
         }
-        status = left > most ? pb_pace_check(pace) : PB_OK;
+        status = left > most ? pb_interrupt_poll(interrupt) : PB_OK;
     }
     pb_scope_leave(&scope);
     return status;
@@ -44,7 +44,7 @@ static pb_status look_up(pb_dtype dtype, const char *name, const pb_kernels **ke
 }
 
 pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                      const void *z, void *a, pb_pace *pace) {
+                      const void *z, void *a, pb_interrupt *interrupt) {
     const pb_kernels *kernels = NULL;
     pb_activation row;
     const pb_status status = look_up(dtype, activation, &kernels, &row);
@@ -52,11 +52,11 @@ pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows, siz
         return status;
     }
     const work of = {kernels, .map = kernels->activate[row], .z = z, .a = a};
-    return apply(&of, n_rows, n_columns, pace);
+    return apply(&of, n_rows, n_columns, interrupt);
 }
 
 pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                          const void *z, void *log_a, pb_pace *pace) {
+                          const void *z, void *log_a, pb_interrupt *interrupt) {
     const pb_kernels *kernels = NULL;
     pb_activation row;
     const pb_status status = look_up(dtype, activation, &kernels, &row);
@@ -70,11 +70,11 @@ pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
         return PB_OK;
     }
     const work of = {kernels, .map = kernels->log_activate[row], .z = z, .a = log_a};
-    return apply(&of, n_rows, n_columns, pace);
+    return apply(&of, n_rows, n_columns, interrupt);
 }
 
 pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                            const void *z, const void *a, void *vector, pb_pace *pace) {
+                            const void *z, const void *a, void *vector, pb_interrupt *interrupt) {
     const pb_kernels *kernels = NULL;
     pb_activation row;
     const pb_status status = look_up(dtype, activation, &kernels, &row);
@@ -82,7 +82,7 @@ pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_row
         return status;
     }
     const work of = {kernels, .vjp = kernels->vjp[row], .z = z, .a = (void *)a, .vector = vector};
-    return apply(&of, n_rows, n_columns, pace);
+    return apply(&of, n_rows, n_columns, interrupt);
 }
 
 pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite) {

@@ -12,15 +12,15 @@ pb_activation pb_activation_of_layer(const pb_network *network, size_t l) {
 }
 
 int pb_loss_wants_log(const pb_network *network) {
-    return network->is_default &&
+    return network->has_fused_delta &&
            network->kernels->activate_and_log[network->output_activation] != NULL;
 }
 
-void *pb_at(const pb_network *network, void *array, size_t offset) {
+void *pb_offset(const pb_network *network, void *array, size_t offset) {
     return (char *)array + offset * network->kernels->item_size;
 }
 
-const void *pb_at_const(const pb_network *network, const void *array, size_t offset) {
+const void *pb_offset_const(const pb_network *network, const void *array, size_t offset) {
     return (const char *)array + offset * network->kernels->item_size;
 }
 
@@ -46,7 +46,7 @@ double pb_penalty(const pb_network *network, const void *parameters) {
     for (size_t l = 0; l < network->n_layers; l++) {
         const size_t n = network->layer_sizes[l] * network->layer_sizes[l + 1];
         sum += penalty_of(network, network->alphas[l], n,
-                          pb_at_const(network, parameters, network->coefs[l]));
+                          pb_offset_const(network, parameters, network->coefs[l]));
     }
     return sum;
 }
@@ -59,7 +59,7 @@ static pb_status find_loss(const pb_network_spec *spec, const char *output, pb_n
     network->loss_function = spec->loss_function;
     network->loss_context = spec->loss_context;
     network->loss_parameter = spec->loss_parameter;
-    network->is_default = 0;
+    network->has_fused_delta = 0;
     if (spec->loss_function != NULL) {
         return PB_OK;
     }
@@ -69,7 +69,7 @@ static pb_status find_loss(const pb_network_spec *spec, const char *output, pb_n
     }
     pb_loss_info loss;
     (void)pb_loss_at(network->loss, &loss);
-    network->is_default = strcmp(loss.default_output, output) == 0;
+    network->has_fused_delta = strcmp(loss.default_output, output) == 0;
     /* What the kernels will see. */
     const double rounded =
         spec->dtype == PB_FLOAT32 ? (double)(float)spec->loss_parameter : spec->loss_parameter;

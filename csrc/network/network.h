@@ -18,7 +18,7 @@ struct pb_network {
     pb_activation *activations; /* of the hidden layers l = 1, 2, ...: activations[l - 1] */
     pb_activation output_activation;
     pb_loss loss;
-    int is_default; /* the loss is written in z for this output */
+    int has_fused_delta; /* the loss is written in z for this output */
     double loss_parameter;
     pb_loss_function *loss_function; /* the caller's own, or NULL */
     void *loss_context;
@@ -37,7 +37,7 @@ double pb_penalty(const pb_network *network, const void *parameters);
 int pb_loss_wants_log(const pb_network *network);
 
 /* Element `offset` of an array of the network's data type. */
-void *pb_at(const pb_network *network, void *array, size_t offset);
-const void *pb_at_const(const pb_network *network, const void *array, size_t offset);
+void *pb_offset(const pb_network *network, void *array, size_t offset);
+const void *pb_offset_const(const pb_network *network, const void *array, size_t offset);
 
 #endif

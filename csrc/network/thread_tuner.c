@@ -3,80 +3,87 @@
  * has not paid, and broken off where it is clearly worse. */
 #include "network/thread_tuner.h"
 
-#define BATCHES_IN_TURN  ((size_t)8)
-#define LEAST_OF_A_TRIAL ((size_t)3)
-#define WARMING          ((size_t)2)
-#define MOST_PATIENCE    ((size_t)128)
+#define BATCHES_PER_ROUND  ((size_t)8)
+#define MIN_TRIAL_BATCHES  ((size_t)3)
+#define WARMUP_BATCHES     ((size_t)2)
+#define MAX_TRIAL_INTERVAL ((size_t)128)
 /* Measurements scatter by some percent, and a thread that waits may slow what its caller does
  * between the batches: threads that hardly pay are not worth having. */
 #define CLEARLY_FASTER 0.95
 #define AS_FAST        1.04
 #define CLEARLY_SLOWER 1.2
 
-void pb_crew_form(pb_crew *crew, size_t n_most) {
-    *crew = (pb_crew){
-        .n_most = n_most, .n_usual = n_most, .n_now = n_most, .patience = 2, .n_warming = WARMING};
+void pb_thread_tuner_init(pb_thread_tuner *tuner, size_t max_threads) {
+    *tuner = (pb_thread_tuner){.max_threads = max_threads,
+                               .n_best = max_threads,
+                               .n_current = max_threads,
+                               .trial_interval = 2,
+                               .n_warmup = WARMUP_BATCHES};
 }
 
 /* The number to try next: half and twice as many in turn. */
-static size_t another(const pb_crew *crew) {
-    const size_t twice = crew->n_usual * 2 < crew->n_most ? crew->n_usual * 2 : crew->n_most;
-    const int can_grow = twice > crew->n_usual, can_shrink = crew->n_usual > 1;
-    return can_grow && (!can_shrink || crew->n_tried < crew->n_usual) ? twice : crew->n_usual / 2;
+static size_t next_trial(const pb_thread_tuner *tuner) {
+    const size_t twice =
+        tuner->n_best * 2 < tuner->max_threads ? tuner->n_best * 2 : tuner->max_threads;
+    const int can_grow = twice > tuner->n_best, can_shrink = tuner->n_best > 1;
+    return can_grow && (!can_shrink || tuner->last_trial < tuner->n_best) ? twice
+                                                                          : tuner->n_best / 2;
 }
 
-static void usual_turn_ends(pb_crew *crew, double time) {
-    if (crew->usual_time > 0 && time > CLEARLY_SLOWER * crew->usual_time) {
+static void finish_round(pb_thread_tuner *tuner, double time) {
+    if (tuner->best_time > 0 && time > CLEARLY_SLOWER * tuner->best_time) {
         /* Something has changed, or has disturbed a turn. */
-        crew->patience = crew->patience > 8 ? crew->patience / 8 : 1;
+        tuner->trial_interval = tuner->trial_interval > 8 ? tuner->trial_interval / 8 : 1;
     }
-    crew->usual_time = crew->usual_time > 0 ? 0.5 * (crew->usual_time + time) : time;
-    if (++crew->n_turns >= crew->patience) {
-        crew->n_turns = 0;
-        crew->n_now = crew->n_tried = another(crew);
-        crew->n_warming = WARMING;
+    tuner->best_time = tuner->best_time > 0 ? 0.5 * (tuner->best_time + time) : time;
+    if (++tuner->n_rounds >= tuner->trial_interval) {
+        tuner->n_rounds = 0;
+        tuner->n_current = tuner->last_trial = next_trial(tuner);
+        tuner->n_warmup = WARMUP_BATCHES;
     }
 }
 
-static void trial_ends(pb_crew *crew, double time) {
-    const double enough = crew->n_now > crew->n_usual ? CLEARLY_FASTER : AS_FAST;
-    if (time < enough * crew->usual_time) {
-        crew->n_usual = crew->n_now;
-        crew->usual_time = time;
-        crew->patience = 2;
+static void finish_trial(pb_thread_tuner *tuner, double time) {
+    const double enough = tuner->n_current > tuner->n_best ? CLEARLY_FASTER : AS_FAST;
+    if (time < enough * tuner->best_time) {
+        tuner->n_best = tuner->n_current;
+        tuner->best_time = time;
+        tuner->trial_interval = 2;
     } else {
-        crew->n_now = crew->n_usual;
-        crew->n_warming = WARMING;
-        crew->patience = crew->patience * 2 < MOST_PATIENCE ? crew->patience * 2 : MOST_PATIENCE;
+        tuner->n_current = tuner->n_best;
+        tuner->n_warmup = WARMUP_BATCHES;
+        tuner->trial_interval = tuner->trial_interval * 2 < MAX_TRIAL_INTERVAL
+                                    ? tuner->trial_interval * 2
+                                    : MAX_TRIAL_INTERVAL;
     }
 }
 
-void pb_crew_done(pb_crew *crew, size_t n_rows, double seconds) {
-    if (crew->n_most == 1 || n_rows < crew->n_rows) {
+void pb_thread_tuner_report(pb_thread_tuner *tuner, size_t n_rows, double seconds) {
+    if (tuner->max_threads == 1 || n_rows < tuner->n_rows) {
         return;
     }
-    if (n_rows > crew->n_rows) {
-        pb_crew_form(crew, crew->n_most);
-        crew->n_rows = n_rows;
+    if (n_rows > tuner->n_rows) {
+        pb_thread_tuner_init(tuner, tuner->max_threads);
+        tuner->n_rows = n_rows;
     }
-    if (crew->n_warming > 0) {
-        crew->n_warming--;
+    if (tuner->n_warmup > 0) {
+        tuner->n_warmup--;
         return;
     }
-    crew->time += seconds;
-    crew->n_batches++;
-    const double time = crew->time / (double)crew->n_batches;
-    const int is_trial = crew->n_now != crew->n_usual;
-    const int breaks_off =
-        is_trial && crew->n_batches >= LEAST_OF_A_TRIAL && time > CLEARLY_SLOWER * crew->usual_time;
-    if (crew->n_batches < BATCHES_IN_TURN && !breaks_off) {
+    tuner->time += seconds;
+    tuner->n_batches++;
+    const double time = tuner->time / (double)tuner->n_batches;
+    const int is_trial = tuner->n_current != tuner->n_best;
+    const int breaks_off = is_trial && tuner->n_batches >= MIN_TRIAL_BATCHES &&
+                           time > CLEARLY_SLOWER * tuner->best_time;
+    if (tuner->n_batches < BATCHES_PER_ROUND && !breaks_off) {
         return;
     }
     if (is_trial) {
-        trial_ends(crew, time);
+        finish_trial(tuner, time);
     } else {
-        usual_turn_ends(crew, time);
+        finish_round(tuner, time);
     }
-    crew->time = 0;
-    crew->n_batches = 0;
+    tuner->time = 0;
+    tuner->n_batches = 0;
 }

@@ -54,14 +54,14 @@ static size_t levels_above_result(size_t max_rows) {
 /* ---- How much is in hand at once --------------------------------------------------------------
  */
 
-/* Bytes of planes that a core's level-2 cache may well hold. */
+/* Bytes of matrices that a core's level-2 cache may well hold. */
 #define CACHED_BYTES ((size_t)1 << 19)
 #define MOST_BLOCKS  ((size_t)16)
 
 /* Narrow layers take several blocks at once, so that threads meet less often. */
 static size_t places_in_hand(const pb_network *network, size_t max_rows) {
     if (max_rows <= PB_BLOCK_ROWS) {
-        return (max_rows + PB_STRIPE_UNIT - 1) / PB_STRIPE_UNIT * PB_STRIPE_UNIT;
+        return (max_rows + PB_CHUNK_UNIT - 1) / PB_CHUNK_UNIT * PB_CHUNK_UNIT;
     }
     /* Saturates where sizes are absurd: one block then. */
     size_t units = 0;
@@ -87,66 +87,78 @@ static size_t stride_of(const pb_network *network, size_t n) {
 /* ---- Ranges of parameters ---------------------------------------------------------------------
  */
 
-/* A range is whole tiles of a product, at least so many parameters, so that handing it out costs
+/* A slice is whole tiles of a product, at least so many parameters, so that handing it out costs
  * little beside it; and a layer has no more than so many of them. */
-#define RANGE_TILE       ((size_t)8)
-#define LEAST_OF_A_RANGE ((size_t)512)
-#define MOST_OF_A_LAYER  ((size_t)256)
-/* Every range of a sparse table's features looks for its place in every row. */
-#define MOST_OF_SPARSE_FEATURES ((size_t)16)
+#define SLICE_TILE           ((size_t)8)
+#define MIN_SLICE_SIZE       ((size_t)512)
+#define MAX_SLICES_PER_LAYER ((size_t)256)
+/* Every slice of a sparse table's features looks for its place in every row. */
+#define MAX_SPARSE_SLICES ((size_t)16)
 
-static size_t rows_of_a_range(const pb_network *network, size_t l, int is_sparse) {
+static size_t rows_per_slice(const pb_network *network, size_t l, int is_sparse) {
     const size_t fan_in = network->layer_sizes[l - 1], fan_out = network->layer_sizes[l];
-    const size_t least = (LEAST_OF_A_RANGE - 1) / fan_out + 1;
-    const size_t most = l == 1 && is_sparse ? MOST_OF_SPARSE_FEATURES : MOST_OF_A_LAYER;
+    const size_t least = (MIN_SLICE_SIZE - 1) / fan_out + 1;
+    const size_t most = l == 1 && is_sparse ? MAX_SPARSE_SLICES : MAX_SLICES_PER_LAYER;
     const size_t few = (fan_in - 1) / most + 1;
-    const size_t rows = ((least > few ? least : few) - 1) / RANGE_TILE * RANGE_TILE + RANGE_TILE;
+    const size_t rows = ((least > few ? least : few) - 1) / SLICE_TILE * SLICE_TILE + SLICE_TILE;
     return rows < fan_in ? rows : fan_in;
 }
 
 /* At most: a sparse table asks for fewer. */
-static size_t count_ranges(const pb_network *network) {
+static size_t count_slices(const pb_network *network) {
     size_t count = 0;
     for (size_t l = 1; l <= network->n_layers; l++) {
-        count += (network->layer_sizes[l - 1] - 1) / rows_of_a_range(network, l, 0) + 2;
+        count += (network->layer_sizes[l - 1] - 1) / rows_per_slice(network, l, 0) + 2;
     }
     return count;
 }
 
-/* Parameters of the largest range, which has a layer's width at most RANGE_TILE times or is one of
- * MOST_OF_A_LAYER: both are far from overflow where n_parameters is. */
-static size_t largest_range(const pb_network *network) {
+/* Parameters of the largest slice, which has a layer's width at most SLICE_TILE times or is one of
+ * MAX_SLICES_PER_LAYER: both are far from overflow where n_parameters is. */
+static size_t largest_slice(const pb_network *network) {
     size_t largest = network->widest;
     for (size_t l = 1; l <= network->n_layers; l++) {
-        const size_t count = rows_of_a_range(network, l, 0) * network->layer_sizes[l];
+        const size_t count = rows_per_slice(network, l, 0) * network->layer_sizes[l];
         largest = count > largest ? count : largest;
     }
     return largest;
 }
 
-void pb_cut_ranges(pb_workspace *w, int is_sparse) {
+void pb_slice_parameters(pb_workspace *w, int is_sparse) {
     const pb_network *network = w->network;
-    pb_range *ranges = w->ranges;
+    pb_param_slice *slices = w->slices;
     size_t n = 0;
     for (size_t l = 1; l <= network->n_layers; l++) {
         const size_t fan_in = network->layer_sizes[l - 1], fan_out = network->layer_sizes[l];
-        const size_t most = rows_of_a_range(network, l, is_sparse);
+        const size_t most = rows_per_slice(network, l, is_sparse);
         for (size_t row = 0; row < fan_in; row += most) {
             const size_t rows = fan_in - row < most ? fan_in - row : most;
-            ranges[n++] = (pb_range){.layer = l,
-                                     .first_row = row,
-                                     .n_rows = rows,
-                                     .offset = network->coefs[l - 1] + row * fan_out,
-                                     .count = rows * fan_out};
+            slices[n++] = (pb_param_slice){.layer = l,
+                                           .first_row = row,
+                                           .n_rows = rows,
+                                           .offset = network->coefs[l - 1] + row * fan_out,
+                                           .count = rows * fan_out};
         }
     }
     for (size_t l = 1; l <= network->n_layers; l++) {
-        ranges[n++] = (pb_range){.layer = l,
-                                 .is_intercepts = 1,
-                                 .offset = network->intercepts[l - 1],
-                                 .count = network->layer_sizes[l]};
+        slices[n++] = (pb_param_slice){.layer = l,
+                                       .is_intercepts = 1,
+                                       .offset = network->intercepts[l - 1],
+                                       .count = network->layer_sizes[l]};
     }
-    w->n_ranges = n;
+    w->n_slices = n;
+}
+
+pb_param_slice pb_whole_slice(const pb_network *network, size_t layer, int is_intercepts) {
+    const size_t fan_in = network->layer_sizes[layer - 1], fan_out = network->layer_sizes[layer];
+    const pb_param_slice slice = {
+        .layer = layer,
+        .is_intercepts = is_intercepts,
+        .n_rows = is_intercepts ? 0 : fan_in,
+        .offset = is_intercepts ? network->intercepts[layer - 1] : network->coefs[layer - 1],
+        .count = is_intercepts ? fan_out : fan_in * fan_out,
+    };
+    return slice;
 }
 
 /* ---- How many threads pay ----------------------------------------------------------------------
@@ -164,21 +176,22 @@ double pb_work_of_a_sample(const pb_network *network) {
 }
 
 /* Multiply-adds for which one more thread may pay: a few microseconds of them where batch follows
- * batch, threads are awake and the crew learns what pays; more where they first have to wake up. */
+ * batch, threads are awake and the tuner learns what pays; more where they first have to wake up.
+ */
 size_t pb_threads_for(const pb_workspace *w, double work) {
-    static const double of_float64[] = {[PB_FOR_PREDICTION] = 1 << 21,
-                                        [PB_FOR_OBJECTIVE] = 1 << 19,
-                                        [PB_FOR_TRAINING] = 1 << 16,
-                                        [PB_FOR_DROPOUT] = 1 << 16};
-    const double grain = of_float64[w->purpose] * (w->network->dtype == PB_FLOAT32 ? 2 : 1);
+    static const double of_float64[] = {[PB_WORKSPACE_PREDICTION] = 1 << 21,
+                                        [PB_WORKSPACE_GRADIENT] = 1 << 19,
+                                        [PB_WORKSPACE_TRAINING] = 1 << 16,
+                                        [PB_WORKSPACE_DROPOUT] = 1 << 16};
+    const double grain = of_float64[w->kind] * (w->network->dtype == PB_FLOAT32 ? 2 : 1);
     const double n = work / grain;
-    return n >= (double)w->crew.n_now ? w->crew.n_now : n > 1 ? (size_t)n : 1;
+    return n >= (double)w->tuner.n_current ? w->tuner.n_current : n > 1 ? (size_t)n : 1;
 }
 
 /* ---- The layout --------------------------------------------------------------------------------
  */
 
-static void lay_out_planes(arena *from, const pb_network *network, pb_workspace *w) {
+static void lay_out_matrices(arena *from, const pb_network *network, pb_workspace *w) {
     const size_t n_layers = network->n_layers;
     w->z = take(from, n_layers + 1, sizeof(void *));
     w->a = take(from, n_layers + 1, sizeof(void *));
@@ -215,7 +228,7 @@ static void lay_out_backward(arena *from, const pb_network *network, pb_workspac
             w->panels[l] = panels;
         }
     }
-    w->ranges = take(from, count_ranges(network), sizeof(pb_range));
+    w->slices = take(from, count_slices(network), sizeof(pb_param_slice));
     w->n_partial_sums = levels_above_result(w->max_rows);
     w->partial_sums = take(from, w->n_partial_sums, sizeof(void *));
     for (size_t i = 0; i < w->n_partial_sums; i++) {
@@ -227,14 +240,14 @@ static void lay_out_backward(arena *from, const pb_network *network, pb_workspac
 }
 
 static void lay_out_dropout(arena *from, const pb_network *network, pb_workspace *w) {
-    w->kept = take(from, network->n_layers, sizeof(void *));
-    w->inputs = take(from, network->n_layers, sizeof(void *));
+    w->dropout_mask = take(from, network->n_layers, sizeof(void *));
+    w->dropped = take(from, network->n_layers, sizeof(void *));
     for (size_t l = 0; l < network->n_layers; l++) {
-        void *kept = take_reals(from, network, network->layer_sizes[l], w->stride);
-        void *inputs = take_reals(from, network, network->layer_sizes[l], w->stride);
+        void *dropout_mask = take_reals(from, network, network->layer_sizes[l], w->stride);
+        void *dropped = take_reals(from, network, network->layer_sizes[l], w->stride);
         if (from->base != NULL) {
-            w->kept[l] = kept;
-            w->inputs[l] = inputs;
+            w->dropout_mask[l] = dropout_mask;
+            w->dropped[l] = dropped;
         }
     }
 }
@@ -244,38 +257,39 @@ static void lay_out(arena *from, const pb_network *network, pb_workspace *w) {
     w->rows_space = take(from, w->capacity, sizeof(int64_t));
     w->positions = take(from, w->capacity, sizeof(size_t));
     w->weights_space = take(from, w->capacity, sizeof(double));
-    w->stripes = take(from, w->capacity / PB_STRIPE_UNIT, sizeof(pb_stripe));
-    lay_out_planes(from, network, w);
-    if (w->purpose >= PB_FOR_OBJECTIVE) {
+    w->chunks = take(from, w->capacity / PB_CHUNK_UNIT, sizeof(pb_sample_chunk));
+    lay_out_matrices(from, network, w);
+    if (w->kind >= PB_WORKSPACE_GRADIENT) {
         lay_out_backward(from, network, w);
     }
-    if (w->purpose >= PB_FOR_TRAINING) {
+    if (w->kind >= PB_WORKSPACE_TRAINING) {
         w->gradient = take_reals(from, network, network->n_parameters, 1);
     }
-    if (w->purpose >= PB_FOR_DROPOUT) {
+    if (w->kind >= PB_WORKSPACE_DROPOUT) {
         lay_out_dropout(from, network, w);
     }
     w->thread_scratch = take_reals(from, network, w->n_threads, w->thread_scratch_stride);
 }
 
-pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_purpose purpose,
+pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_workspace_kind kind,
                            size_t n_threads, pb_workspace **result) {
     if (max_rows < 1 || n_threads < 1 || n_threads > PB_MAX_THREADS ||
-        (unsigned)purpose > PB_FOR_DROPOUT) {
+        (unsigned)kind > PB_WORKSPACE_DROPOUT) {
         return PB_BAD_ARGUMENT;
     }
     pb_workspace plan;
     memset(&plan, 0, sizeof plan);
     plan.network = network;
-    plan.purpose = purpose;
+    plan.kind = kind;
     plan.max_rows = max_rows;
-    plan.n_threads = purpose >= PB_FOR_OBJECTIVE && network->loss_function != NULL ? 1 : n_threads;
-    pb_crew_form(&plan.crew, plan.n_threads);
+    plan.n_threads =
+        kind >= PB_WORKSPACE_GRADIENT && network->loss_function != NULL ? 1 : n_threads;
+    pb_thread_tuner_init(&plan.tuner, plan.n_threads);
     plan.capacity = places_in_hand(network, max_rows);
     plan.stride = stride_of(network, plan.capacity);
-    size_t of_a_thread = PB_STRIPE_UNIT * network->layer_sizes[1];
-    if (purpose >= PB_FOR_OBJECTIVE && largest_range(network) > of_a_thread) {
-        of_a_thread = largest_range(network);
+    size_t of_a_thread = PB_CHUNK_UNIT * network->layer_sizes[1];
+    if (kind >= PB_WORKSPACE_GRADIENT && largest_slice(network) > of_a_thread) {
+        of_a_thread = largest_slice(network);
     }
     plan.thread_scratch_stride = stride_of(network, of_a_thread);
 

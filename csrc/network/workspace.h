@@ -4,8 +4,8 @@
  * large the batch is: so scratch does not grow with it, but for the partial sums of the gradient,
  * which grow with the logarithm of the number of blocks.
  *
- * Layers are planes (kernels/kernels.h): unit u of sample s is at u * stride + s. Sample s of the
- * rows in hand has place s in every plane. */
+ * Layers are matrices (kernels/kernels.h): unit u of sample s is at u * stride + s. Sample s of the
+ * rows in hand has place s in every matrix. */
 #ifndef PB_WORKSPACE_H
 #define PB_WORKSPACE_H
 
@@ -14,30 +14,30 @@
 
 /* Stripes are whole vectors of every instruction set, and tiles of most; the widest is so many of
  * these units. */
-#define PB_STRIPE_UNIT   ((size_t)16)
-#define PB_WIDEST_STRIPE ((size_t)6)
+#define PB_CHUNK_UNIT      ((size_t)16)
+#define PB_MAX_CHUNK_UNITS ((size_t)6)
 
 /* Samples that one thread takes through the whole network, forward and back. */
-typedef struct pb_stripe {
+typedef struct pb_sample_chunk {
     size_t first; /* place of the first one */
     size_t n_samples;
-} pb_stripe;
+} pb_sample_chunk;
 
 /* Parameters whose gradient one thread computes, and whose step it takes: some rows of W_l, or
  * all of b_l. */
-typedef struct pb_range {
+typedef struct pb_param_slice {
     size_t layer; /* from 1 */
     int is_intercepts;
     size_t first_row, n_rows; /* of W_l */
     size_t offset, count;     /* in the parameter vector */
-} pb_range;
+} pb_param_slice;
 
 struct pb_workspace {
     const pb_network *network;
-    pb_purpose purpose;
+    pb_workspace_kind kind;
     size_t max_rows;
     size_t n_threads;
-    pb_crew crew; /* how many of them compute an objective */
+    pb_thread_tuner tuner; /* how many of them compute an objective */
 
     /* The rows in hand: block b has block_rows[b] of them, from place b * PB_BLOCK_ROWS on. Those
      * of weight zero are left out. */
@@ -50,16 +50,16 @@ struct pb_workspace {
     int64_t *rows_space;
     size_t *positions; /* by place: the position in the batch */
     double *weights_space;
-    pb_stripe *stripes;
-    size_t n_stripes;
+    pb_sample_chunk *chunks;
+    size_t n_chunks;
 
     /* Planes of layer l = 0 ... n_layers; z[l] is a[l] where nobody needs z after the
      * activation. */
     size_t stride;
     void **z, **a;
-    /* With dropout, of layer l = 0 ... n_layers - 1: which inputs are kept, and what layer l + 1
-     * reads. */
-    void **kept, **inputs;
+    /* With dropout, of layer l = 0 ... n_layers - 1: which dropped are dropout_mask, and what layer
+     * l + 1 reads. */
+    void **dropout_mask, **dropped;
     void *y;
     void *delta[2]; /* Delta_l is in delta[l % 2], as wide as the widest layer */
     void *values;   /* losses of each output */
@@ -70,19 +70,22 @@ struct pb_workspace {
     void **panels;
     size_t panel_stride;
 
-    pb_range *ranges; /* see pb_cut_ranges */
-    size_t n_ranges;
+    pb_param_slice *slices; /* see pb_slice_parameters */
+    size_t n_slices;
     void *gradient;      /* n_parameters */
     void **partial_sums; /* n_partial_sums of n_parameters each */
     size_t n_partial_sums;
 
-    /* Of each thread: the gradient of a dense range, or some rows of a sparse table's product. */
+    /* Of each thread: the gradient of a dense slice, or some rows of a sparse table's product. */
     void *thread_scratch;
     size_t thread_scratch_stride;
 };
 
-/* Cuts the parameters into ranges, coarser ones for the features of a sparse table. */
-void pb_cut_ranges(pb_workspace *workspace, int is_sparse);
+/* Cuts the parameters into slices, coarser ones for the features of a sparse table. */
+void pb_slice_parameters(pb_workspace *workspace, int is_sparse);
+
+/* All coefficients or all intercepts of layer `layer` (from 1) as one slice. */
+pb_param_slice pb_whole_slice(const pb_network *network, size_t layer, int is_intercepts);
 
 /* Work of one sample on its way through the network, in multiply-adds. */
 double pb_work_of_a_sample(const pb_network *network);

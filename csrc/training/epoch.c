@@ -3,15 +3,16 @@
 
 #include "base/memory.h"
 #include "base/interrupt.h"
-#include "network/propagation.h"
+#include "network/layer.h"
+#include "network/objective.h"
 #include "training/optimizer.h"
 #include "training/schedule.h"
 
-/* A step of the optimizer, taken range by range as the gradients come. */
+/* A step of the optimizer, taken slice by slice as the gradients come. */
 typedef struct step {
     const pb_network *network;
-    const pb_optimizer *optimizer;
-    const pb_masks *masks; /* or NULL */
+    pb_optimizer *optimizer;
+    pb_masks *masks; /* or NULL: no dropout */
     pb_optimizer_rule rule;
     pb_schedule_rule schedule;
     void *parameters;
@@ -20,30 +21,30 @@ typedef struct step {
     double gradient_norm;
 } step;
 
-static void take_range(void *context, const pb_range *range, const void *gradient) {
+static void on_slice(void *context, const pb_param_slice *slice, const void *gradient) {
     const step *s = context;
     const pb_optimizer *o = s->optimizer;
     const double *constants = s->constants;
     double rate = s->rate, constants_of_layer[PB_MAX_CONSTANTS];
     if (o->layer_rates != NULL) {
-        rate *= o->layer_rates[range->layer - 1];
+        rate *= o->layer_rates[slice->layer - 1];
         pb_update_constants(s->rule, &o->hyperparameters, rate, o->n_steps + 1, constants_of_layer);
         constants = constants_of_layer;
     }
     const pb_update update = {
-        .n = range->count,
-        .parameters = pb_at(s->network, s->parameters, range->offset),
+        .n = slice->count,
+        .parameters = pb_offset(s->network, s->parameters, slice->offset),
         .gradient = gradient,
-        .states = pb_at(s->network, o->states, range->offset),
+        .states = pb_offset(s->network, o->states, slice->offset),
         .stride = s->network->n_parameters,
         .constants = constants,
-        .decay_factor = range->is_intercepts ? 1 : 1 - rate * o->hyperparameters.weight_decay,
+        .decay_factor = slice->is_intercepts ? 1 : 1 - rate * o->hyperparameters.weight_decay,
     };
     s->network->kernels->update[s->rule](&update);
 }
 
 /* The norm of the whole gradient; one longer than c is scaled by c / norm (Pascanu et al. 2013). */
-static void see_gradient(void *context, void *gradient) {
+static void clip_gradient(void *context, void *gradient) {
     step *s = context;
     const pb_kernels *k = s->network->kernels;
     const size_t n = s->network->n_parameters;
@@ -65,7 +66,7 @@ static void see_gradient(void *context, void *gradient) {
 static void limit_weights(const pb_network *network, double longest, void *parameters) {
     for (size_t l = 0; l < network->n_layers; l++) {
         network->kernels->limit_columns(network->layer_sizes[l], network->layer_sizes[l + 1],
-                                        longest, pb_at(network, parameters, network->coefs[l]));
+                                        longest, pb_offset(network, parameters, network->coefs[l]));
     }
 }
 
@@ -83,15 +84,16 @@ static int has_weight(const pb_batch *batch) {
     return 0;
 }
 
-/* Rows `first` to `first + count` of all rows. */
-static pb_batch slice(const pb_network *network, const pb_batch *rows, size_t first, size_t count) {
+/* Rows `first` to `first + count - 1` as a batch. */
+static pb_batch rows_from(const pb_network *network, const pb_batch *rows, size_t first,
+                          size_t count) {
     pb_batch batch = *rows;
     batch.n_rows = count;
     if (rows->order != NULL) {
         batch.order = rows->order + first;
         return batch;
     }
-    /* In table order the slice is a table of its own. */
+    /* Without an order these rows are numbered from 0 again: move the pointers to the data. */
     const uintptr_t item = network->kernels->item_size;
     if (rows->X.indptr != NULL) {
         batch.X.indptr = rows->X.indptr + first;
@@ -112,12 +114,16 @@ static pb_batch slice(const pb_network *network, const pb_batch *rows, size_t fi
 static pb_batch batch_at(const pb_network *network, const pb_batch *rows, size_t batch_size,
                          size_t index) {
     const size_t first = index * batch_size, left = rows->n_rows - first;
-    return slice(network, rows, first, left < batch_size ? left : batch_size);
+    return rows_from(network, rows, first, left < batch_size ? left : batch_size);
 }
 
-/* The batches of an epoch, without those at its end that have no weight. */
-static size_t count_weighing(const pb_network *network, const pb_batch *rows, size_t batch_size) {
-    size_t n = rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;
+static size_t count_batches(const pb_batch *rows, size_t batch_size) {
+    return rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;
+}
+
+/* Number of batches up to the last one with a weight other than 0. */
+static size_t count_weighted(const pb_network *network, const pb_batch *rows, size_t batch_size) {
+    size_t n = count_batches(rows, batch_size);
     for (; n > 0; n--) {
         const pb_batch last = batch_at(network, rows, batch_size, n - 1);
         if (has_weight(&last)) {
@@ -139,20 +145,30 @@ static void set_rate(step *s, size_t index, size_t n_batches) {
     pb_update_constants(s->rule, &o->hyperparameters, s->rate, o->n_steps + 1, s->constants);
 }
 
+/* Completes a step after the update of all parameters: limits the weights and counts the step. */
+static void complete_step(const step *s) {
+    if (s->rate > 0) {
+        if (s->optimizer->max_norm > 0) {
+            limit_weights(s->network, s->optimizer->max_norm, s->parameters);
+        }
+        s->optimizer->n_steps++;
+    }
+}
+
 static pb_status train_batch(step *s, const pb_batch *batch, int is_last, pb_workspace *workspace,
-                             pb_pace *pace, pb_value *value) {
-    const pb_optimizer *o = s->optimizer;
+                             pb_interrupt *interrupt, pb_value *value) {
     const pb_pass pass = {s->network, s->parameters, batch, workspace, NULL, s->masks};
-    const pb_receiver receiver = {
-        .take_range = s->rate > 0 ? take_range : NULL,
-        /* The norm of every gradient would cost time; that of an epoch's last one does not show. */
-        .see_all = is_last || o->global_clipnorm > 0 ? see_gradient : NULL,
+    const pb_gradient_sink sink = {
+        .on_slice = s->rate > 0 ? on_slice : NULL,
+        /* The norm takes a pass over the gradient: only the last batch of an epoch reports it. */
+        .on_gradient = is_last || s->optimizer->global_clipnorm > 0 ? clip_gradient : NULL,
         .context = s,
     };
-    const int is_received = receiver.take_range != NULL || receiver.see_all != NULL;
-    const pb_status status = pb_sum_batch(&pass, pace, value, NULL, is_received ? &receiver : NULL);
-    if (status == PB_OK && s->rate > 0 && o->max_norm > 0) {
-        limit_weights(s->network, o->max_norm, s->parameters);
+    const int is_received = sink.on_slice != NULL || sink.on_gradient != NULL;
+    const pb_status status =
+        pb_batch_objective(&pass, interrupt, value, NULL, is_received ? &sink : NULL);
+    if (status == PB_OK) {
+        complete_step(s);
     }
     return status;
 }
@@ -166,115 +182,102 @@ static pb_status find_rules(step *s) {
     return found;
 }
 
-static size_t count_batches(const pb_batch *rows, size_t batch_size) {
-    return rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;
-}
-
-static pb_status train_part(const pb_network *network, void *parameters, pb_optimizer *optimizer,
-                            pb_masks *masks, const pb_batch *rows, size_t batch_size,
-                            const pb_epoch_part *part, pb_workspace *workspace, pb_pace *pace,
-                            pb_totals *totals) {
-    step next = {
-        .network = network, .optimizer = optimizer, .masks = masks, .parameters = parameters};
-    const pb_status found = find_rules(&next);
-    if (found != PB_OK) {
-        return found;
-    }
-    const size_t n_weighing = count_weighing(network, rows, batch_size);
-    for (size_t i = 0; i < n_weighing; i++) {
-        const pb_batch batch = batch_at(network, rows, batch_size, i);
+static pb_status train_batches(step *s, const pb_batch *rows, size_t batch_size,
+                               const pb_epoch_part *part, pb_workspace *workspace,
+                               pb_interrupt *interrupt, pb_epoch *epoch) {
+    const size_t n_weighted = count_weighted(s->network, rows, batch_size);
+    for (size_t i = 0; i < n_weighted; i++) {
+        const pb_batch batch = batch_at(s->network, rows, batch_size, i);
         if (!has_weight(&batch)) {
             continue;
         }
-        if (masks != NULL) {
-            /* In table order a batch is a table of its own. */
-            masks->first_row = part->first_row + (rows->order == NULL ? i * batch_size : 0);
+        if (s->masks != NULL) {
+            /* Without an order the rows of each batch are numbered from 0: see rows_from. */
+            s->masks->first_row = part->first_row + (rows->order == NULL ? i * batch_size : 0);
         }
         pb_value value = {0, 0};
-        const int is_last = part->is_last && i + 1 == n_weighing;
-        set_rate(&next, part->first_batch + i, part->n_batches);
-        pb_status status = pb_pace_check(pace);
+        const int is_last = part->is_last && i + 1 == n_weighted;
+        set_rate(s, part->first_batch + i, part->n_batches);
+        pb_status status = pb_interrupt_poll(interrupt);
         if (status == PB_OK) {
-            status = train_batch(&next, &batch, is_last, workspace, pace, &value);
+            status = train_batch(s, &batch, is_last, workspace, interrupt, &value);
         }
         if (status != PB_OK) {
             return status;
         }
-        optimizer->n_steps += next.rate > 0;
-        totals->loss += value.objective * (double)batch.n_rows;
-        totals->penalty += value.penalty * (double)batch.n_rows;
-        totals->n_rows += batch.n_rows;
+        epoch->loss += value.objective * (double)batch.n_rows;
+        epoch->penalty += value.penalty * (double)batch.n_rows;
+        epoch->n_rows += batch.n_rows;
         if (is_last) {
-            totals->gradient_norm = next.gradient_norm;
+            epoch->gradient_norm = s->gradient_norm;
         }
     }
     return PB_OK;
 }
 
-/* With dropout: with the masks of the epoch, and for a sparse table with values to match. */
-static pb_status train_masked_part(const pb_network *network, void *parameters,
-                                   pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
-                                   const pb_epoch_part *part, pb_workspace *workspace,
-                                   pb_pace *pace, pb_totals *totals) {
-    pb_masks masks = {optimizer->dropout, (uint64_t)optimizer->n_epochs, part->first_row};
-    pb_batch masked = *rows;
-    void *values = NULL;
-    if (workspace->purpose < PB_FOR_DROPOUT) {
-        return PB_BAD_ARGUMENT;
+static int dropout_is_valid(const pb_network *network, const pb_dropout *dropout,
+                            const pb_workspace *workspace) {
+    if (dropout->rates == NULL) {
+        return 1;
     }
     for (size_t l = 0; l < network->n_layers; l++) {
-        if (!(optimizer->dropout.rates[l] >= 0 && optimizer->dropout.rates[l] < 1)) {
-            return PB_BAD_ARGUMENT;
+        if (!(dropout->rates[l] >= 0 && dropout->rates[l] < 1)) {
+            return 0;
         }
     }
-    pb_status status = pb_masked_table(network, &masks, rows, &values);
-    if (status == PB_OK) {
-        masked.X.values = values == NULL ? rows->X.values : values;
-        status = train_part(network, parameters, optimizer, &masks, &masked, batch_size, part,
-                            workspace, pace, totals);
-    }
-    pb_aligned_free(values);
-    return status;
+    return workspace->kind >= PB_WORKSPACE_DROPOUT;
 }
 
 pb_status pb_train_batches(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                            const pb_batch *rows, size_t batch_size, const pb_epoch_part *part,
-                           pb_workspace *workspace, pb_pace *pace, pb_totals *totals) {
-    if (workspace->purpose < PB_FOR_TRAINING || batch_size < 1 ||
+                           pb_workspace *workspace, pb_interrupt *interrupt, pb_epoch *epoch) {
+    if (workspace->kind < PB_WORKSPACE_TRAINING || batch_size < 1 ||
         part->n_batches < count_batches(rows, batch_size) ||
-        part->first_batch > part->n_batches - count_batches(rows, batch_size)) {
+        part->first_batch > part->n_batches - count_batches(rows, batch_size) ||
+        !dropout_is_valid(network, &optimizer->dropout, workspace)) {
         return PB_BAD_ARGUMENT;
     }
+    pb_masks masks = {optimizer->dropout, (uint64_t)optimizer->n_epochs, part->first_row};
+    step next = {.network = network,
+                 .optimizer = optimizer,
+                 .masks = optimizer->dropout.rates == NULL ? NULL : &masks,
+                 .parameters = parameters};
+    pb_batch masked = *rows;
+    void *values = NULL; /* of a sparse X, after dropout of the features */
     pb_scope scope;
     pb_scope_enter(&scope);
-    const pb_status status = optimizer->dropout.rates != NULL
-                                 ? train_masked_part(network, parameters, optimizer, rows,
-                                                     batch_size, part, workspace, pace, totals)
-                                 : train_part(network, parameters, optimizer, NULL, rows,
-                                              batch_size, part, workspace, pace, totals);
+    pb_status status = find_rules(&next);
+    if (status == PB_OK) {
+        status = pb_sparse_dropout(network, next.masks, rows, &values);
+    }
+    if (status == PB_OK) {
+        masked.X.values = values == NULL ? rows->X.values : values;
+        status = train_batches(&next, &masked, batch_size, part, workspace, interrupt, epoch);
+    }
     pb_scope_leave(&scope);
+    pb_aligned_free(values);
     return status;
 }
 
 pb_status pb_train_epoch(const pb_network *network, void *parameters, pb_optimizer *optimizer,
                          const pb_batch *rows, size_t batch_size, pb_workspace *workspace,
-                         pb_pace *pace, pb_epoch *epoch) {
+                         pb_interrupt *interrupt, pb_epoch *epoch) {
     if (batch_size < 1) {
         return PB_BAD_ARGUMENT;
     }
     const pb_epoch_part all = {.n_batches = count_batches(rows, batch_size), .is_last = 1};
-    pb_totals totals = {.n_rows = 0};
+    pb_epoch sums = {.n_rows = 0};
     pb_scope scope;
     pb_scope_enter(&scope); /* for the means, too */
     pb_status status = pb_train_batches(network, parameters, optimizer, rows, batch_size, &all,
-                                        workspace, pace, &totals);
-    if (status == PB_OK && totals.n_rows == 0) {
+                                        workspace, interrupt, &sums);
+    if (status == PB_OK && sums.n_rows == 0) {
         status = PB_BAD_ARGUMENT;
     }
     if (status == PB_OK) {
-        const double n = (double)totals.n_rows;
+        const double n = (double)sums.n_rows;
         optimizer->n_epochs++;
-        *epoch = (pb_epoch){totals.loss / n, totals.penalty / n, totals.gradient_norm};
+        *epoch = (pb_epoch){sums.loss / n, sums.penalty / n, sums.gradient_norm, sums.n_rows};
     }
     pb_scope_leave(&scope);
     return status;
@@ -294,19 +297,16 @@ pb_status pb_take_step(const pb_network *network, void *parameters, pb_optimizer
     pb_scope_enter(&scope);
     set_rate(&next, part->first_batch, part->n_batches);
     if (part->is_last || optimizer->global_clipnorm > 0) {
-        see_gradient(&next, gradient);
+        clip_gradient(&next, gradient);
     }
     for (size_t layer = 1; next.rate > 0 && layer <= network->n_layers; layer++) {
         for (int is_intercepts = 0; is_intercepts <= 1; is_intercepts++) {
-            const pb_range range = pb_whole_range(network, layer, is_intercepts);
-            take_range(&next, &range, pb_at(network, gradient, range.offset));
+            const pb_param_slice slice = pb_whole_slice(network, layer, is_intercepts);
+            on_slice(&next, &slice, pb_offset(network, gradient, slice.offset));
         }
     }
-    if (next.rate > 0 && optimizer->max_norm > 0) {
-        limit_weights(network, optimizer->max_norm, parameters);
-    }
+    complete_step(&next);
     pb_scope_leave(&scope);
-    optimizer->n_steps += next.rate > 0;
     *gradient_norm = next.gradient_norm;
     return PB_OK;
 }

@@ -1,30 +1,23 @@
-/* The constants of a step are computed in double for both data types and rounded once: 1 - beta_2
- * in float alone would be off by 5e-5. */
+/* Computes the constants of a step, in double for both data types: 1 - beta_2 in float alone would
+ * be off by 5e-5. */
 #include "training/optimizer.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "base/fma.h"
+#include "base/double_double.h"
 
-/* x^n by squaring. Each product keeps what rounding took from it (a fused multiply-add has it
- * exactly), since the roundings of many squarings would show. IEEE operations only, so
- * the same bits with every C library. */
+/* x^n by squaring, in double-double, since the roundings of many squarings would show. Uses only
+ * operations of IEEE 754, so that every C library gives the same bits. */
 static double pb_power(double x, int64_t n) {
-    double power = 1, power_lost = 0, x_lost = 0;
+    pb_double_double power = {1, 0}, square = {x, 0};
     for (; n > 0; n /= 2) {
         if (n % 2 == 1) {
-            const double product = power * x;
-            const double lost = pb_fma(power, x, -product) + (power * x_lost + power_lost * x);
-            power = product + lost;
-            power_lost = lost - (power - product);
+            power = pb_dd_multiply(power, square);
         }
-        const double square = x * x;
-        const double lost = pb_fma(x, x, -square) + 2 * (x * x_lost);
-        x = square + lost;
-        x_lost = lost - (x - square);
+        square = pb_dd_multiply(square, square);
     }
-    return power;
+    return power.high;
 }
 
 void pb_update_constants(pb_optimizer_rule rule, const pb_hyperparameters *h, double rate,

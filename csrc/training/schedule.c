@@ -1,27 +1,39 @@
-/* The learning rate over time. */
+/* Evaluates the learning rate schedules: at each step, after each epoch and on a plateau. */
 #include "training/schedule.h"
 
 #include <math.h>
 
-#include "base/thread_pool.h"
 #include "base/portable_math.h"
+#include "base/thread_pool.h"
 
 #define STOP 0
 
-double pb_rate_of_step(pb_schedule_rule rule, const pb_schedule *s, double epoch, double length,
-                       double rate) {
+/* Which of the three formulas of a row to evaluate. */
+typedef enum event { STEP, EPOCH_END, PLATEAU } event;
+
+/* Evaluates a formula of a row of registry/schedules.def, with the variables named there. */
+static double evaluate(pb_schedule_rule rule, event when, const pb_schedule *s, double rate,
+                       double epoch, int64_t n_samples) {
     const double x = epoch < s->horizon ? epoch / s->horizon : 1;
-    double modulated = rate;
     (void)x;
     switch (rule) {
-#define RATE(expression) expression
-#define SCHEDULE(name, rule_rate, ...) \
-    case PB_SCHEDULE_##name: modulated = rule_rate; break;
+#define RATE(expression)        expression
+#define AFTER_EPOCH(expression) expression
+#define ON_PLATEAU(expression)  expression
+#define SCHEDULE(name, rate_of_step, after_epoch, on_plateau, ...) \
+    case PB_SCHEDULE_##name:                                       \
+        return when == STEP ? (rate_of_step) : when == EPOCH_END ? (after_epoch) : (on_plateau);
 #include "registry/schedules.def"
     case PB_SCHEDULE_COUNT: break;
     }
-    const double warm = epoch + length;
-    return warm < s->warmup_epochs ? modulated * (warm / s->warmup_epochs) : modulated;
+    return rate;
+}
+
+double pb_rate_of_step(pb_schedule_rule rule, const pb_schedule *s, double epoch, double length,
+                       double rate) {
+    const double scheduled = evaluate(rule, STEP, s, rate, epoch, 0);
+    const double end = epoch + length;
+    return end < s->warmup_epochs ? scheduled * (end / s->warmup_epochs) : scheduled;
 }
 
 pb_status pb_schedule_rate(const pb_schedule *s, double epoch, double length,
@@ -38,42 +50,25 @@ pb_status pb_schedule_rate(const pb_schedule *s, double epoch, double length,
     return PB_OK;
 }
 
-pb_status pb_schedule_after_epoch(const pb_schedule *s, int64_t n_samples, double *learning_rate) {
+/* Replaces the base rate after an epoch or on a plateau. */
+static pb_status update_rate(const pb_schedule *s, event when, int64_t n_samples,
+                             double *learning_rate) {
     pb_schedule_rule rule;
     const pb_status status = pb_find_schedule(s->name, &rule);
     if (status != PB_OK) {
         return status;
     }
-    const double rate = *learning_rate;
     pb_scope scope;
     pb_scope_enter(&scope);
-    switch (rule) {
-#define AFTER_EPOCH(expression) expression
-#define SCHEDULE(name, rule_rate, after_epoch, ...) \
-    case PB_SCHEDULE_##name: *learning_rate = after_epoch; break;
-#include "registry/schedules.def"
-    case PB_SCHEDULE_COUNT: break;
-    }
+    *learning_rate = evaluate(rule, when, s, *learning_rate, 0, n_samples);
     pb_scope_leave(&scope);
     return PB_OK;
 }
 
+pb_status pb_schedule_after_epoch(const pb_schedule *s, int64_t n_samples, double *learning_rate) {
+    return update_rate(s, EPOCH_END, n_samples, learning_rate);
+}
+
 pb_status pb_schedule_on_plateau(const pb_schedule *s, double *learning_rate) {
-    pb_schedule_rule rule;
-    const pb_status status = pb_find_schedule(s->name, &rule);
-    if (status != PB_OK) {
-        return status;
-    }
-    const double rate = *learning_rate;
-    pb_scope scope;
-    pb_scope_enter(&scope);
-    switch (rule) {
-#define ON_PLATEAU(expression) expression
-#define SCHEDULE(name, rule_rate, after_epoch, on_plateau, ...) \
-    case PB_SCHEDULE_##name: *learning_rate = on_plateau; break;
-#include "registry/schedules.def"
-    case PB_SCHEDULE_COUNT: break;
-    }
-    pb_scope_leave(&scope);
-    return PB_OK;
+    return update_rate(s, PLATEAU, 0, learning_rate);
 }

@@ -96,7 +96,8 @@ int main(void) {
     };
     pb_network *network = describe();
     pb_workspace *workspace = NULL;
-    require(pb_workspace_new(network, N, PB_FOR_TRAINING, 1, &workspace));
+    require(
+        pb_workspace_new(network, N, PB_WORKSPACE_TRAINING, 1, &workspace));
 
     printf("Before the training\n");
     print_deltas(network, theta, &batch, workspace);

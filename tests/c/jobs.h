@@ -44,10 +44,10 @@ typedef struct meeting {
     size_t n;
 } meeting;
 
-/* Waits for all others: only as many threads as there are parts can do that. */
-static inline pb_status meet(void *context, size_t part, size_t thread, pb_watch *watch) {
+/* Waits for all others: only as many threads as there are tasks can do that. */
+static inline pb_status meet(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
     meeting *m = context;
-    (void)part, (void)thread, (void)watch;
+    (void)task, (void)thread, (void)stop_token;
     atomic_fetch_add(&m->n_arrived, 1);
     if (!reached(&m->n_arrived, m->n)) {
         atomic_fetch_add(&m->n_missed, 1);
@@ -61,22 +61,24 @@ static inline size_t n_missing(size_t n_threads) {
                                                                          : n_threads;
 }
 
-static inline pb_status add_part(void *context, size_t part, size_t thread, pb_watch *watch) {
-    (void)thread, (void)watch;
-    atomic_fetch_add((atomic_size_t *)context, part + 1);
+static inline pb_status add_task(void *context, size_t task, size_t thread,
+                                 pb_stop_token *stop_token) {
+    (void)thread, (void)stop_token;
+    atomic_fetch_add((atomic_size_t *)context, task + 1);
     return PB_OK;
 }
 
-/* 1 + 2 + ... + n_parts, or one too many. */
-static inline size_t sum_of_parts(size_t n_threads, size_t n_parts) {
+/* 1 + 2 + ... + n_tasks, or one too many. */
+static inline size_t sum_of_tasks(size_t n_threads, size_t n_tasks) {
     atomic_size_t sum = 0;
-    const pb_status status = pb_threads_run(n_threads, n_parts, add_part, &sum, NULL);
+    const pb_status status = pb_threads_run(n_threads, n_tasks, add_task, &sum, NULL);
     return atomic_load(&sum) + (status != PB_OK);
 }
 
-static inline pb_status highest_thread(void *context, size_t part, size_t thread, pb_watch *watch) {
+static inline pb_status highest_thread(void *context, size_t task, size_t thread,
+                                       pb_stop_token *stop_token) {
     atomic_size_t *highest = context;
-    (void)part, (void)watch;
+    (void)task, (void)stop_token;
     for (size_t h = atomic_load(highest);
          h < thread && !atomic_compare_exchange_weak(highest, &h, thread);) {
     }

@@ -1,5 +1,5 @@
 /* One set of bits for a whole objective and its gradient, whatever the instruction set, and however
- * the products are cut into stripes between which the caller is asked. */
+ * the products are cut into chunks between which the caller is asked. */
 #include "check.h"
 #include "network/network.h"
 
@@ -24,7 +24,7 @@ static void test_same_bits(pb_dtype dtype, const pb_network_spec *spec) {
         pb_workspace *workspace = NULL;
         CHECK_SAME(pb_network_new(spec, &network), PB_OK, "%s", spec->loss);
         network->kernels = kernels; /* whatever this process chose */
-        CHECK_SAME(pb_workspace_new(network, N, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK,
+        CHECK_SAME(pb_workspace_new(network, N, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK,
                    "workspace");
         const size_t n = pb_network_n_parameters(network);
         const pb_batch batch = {{X, (ptrdiff_t)n_features, 1, NULL, NULL},
@@ -60,7 +60,7 @@ static void test_same_bits(pb_dtype dtype, const pb_network_spec *spec) {
 }
 
 static void test_every_instruction_set(void) {
-    /* Wide enough to be cut into stripes; of odd widths; and without a hidden layer. */
+    /* Wide enough to be cut into chunks; of odd widths; and without a hidden layer. */
     static const size_t wide[] = {65, 150, 17, 3}, odd[] = {9, 21, 5, 3}, narrow[] = {3, 2};
     pb_loss_info loss = {0};
     pb_activation_info f = {0};
@@ -86,7 +86,7 @@ static void test_every_instruction_set(void) {
 
 /* One layer, large enough to be cut in columns and in rows, both ways: Z = X W + b, and with
  * squared error and y = 0, so that Delta is Z, dF/dW = X^T Z / S, each element one chain. */
-static void test_stripes(pb_dtype dtype) {
+static void test_sample_chunks(pb_dtype dtype) {
     enum { N = 50, N_FEATURES = 6000, N_OUTPUTS = 200 };
     static const size_t sizes[] = {N_FEATURES, N_OUTPUTS};
     const pb_network_spec spec = {
@@ -94,7 +94,8 @@ static void test_stripes(pb_dtype dtype) {
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
-    CHECK_SAME(pb_workspace_new(network, N, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, N, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK,
+               "workspace");
     const size_t n = pb_network_n_parameters(network);
     void *X = reals(dtype, N * N_FEATURES), *y = reals(dtype, N * N_OUTPUTS);
     void *theta = reals(dtype, n), *gradient = reals(dtype, n), *z = reals(dtype, N * N_OUTPUTS);
@@ -145,6 +146,6 @@ static void test_stripes(pb_dtype dtype) {
 
 int main(void) {
     test_every_instruction_set();
-    FOR_DTYPES(dtype) { test_stripes(dtype); }
+    FOR_DTYPES(dtype) { test_sample_chunks(dtype); }
     return check_summary();
 }

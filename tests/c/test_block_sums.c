@@ -55,7 +55,7 @@ static void check_line(pb_dtype dtype, const pb_kernels *kernels, size_t n, cons
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "line");
     network->kernels = kernels; /* whatever this process chose */
-    CHECK_SAME(pb_workspace_new(network, n, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK, "line");
+    CHECK_SAME(pb_workspace_new(network, n, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK, "line");
     const pb_batch batch = {{x, 1, 1, NULL, NULL}, {y, PB_TARGET_REAL, 1, 1}, weights, NULL, n};
     double parameters[2], gradient[2], result[3], expected[3];
     put(dtype, parameters, 0, 0.75 + 0x1p-20);

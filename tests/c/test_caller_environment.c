@@ -1,5 +1,5 @@
-/* A caller may round another way, flush subnormal numbers to zero or let exceptions trap, as some
- * libraries do to a whole process. Every function that computes gives the bits of the default
+/* A caller may round another way, flush subnormal numbers to zero or let exceptions trap, as
+ * some libraries do to a whole process. Every function that computes gives the bits of the default
  * environment all the same, with one thread and with several, and leaves the caller's as it was.
  *
  * Between setting an environment and putting it back, this file computes nothing itself. */
@@ -168,7 +168,7 @@ static void compute_network(work *w, const char *output, const char *loss, size_
     pb_network *network = NULL;
     pb_workspace *scratch = NULL;
     note(w, pb_network_new(&spec, &network));
-    note(w, pb_workspace_new(network, N_ROWS, PB_FOR_TRAINING, n_threads, &scratch));
+    note(w, pb_workspace_new(network, N_ROWS, PB_WORKSPACE_TRAINING, n_threads, &scratch));
     const size_t n = pb_network_n_parameters(network);
     void *const z[] = {result(w, "z", N_ROWS * sizes[1]), result(w, "z", N_ROWS * sizes[2])};
     void *const delta[] = {result(w, "delta", N_ROWS * sizes[1]),

@@ -148,7 +148,7 @@ static int absolute(void *context, size_t n_rows, const void *y, const void *y_p
 typedef struct call {
     const char *name;
     pb_status (*run)(const struct call *call);
-    pb_purpose purpose;
+    pb_workspace_kind kind;
     const char *rule;
     int is_sparse, drops, has_function, wants_trace;
     size_t n_threads;
@@ -169,7 +169,7 @@ static pb_status new_network(const call *c) {
 
 static pb_status new_workspace(const call *c) {
     pb_workspace *made = NULL;
-    const pb_status status = pb_workspace_new(network, N_ROWS, c->purpose, c->n_threads, &made);
+    const pb_status status = pb_workspace_new(network, N_ROWS, c->kind, c->n_threads, &made);
     CHECK((made == NULL) == (status != PB_OK), "a workspace and the status %d", status);
     pb_workspace_free(made);
     return status;
@@ -288,7 +288,7 @@ static size_t test_call(const call *c) {
     }
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
     CHECK_SAME(pb_network_n_parameters(network), N_PARAMETERS, "parameters");
-    CHECK_SAME(pb_workspace_new(network, N_ROWS, c->purpose, c->n_threads, &workspace), PB_OK,
+    CHECK_SAME(pb_workspace_new(network, N_ROWS, c->kind, c->n_threads, &workspace), PB_OK,
                "scratch");
     const size_t n = fail_each_allocation(c);
     pb_workspace_free(workspace);
@@ -299,25 +299,25 @@ static size_t test_call(const call *c) {
 
 static void test_calls(size_t n_threads) {
     const call calls[] = {
-        {"pb_network_new", new_network, PB_FOR_PREDICTION},
-        {"pb_network_new, a function", new_network, PB_FOR_PREDICTION, .has_function = 1},
-        {"pb_workspace_new for prediction", new_workspace, PB_FOR_PREDICTION},
-        {"pb_workspace_new for an objective", new_workspace, PB_FOR_OBJECTIVE},
-        {"pb_workspace_new, a function", new_workspace, PB_FOR_OBJECTIVE, .has_function = 1},
-        {"pb_workspace_new for training", new_workspace, PB_FOR_TRAINING},
-        {"pb_workspace_new for dropout", new_workspace, PB_FOR_DROPOUT},
-        {"pb_predict", predict, PB_FOR_PREDICTION},
-        {"pb_predict, logits", predict, PB_FOR_PREDICTION, .wants_trace = 1},
-        {"pb_predict, sparse", predict, PB_FOR_PREDICTION, .is_sparse = 1},
-        {"pb_trace_forward", trace_forward, PB_FOR_PREDICTION},
-        {"pb_objective", objective, PB_FOR_OBJECTIVE},
-        {"pb_objective, all", objective, PB_FOR_OBJECTIVE, .wants_trace = 1},
-        {"pb_objective, all, sparse", objective, PB_FOR_OBJECTIVE, .wants_trace = 1,
+        {"pb_network_new", new_network, PB_WORKSPACE_PREDICTION},
+        {"pb_network_new, a function", new_network, PB_WORKSPACE_PREDICTION, .has_function = 1},
+        {"pb_workspace_new for prediction", new_workspace, PB_WORKSPACE_PREDICTION},
+        {"pb_workspace_new for an objective", new_workspace, PB_WORKSPACE_GRADIENT},
+        {"pb_workspace_new, a function", new_workspace, PB_WORKSPACE_GRADIENT, .has_function = 1},
+        {"pb_workspace_new for training", new_workspace, PB_WORKSPACE_TRAINING},
+        {"pb_workspace_new for dropout", new_workspace, PB_WORKSPACE_DROPOUT},
+        {"pb_predict", predict, PB_WORKSPACE_PREDICTION},
+        {"pb_predict, logits", predict, PB_WORKSPACE_PREDICTION, .wants_trace = 1},
+        {"pb_predict, sparse", predict, PB_WORKSPACE_PREDICTION, .is_sparse = 1},
+        {"pb_trace_forward", trace_forward, PB_WORKSPACE_PREDICTION},
+        {"pb_objective", objective, PB_WORKSPACE_GRADIENT},
+        {"pb_objective, all", objective, PB_WORKSPACE_GRADIENT, .wants_trace = 1},
+        {"pb_objective, all, sparse", objective, PB_WORKSPACE_GRADIENT, .wants_trace = 1,
          .is_sparse = 1},
-        {"pb_objective, a function", objective, PB_FOR_OBJECTIVE, .wants_trace = 1,
+        {"pb_objective, a function", objective, PB_WORKSPACE_GRADIENT, .wants_trace = 1,
          .has_function = 1},
-        {"pb_train_epoch, a function", train, PB_FOR_TRAINING, "adam", .has_function = 1},
-        {"single functions", single_functions, PB_FOR_PREDICTION},
+        {"pb_train_epoch, a function", train, PB_WORKSPACE_TRAINING, "adam", .has_function = 1},
+        {"single functions", single_functions, PB_WORKSPACE_PREDICTION},
     };
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         call c = calls[i];
@@ -332,7 +332,7 @@ static void test_calls(size_t n_threads) {
         for (int kind = 0; kind < 4; kind++) {
             const call c = {.name = info.name,
                             .run = train,
-                            .purpose = kind / 2 ? PB_FOR_DROPOUT : PB_FOR_TRAINING,
+                            .kind = kind / 2 ? PB_WORKSPACE_DROPOUT : PB_WORKSPACE_TRAINING,
                             .rule = info.name,
                             .is_sparse = kind % 2,
                             .drops = kind / 2,
@@ -348,7 +348,7 @@ static void test_calls(size_t n_threads) {
 enum { N_THREADS = 3 };
 
 static const numbers *trained(size_t n_threads) {
-    const call c = {"training", train, PB_FOR_TRAINING, "adam", .n_threads = n_threads};
+    const call c = {"training", train, PB_WORKSPACE_TRAINING, "adam", .n_threads = n_threads};
     (void)test_call(&c);
     return &now;
 }
@@ -361,8 +361,8 @@ static void test_threads_that_do_not_start(void) {
 
 #if !defined(_WIN32)
     atfork_status = ENOMEM; /* the system did not take the function that makes a fork safe */
-    CHECK(memcmp(trained(N_THREADS), &expected, sizeof expected) == 0, "no word of forks");
-    CHECK_SAME(pool.n_workers, 0, "workers without word of forks");
+    CHECK(memcmp(trained(N_THREADS), &expected, sizeof expected) == 0, "no fork handler");
+    CHECK_SAME(pool.n_workers, 0, "workers without a fork handler");
     atfork_status = 0;
 #endif
 

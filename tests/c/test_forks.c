@@ -1,6 +1,6 @@
-/* What a pool owes to a process of POSIX: a forked child can go on, a process can end, whoever
- * computes rounds in the default way whatever it inherited, workers take no signals and give
- * processors back, and a system that gives no thread is done without.
+/* What a pool owes to a process of POSIX: a forked child can go on, a process can end,
+ * whoever computes rounds in the default way whatever it inherited, workers take no signals and
+ * give processors back, and a system that gives no thread is done without.
  *
  * Not for a system without fork, nor for an emulator that cannot fork a program with threads. */
 #define _GNU_SOURCE 1 /* feenableexcept, and all of POSIX under -std=c11 */
@@ -27,7 +27,7 @@ static void *call_until_told(void *context) {
     pb_scope_enter(&scope);
     atomic_store(c->state, 1);
     while (atomic_load(c->state) == 1) {
-        c->n_wrong += sum_of_parts(3, 20) != 210;
+        c->n_wrong += sum_of_tasks(3, 20) != 210;
     }
     pb_scope_leave(&scope);
     return NULL;
@@ -47,7 +47,7 @@ static int child_status(pid_t child) {
 static int child_computes(void) {
     alarm(PATIENCE);
     /* With workers of its own, and nobody counted who stayed behind. */
-    return sum_of_parts(2, 100) == 5050 && n_missing(2) == 0 && n_missing(3) == 0;
+    return sum_of_tasks(2, 100) == 5050 && n_missing(2) == 0 && n_missing(3) == 0;
 }
 
 /* The thread sanitizer of gcc 12 stops a child whose new thread is given the place of one that
@@ -90,10 +90,11 @@ typedef struct forking {
     atomic_size_t n_running;
 } forking;
 
-/* A part that forks: the child has lost the other thread, which it must not wait for. */
-static pb_status fork_in_part(void *context, size_t part, size_t thread, pb_watch *watch) {
+/* A task that forks: the child has lost the other thread, which it must not wait for. */
+static pb_status fork_in_task(void *context, size_t task, size_t thread,
+                              pb_stop_token *stop_token) {
     forking *w = context;
-    (void)part, (void)watch;
+    (void)task, (void)stop_token;
     atomic_fetch_add(&w->n_running, 1);
     if (thread == 0 && reached(&w->n_running, 2)) {
         const pid_t child = fork();
@@ -112,7 +113,7 @@ static void test_fork_inside(void) {
         const pid_t parent = getpid();
         forking w = {-1, 0};
         fflush(stdout);
-        const pb_status status = pb_threads_run(2, 2, fork_in_part, &w, NULL);
+        const pb_status status = pb_threads_run(2, 2, fork_in_task, &w, NULL);
         if (getpid() != parent) {
             _exit(status == PB_INTERRUPTED && child_computes() ? 0 : 1);
         }
@@ -128,7 +129,7 @@ static void test_exit(void) {
         const pid_t child = fork();
         if (child == 0) {
             alarm(PATIENCE);
-            const int right = sum_of_parts(2 + (size_t)(i % 7), 20) == 210;
+            const int right = sum_of_tasks(2 + (size_t)(i % 7), 20) == 210;
             pass(i % 3 * 1e-4);
             exit(right ? 0 : 1);
         }
@@ -180,19 +181,21 @@ static int set_flushing(int on) {
 #endif
 }
 
-static pb_status look_at_environment(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status look_at_environment(void *context, size_t task, size_t thread,
+                                     pb_stop_token *stop_token) {
     atomic_size_t *n_wrong = context;
-    (void)part, (void)thread, (void)watch;
+    (void)task, (void)thread, (void)stop_token;
     atomic_fetch_add(n_wrong, !(rounds_to_nearest() && keeps_subnormal() && traps_nothing() &&
                                 fegetround() == FE_TONEAREST));
     return PB_OK;
 }
 
 /* The meeting makes sure that each thread has looked. */
-static pb_status look_and_meet(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status look_and_meet(void *context, size_t task, size_t thread,
+                               pb_stop_token *stop_token) {
     meeting *m = context;
-    look_at_environment(&m->n_missed, part, thread, watch);
-    return meet(context, part, thread, watch);
+    look_at_environment(&m->n_missed, task, thread, stop_token);
+    return meet(context, task, thread, stop_token);
 }
 
 static void check_scope(const char *what) {
@@ -263,14 +266,15 @@ static void test_environment(void) {
 
 /* ---- The rest -------------------------------------------------------------------------------- */
 
-static pb_status look_at_signals(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status look_at_signals(void *context, size_t task, size_t thread,
+                                 pb_stop_token *stop_token) {
     meeting *m = context;
     sigset_t blocked;
     pthread_sigmask(SIG_BLOCK, NULL, &blocked);
     atomic_fetch_add(&m->n_missed, thread != 0 && (!sigismember(&blocked, SIGINT) ||
                                                    !sigismember(&blocked, SIGTERM) ||
                                                    sigismember(&blocked, SIGSEGV)));
-    return meet(context, part, thread, watch);
+    return meet(context, task, thread, stop_token);
 }
 
 static void test_signals(void) {
@@ -284,7 +288,8 @@ static void test_signals(void) {
 }
 
 #if defined(__linux__)
-static pb_status look_at_processors(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status look_at_processors(void *context, size_t task, size_t thread,
+                                    pb_stop_token *stop_token) {
     meeting *m = context;
     cpu_set_t may;
     /* A worker is awake a moment before it has its processor back. */
@@ -294,7 +299,7 @@ static pb_status look_at_processors(void *context, size_t part, size_t thread, p
         }
         pass(1e-4);
     }
-    (void)part, (void)thread, (void)watch;
+    (void)task, (void)thread, (void)stop_token;
     atomic_fetch_add(&m->n_missed, 1);
     return PB_OK;
 }
@@ -342,7 +347,7 @@ static void test_no_threads(void) {
         /* It is asked again after some time. */
         right &= setrlimit(RLIMIT_AS, &any) == 0;
         for (int i = 0; i < 2000; i++) {
-            right &= sum_of_parts(3, 20) == 210;
+            right &= sum_of_tasks(3, 20) == 210;
         }
         _exit(right && n_missing(3) == 0 ? 0 : 1);
     }

@@ -108,7 +108,7 @@ static void make_network(const problem *p, pb_dtype dtype, pb_network **network,
     pb_network_spec spec = p->spec;
     spec.dtype = dtype;
     CHECK_SAME(pb_network_new(&spec, network), PB_OK, "%s", spec.loss);
-    CHECK_SAME(pb_workspace_new(*network, N_ROWS, PB_FOR_OBJECTIVE, 1, workspace), PB_OK, "%s",
+    CHECK_SAME(pb_workspace_new(*network, N_ROWS, PB_WORKSPACE_GRADIENT, 1, workspace), PB_OK, "%s",
                spec.loss);
 }
 
@@ -253,7 +253,8 @@ static void test_penalty(void) {
     const double X[] = {0, 0}, y = 8, weight = 4, parameters[] = {3, -2, 8};
     double value = 0, gradient[3] = {0};
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "penalty");
-    CHECK_SAME(pb_workspace_new(network, 1, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK, "penalty");
+    CHECK_SAME(pb_workspace_new(network, 1, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK,
+               "penalty");
     const pb_batch batch = {{X, 2, 1, NULL, NULL}, {&y, PB_TARGET_REAL, 1, 1}, &weight, NULL, 1};
     CHECK_SAME(pb_objective(network, parameters, &batch, workspace, NULL, &value, gradient, NULL),
                PB_OK, "penalty");
@@ -283,7 +284,8 @@ static void test_elastic_penalty(void) {
     const double X = 0, y = 8, weight = 4, parameters[] = {3, -2, 0, -5, 0, 0, 8};
     double value = 0, gradient[7] = {0};
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "penalty");
-    CHECK_SAME(pb_workspace_new(network, 1, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK, "penalty");
+    CHECK_SAME(pb_workspace_new(network, 1, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK,
+               "penalty");
     const pb_batch batch = {{&X, 1, 1, NULL, NULL}, {&y, PB_TARGET_REAL, 1, 1}, &weight, NULL, 1};
     CHECK_SAME(pb_objective(network, parameters, &batch, workspace, NULL, &value, gradient, NULL),
                PB_OK, "penalty");

@@ -26,13 +26,14 @@ static void start(run *r, const char *rule) {
 }
 
 /* An epoch over the first n_rows rows. */
-static void train(run *r, const char *rule, const pb_batch *rows, size_t n_rows, pb_pace *pace) {
+static void train(run *r, const char *rule, const pb_batch *rows, size_t n_rows,
+                  pb_interrupt *interrupt) {
     pb_batch some = *rows;
     pb_epoch epoch;
     some.n_rows = n_rows;
     start(r, rule);
-    r->status = pb_train_epoch(network, r->parameters, &r->optimizer, &some, BATCH, workspace, pace,
-                               &epoch);
+    r->status = pb_train_epoch(network, r->parameters, &r->optimizer, &some, BATCH, workspace,
+                               interrupt, &epoch);
 }
 
 static void check_same_run(const run *actual, const run *expected, const char *what) {
@@ -42,10 +43,11 @@ static void check_same_run(const run *actual, const run *expected, const char *w
 }
 
 static void make_workspace(void) {
-    CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_TRAINING, 2, &workspace), PB_OK, "scratch");
+    CHECK_SAME(pb_workspace_new(network, BATCH, PB_WORKSPACE_TRAINING, 2, &workspace), PB_OK,
+               "scratch");
 }
 
-static int ask(void *context) {
+static int poll(void *context) {
     int *left = context;
     return (*left)-- == 0;
 }
@@ -65,8 +67,8 @@ static int test_interruption(const char *rule, const pb_batch *rows) {
     }
     do {
         int left = questions++;
-        pb_pace pace = {ask, &left, 0, 0};
-        train(&r, rule, rows, N_ROWS, &pace);
+        pb_interrupt interrupt = {poll, &left, 0, 0};
+        train(&r, rule, rows, N_ROWS, &interrupt);
         const int64_t n_steps = r.optimizer.n_steps;
         CHECK(n_steps >= 0 && n_steps <= N_STEPS, "%lld steps", (long long)n_steps);
         if (n_steps < 0 || n_steps > N_STEPS) {
@@ -85,7 +87,7 @@ static int test_interruption(const char *rule, const pb_batch *rows) {
 }
 
 /* Of every instruction set, with all of a step in one piece and with so little of it that the
- * gradient is asked about between its ranges. */
+ * gradient is asked about between its slices. */
 static void test_interruptions(const pb_batch *rows) {
     const pb_kernels *chosen = network->kernels;
     FOR_VARIANTS(isa, dtype_now, kernels) {
@@ -117,9 +119,9 @@ static void test_stopped_objective(const pb_batch *rows) {
     double value = 0, gradient[N_PARAMETERS];
     batch.n_rows = BATCH;
     int left = 0;
-    pb_pace pace = {ask, &left, 0, 0};
+    pb_interrupt interrupt = {poll, &left, 0, 0};
     CHECK_SAME(
-        pb_objective(network, r.parameters, &batch, workspace, &pace, &value, gradient, NULL),
+        pb_objective(network, r.parameters, &batch, workspace, &interrupt, &value, gradient, NULL),
         PB_INTERRUPTED, "stopped at once");
     CHECK_BITS(dtype_now, N_PARAMETERS, r.parameters, before.parameters, "stopped");
 }
@@ -135,9 +137,9 @@ static void test_stopped_functions(pb_dtype dtype) {
         int left = 0, questions = 0;
         for (pb_status status = PB_INTERRUPTED; status != PB_OK && questions < 100;) {
             left = questions++;
-            pb_pace pace = {ask, &left, 0, 0};
+            pb_interrupt interrupt = {poll, &left, 0, 0};
             memset(a, 0, N_VALUES * item_size(dtype));
-            status = pb_activate(dtype, "softmax", n_rows, width, z, a, &pace);
+            status = pb_activate(dtype, "softmax", n_rows, width, z, a, &interrupt);
             CHECK(status == PB_OK || status == PB_INTERRUPTED, "%d", (int)status);
             CHECK_SAME((memcmp(a, whole, N_VALUES * item_size(dtype)) == 0), status == PB_OK,
                        "%d questions", left);
@@ -145,13 +147,13 @@ static void test_stopped_functions(pb_dtype dtype) {
         CHECK(questions > (width == 1 ? 3 : 1), "%d questions", questions);
         CHECK_BITS(dtype, N_VALUES, a, whole, "asked about");
         left = 0;
-        pb_pace pace = {ask, &left, 0, 0};
-        CHECK_SAME(pb_log_activate(dtype, "softmax", n_rows, width, z, a, &pace), PB_INTERRUPTED,
-                   "logarithms");
+        pb_interrupt interrupt = {poll, &left, 0, 0};
+        CHECK_SAME(pb_log_activate(dtype, "softmax", n_rows, width, z, a, &interrupt),
+                   PB_INTERRUPTED, "logarithms");
         left = 0;
-        CHECK_SAME(pb_activation_vjp(dtype, "softmax", n_rows, width, z, whole, a, &pace),
+        CHECK_SAME(pb_activation_vjp(dtype, "softmax", n_rows, width, z, whole, a, &interrupt),
                    PB_INTERRUPTED, "a vector and the Jacobian");
-        pb_pace never = {NULL, NULL, 0, 0};
+        pb_interrupt never = {NULL, NULL, 0, 0};
         CHECK_SAME(pb_activate(dtype, "tanh", 1, N_VALUES, z, a, &never), PB_OK, "a single row");
     }
     free(z);
@@ -163,16 +165,16 @@ static void test_stopped_functions(pb_dtype dtype) {
 static void test_clock(void) {
     const double hour = 3600;
     int n_left = 100;
-    pb_pace pace = {ask, &n_left, hour, 0};
-    CHECK_SAME(pb_pace_check(&pace), PB_OK, "the first question");
+    pb_interrupt interrupt = {poll, &n_left, hour, 0};
+    CHECK_SAME(pb_interrupt_poll(&interrupt), PB_OK, "the first question");
     CHECK_SAME(n_left, 99, "the first question");
-    CHECK_SAME(pb_pace_check(&pace), PB_OK, "at once after it");
+    CHECK_SAME(pb_interrupt_poll(&interrupt), PB_OK, "at once after it");
     CHECK_SAME(n_left, 99, "at once after it");
-    pace.last -= 2 * hour;
-    CHECK_SAME(pb_pace_check(&pace), PB_OK, "two hours later");
+    interrupt.last -= 2 * hour;
+    CHECK_SAME(pb_interrupt_poll(&interrupt), PB_OK, "two hours later");
     CHECK_SAME(n_left, 98, "two hours later");
-    pace.last += 2 * hour;
-    CHECK_SAME(pb_pace_check(&pace), PB_OK, "the clock was set back");
+    interrupt.last += 2 * hour;
+    CHECK_SAME(pb_interrupt_poll(&interrupt), PB_OK, "the clock was set back");
     CHECK_SAME(n_left, 97, "the clock was set back");
 }
 
@@ -182,7 +184,7 @@ static void test_refusals(const pb_batch *rows) {
     pb_workspace *too_little = NULL;
     start(&r, "adam");
     const run before = r;
-    CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_OBJECTIVE, 1, &too_little), PB_OK,
+    CHECK_SAME(pb_workspace_new(network, BATCH, PB_WORKSPACE_GRADIENT, 1, &too_little), PB_OK,
                "scratch");
 #define EPOCH(batch, batch_size, scratch) \
     pb_train_epoch(network, r.parameters, &r.optimizer, batch, batch_size, scratch, NULL, &epoch)
@@ -205,7 +207,8 @@ static void test_refusals(const pb_batch *rows) {
     CHECK_SAME(EPOCH(rows, BATCH, too_little), PB_BAD_ARGUMENT, "scratch for less");
     const double rates[][3] = {{0.5, 0, 0}, {0, 1, 0}, {0, 0, -0.1}, {NAN, 0, 0}};
     pb_workspace *for_dropout = NULL;
-    CHECK_SAME(pb_workspace_new(network, BATCH, PB_FOR_DROPOUT, 1, &for_dropout), PB_OK, "scratch");
+    CHECK_SAME(pb_workspace_new(network, BATCH, PB_WORKSPACE_DROPOUT, 1, &for_dropout), PB_OK,
+               "scratch");
     r.optimizer.dropout.rates = rates[0];
     CHECK_SAME(EPOCH(rows, BATCH, workspace), PB_BAD_ARGUMENT, "scratch without masks");
     for (size_t i = 1; i < sizeof rates / sizeof rates[0]; i++) {

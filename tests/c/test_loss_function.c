@@ -70,7 +70,8 @@ static void test_squared_error(pb_dtype dtype, size_t n_outputs, const char *out
         const pb_trace trace = {NULL, NULL, delta};
         CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "%s", output);
         /* Four threads would pay here, and c is nobody's to share. */
-        CHECK_SAME(pb_workspace_new(network, N_ROWS, PB_FOR_OBJECTIVE, 4, &w), PB_OK, "%s", output);
+        CHECK_SAME(pb_workspace_new(network, N_ROWS, PB_WORKSPACE_GRADIENT, 4, &w), PB_OK, "%s",
+                   output);
         CHECK_SAME(
             pb_objective(network, theta, &batch, w, NULL, &objectives[own], gradients[own], &trace),
             PB_OK, "%s", output);

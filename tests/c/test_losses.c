@@ -4,7 +4,7 @@
  *
  * The formulas are this test's own. A row of the list that has none here gets the checks on bits
  * only, and test_gradient.c's finite differences. */
-#include "planes.h"
+#include "matrices.h"
 #include "formulas.h"
 
 /* l and dl/dz from y and the z of the default output (for log_loss: z - logsumexp(z)). */
@@ -60,7 +60,7 @@ static void check_near(pb_dtype dtype, double actual, long double exact, long do
 static void run_kernel(pb_dtype dtype, pb_loss_kernel *kernel, pb_loss_kernel *baseline, size_t n,
                        const void *y, const void *z, const void *a, double parameter, void *out,
                        const char *name) {
-    const pb_plane all = plane_with_gaps(1, n, 0), one = plane_with_gaps(1, 1, 0);
+    const pb_matrix all = plane_with_gaps(1, n, 0), one = plane_with_gaps(1, 1, 0);
     void *expected = reals(dtype, n);
     baseline(&all, y, z, a, parameter, expected);
     kernel(&all, y, z, a, parameter, out);
@@ -139,7 +139,7 @@ static void test_in_z(pb_dtype dtype, pb_loss kind, const pb_loss_info *loss, do
         }
     }
     CHECK_SAME(pb_find_activation(loss->default_output, &output), PB_OK, "%s", loss->name);
-    const pb_plane column = plane_of_table(1, n);
+    const pb_matrix column = plane_of_table(1, n);
     kernels->activate[output](&column, z, a);
     run_kernel(dtype, kernels->loss_value_in_z[kind], baseline->loss_value_in_z[kind], n, y, z, a,
                parameter, value, loss->name);

@@ -101,7 +101,8 @@ static void test_blocks(void) {
             CHECK_SAME(nonzero, 0, "bytes of a block of %zu items", n);
             memset(blocks[n], (int)(n % 255) + 1, n * (1 + n % 9));
         }
-        /* A block that overlapped another, or the pointer that lies before it, would show now. */
+        /* A block that overlapped another, or the pointer that lies before it, would show now.
+         */
         for (size_t n = 0; n < N_BLOCKS; n++) {
             size_t changed = 0;
             for (size_t i = 0; i < n * (1 + n % 9); i++) {

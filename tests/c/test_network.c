@@ -89,16 +89,16 @@ static void test_too_large(void) {
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "wide");
     CHECK(pb_network_n_parameters(network) == 2 * wide[1], "%zu parameters",
           pb_network_n_parameters(network));
-    for (int purpose = PB_FOR_PREDICTION; purpose <= PB_FOR_TRAINING; purpose++) {
-        CHECK_SAME(pb_workspace_new(network, 256, (pb_purpose)purpose, 1, &workspace), PB_TOO_LARGE,
-                   "scratch for purpose %d", purpose);
+    for (int kind = PB_WORKSPACE_PREDICTION; kind <= PB_WORKSPACE_TRAINING; kind++) {
+        CHECK_SAME(pb_workspace_new(network, 256, (pb_workspace_kind)kind, 1, &workspace),
+                   PB_TOO_LARGE, "scratch for kind %d", kind);
     }
     CHECK(workspace == NULL, "a failure left a workspace");
     pb_network_free(network);
 }
 
-/* Layers so wide that the bytes of one plane or another wrap around to next to nothing, whatever
- * a place in it takes. */
+/* Layers so wide that the bytes of one matrix or another wrap around to next to nothing,
+ * whatever a place in it takes. */
 static void test_planes_that_wrap_around(void) {
     for (size_t bytes = 64; bytes <= 512; bytes += 64) {
         const size_t sizes[] = {1, 1, SIZE_MAX / bytes + 1, 1};
@@ -109,7 +109,7 @@ static void test_planes_that_wrap_around(void) {
         if (pb_network_new(&spec, &network) != PB_OK) {
             continue;
         }
-        CHECK(pb_workspace_new(network, 1, PB_FOR_PREDICTION, 1, &workspace) != PB_OK,
+        CHECK(pb_workspace_new(network, 1, PB_WORKSPACE_PREDICTION, 1, &workspace) != PB_OK,
               "scratch for %zu units", sizes[2]);
         CHECK(workspace == NULL, "a failure left a workspace");
         pb_network_free(network);
@@ -126,12 +126,14 @@ static void test_bad_batches(void) {
     pb_workspace *w = NULL, *for_prediction = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
     CHECK_SAME(pb_network_new(&spec, &other), PB_OK, "network");
-    CHECK_SAME(pb_workspace_new(network, 0, PB_FOR_OBJECTIVE, 1, &w), PB_BAD_ARGUMENT, "no rows");
-    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_OBJECTIVE, 0, &w), PB_BAD_ARGUMENT, "no thread");
-    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_OBJECTIVE, PB_MAX_THREADS + 1, &w),
+    CHECK_SAME(pb_workspace_new(network, 0, PB_WORKSPACE_GRADIENT, 1, &w), PB_BAD_ARGUMENT,
+               "no rows");
+    CHECK_SAME(pb_workspace_new(network, 2, PB_WORKSPACE_GRADIENT, 0, &w), PB_BAD_ARGUMENT,
+               "no thread");
+    CHECK_SAME(pb_workspace_new(network, 2, PB_WORKSPACE_GRADIENT, PB_MAX_THREADS + 1, &w),
                PB_BAD_ARGUMENT, "too many threads");
-    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_OBJECTIVE, 1, &w), PB_OK, "workspace");
-    CHECK_SAME(pb_workspace_new(network, 2, PB_FOR_PREDICTION, 1, &for_prediction), PB_OK,
+    CHECK_SAME(pb_workspace_new(network, 2, PB_WORKSPACE_GRADIENT, 1, &w), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, 2, PB_WORKSPACE_PREDICTION, 1, &for_prediction), PB_OK,
                "workspace");
     const pb_batch good = {{X, 2, 1, NULL, NULL}, {y, PB_TARGET_REAL, 1, 1}, NULL, NULL, 2};
     CHECK_SAME(pb_objective(network, theta, &good, w, NULL, &value, gradient, NULL), PB_OK, "good");
@@ -180,7 +182,8 @@ static void test_trace_places(void) {
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
-    CHECK_SAME(pb_workspace_new(network, N, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, N, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK,
+               "workspace");
     for (size_t i = 0; i < N; i++) {
         X[i] = (float)(i + 1);
         weights[i] = i % 5 == 0 ? 0 : 1;

@@ -20,7 +20,7 @@ static pb_network *new_network(pb_dtype dtype, size_t n_layers, const size_t *si
 static void predict(const pb_network *network, const void *theta, const pb_samples *X,
                     size_t n_rows, size_t max_rows, pb_prediction what, void *out) {
     pb_workspace *workspace = NULL;
-    CHECK_SAME(pb_workspace_new(network, max_rows, PB_FOR_PREDICTION, 1, &workspace), PB_OK,
+    CHECK_SAME(pb_workspace_new(network, max_rows, PB_WORKSPACE_PREDICTION, 1, &workspace), PB_OK,
                "%zu rows", max_rows);
     CHECK_SAME(pb_predict(network, theta, X, n_rows, what, workspace, NULL, out), PB_OK, "%zu rows",
                n_rows);
@@ -153,7 +153,7 @@ static void test_networks(pb_dtype dtype) {
 
 /* ---- Stopping, and what else can be asked ---------------------------------------------------- */
 
-static int ask(void *context) {
+static int poll(void *context) {
     int *left = context;
     return (*left)-- == 0;
 }
@@ -164,16 +164,16 @@ static void test_pace(void) {
     const float theta[13] = {1, 2, 3};
     pb_network *network = new_network(PB_FLOAT32, 2, sizes, "tanh", "identity", NULL);
     pb_workspace *workspace = NULL;
-    CHECK_SAME(pb_workspace_new(network, 100, PB_FOR_PREDICTION, 1, &workspace), PB_OK,
+    CHECK_SAME(pb_workspace_new(network, 100, PB_WORKSPACE_PREDICTION, 1, &workspace), PB_OK,
                "workspace");
     const pb_samples samples = {X, 2, 1, NULL, NULL};
     int asked = 0, left = 0;
     pb_status status = PB_INTERRUPTED;
     for (; status == PB_INTERRUPTED && asked < 1000; asked++) {
         left = asked;
-        pb_pace pace = {ask, &left, 0, 0};
-        status =
-            pb_predict(network, theta, &samples, N_ROWS, PB_PREDICT_OUTPUT, workspace, &pace, out);
+        pb_interrupt interrupt = {poll, &left, 0, 0};
+        status = pb_predict(network, theta, &samples, N_ROWS, PB_PREDICT_OUTPUT, workspace,
+                            &interrupt, out);
         CHECK(status == PB_OK || left == -1, "went on for %d questions", -1 - left);
     }
     /* Every block of rows gives the caller a chance, and the last try was never told to stop. */
@@ -181,7 +181,7 @@ static void test_pace(void) {
     CHECK(asked > N_ROWS / 100, "%d questions", asked);
 
     left = 0;
-    pb_pace never = {NULL, &left, 0, 0}, seldom = {ask, &left, 1e9, 0};
+    pb_interrupt never = {NULL, &left, 0, 0}, seldom = {poll, &left, 1e9, 0};
     CHECK_SAME(
         pb_predict(network, theta, &samples, N_ROWS, PB_PREDICT_OUTPUT, workspace, &never, out),
         PB_OK, "nobody to ask");
@@ -210,11 +210,13 @@ static int n_questions(pb_network *network, const pb_kernels *kernels) {
     const pb_samples samples = {X, 64, 1, NULL, NULL};
     pb_workspace *workspace = NULL;
     int left = 1000000;
-    pb_pace pace = {ask, &left, 0, 0};
+    pb_interrupt interrupt = {poll, &left, 0, 0};
     network->kernels = kernels;
-    CHECK_SAME(pb_workspace_new(network, 16, PB_FOR_PREDICTION, 1, &workspace), PB_OK, "16 rows");
-    CHECK_SAME(pb_predict(network, theta, &samples, 16, PB_PREDICT_OUTPUT, workspace, &pace, out),
-               PB_OK, "never told to stop");
+    CHECK_SAME(pb_workspace_new(network, 16, PB_WORKSPACE_PREDICTION, 1, &workspace), PB_OK,
+               "16 rows");
+    CHECK_SAME(
+        pb_predict(network, theta, &samples, 16, PB_PREDICT_OUTPUT, workspace, &interrupt, out),
+        PB_OK, "never told to stop");
     pb_workspace_free(workspace);
     return 1000000 - left;
 }

@@ -1,6 +1,6 @@
 /* Products: every element of C is one chain of fused multiply-adds over k from +0, with the bias
  * added last, whatever the shape, the strides, the panels, the blocking and the instruction set. */
-#include "planes.h"
+#include "matrices.h"
 
 #define PADDING 3 /* elements of C between its rows, which are not the product's to touch */
 

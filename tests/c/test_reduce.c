@@ -1,5 +1,5 @@
 /* Sums have one order that depends on the shape alone. */
-#include "planes.h"
+#include "matrices.h"
 
 enum { CHAINS = 16, MOST = 1000 };
 
@@ -32,7 +32,7 @@ static void test_unit_sums(pb_dtype dtype) {
             const size_t n = lengths[i], n_samples = sample_counts[k];
             FOR_VARIANTS(isa, dtype, kernels) {
                 const size_t whole = whole_vectors(kernels, n_samples);
-                const pb_plane rows = {n, n_samples, whole + k % 3, 1};
+                const pb_matrix rows = {n, n_samples, whole + k % 3, 1};
                 /* Whole vectors are read and written, and nothing beyond. */
                 void *x = reals(dtype, (n - 1) * rows.unit_stride + whole);
                 double *sums = malloc(whole * sizeof *sums);

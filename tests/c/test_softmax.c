@@ -1,35 +1,35 @@
 /* The softmax, its logarithm and its Jacobian: near their formulas, exact in the limits, and with
- * the same bits as a plane, as a table, and for each sample alone. */
-#include "planes.h"
+ * the same bits as a matrix, as a table, and for each sample alone. */
+#include "matrices.h"
 
 static const size_t widths[] = {1,  2,  3,  4,  5,  7,  8,  9,  15, 16,  17,  20,  24,
                                 31, 32, 33, 47, 48, 49, 63, 64, 65, 100, 255, 999, 1000};
 enum { N_WIDTHS = sizeof widths / sizeof widths[0], N_SAMPLES = 4 };
 
-/* What the kernels make of z and a vector, laid out as `plane` says; results come back as rows. */
-static void run(pb_dtype dtype, const pb_kernels *kernels, const pb_plane *plane, const void *z,
+/* What the kernels make of z and a vector, laid out as `matrix` says; results come back as rows. */
+static void run(pb_dtype dtype, const pb_kernels *kernels, const pb_matrix *matrix, const void *z,
                 const void *vector, void *p, void *log_p, void *v, const char *where) {
-    const size_t n = plane->n_units * plane->n_samples, length = plane_length(plane);
+    const size_t n = matrix->n_units * matrix->n_samples, length = plane_length(matrix);
     void *units = reals(dtype, n), *laid[2];
     for (int k = 0; k < 2; k++) {
         for (size_t i = 0; i < n; i++) { /* the transpose: rows to units */
-            const size_t u = i / plane->n_samples, s = i % plane->n_samples;
-            put(dtype, units, i, get(dtype, k == 0 ? z : vector, s * plane->n_units + u));
+            const size_t u = i / matrix->n_samples, s = i % matrix->n_samples;
+            put(dtype, units, i, get(dtype, k == 0 ? z : vector, s * matrix->n_units + u));
         }
-        laid[k] = lay_out_plane(dtype, plane, units, k == 0 ? NAN : UNTOUCHED);
+        laid[k] = lay_out_plane(dtype, matrix, units, k == 0 ? NAN : UNTOUCHED);
     }
     void *laid_z = laid[0], *laid_v = laid[1];
     void *out[] = {filled_reals(dtype, length, UNTOUCHED), filled_reals(dtype, length, UNTOUCHED),
                    laid_v};
-    kernels->activate[PB_ACTIVATION_softmax](plane, laid_z, out[0]);
-    kernels->log_activate[PB_ACTIVATION_softmax](plane, laid_z, out[1]);
-    kernels->vjp[PB_ACTIVATION_softmax](plane, laid_z, out[0], laid_v);
+    kernels->activate[PB_ACTIVATION_softmax](matrix, laid_z, out[0]);
+    kernels->log_activate[PB_ACTIVATION_softmax](matrix, laid_z, out[1]);
+    kernels->vjp[PB_ACTIVATION_softmax](matrix, laid_z, out[0], laid_v);
     for (int k = 0; k < 3; k++) {
         void *rows = k == 0 ? p : k == 1 ? log_p : v;
-        for (size_t u = 0; u < plane->n_units; u++) {
-            for (size_t s = 0; s < plane->n_samples; s++) {
-                const size_t place = place_in(plane, u, s);
-                put(dtype, rows, s * plane->n_units + u, get(dtype, out[k], place));
+        for (size_t u = 0; u < matrix->n_units; u++) {
+            for (size_t s = 0; s < matrix->n_samples; s++) {
+                const size_t place = place_in(matrix, u, s);
+                put(dtype, rows, s * matrix->n_units + u, get(dtype, out[k], place));
                 put(dtype, out[k], place, UNTOUCHED);
             }
         }
@@ -40,12 +40,12 @@ static void run(pb_dtype dtype, const pb_kernels *kernels, const pb_plane *plane
     }
     /* Both at once, and in place. */
     void *both[] = {filled_reals(dtype, length, UNTOUCHED), filled_reals(dtype, length, UNTOUCHED)};
-    kernels->activate_and_log[PB_ACTIVATION_softmax](plane, laid_z, both[0], both[1]);
+    kernels->activate_and_log[PB_ACTIVATION_softmax](matrix, laid_z, both[0], both[1]);
     for (int k = 0; k < 2; k++) {
         for (size_t i = 0; i < n; i++) {
-            const size_t u = i / plane->n_samples, s = i % plane->n_samples;
-            const size_t place = place_in(plane, u, s);
-            put(dtype, units, s * plane->n_units + u, get(dtype, both[k], place));
+            const size_t u = i / matrix->n_samples, s = i % matrix->n_samples;
+            const size_t place = place_in(matrix, u, s);
+            put(dtype, units, s * matrix->n_units + u, get(dtype, both[k], place));
             put(dtype, both[k], place, UNTOUCHED);
         }
         CHECK_BITS(dtype, n, units, k == 0 ? p : log_p, where);
@@ -54,10 +54,10 @@ static void run(pb_dtype dtype, const pb_kernels *kernels, const pb_plane *plane
         }
         free(both[k]);
     }
-    kernels->log_activate[PB_ACTIVATION_softmax](plane, laid_z, laid_z);
+    kernels->log_activate[PB_ACTIVATION_softmax](matrix, laid_z, laid_z);
     for (size_t i = 0; i < n; i++) {
-        const size_t u = i / plane->n_samples, s = i % plane->n_samples;
-        put(dtype, units, s * plane->n_units + u, get(dtype, laid_z, place_in(plane, u, s)));
+        const size_t u = i / matrix->n_samples, s = i % matrix->n_samples;
+        put(dtype, units, s * matrix->n_units + u, get(dtype, laid_z, place_in(matrix, u, s)));
     }
     CHECK_BITS(dtype, n, units, log_p, where);
     free(units);
@@ -103,15 +103,15 @@ static void test_values(pb_dtype dtype) {
         }
         fill(dtype, z, n, 8);
         fill(dtype, vector, n, 1);
-        const pb_plane table = plane_of_table(width, N_SAMPLES);
+        const pb_matrix table = plane_of_table(width, N_SAMPLES);
         run(dtype, pb_kernels_of(PB_BASELINE, dtype), &table, z, vector, expected[0], expected[1],
             expected[2], "a table");
         check_near(dtype, width, z, vector, expected[0], expected[1], expected[2]);
         FOR_VARIANTS(isa, dtype, kernels) {
-            const pb_plane planes[] = {table, plane_with_gaps(width, N_SAMPLES, 0),
-                                       plane_with_gaps(width, N_SAMPLES, 5)};
-            for (size_t k = 0; k < sizeof planes / sizeof planes[0]; k++) {
-                run(dtype, kernels, &planes[k], z, vector, got[0], got[1], got[2],
+            const pb_matrix matrices[] = {table, plane_with_gaps(width, N_SAMPLES, 0),
+                                          plane_with_gaps(width, N_SAMPLES, 5)};
+            for (size_t k = 0; k < sizeof matrices / sizeof matrices[0]; k++) {
+                run(dtype, kernels, &matrices[k], z, vector, got[0], got[1], got[2],
                     pb_isa_name(isa));
                 CHECK_BITS(dtype, n, got[0], expected[0], pb_isa_name(isa));
                 CHECK_BITS(dtype, n, got[1], expected[1], pb_isa_name(isa));
@@ -119,7 +119,7 @@ static void test_values(pb_dtype dtype) {
             }
             for (size_t r = 0; r < N_SAMPLES; r++) {
                 const size_t row = r * width * size;
-                const pb_plane alone = plane_of_table(width, 1);
+                const pb_matrix alone = plane_of_table(width, 1);
                 run(dtype, kernels, &alone, (char *)z + row, (char *)vector + row, got[0], got[1],
                     got[2], "alone");
                 for (int k = 0; k < 3; k++) {
@@ -147,15 +147,15 @@ static void test_sample_counts(pb_dtype dtype) {
     }
     fill(dtype, z, n, 8);
     fill(dtype, vector, n, 1);
-    const pb_plane all = plane_of_table(WIDTH, MOST);
+    const pb_matrix all = plane_of_table(WIDTH, MOST);
     run(dtype, pb_kernels_of(PB_BASELINE, dtype), &all, z, vector, expected[0], expected[1],
         expected[2], "a table");
     FOR_VARIANTS(isa, dtype, kernels) {
         for (size_t n_samples = 1; n_samples <= MOST; n_samples++) {
             for (int k = 0; k < 2; k++) {
-                const pb_plane plane = k == 0 ? plane_of_table(WIDTH, n_samples)
-                                              : plane_with_gaps(WIDTH, n_samples, 3);
-                run(dtype, kernels, &plane, z, vector, got[0], got[1], got[2], pb_isa_name(isa));
+                const pb_matrix matrix = k == 0 ? plane_of_table(WIDTH, n_samples)
+                                                : plane_with_gaps(WIDTH, n_samples, 3);
+                run(dtype, kernels, &matrix, z, vector, got[0], got[1], got[2], pb_isa_name(isa));
                 for (int i = 0; i < 3; i++) {
                     CHECK_BITS(dtype, n_samples * WIDTH, got[i], expected[i], pb_isa_name(isa));
                 }
@@ -188,7 +188,7 @@ static void test_limits(pb_dtype dtype) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const size_t n = rows[i].n;
-        const pb_plane row = plane_of_table(n, 1), column = plane_with_gaps(n, 1, 0);
+        const pb_matrix row = plane_of_table(n, 1), column = plane_with_gaps(n, 1, 0);
         double z[4], p[4], log_p[4], same_p[4], same_log_p[4];
         for (size_t j = 0; j < n; j++) {
             put(dtype, z, j, rows[i].z[j]);

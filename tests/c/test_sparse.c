@@ -1,6 +1,6 @@
 /* Products with rows of a CSR matrix: a sparse row has the dense row's bits, and the transposed
- * product has those of the chain over rows, whichever range of features it is asked for. */
-#include "planes.h"
+ * product has those of the chain over rows, whichever slice of features it is asked for. */
+#include "matrices.h"
 
 enum { N_ROWS = 40, N_TAKEN = 23, N_FEATURES = 30 };
 
@@ -68,7 +68,7 @@ static void *in_panels(pb_dtype dtype, const pb_kernels *kernels, size_t n_rows,
 
 static void test_width(pb_dtype dtype, const table *x, const int64_t *rows, size_t first,
                        size_t n) {
-    static const size_t ranges[][2] = {{0, N_FEATURES}, {0, 1},  {0, 7},   {7, 9}, {11, 1},
+    static const size_t slices[][2] = {{0, N_FEATURES}, {0, 1},  {0, 7},   {7, 9}, {11, 1},
                                        {10, 3},         {29, 1}, {16, 14}, {5, 0}};
     const size_t size = item_size(dtype);
     void *b = reals(dtype, N_FEATURES * n), *d = reals(dtype, N_TAKEN * n);
@@ -88,8 +88,8 @@ static void test_width(pb_dtype dtype, const table *x, const int64_t *rows, size
         kernels->csr_product(&csr, n, b, c);
         CHECK_BITS(dtype, N_TAKEN * n, c, forward, pb_isa_name(isa));
         free(c);
-        for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-            const size_t feature = ranges[i][0], n_features = ranges[i][1];
+        for (size_t i = 0; i < sizeof slices / sizeof slices[0]; i++) {
+            const size_t feature = slices[i][0], n_features = slices[i][1];
             const size_t panel = (N_TAKEN + i % 2) * kernels->panel_columns;
             void *panels = in_panels(dtype, kernels, N_TAKEN, n, panel, d);
             void *gradient = reals(dtype, n_features * n);

@@ -1,4 +1,4 @@
-/* Steps of training: taken range by range as the gradients come, or after the whole gradient where
+/* Steps of training: taken slice by slice as the gradients come, or after the whole gradient where
  * that is long work, and with products cut so that the caller can be asked between the pieces. No
  * cut shows in the bits.
  *
@@ -10,7 +10,7 @@
 
 enum { N_ROWS = 700, N_FEATURES = 70, N_OUTPUTS = 3 };
 
-/* Some layers of several ranges and panels, some of one. */
+/* Some layers of several slices and panels, some of one. */
 static const size_t sizes[] = {N_FEATURES, 100, 7, N_OUTPUTS};
 enum { N_LAYERS = 3, N_PARAMETERS = 71 * 100 + 101 * 7 + 8 * N_OUTPUTS };
 
@@ -68,8 +68,8 @@ static pb_network *new_network(const pb_kernels *kernels, double alpha) {
 
 static pb_workspace *new_workspace(const pb_network *network, size_t max_rows, size_t n_threads) {
     pb_workspace *workspace = NULL;
-    CHECK_SAME(pb_workspace_new(network, max_rows, PB_FOR_TRAINING, n_threads, &workspace), PB_OK,
-               "%zu rows", max_rows);
+    CHECK_SAME(pb_workspace_new(network, max_rows, PB_WORKSPACE_TRAINING, n_threads, &workspace),
+               PB_OK, "%zu rows", max_rows);
     return workspace;
 }
 
@@ -78,10 +78,10 @@ static void train(run *r, const char *rule, const pb_kernels *kernels, double al
     pb_network *network = new_network(kernels, alpha);
     pb_workspace *workspace = new_workspace(network, batch_size, n_threads);
     start(r, rule);
-    pb_pace pace = {go_on, &r->n_questions, 0, 0};
+    pb_interrupt interrupt = {go_on, &r->n_questions, 0, 0};
     pb_epoch epoch = {NAN, NAN, NAN};
     r->status = pb_train_epoch(network, r->parameters, &r->optimizer, &rows, batch_size, workspace,
-                               &pace, &epoch);
+                               &interrupt, &epoch);
     r->loss = epoch.loss;
     CHECK_SAME(r->status, PB_OK, "%s, batches of %zu", rule, batch_size);
     pb_workspace_free(workspace);

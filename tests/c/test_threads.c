@@ -1,4 +1,4 @@
-/* Every part is run once, by a thread whose number is its own meanwhile; failures and interruptions
+/* Every task is run once, by a thread whose number is its own meanwhile; failures and interruptions
  * end a job; callers do not disturb each other. What the pool owes to a process of POSIX is in
  * test_forks.c. */
 #if !defined(_WIN32)
@@ -6,13 +6,13 @@
 #endif
 #include "jobs.h"
 
-/* ---- Every part once ------------------------------------------------------------------------- */
+/* ---- Every task once ------------------------------------------------------------------------- */
 
-enum { MOST_PARTS = 1000 };
+enum { MAX_TASKS = 1000 };
 
 typedef struct counts {
     pthread_t caller;
-    atomic_size_t runs[MOST_PARTS], started;
+    atomic_size_t runs[MAX_TASKS], started;
     atomic_int in_use[PB_MAX_THREADS]; /* scratch by number of the thread */
     atomic_size_t n_wrong;
     size_t n_threads;
@@ -24,41 +24,41 @@ static void counts_reset(counts *c, size_t n_threads) {
     c->n_threads = n_threads;
 }
 
-static pb_status count(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status count(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
     counts *c = context;
     const int is_caller = pthread_equal(pthread_self(), c->caller) != 0;
-    if (part >= MOST_PARTS || thread >= c->n_threads || (thread == 0) != is_caller ||
+    if (task >= MAX_TASKS || thread >= c->n_threads || (thread == 0) != is_caller ||
         atomic_exchange(&c->in_use[thread], 1) != 0) {
         atomic_fetch_add(&c->n_wrong, 1);
         return PB_OK;
     }
-    atomic_fetch_add(&c->runs[part], 1);
-    if (part % 17 == 0) {
+    atomic_fetch_add(&c->runs[task], 1);
+    if (task % 17 == 0) {
         sched_yield(); /* others catch up */
     }
-    const pb_status status = part % 3 == 0 ? pb_watch_check(watch) : PB_OK;
+    const pb_status status = task % 3 == 0 ? pb_stop_requested(stop_token) : PB_OK;
     atomic_store(&c->in_use[thread], 0);
     return status;
 }
 
 static void test_every_part_once(void) {
-    static const size_t threads[] = {1, 2, 3, 7, 64}, parts[] = {0, 1, 2, 7, MOST_PARTS};
+    static const size_t threads[] = {1, 2, 3, 7, 64}, tasks[] = {0, 1, 2, 7, MAX_TASKS};
     static counts c;
     for (int round = 0; round < 20; round++) {
         for (size_t i = 0; i < 5; i++) {
             for (size_t j = 0; j < 5; j++) {
                 counts_reset(&c, threads[i]);
-                CHECK_SAME(pb_threads_run(threads[i], parts[j], count, &c, NULL), PB_OK,
-                           "%zu threads, %zu parts", threads[i], parts[j]);
+                CHECK_SAME(pb_threads_run(threads[i], tasks[j], count, &c, NULL), PB_OK,
+                           "%zu threads, %zu tasks", threads[i], tasks[j]);
                 size_t n_once = 0, n_runs = 0;
-                for (size_t k = 0; k < MOST_PARTS; k++) {
+                for (size_t k = 0; k < MAX_TASKS; k++) {
                     n_once += atomic_load(&c.runs[k]) == 1;
                     n_runs += atomic_load(&c.runs[k]);
                 }
-                CHECK(n_once == parts[j] && n_runs == parts[j],
-                      "%zu parts of %zu run once, %zu runs, %zu threads", n_once, parts[j], n_runs,
+                CHECK(n_once == tasks[j] && n_runs == tasks[j],
+                      "%zu tasks of %zu run once, %zu runs, %zu threads", n_once, tasks[j], n_runs,
                       threads[i]);
-                CHECK_SAME(atomic_load(&c.n_wrong), 0, "parts in a wrong place, %zu threads",
+                CHECK_SAME(atomic_load(&c.n_wrong), 0, "tasks in a wrong place, %zu threads",
                            threads[i]);
             }
         }
@@ -71,13 +71,13 @@ static void test_odd_numbers(void) {
     CHECK_SAME(pb_threads_run(0, 7, count, &c, NULL), PB_OK, "no threads count as one");
     counts_reset(&c, PB_MAX_THREADS);
     CHECK_SAME(pb_threads_run(SIZE_MAX, 7, count, &c, NULL), PB_OK, "more threads than there are");
-    CHECK_SAME(atomic_load(&c.n_wrong), 0, "parts in a wrong place");
+    CHECK_SAME(atomic_load(&c.n_wrong), 0, "tasks in a wrong place");
     if (SIZE_MAX > UINT32_MAX) {
-        CHECK_SAME(pb_threads_run(2, SIZE_MAX, count, &c, NULL), PB_TOO_LARGE, "too many parts");
+        CHECK_SAME(pb_threads_run(2, SIZE_MAX, count, &c, NULL), PB_TOO_LARGE, "too many tasks");
     }
 }
 
-/* ---- All threads take part ------------------------------------------------------------------- */
+/* ---- All threads take task ------------------------------------------------------------------- */
 
 /* The number of threads is honoured on fewer cores, and those that sleep wake up. */
 static void test_all_take_part(void) {
@@ -92,18 +92,18 @@ static void test_all_take_part(void) {
     }
 }
 
-/* Where each thread begins: its first part has to wait until all have begun. */
+/* Where each thread begins: its first task has to wait until all have begun. */
 typedef struct beginning {
     atomic_size_t n_arrived;
     size_t n_threads;
     atomic_size_t begun[8], first[8];
 } beginning;
 
-static pb_status begin(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status begin(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
     beginning *b = context;
-    (void)watch;
+    (void)stop_token;
     if (atomic_fetch_add(&b->begun[thread], 1) == 0) {
-        atomic_store(&b->first[thread], part);
+        atomic_store(&b->first[thread], task);
         atomic_fetch_add(&b->n_arrived, 1);
         return reached(&b->n_arrived, b->n_threads) ? PB_OK : PB_BAD_ARGUMENT;
     }
@@ -111,15 +111,15 @@ static pb_status begin(void *context, size_t part, size_t thread, pb_watch *watc
 }
 
 static void test_shares(void) {
-    static const size_t threads[] = {1, 2, 3, 7}, parts[] = {7, 8, 20, 1000};
+    static const size_t threads[] = {1, 2, 3, 7}, tasks[] = {7, 8, 20, 1000};
     for (size_t i = 0; i < 16; i++) {
-        const size_t n_threads = threads[i / 4], n_parts = parts[i % 4];
+        const size_t n_threads = threads[i / 4], n_tasks = tasks[i % 4];
         beginning b = {.n_threads = n_threads};
-        CHECK_SAME(pb_threads_run(n_threads, n_parts, begin, &b, NULL), PB_OK, "%zu threads",
+        CHECK_SAME(pb_threads_run(n_threads, n_tasks, begin, &b, NULL), PB_OK, "%zu threads",
                    n_threads);
         for (size_t t = 0; t < n_threads; t++) {
-            CHECK_SAME(atomic_load(&b.first[t]), n_parts * t / n_threads,
-                       "thread %zu of %zu, %zu parts", t, n_threads, n_parts);
+            CHECK_SAME(atomic_load(&b.first[t]), n_tasks * t / n_threads,
+                       "thread %zu of %zu, %zu tasks", t, n_threads, n_tasks);
         }
     }
 }
@@ -127,12 +127,12 @@ static void test_shares(void) {
 static void test_back_to_back(void) {
     size_t n_wrong = 0;
     for (int i = 0; i < 200000; i++) {
-        n_wrong += sum_of_parts(2, 2) != 3;
+        n_wrong += sum_of_tasks(2, 2) != 3;
     }
     CHECK_SAME(n_wrong, 0, "jobs with 2 threads");
     for (int i = 0; i < 20000; i++) {
         const size_t n = (size_t)(i % 11);
-        n_wrong += sum_of_parts(2 + (size_t)(i % 3), n) != n * (n + 1) / 2;
+        n_wrong += sum_of_tasks(2 + (size_t)(i % 3), n) != n * (n + 1) / 2;
     }
     CHECK_SAME(n_wrong, 0, "jobs with changing numbers of threads");
 }
@@ -145,39 +145,39 @@ typedef struct failing {
 } failing;
 
 /* Part `bad` fails; those after it go on until they hear of it, then fail in another way. */
-static pb_status fail_at(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status fail_at(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
     failing *f = context;
     (void)thread;
     atomic_fetch_add(&f->n_runs, 1);
     for (size_t h = atomic_load(&f->highest);
-         h < part && !atomic_compare_exchange_weak(&f->highest, &h, part);) {
+         h < task && !atomic_compare_exchange_weak(&f->highest, &h, task);) {
     }
-    if (part == f->bad) {
+    if (task == f->bad) {
         return reached(&f->n_runs, f->n_before) ? PB_NO_MEMORY : PB_BAD_ARGUMENT;
     }
     const double end = seconds() + PATIENCE;
-    while (part > f->bad && pb_watch_check(watch) == PB_OK && seconds() < end) {
+    while (task > f->bad && pb_stop_requested(stop_token) == PB_OK && seconds() < end) {
     }
-    return part > f->bad ? PB_TOO_LARGE : PB_OK;
+    return task > f->bad ? PB_TOO_LARGE : PB_OK;
 }
 
 static void test_first_failure(void) {
-    static const size_t threads[] = {1, 2, 7}, bad[] = {0, 1, 10, MOST_PARTS - 1};
+    static const size_t threads[] = {1, 2, 7}, bad[] = {0, 1, 10, MAX_TASKS - 1};
     for (int i = 0; i < 300; i++) {
         const size_t n_threads = threads[i % 3];
         failing f = {bad[i / 3 % 4], 0, 0, 0};
-        if (f.bad + n_threads <= MOST_PARTS) {
+        if (f.bad + n_threads <= MAX_TASKS) {
             f.n_before = f.bad + n_threads; /* all other threads wait for it */
         }
-        CHECK_SAME(pb_threads_run(n_threads, MOST_PARTS, fail_at, &f, NULL), PB_NO_MEMORY,
-                   "part %zu failed, %zu threads", f.bad, n_threads);
+        CHECK_SAME(pb_threads_run(n_threads, MAX_TASKS, fail_at, &f, NULL), PB_NO_MEMORY,
+                   "task %zu failed, %zu threads", f.bad, n_threads);
         /* Those before, and each other thread at most one after. */
         const size_t n_runs = atomic_load(&f.n_runs);
-        CHECK(n_runs <= f.bad + n_threads, "%zu runs, part %zu failed", n_runs, f.bad);
-        CHECK(atomic_load(&f.highest) >= f.bad, "part %zu did not run", f.bad);
+        CHECK(n_runs <= f.bad + n_threads, "%zu runs, task %zu failed", n_runs, f.bad);
+        CHECK(atomic_load(&f.highest) >= f.bad, "task %zu did not run", f.bad);
         CHECK(n_threads > 1 || n_runs == f.bad + 1, "%zu runs by one thread", n_runs);
     }
-    CHECK_SAME(sum_of_parts(7, 100), 5050, "after failures");
+    CHECK_SAME(sum_of_tasks(7, 100), 5050, "after failures");
 }
 
 typedef struct asked {
@@ -187,7 +187,7 @@ typedef struct asked {
     double stopped;
 } asked;
 
-static int ask(void *context) {
+static int poll(void *context) {
     asked *a = context;
     a->n_asked++;
     a->n_elsewhere += !pthread_equal(pthread_self(), a->caller);
@@ -199,13 +199,13 @@ static int ask(void *context) {
 }
 
 typedef struct long_work {
-    int mode; /* 0: many short parts, 1: parts that watch, 2: the caller's part is soon done */
+    int mode; /* 0: many short tasks, 1: tasks that stop_token, 2: the caller's task is soon done */
     atomic_size_t n_running, n_gave_up;
 } long_work;
 
-static pb_status work_long(void *context, size_t part, size_t thread, pb_watch *watch) {
+static pb_status work_long(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
     long_work *w = context;
-    (void)part;
+    (void)task;
     if (w->mode == 0) {
         pass(1e-4);
         return PB_OK;
@@ -216,7 +216,7 @@ static pb_status work_long(void *context, size_t part, size_t thread, pb_watch *
     }
     const double end = seconds() + PATIENCE;
     while (seconds() < end) {
-        if (pb_watch_check(watch) != PB_OK) {
+        if (pb_stop_requested(stop_token) != PB_OK) {
             return PB_OK; /* the job is interrupted nevertheless */
         }
     }
@@ -226,48 +226,48 @@ static pb_status work_long(void *context, size_t part, size_t thread, pb_watch *
 
 static void test_interruption(void) {
     static const struct {
-        size_t n_threads, n_parts;
+        size_t n_threads, n_tasks;
     } jobs[3][2] = {{{1, 1000000}, {3, 1000000}}, {{1, 1}, {3, 3}}, {{2, 2}, {2, 2}}};
     for (int i = 0; i < 30; i++) {
         const int mode = i % 3;
         const size_t n_threads = jobs[mode][i / 3 % 2].n_threads;
-        const size_t n_parts = jobs[mode][i / 3 % 2].n_parts;
+        const size_t n_tasks = jobs[mode][i / 3 % 2].n_tasks;
         asked a = {pthread_self(), 0, 0, seconds() + 0.01, 0};
-        pb_pace pace = {ask, &a, 0.002, 0};
+        pb_interrupt interrupt = {poll, &a, 0.002, 0};
         long_work w = {mode, 0, 0};
-        CHECK_SAME(pb_threads_run(n_threads, n_parts, work_long, &w, &pace), PB_INTERRUPTED,
+        CHECK_SAME(pb_threads_run(n_threads, n_tasks, work_long, &w, &interrupt), PB_INTERRUPTED,
                    "mode %d, %zu threads", mode, n_threads);
         CHECK_SAME(a.n_elsewhere, 0, "asked in another thread, mode %d", mode);
-        CHECK_SAME(atomic_load(&w.n_gave_up), 0, "parts did not hear of it, mode %d", mode);
+        CHECK_SAME(atomic_load(&w.n_gave_up), 0, "tasks did not hear of it, mode %d", mode);
         CHECK(a.n_asked > 0, "not asked");
         /* A busy machine may put this thread aside, so this is no bound on the interval. */
         CHECK(a.stopped - a.stop_at < PATIENCE / 2.0, "asked after %g s", a.stopped - a.stop_at);
     }
-    CHECK_SAME(sum_of_parts(7, 100), 5050, "after interruptions");
+    CHECK_SAME(sum_of_tasks(7, 100), 5050, "after interruptions");
 }
 
-/* Between parts, not after the last: what is done is not thrown away. */
+/* Between tasks, not after the last: what is done is not thrown away. */
 static void test_finished_is_not_interrupted(void) {
     asked a = {pthread_self(), 0, 0, 0, 0};
-    pb_pace pace = {ask, &a, 0, 0};
+    pb_interrupt interrupt = {poll, &a, 0, 0};
     atomic_size_t sum = 0;
-    CHECK_SAME(pb_threads_run(1, 1, add_part, &sum, &pace), PB_OK, "a single part");
-    CHECK_SAME(a.n_asked, 0, "questions about a single part");
-    CHECK_SAME(pb_threads_run(1, 2, add_part, &sum, &pace), PB_INTERRUPTED, "two parts");
-    CHECK_SAME(a.n_asked, 1, "questions about two parts");
+    CHECK_SAME(pb_threads_run(1, 1, add_task, &sum, &interrupt), PB_OK, "a single task");
+    CHECK_SAME(a.n_asked, 0, "questions about a single task");
+    CHECK_SAME(pb_threads_run(1, 2, add_task, &sum, &interrupt), PB_INTERRUPTED, "two tasks");
+    CHECK_SAME(a.n_asked, 1, "questions about two tasks");
 }
 
 /* ---- Jobs inside jobs, and many callers ------------------------------------------------------ */
 
-static pb_status nest(void *context, size_t part, size_t thread, pb_watch *watch) {
-    (void)thread, (void)watch;
+static pb_status nest(void *context, size_t task, size_t thread, pb_stop_token *stop_token) {
+    (void)thread, (void)stop_token;
     static const size_t n_threads[] = {1, 2, 7};
     counts *c = malloc(sizeof *c);
     if (c == NULL) {
         return PB_NO_MEMORY;
     }
     counts_reset(c, 1); /* in this thread, as number 0 */
-    pb_status status = pb_threads_run(n_threads[part % 3], 20, count, c, NULL);
+    pb_status status = pb_threads_run(n_threads[task % 3], 20, count, c, NULL);
     for (size_t i = 0; i < 20; i++) {
         status = atomic_load(&c->runs[i]) == 1 ? status : PB_BAD_ARGUMENT;
     }
@@ -281,7 +281,7 @@ static void test_nested(void) {
         atomic_size_t n_wrong = 0;
         CHECK_SAME(pb_threads_run(n_threads, 200, nest, &n_wrong, NULL), PB_OK, "%zu threads",
                    n_threads);
-        CHECK_SAME(atomic_load(&n_wrong), 0, "nested parts in a wrong place");
+        CHECK_SAME(atomic_load(&n_wrong), 0, "nested tasks in a wrong place");
     }
 }
 
@@ -299,7 +299,7 @@ static void *call_often(void *context) {
             pb_scope_enter(&scope);
         }
         const size_t n = i % 50;
-        c->n_wrong += sum_of_parts(1 + i % 5, n) != n * (n + 1) / 2;
+        c->n_wrong += sum_of_tasks(1 + i % 5, n) != n * (n + 1) / 2;
         if (scoped) {
             pb_scope_leave(&scope);
         }

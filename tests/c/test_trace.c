@@ -79,7 +79,7 @@ static void compute(run *r, const char *hidden, const char *output, const char *
     pb_network *network = NULL;
     pb_workspace *workspace = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "%s, %s", output, loss);
-    CHECK_SAME(pb_workspace_new(network, N_ROWS, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK, "%s",
+    CHECK_SAME(pb_workspace_new(network, N_ROWS, PB_WORKSPACE_GRADIENT, 1, &workspace), PB_OK, "%s",
                loss);
     const size_t n_parameters = pb_network_n_parameters(network);
     CHECK_SAME(n_parameters, 4 * 5 + 5 * 3 + 3 * 3 + 5 + 3 + 3, "parameters");

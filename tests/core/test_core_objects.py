@@ -69,16 +69,16 @@ def all_objects():
         "Training": training(),
         "Solver": _core.Solver(NET, THETA.copy(), optimizer()),
         "BlockSums": block_sums(),
-        "FewRows": _core.FewRows(NET, THETA),
+        "SmallBatchPredictor": _core.SmallBatchPredictor(NET, THETA),
         "LossFunction": _core.LossFunction(max, np.float64, 1),
         "Names": _core.Names(["relu"]),
     }
 
 
-@pytest.mark.parametrize("name", [*all_objects(), "Pace"])
+@pytest.mark.parametrize("name", [*all_objects(), "Interrupt"])
 def test_no_object_is_made_of_nothing(name):
     kind = getattr(_core, name)
-    if name == "Pace":
+    if name == "Interrupt":
         kind.__new__(kind)  # which needs nothing
         return
     with pytest.raises(TypeError):
@@ -133,7 +133,7 @@ def test_a_vector_that_is_none_is_refused(wrong):
         lambda: NET.predict(array, samples),
         lambda: NET.forward(array, samples, {}),
         lambda: NET.objective(array, samples, targets),
-        lambda: _core.FewRows(NET, array),
+        lambda: _core.SmallBatchPredictor(NET, array),
         lambda: training(theta=array),
         lambda: NET.are_views(array, [], []),
         lambda: _core.Solver(NET, array, optimizer()),
@@ -281,7 +281,7 @@ def test_no_array_is_resized_while_it_is_looked_at():
         (X.copy(), lambda a: _core.Samples(a[::2], np.float64)),
         (Y.copy(), lambda a: _core.Targets(a, np.float64)),
         (THETA.copy(), lambda a: training(theta=a)),
-        (THETA.copy(), lambda a: _core.FewRows(NET, a)),
+        (THETA.copy(), lambda a: _core.SmallBatchPredictor(NET, a)),
         (Y.copy(), lambda a: _core.Trace(NET, 6, {"a": [None, a]})),
     ]:
         looking = make(kept)

@@ -500,12 +500,12 @@ def test_the_core_takes_nothing_but_the_vectors_own_views():
     assert not core.are_views(vector, coefs, tuple(intercepts))
     assert not core.are_views(vector, [coefs[0], None], intercepts)
     assert not core.are_views(vector, None, None)
-    few_rows = _core.FewRows(core, vector)
+    few_rows = _core.SmallBatchPredictor(core, vector)
     assert few_rows.predict(np.ones((1, 2)), coefs, intercepts, True).shape == (1, 1)
     assert few_rows.predict(np.ones((1, 2)), coefs[:1], intercepts, True) is None
     for wrong in (vector[:-1], vector.astype(np.float32), np.arange(26.0)[::2], [0.0]):
         with pytest.raises(TypeError, match="vector of length 13"):
-            _core.FewRows(core, wrong)
+            _core.SmallBatchPredictor(core, wrong)
 
 
 @pytest.mark.slow

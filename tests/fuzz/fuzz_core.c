@@ -19,8 +19,8 @@ const char *__asan_default_options(void) { return "allocator_may_return_null=1";
         }                                                                            \
     } while (0)
 
-/* Where one of its factors is NaN or infinite, a product with CSR is another than the dense one: a
- * zero that is not stored is not multiplied. */
+/* Where one of its factors is NaN or infinite, a product with CSR is another than the dense one:
+ * a zero that is not stored is not multiplied. */
 static int are_finite(const problem *p, size_t n, const void *array) {
     int finite = 0;
     REQUIRE(pb_all_finite(p->spec.dtype, n, array, &finite) == PB_OK, "%zu", n);
@@ -61,7 +61,7 @@ static result compute(problem *p, const pb_network *network, const void *paramet
     const pb_trace trace = {r.z, r.a, is_full ? r.delta : NULL, is_full ? r.dloss_da : NULL};
     const size_t calls_left = p->own.calls_left;
     pb_workspace *w = NULL;
-    REQUIRE(pb_workspace_new(network, batch->n_rows, PB_FOR_OBJECTIVE, n_threads, &w) == PB_OK,
+    REQUIRE(pb_workspace_new(network, batch->n_rows, PB_WORKSPACE_GRADIENT, n_threads, &w) == PB_OK,
             "scratch");
     r.status = pb_objective(network, parameters, batch, w, NULL, &r.objective, r.gradient, &trace);
     pb_workspace_free(w);
@@ -155,7 +155,7 @@ static void predict(const problem *p, const pb_network *network, const void *par
                                      (uintptr_t)first * (uintptr_t)X->row_stride * size);
     }
     pb_workspace *w = NULL;
-    REQUIRE(pb_workspace_new(network, max_rows, PB_FOR_PREDICTION, n_threads, &w) == PB_OK,
+    REQUIRE(pb_workspace_new(network, max_rows, PB_WORKSPACE_PREDICTION, n_threads, &w) == PB_OK,
             "scratch");
     REQUIRE(pb_predict(network, parameters, &rows, count, what, w, NULL,
                        (char *)out + first * n_outputs * size) == PB_OK,
@@ -194,15 +194,17 @@ static void try_refusals(bytes *b, const pb_network *network, void *parameters, 
     pb_workspace *w = NULL;
     double objective = 0;
     const size_t n_rows = d->batch.n_rows;
-    const int odd = (int)below(b, 8) + PB_FOR_DROPOUT + 1;
-    REQUIRE(pb_workspace_new(network, 0, PB_FOR_TRAINING, 1, &w) == PB_BAD_ARGUMENT, "no rows");
-    REQUIRE(pb_workspace_new(network, 1, PB_FOR_TRAINING, 0, &w) == PB_BAD_ARGUMENT, "no thread");
-    REQUIRE(pb_workspace_new(network, 1, PB_FOR_TRAINING, PB_MAX_THREADS + 1, &w) ==
+    const int odd = (int)below(b, 8) + PB_WORKSPACE_DROPOUT + 1;
+    REQUIRE(pb_workspace_new(network, 0, PB_WORKSPACE_TRAINING, 1, &w) == PB_BAD_ARGUMENT,
+            "no rows");
+    REQUIRE(pb_workspace_new(network, 1, PB_WORKSPACE_TRAINING, 0, &w) == PB_BAD_ARGUMENT,
+            "no thread");
+    REQUIRE(pb_workspace_new(network, 1, PB_WORKSPACE_TRAINING, PB_MAX_THREADS + 1, &w) ==
                 PB_BAD_ARGUMENT,
             "threads");
-    REQUIRE(pb_workspace_new(network, 1, (pb_purpose)odd, 1, &w) == PB_BAD_ARGUMENT, "purpose %d",
-            odd);
-    REQUIRE(pb_workspace_new(network, n_rows, PB_FOR_PREDICTION, 1, &w) == PB_OK, "scratch");
+    REQUIRE(pb_workspace_new(network, 1, (pb_workspace_kind)odd, 1, &w) == PB_BAD_ARGUMENT,
+            "kind %d", odd);
+    REQUIRE(pb_workspace_new(network, n_rows, PB_WORKSPACE_PREDICTION, 1, &w) == PB_OK, "scratch");
     REQUIRE(pb_objective(network, parameters, &d->batch, w, NULL, &objective, NULL, NULL) ==
                 PB_BAD_ARGUMENT,
             "a workspace for predictions");
@@ -210,7 +212,7 @@ static void try_refusals(bytes *b, const pb_network *network, void *parameters, 
                        parameters) == PB_BAD_ARGUMENT,
             "prediction %d", odd);
     pb_workspace_free(w);
-    REQUIRE(pb_workspace_new(network, n_rows, PB_FOR_OBJECTIVE, 1, &w) == PB_OK, "scratch");
+    REQUIRE(pb_workspace_new(network, n_rows, PB_WORKSPACE_GRADIENT, 1, &w) == PB_OK, "scratch");
     pb_batch other = d->batch;
     other.n_rows = 0;
     REQUIRE(pb_objective(network, parameters, &other, w, NULL, &objective, NULL, NULL) ==
@@ -231,7 +233,8 @@ static void try_refusals(bytes *b, const pb_network *network, void *parameters, 
             "a workspace for objectives");
     pb_workspace_free(w);
     if (n_rows > 1) {
-        REQUIRE(pb_workspace_new(network, n_rows - 1, PB_FOR_OBJECTIVE, 1, &w) == PB_OK, "scratch");
+        REQUIRE(pb_workspace_new(network, n_rows - 1, PB_WORKSPACE_GRADIENT, 1, &w) == PB_OK,
+                "scratch");
         REQUIRE(pb_objective(network, parameters, &d->batch, w, NULL, &objective, NULL, NULL) ==
                     PB_BAD_ARGUMENT,
                 "more rows than there is scratch for");
@@ -270,7 +273,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     REQUIRE((status == PB_OK) == (p.status == PB_OK), "%d, not %d", status, p.status);
     pb_workspace *w = NULL;
     if (status == PB_OK && p.is_huge) {
-        const pb_status refused = pb_workspace_new(network, 1, PB_FOR_TRAINING, 1, &w);
+        const pb_status refused = pb_workspace_new(network, 1, PB_WORKSPACE_TRAINING, 1, &w);
         REQUIRE(refused == PB_TOO_LARGE || refused == PB_NO_MEMORY, "%d", refused);
     } else if (status == PB_OK) {
         try_network(&b, &p, network);

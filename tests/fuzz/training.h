@@ -131,13 +131,14 @@ static trained train(problem *p, const pb_network *network, const void *paramete
     r.optimizer.states = r.states;
     pb_batch rows = *batch;
     rows.n_rows = n_rows;
-    pb_pace pace = {stop_after, &asks, 0, 0};
+    pb_interrupt interrupt = {stop_after, &asks, 0, 0};
     pb_workspace *w = NULL;
     const size_t most = t->batch_size < n_rows ? t->batch_size : n_rows;
-    REQUIRE(pb_workspace_new(network, most > 0 ? most : 1, PB_FOR_DROPOUT, n_threads, &w) == PB_OK,
+    REQUIRE(pb_workspace_new(network, most > 0 ? most : 1, PB_WORKSPACE_DROPOUT, n_threads, &w) ==
+                PB_OK,
             "scratch");
-    r.status = pb_train_epoch(network, r.parameters, &r.optimizer, &rows, t->batch_size, w, &pace,
-                              &r.epoch);
+    r.status = pb_train_epoch(network, r.parameters, &r.optimizer, &rows, t->batch_size, w,
+                              &interrupt, &r.epoch);
     pb_workspace_free(w);
     p->own.calls_left = calls_left;
     return r;

@@ -7,6 +7,7 @@ _LOSSES = "csrc/registry/losses.def"
 _OPTIMIZERS = "csrc/registry/optimizers.def"
 _SCHEDULES = "csrc/registry/schedules.def"
 _FUNCTIONS = "csrc/kernels/elementary.h"
+_LOSS_TERMS = "csrc/kernels/loss_terms.h"
 _GEMM = "csrc/kernels/gemm.h"
 _SPARSE = "csrc/kernels/sparse.h"
 _PLANES = "csrc/kernels/layout.h"
@@ -61,7 +62,7 @@ MUTANTS = (
         "#define EXP_LOW  PICK(-746.0, -104.0f)",
         "#define EXP_LOW  PICK(-708.0, -87.0f)",
         "e^-1000 is not 0",
-        "tests/c/test_exp_log_tanh.c",
+        "tests/c/test_elementary.c",
     ),
     Mutant(
         "log 2 has lost its low part",
@@ -69,7 +70,7 @@ MUTANTS = (
         "PICK(0x1.ef35793c7673p-45, 0x1.0bfbe8p-15f)",
         "PICK(0x1.ef35793c7673p-45, 0.0f)",
         "exp and log of large numbers in float32 have wrong digits",
-        "tests/c/test_exp_log_tanh.c",
+        "tests/c/test_elementary.c",
     ),
     Mutant(
         "log1p is log(1 + u)",
@@ -85,7 +86,7 @@ MUTANTS = (
         "    return v_bits_or(v_abs(y), v_bits_and(x, v_bits(SIGN_BIT)));",
         "    return v_select(v_lt(x, v_set1(0)), v_neg(y), y);",
         "the sign of zero is lost, which C's tanh keeps",
-        "tests/c/test_exp_log_tanh.c",
+        "tests/c/test_elementary.c",
     ),
     Mutant(
         "the log of a negative number is a number",
@@ -93,7 +94,7 @@ MUTANTS = (
         "    y = v_select(v_lt(x, v_set1(0)), v_set1(REAL(NAN)), y);\n",
         "",
         "a loss that is not defined for a prediction has a value",
-        "tests/c/test_exp_log_tanh.c",
+        "tests/c/test_elementary.c",
     ),
     Mutant(
         "softmax does not subtract the largest z",
@@ -138,7 +139,7 @@ MUTANTS = (
     ),
     Mutant(
         "the log-loss of a logistic forgets negative z",
-        _FUNCTIONS,
+        _LOSS_TERMS,
         "    return v_add(v_fnma(z, y, v_max(z, v_set1(0))), rest);",
         "    return v_add(v_fnma(z, y, z), rest);",
         "a negative loss for rows of the first class",
@@ -146,7 +147,7 @@ MUTANTS = (
     ),
     Mutant(
         "huber's line does not meet its parabola",
-        _FUNCTIONS,
+        _LOSS_TERMS,
         "const vec line = v_mul(t, v_fnma(half, t, size));",
         "const vec line = v_mul(t, v_sub(size, t));",
         "the loss jumps at the threshold",
@@ -154,7 +155,7 @@ MUTANTS = (
     ),
     Mutant(
         "the sides of a quantile are swapped",
-        _FUNCTIONS,
+        _LOSS_TERMS,
         "v_sub(v_set1(1), q), below);",
         "q, v_select(v_lt(e, v_set1(0)), v_sub(q, v_set1(1)), below));",
         "the 0.9 quantile is the 0.1 quantile, with a right gradient",
@@ -170,7 +171,7 @@ MUTANTS = (
     ),
     Mutant(
         "Tweedie's loss at y = 0 is not divided",
-        _FUNCTIONS,
+        _LOSS_TERMS,
         "const vec at_0 = v_div(v_exp(v_mul(to_2, z)), to_2);",
         "const vec at_0 = v_exp(v_mul(to_2, z));",
         "rows without a claim weigh too little",
@@ -275,16 +276,16 @@ MUTANTS = (
         "const vec b = v_set1(bias[u]);",
         "const vec b = v_set1(bias[0]);",
         "sparse and dense X have different predictions",
-        "tests/c/test_planes.c",
+        "tests/c/test_matrices.c",
     ),
-    # ---- tables and planes
+    # ---- tables and matrices
     Mutant(
         "a transposition writes whole vectors",
         _PLANES,
         "v_store_upto(out + (j + i) * out_stride + r, tile[i], rows);",
         "v_store(out + (j + i) * out_stride + r, tile[i]);",
         "odd numbers of rows overwrite what lies behind",
-        "tests/c/test_transpose.c",
+        "tests/c/test_layout.c",
     ),
     Mutant(
         "rows are taken as neighbours",
@@ -292,7 +293,7 @@ MUTANTS = (
         "(ptrdiff_t)row_at(rows, first, r + i) * x->row_stride;",
         "(ptrdiff_t)(row_at(rows, first, r) + (int64_t)i) * x->row_stride;",
         "a shuffled batch trains on other rows",
-        "tests/c/test_transpose.c",
+        "tests/c/test_layout.c",
     ),
     Mutant(
         "class codes are off by one",
@@ -300,7 +301,7 @@ MUTANTS = (
         "out[(size_t)code * out_stride + r] = value.of[1];",
         "out[(size_t)(code > 0 ? code - 1 : 0) * out_stride + r] = value.of[1];",
         "each class is learned as the one before it",
-        "tests/c/test_transpose.c",
+        "tests/c/test_layout.c",
     ),
     Mutant(
         "indicators are read as contiguous",
@@ -308,7 +309,7 @@ MUTANTS = (
         "row[(ptrdiff_t)j * y->column_stride] != 0",
         "row[j] != 0",
         "a transposed multilabel y is another problem",
-        "tests/c/test_transpose.c",
+        "tests/c/test_layout.c",
     ),
     Mutant(
         "label smoothing of two classes has one",
@@ -316,7 +317,7 @@ MUTANTS = (
         "n_outputs == 1 ? 2 : n_outputs",
         "n_outputs",
         "targets of the second class are 1, of the first label_smoothing",
-        "tests/c/test_transpose.c",
+        "tests/c/test_layout.c",
     ),
     Mutant(
         "each vector of samples has the weights of the first",
@@ -324,7 +325,7 @@ MUTANTS = (
         "rounded[i] = (real)weights[s + i];",
         "rounded[i] = (real)weights[i];",
         "sample_weight of most rows is another row's",
-        "tests/c/test_transpose.c",
+        "tests/c/test_layout.c",
     ),
     # ---- steps
     Mutant(
@@ -333,7 +334,7 @@ MUTANTS = (
         "v_select(v_lt(w_i, zero), down, zero)",
         "down",
         "weights that are 0 do not stay there",
-        "tests/c/test_updates.c",
+        "tests/c/test_optimizers.c",
     ),
     Mutant(
         "max_norm lengthens what is short",
@@ -341,7 +342,7 @@ MUTANTS = (
         "v_select(too_long, v_div(limit, norm), one);",
         "v_div(limit, norm);",
         "all incoming weights have the norm max_norm",
-        "tests/c/test_updates.c",
+        "tests/c/test_optimizers.c",
     ),
     Mutant(
         "1 / S is multiplied where it is not exact",
@@ -349,7 +350,7 @@ MUTANTS = (
         "== 0.5 && abs(exponent) < 64;",
         "> 0 && abs(exponent) < 64;",
         "the last bit of most gradients is another",
-        "tests/c/test_updates.c",
+        "tests/c/test_optimizers.c",
     ),
     Mutant(
         "Nesterov without look-ahead",
@@ -357,7 +358,7 @@ MUTANTS = (
         "v_sub(v_mul(c0, s0), step), s0));),",
         "s0, s0));),",
         "nesterovs_momentum changes nothing",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "Adam's corrections decay one step late",
@@ -366,7 +367,7 @@ MUTANTS = (
         "-(rate * sqrt(1 - pb_power(h->beta_2, t)) /"
         " (1 - pb_power(h->beta_1, t + 1)))),",
         "the first steps are half as long",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "Adam's epsilon is inside the root",
@@ -374,7 +375,7 @@ MUTANTS = (
         "w = v_add(w, v_div(v_mul(c5, s0), v_add(v_sqrt(s1), c4)));),",
         "w = v_add(w, v_div(v_mul(c5, s0), v_sqrt(v_add(s1, c4))));),",
         "small gradients take far smaller steps",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "AdamW's second moment is not corrected",

@@ -2,8 +2,11 @@
 
 from mutants.planted import Mutant
 
-_FORWARD = "csrc/network/forward.c"
-_BACKWARD = "csrc/network/backward.c"
+_BATCH = "csrc/network/batch.c"
+_LAYER = "csrc/network/layer.c"
+_OUTPUT = "csrc/network/output.c"
+_PASS = "csrc/network/pass.c"
+_PRODUCT = "csrc/network/product.c"
 _OBJECTIVE = "csrc/network/objective.c"
 _PREDICT = "csrc/network/predict.c"
 _NETWORK = "csrc/network/network.c"
@@ -15,74 +18,74 @@ MUTANTS = (
     # ---- forward
     Mutant(
         "the first layer has no bias",
-        _FORWARD,
-        ".bias = pb_at_const(network, pass->parameters, network->intercepts[l - 1]),",
-        ".bias = l == 1 ? NULL : pb_at_const(network, pass->parameters,\n"
+        _LAYER,
+        ".bias = pb_offset_const(network, pass->parameters, network->intercepts[l - 1]),",
+        ".bias = l == 1 ? NULL : pb_offset_const(network, pass->parameters,\n"
         "                                        network->intercepts[l - 1]),",
         "predictions ignore intercepts_[0]",
         "tests/c/test_trace.c",
     ),
     Mutant(
         "a product that asks on its way takes the first biases again",
-        _FORWARD,
-        "? NULL : pb_at_const(network, product->bias, i);",
-        "? NULL : pb_at_const(network, product->bias, 0);",
+        _PRODUCT,
+        "? NULL : pb_offset_const(network, product->bias, i);",
+        "? NULL : pb_offset_const(network, product->bias, 0);",
         "wide layers, whose products are cut, have wrong outputs",
         "tests/c/test_steps.c",
     ),
     Mutant(
         "a long product never asks",
-        _FORWARD,
-        "            network->kernels->product(&part);\n"
-        "            const pb_status status = pb_watch_check(watch);",
-        "            network->kernels->product(&part);\n"
-        "            const pb_status status = watch == NULL ? PB_INTERRUPTED : PB_OK;",
+        _PRODUCT,
+        "            network->kernels->product(&block);\n"
+        "            const pb_status status = pb_stop_requested(stop_token);",
+        "            network->kernels->product(&block);\n"
+        "            const pb_status status = stop_token == NULL ? PB_INTERRUPTED : PB_OK;",
         "Ctrl-C waits for a whole layer",
         "tests/c/test_predict.c",
     ),
     Mutant(
-        "the last rows of a block are in no stripe",
-        _FORWARD,
-        "units = (w->block_rows[b] + PB_STRIPE_UNIT - 1) / PB_STRIPE_UNIT;",
-        "units = (w->block_rows[b] + PB_STRIPE_UNIT / 2) / PB_STRIPE_UNIT;",
+        "the last rows of a block are in no chunk",
+        _BATCH,
+        "units = (w->block_rows[b] + PB_CHUNK_UNIT - 1) / PB_CHUNK_UNIT;",
+        "units = (w->block_rows[b] + PB_CHUNK_UNIT / 2) / PB_CHUNK_UNIT;",
         "up to seven rows of a batch are computed from old values",
-        "tests/c/test_stripes.c",
+        "tests/c/test_sample_chunks.c",
     ),
     Mutant(
         "a trace is in the order of the rows that count",
-        _FORWARD,
-        "w->positions[s] * width), width);",
-        "(w->first + s) * width), width);",
+        _PASS,
+        "w->positions[s] * width)",
+        "(w->first + s) * width)",
         "behind a row of weight zero every row has another's trace",
         "tests/c/test_network.c",
     ),
     Mutant(
         "weights go by position, not by row",
-        _FORWARD,
+        _BATCH,
         "batch->weights == NULL ? 1 : batch->weights[row];",
         "batch->weights == NULL ? 1 : batch->weights[position];",
         "a shuffled batch has the weights of other rows",
-        "tests/c/test_rows.c",
+        "tests/c/test_row_selection.c",
     ),
     Mutant(
         "rows of weight zero are not left out",
-        _FORWARD,
+        _BATCH,
         "            if (weight != 0) {",
         "            if (weight >= 0) {",
         "0 times infinity: one row that does not count makes all NaN",
-        "tests/c/test_rows.c",
+        "tests/c/test_row_selection.c",
     ),
     Mutant(
         "threads share the scratch of sparse rows",
-        _FORWARD,
-        "pb_at(network, w->thread_scratch, thread * w->thread_scratch_stride);",
-        "pb_at(network, w->thread_scratch, thread * 0);",
+        _LAYER,
+        "pb_offset(network, w->thread_scratch, thread * w->thread_scratch_stride);",
+        "pb_offset(network, w->thread_scratch, thread * 0);",
         "rows of one thread among those of another, now and then",
-        "tests/c/test_stripes.c",
+        "tests/c/test_sample_chunks.c",
     ),
     Mutant(
         "one row with strides is read as contiguous",
-        _FORWARD,
+        _PASS,
         "if (pass->batch->X.column_stride != 1) {",
         "if (pass->batch->X.column_stride == 0) {",
         "a column of a transposed table predicts nonsense",
@@ -91,8 +94,8 @@ MUTANTS = (
     Mutant(
         "blocks of predictions land on the first one",
         _PREDICT,
-        "(p->first + stripe.first) * n_outputs), n_outputs);",
-        "stripe.first * n_outputs), n_outputs);",
+        "(p->first + chunk.first) * n_outputs), n_outputs);",
+        "chunk.first * n_outputs), n_outputs);",
         "tables of many rows have no predictions at their end",
         "tests/c/test_predict.c",
     ),
@@ -107,62 +110,52 @@ MUTANTS = (
     # ---- backward
     Mutant(
         "delta times f'(a) instead of f'(z)",
-        _BACKWARD,
-        "            &before, pb_at(network, w->z[l - 1], stripe.first),",
-        "            &before, pb_at(network, w->a[l - 1], stripe.first),",
+        _LAYER,
+        "&matrix, pb_offset(network, w->z[l], chunk.first), pb_offset(",
+        "&matrix, pb_offset(network, w->a[l], chunk.first), pb_offset(",
         "elu, gelu and their like have a wrong gradient",
         "tests/c/test_gradient.c",
     ),
     Mutant(
         "dl/da of a hidden layer is recorded after f' was multiplied",
-        _BACKWARD,
-        "        if (pass->trace != NULL) {\n"
-        "            pb_record(pass, stripe, l - 1, w->delta[(l - 1) % 2], "
-        "pass->trace->dloss_da);\n"
-        "        }\n"
-        "        network->kernels->vjp[pb_activation_of_layer(network, l - 1)](\n"
-        "            &before, pb_at(network, w->z[l - 1], stripe.first),\n"
-        "            pb_at(network, w->a[l - 1], stripe.first), delta_before);\n",
-        "        network->kernels->vjp[pb_activation_of_layer(network, l - 1)](\n"
-        "            &before, pb_at(network, w->z[l - 1], stripe.first),\n"
-        "            pb_at(network, w->a[l - 1], stripe.first), delta_before);\n"
-        "        if (pass->trace != NULL) {\n"
-        "            pb_record(pass, stripe, l - 1, w->delta[(l - 1) % 2], "
-        "pass->trace->dloss_da);\n"
-        "        }\n",
+        _PASS,
+        "            record(pass, chunk, l - 1, w->delta[(l - 1) % 2], trace->dloss_da);\n"
+        "            pb_layer_delta(pass, chunk, l - 1); /* (4) */\n",
+        "            pb_layer_delta(pass, chunk, l - 1); /* (4) */\n"
+        "            record(pass, chunk, l - 1, w->delta[(l - 1) % 2], trace->dloss_da);\n",
         "a trace shows delta twice",
         "tests/c/test_trace.c",
     ),
     Mutant(
         "at the default output a trace has delta in the place of dl/da",
-        _BACKWARD,
-        "(!network->is_default || traced != NULL)",
-        "!network->is_default",
+        _OUTPUT,
+        "(network->has_fused_delta && !is_traced)",
+        "network->has_fused_delta",
         "the gradient of a canonical loss is what lay in the scratch",
         "tests/c/test_trace.c",
     ),
     Mutant(
         "the shortcut for every pair of loss and output",
         _NETWORK,
-        "network->is_default = strcmp(loss.default_output, output) == 0;",
-        "network->is_default = 1;",
+        "network->has_fused_delta = strcmp(loss.default_output, output) == 0;",
+        "network->has_fused_delta = 1;",
         "any output but the default learns another loss",
         "tests/c/test_gradient.c",
     ),
     Mutant(
         "the gradient of W reads what dropout took out",
-        _BACKWARD,
-        "pb_at(network, pb_inputs_above(pass, l - 1), range->first_row * w->stride + "
+        _LAYER,
+        "pb_offset(network, layer_input(pass, l - 1), slice->first_row * w->stride + "
         "place),",
-        "pb_at(network, w->a[l - 1], range->first_row * w->stride + place),",
+        "pb_offset(network, w->a[l - 1], slice->first_row * w->stride + place),",
         "units that were left out learn",
         "tests/training/test_dropout.py",
     ),
     Mutant(
         "delta comes back through units that are left out",
-        "csrc/network/dropout.c",
-        "        network->kernels->apply_mask(&plane, delta, kept, delta);",
-        "        (void)plane, (void)kept, (void)delta;",
+        _LAYER,
+        "    if (has_dropout(pass, l)) {",
+        "    if (l > network->n_layers) {",
         "layers below a dropout have a wrong gradient",
         "tests/training/test_dropout.py",
     ),
@@ -188,7 +181,7 @@ MUTANTS = (
         "spec->dtype == PB_FLOAT32 ? (double)(float)spec->loss_parameter : ",
         "",
         "a huber_delta of 1e-60 divides by 0 in float32",
-        "tests/c/test_lists.c",
+        "tests/c/test_registry.c",
     ),
     # ---- objective
     Mutant(
@@ -210,8 +203,8 @@ MUTANTS = (
     Mutant(
         "intercepts are penalised",
         _OBJECTIVE,
-        "range->is_intercepts ? 0 : network->alphas[range->layer - 1]",
-        "network->alphas[range->layer - 1]",
+        "slice->is_intercepts ? 0 : network->alphas[slice->layer - 1]",
+        "network->alphas[slice->layer - 1]",
         "intercepts shrink, which the objective does not ask for",
         "tests/c/test_gradient.c",
     ),
@@ -234,35 +227,35 @@ MUTANTS = (
     Mutant(
         "blocks of losses are added one after another",
         _OBJECTIVE,
-        "    for (size_t n = ++sums->n_blocks; n % 2 == 0; n /= 2) {",
-        "    for (++sums->n_blocks; sums->depth > 1;) {",
+        "    for (size_t n = ++tree->n_blocks; n % 2 == 0; n /= 2) {",
+        "    for (++tree->n_blocks; sums->depth > 1;) {",
         "other bits than those that are promised",
-        "tests/c/test_stripes.c",
+        "tests/c/test_sample_chunks.c",
     ),
     Mutant(
         "each handful of blocks begins a tree of its own",
         _OBJECTIVE,
-        "for (size_t n = s->first_block + b + 1; n % 2 == 0; n /= 2) {",
+        "for (size_t n = r->first_block + b + 1; n % 2 == 0; n /= 2) {",
         "for (size_t n = b + 1; n % 2 == 0; n /= 2) {",
         "the gradient of a large batch is not the sum of its blocks",
-        "tests/c/test_stripes.c",
+        "tests/c/test_sample_chunks.c",
     ),
     Mutant(
         "threads share the scratch of the gradient",
         _OBJECTIVE,
-        "pb_at(s->pass.network, w->thread_scratch, thread * w->thread_scratch_stride);",
-        "pb_at(s->pass.network, w->thread_scratch, thread * 0);",
-        "a range takes another one's step, now and then",
+        "pb_offset(network, w->thread_scratch, thread * w->thread_scratch_stride);",
+        "pb_offset(network, w->thread_scratch, thread * 0);",
+        "a slice takes another one's step, now and then",
         "tests/c/test_steps.c",
     ),
     # ---- workspace
     Mutant(
-        "a workspace has place for whole stripes only",
+        "a workspace has place for whole chunks only",
         _WORKSPACE,
-        "return (max_rows + PB_STRIPE_UNIT - 1) / PB_STRIPE_UNIT * PB_STRIPE_UNIT;",
-        "return (max_rows + PB_STRIPE_UNIT - 2) / PB_STRIPE_UNIT * PB_STRIPE_UNIT;",
+        "return (max_rows + PB_CHUNK_UNIT - 1) / PB_CHUNK_UNIT * PB_CHUNK_UNIT;",
+        "return (max_rows + PB_CHUNK_UNIT - 2) / PB_CHUNK_UNIT * PB_CHUNK_UNIT;",
         "17 rows in the place of 16",
-        "tests/c/test_stripes.c",
+        "tests/c/test_sample_chunks.c",
     ),
     Mutant(
         "a partial sum too few",
@@ -270,7 +263,7 @@ MUTANTS = (
         "PB_BLOCK_ROWS + 1; blocks > 1; blocks /= 2) {",
         "PB_BLOCK_ROWS + 1; blocks > 2; blocks /= 2) {",
         "a batch of many blocks writes beyond its scratch",
-        "tests/c/test_stripes.c",
+        "tests/c/test_sample_chunks.c",
     ),
     Mutant(
         "an overflow of the scratch is not seen",
@@ -289,21 +282,21 @@ MUTANTS = (
         "tests/c/test_network.c",
     ),
     Mutant(
-        "a crew grows beyond its scratch",
+        "a tuner grows beyond its scratch",
         "csrc/network/thread_tuner.c",
-        "crew->n_usual * 2 < crew->n_most ? crew->n_usual * 2 : crew->n_most;",
-        "crew->n_usual * 2;",
+        "tuner->n_best * 2 < tuner->max_threads ? tuner->n_best * 2 : tuner->max_threads;",
+        "tuner->n_best * 2;",
         "more threads than the fit was given",
-        "tests/c/test_crew.c",
+        "tests/c/test_thread_tuner.c",
     ),
     # ---- the epoch
     Mutant(
         "the ragged last batch is dropped",
         _FIT,
-        "    size_t n = rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;",
-        "    size_t n = rows->n_rows < batch_size ? 1 : rows->n_rows / batch_size;",
+        "    return rows->n_rows == 0 ? 0 : (rows->n_rows - 1) / batch_size + 1;",
+        "    return rows->n_rows < batch_size ? 1 : rows->n_rows / batch_size;",
         "some rows of each epoch are not trained on",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "a ragged batch counts as a whole one",
@@ -311,7 +304,7 @@ MUTANTS = (
         "loss += value.objective * (double)batch.n_rows;",
         "loss += value.objective * (double)batch_size;",
         "loss_ is too large",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "batches in table order have the weights of the first",
@@ -319,7 +312,7 @@ MUTANTS = (
         "rows->weights == NULL ? NULL : rows->weights + first;",
         "rows->weights;",
         "with shuffle=False most rows have another's weight",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "a batch without weight ends the training",
@@ -327,20 +320,20 @@ MUTANTS = (
         "        if (!has_weight(&batch)) {",
         "        if (batch.n_rows == 0) {",
         "an error for weights that are allowed",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "steps are not counted",
         _FIT,
-        "        optimizer->n_steps += next.rate > 0;\n",
+        "        s->optimizer->n_steps++;\n",
         "",
         "Adam corrects for its first step for ever",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "weight decay takes intercepts along",
         _FIT,
-        ".decay_factor = range->is_intercepts ? 1 : 1 - rate",
+        ".decay_factor = slice->is_intercepts ? 1 : 1 - rate",
         ".decay_factor = 1 - rate",
         "AdamW shrinks intercepts",
         "tests/training/test_update_rules.py",
@@ -349,9 +342,9 @@ MUTANTS = (
         "the rate of a layer is not that of its intercepts",
         _FIT,
         "    if (o->layer_rates != NULL) {",
-        "    if (o->layer_rates != NULL && !range->is_intercepts) {",
+        "    if (o->layer_rates != NULL && !slice->is_intercepts) {",
         "intercepts of a layer that is to stay still learn",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "the gradient's norm is that of the coefficients",
@@ -359,7 +352,7 @@ MUTANTS = (
         "s->gradient_norm = sqrt(k->sum_of_squares(n, gradient));",
         "s->gradient_norm = sqrt(k->sum_of_squares(s->network->n_coefs, gradient));",
         "clipped gradients are longer than asked for",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "max_norm limits rows instead of columns",
@@ -372,45 +365,42 @@ MUTANTS = (
     Mutant(
         "the sums of a node are finished like those of a batch",
         _OBJECTIVE,
-        """    if (s->wants_sums) {
-        return PB_OK;
-    }
-""",
-        "",
+        "        if (!r->raw_sums) {\n            finish_slice(",
+        "        if (r->total.weight > 0) {\n            finish_slice(",
         "machines that share a batch divide by their own rows' weights",
-        "tests/c/test_parts.c",
+        "tests/c/test_distributed.c",
     ),
     Mutant(
         "a part of an epoch has the schedule's first rates",
         _FIT,
-        "set_rate(&next, part->first_batch + i, part->n_batches);",
-        "set_rate(&next, i, part->n_batches);",
+        "set_rate(s, part->first_batch + i, part->n_batches);",
+        "set_rate(s, i, part->n_batches);",
         "an epoch in parts warms up again in each",
-        "tests/c/test_parts.c",
+        "tests/c/test_distributed.c",
     ),
     Mutant(
         "a step of a given gradient is not clipped",
         _FIT,
-        "    if (part->is_last || optimizer->global_clipnorm > 0) {\n        see",
-        "    if (part->is_last) {\n        see",
+        "    if (part->is_last || optimizer->global_clipnorm > 0) {\n        clip",
+        "    if (part->is_last) {\n        clip",
         "global_clipnorm does nothing where machines share a batch",
-        "tests/c/test_parts.c",
+        "tests/c/test_distributed.c",
     ),
     Mutant(
         "masks of a node begin with row 0",
-        "csrc/network/dropout.c",
+        _LAYER,
         "masks->epoch, l, masks->first_row,",
         "masks->epoch, l, 0,",
         "dropout depends on which machine has a row",
-        "tests/c/test_parts.c",
+        "tests/c/test_distributed.c",
     ),
     Mutant(
         "a rate of 0 takes a step",
         _FIT,
-        "        .take_range = s->rate > 0 ? take_range : NULL,",
-        "        .take_range = take_range,",
+        "        .on_slice = s->rate > 0 ? on_slice : NULL,",
+        "        .on_slice = on_slice,",
         "momentum goes on where a schedule has ended",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
     Mutant(
         "every batch in table order has the first one's masks",
@@ -423,8 +413,8 @@ MUTANTS = (
     Mutant(
         "warm-up is one step late",
         _SCHEDULE,
-        "const double warm = epoch + length;",
-        "const double warm = epoch;",
+        "const double end = epoch + length;",
+        "const double end = epoch;",
         "the first step has a rate of 0, which is none",
         "tests/c/test_schedules.c",
     ),
@@ -439,9 +429,9 @@ MUTANTS = (
     Mutant(
         "squares of a power lose what rounding took",
         "csrc/training/optimizer.c",
-        "x_lost = lost - (x - square);",
-        "x_lost = 0;",
+        "square = pb_dd_multiply(square, square);",
+        "square = (pb_double_double){square.high * square.high, 0};",
         "Adam's correction drifts over millions of steps",
-        "tests/c/test_fit.c",
+        "tests/c/test_training.c",
     ),
 )

@@ -40,7 +40,7 @@ MUTANTS = (
     Mutant(
         "signals are never asked for",
         _CORE,
-        "            self.c.ask = handle_signals\n",
+        "            self.c.poll = handle_signals\n",
         "",
         "Ctrl-C waits for the end of the epoch",
         "tests/robustness/test_threads.py",

@@ -49,7 +49,7 @@ static size_t put_points(pb_dtype dtype, void *z) {
 /* ---- Activations --------------------------------------------------------------------------- */
 
 typedef pb_status function(pb_dtype dtype, const char *activation, size_t n_rows, size_t n_columns,
-                           const void *z, void *a, pb_pace *pace);
+                           const void *z, void *a, pb_interrupt *interrupt);
 
 /* The same elements in one row, in one column, one past an aligned address, in place, in short
  * runs of every length, and alone. */
@@ -128,15 +128,15 @@ static void rowwise(function *f, const char *line, const char *name, pb_dtype dt
 
 /* J^T v: f'(z) with v = 1; small integers for softmax, whose Jacobian makes 0 of ones. */
 static pb_status vjp_of(pb_dtype dtype, const char *name, size_t n_rows, size_t n_columns,
-                        const void *z, void *out, pb_pace *pace) {
+                        const void *z, void *out, pb_interrupt *interrupt) {
     const size_t n = n_rows * n_columns;
     void *a = reals(dtype, n), *vector = reals(dtype, n);
-    pb_status status = pb_activate(dtype, name, n_rows, n_columns, z, a, pace);
+    pb_status status = pb_activate(dtype, name, n_rows, n_columns, z, a, interrupt);
     for (size_t i = 0; i < n; i++) {
         put(dtype, vector, i, strcmp(name, "softmax") == 0 ? (double)(i % n_columns % 5) : 1);
     }
     if (status == PB_OK) {
-        status = pb_activation_vjp(dtype, name, n_rows, n_columns, z, a, vector, pace);
+        status = pb_activation_vjp(dtype, name, n_rows, n_columns, z, a, vector, interrupt);
     }
     memcpy(out, vector, n * item_size(dtype));
     free(a);
@@ -206,7 +206,7 @@ static void loss_with_output(const pb_loss_info *loss, const char *output, size_
     pb_network *network = NULL;
     pb_workspace *w = NULL;
     require(pb_network_new(&spec, &network), loss->name);
-    require(pb_workspace_new(network, LOSS_ROWS, PB_FOR_OBJECTIVE, n_threads, &w), loss->name);
+    require(pb_workspace_new(network, LOSS_ROWS, PB_WORKSPACE_GRADIENT, n_threads, &w), loss->name);
     void *x = reals(dtype, n), *y = reals(dtype, n), *delta = reals(dtype, n);
     void *theta = reals(dtype, n_parameters), *gradient = reals(dtype, n_parameters);
     for (size_t i = 0; i < n; i++) {

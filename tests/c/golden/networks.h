@@ -286,8 +286,9 @@ static void check_predictions(const problem *p, layout l, const outcome *expecte
     const size_t alone[] = {0, n / 3, n - 1};
     pb_workspace *w = NULL;
     void *out = reals(p->dtype, n * d);
-    require(pb_workspace_new(p->network, n < 100 ? 3 : 300, PB_FOR_PREDICTION, p->n_threads, &w),
-            "workspace");
+    require(
+        pb_workspace_new(p->network, n < 100 ? 3 : 300, PB_WORKSPACE_PREDICTION, p->n_threads, &w),
+        "workspace");
     for (int what = PB_PREDICT_OUTPUT; what <= PB_PREDICT_LOGITS; what++) {
         const void *traced = what == PB_PREDICT_LOGITS ? expected->z[last] : expected->a[last];
         table t = table_of(p->dtype, l, n, p->d, p->X);
@@ -358,7 +359,7 @@ static void network_lines(const network_case *c, pb_dtype dtype, size_t n_thread
     char name[NAME_LENGTH];
     name_of(c, name);
     start_problem(&p, c, dtype, n_threads);
-    require(pb_workspace_new(p.network, c->n_rows, PB_FOR_OBJECTIVE, n_threads, &w), name);
+    require(pb_workspace_new(p.network, c->n_rows, PB_WORKSPACE_GRADIENT, n_threads, &w), name);
     outcome expected = compute(&p, ROWS, w);
     layout other = ROWS;
     for (layout l = ROWS + 1; l < N_LAYOUTS; l++) {

@@ -28,8 +28,8 @@ static void hash_training(const problem *p, const char *rule, size_t n_states, s
         rule, *h, 0.03125, 0, .states = states, .dropout = {dropout, UINT64_C(0x123456789abcdef)}};
     memcpy(theta, p->theta, p->n_parameters * item_size(p->dtype));
     memset(states, 0, n_states * p->n_parameters * item_size(p->dtype));
-    const pb_purpose purpose = dropout == NULL ? PB_FOR_TRAINING : PB_FOR_DROPOUT;
-    require(pb_workspace_new(p->network, batch_size, purpose, p->n_threads, &w), rule);
+    const pb_workspace_kind kind = dropout == NULL ? PB_WORKSPACE_TRAINING : PB_WORKSPACE_DROPOUT;
+    require(pb_workspace_new(p->network, batch_size, kind, p->n_threads, &w), rule);
     sha256_start(s);
     for (int epoch = 0; epoch < 2; epoch++) {
         pb_epoch done = {0, 0, 0};

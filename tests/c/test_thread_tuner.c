@@ -21,28 +21,30 @@ static double set_free(size_t n, size_t batch) {
 }
 
 /* The time of many batches, as a multiple of the best that could be had. */
-static double loss_over(model *seconds, size_t n_most) {
+static double loss_over(model *seconds, size_t max_threads) {
     enum { N = 40000, N_ROWS = 100 };
-    pb_crew crew;
-    pb_crew_form(&crew, n_most);
+    pb_thread_tuner tuner;
+    pb_thread_tuner_init(&tuner, max_threads);
     double taken = 0, best = 0;
     for (size_t batch = 0; batch < N; batch++) {
-        CHECK(crew.n_now >= 1 && crew.n_now <= n_most, "%zu threads of %zu", crew.n_now, n_most);
-        const double time = seconds(crew.n_now, batch);
+        CHECK(tuner.n_current >= 1 && tuner.n_current <= max_threads, "%zu threads of %zu",
+              tuner.n_current, max_threads);
+        const double time = seconds(tuner.n_current, batch);
         double least = time;
-        for (size_t n = 1; n <= n_most; n *= 2) {
+        for (size_t n = 1; n <= max_threads; n *= 2) {
             least = seconds(n, batch) < least ? seconds(n, batch) : least;
         }
         taken += time;
         best += least;
         /* The last batch of an epoch is smaller, and says nothing. */
-        pb_crew_done(&crew, batch % 7 == 6 ? N_ROWS / 2 : N_ROWS, batch % 7 == 6 ? 1e-9 : time);
+        pb_thread_tuner_report(&tuner, batch % 7 == 6 ? N_ROWS / 2 : N_ROWS,
+                               batch % 7 == 6 ? 1e-9 : time);
     }
     return taken / best;
 }
 
 /* A batch with enough to do gets the threads it may have, a small one none; and what batches take
- * comes back to the crew. */
+ * comes back to the tuner. */
 static void test_threads_are_used(void) {
     enum { N = 300 };
     static const size_t sizes[] = {40, 90, 1};
@@ -51,7 +53,7 @@ static void test_threads_are_used(void) {
     pb_network *network = NULL;
     pb_workspace *w = NULL;
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "network");
-    CHECK_SAME(pb_workspace_new(network, N, PB_FOR_TRAINING, 7, &w), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, N, PB_WORKSPACE_TRAINING, 7, &w), PB_OK, "workspace");
     CHECK_SAME(pb_threads_for(w, 1e12), 7, "much work");
     CHECK_SAME(pb_threads_for(w, 1e3), 1, "little work");
     CHECK(pb_threads_for(w, N * pb_work_of_a_sample(network)) > 1, "a batch of %d", N);
@@ -68,10 +70,10 @@ static void test_threads_are_used(void) {
         double value = NAN;
         CHECK_SAME(pb_objective(network, theta, &batch, w, NULL, &value, gradient, NULL), PB_OK,
                    "batch %d", i);
-        fewest = w->crew.n_now < fewest ? w->crew.n_now : fewest;
+        fewest = w->tuner.n_current < fewest ? w->tuner.n_current : fewest;
     }
-    CHECK_SAME(w->crew.n_rows, N, "rows of the batches");
-    CHECK(w->crew.usual_time > 0 && fewest < 7, "nothing was tried in 200 batches");
+    CHECK_SAME(w->tuner.n_rows, N, "rows of the batches");
+    CHECK(w->tuner.best_time > 0 && fewest < 7, "nothing was tried in 200 batches");
     free(X);
     free(y);
     free(theta);

@@ -1,13 +1,13 @@
 /* A step on some of a longer vector's parameters is the step on all of them, there and nowhere
  * else; the gradient's last operations, one by one. */
-#include "planes.h"
+#include "matrices.h"
 
 enum { N_ALL = 101, MAX_STATES = 3 };
 
-static const size_t ranges[][2] = {{0, N_ALL}, {0, 1},  {3, 2},   {17, 16}, {5, 31},
+static const size_t slices[][2] = {{0, N_ALL}, {0, 1},  {3, 2},   {17, 16}, {5, 31},
                                    {50, 8},    {60, 0}, {90, 11}, {100, 1}};
 
-/* Plain C for the rules that have formulas here: see test_fit.c, which holds them to the
+/* Plain C for the rules that have formulas here: see test_training.c, which holds them to the
  * publications. The constants are of the data type. */
 static int plain_step(const char *name, pb_dtype dtype, const void *constants, double decay_factor,
                       double g, double *w, double *s0, double *s1) {
@@ -42,7 +42,7 @@ static int plain_step(const char *name, pb_dtype dtype, const void *constants, d
 #undef C
 }
 
-static void test_range(pb_dtype dtype, size_t rule, const pb_optimizer_info *info, size_t first,
+static void test_slice(pb_dtype dtype, size_t rule, const pb_optimizer_info *info, size_t first,
                        size_t count, const double *constants) {
     const size_t size = item_size(dtype), n_states = (size_t)info->n_states;
     const double decay_factor = 1 - fabs(draw()) / 4;
@@ -104,14 +104,14 @@ static void test_updates(pb_dtype dtype) {
     pb_optimizer_info info = {0};
     for (size_t rule = 0; pb_optimizer_at(rule, &info) == PB_OK; rule++) {
         CHECK(info.n_states >= 1 && info.n_states <= MAX_STATES, "%d states", info.n_states);
-        for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        for (size_t i = 0; i < sizeof slices / sizeof slices[0]; i++) {
             /* As no optimizer chooses them: what is where must not matter. */
             double constants[PB_MAX_CONSTANTS];
             for (size_t k = 0; k < PB_MAX_CONSTANTS; k++) {
                 constants[k] = (0.5 + fabs(draw())) / 3;
             }
             constants[2] = i % 2 ? constants[2] : 0; /* Nesterov or not */
-            test_range(dtype, rule, &info, ranges[i][0], ranges[i][1], constants);
+            test_slice(dtype, rule, &info, slices[i][0], slices[i][1], constants);
         }
     }
 }

@@ -1,5 +1,5 @@
 /* The objective and its gradient against plain C, to the bit: row order inside blocks of 256 rows,
- * a binary tree over the blocks. Whatever the number of threads that stripes are cut for, whatever
+ * a binary tree over the blocks. Whatever the number of threads that chunks are cut for, whatever
  * the scratch and so the number of blocks in hand, on every instruction set.
  *
  * The network has relu hidden layers, an identity output and squared error: nothing but rounded
@@ -152,8 +152,9 @@ static void check_batch(const problem *p, const pb_batch *batch, size_t max_rows
                      batch->n_rows, max_rows, n_threads, p->sizes[0], pb_isa_name(isa));
             CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "%s", where);
             network->kernels = kernels; /* whatever this process chose */
-            CHECK_SAME(pb_workspace_new(network, max_rows, PB_FOR_OBJECTIVE, n_threads, &workspace),
-                       PB_OK, "%s", where);
+            CHECK_SAME(
+                pb_workspace_new(network, max_rows, PB_WORKSPACE_GRADIENT, n_threads, &workspace),
+                PB_OK, "%s", where);
             CHECK_SAME(
                 pb_objective(network, p->theta, batch, workspace, NULL, &value, gradient, NULL),
                 PB_OK, "%s", where);

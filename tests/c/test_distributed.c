@@ -30,9 +30,9 @@ static pb_network *new_network(const pb_kernels *kernels, double alpha, double l
     return network;
 }
 
-static pb_workspace *new_workspace(const pb_network *network, pb_purpose purpose) {
+static pb_workspace *new_workspace(const pb_network *network, pb_workspace_kind kind) {
     pb_workspace *workspace = NULL;
-    CHECK_SAME(pb_workspace_new(network, N_ROWS, purpose, 2, &workspace), PB_OK, "workspace");
+    CHECK_SAME(pb_workspace_new(network, N_ROWS, kind, 2, &workspace), PB_OK, "workspace");
     return workspace;
 }
 
@@ -90,7 +90,7 @@ static void add_all(sums *nodes, size_t n) {
 /* In nodes of 2^level blocks. */
 static void check_objective(const pb_network *network, const pb_batch *rows, size_t level,
                             double scale, const char *what) {
-    pb_workspace *workspace = new_workspace(network, PB_FOR_OBJECTIVE);
+    pb_workspace *workspace = new_workspace(network, PB_WORKSPACE_GRADIENT);
     void *theta = reals(dtype_now, N_PARAMETERS), *expected = reals(dtype_now, N_PARAMETERS);
     sums nodes[MOST_NODES];
     double F = NAN, actual = NAN, penalty = NAN;
@@ -168,7 +168,7 @@ static void test_no_weight(void) {
     static const double zeros[PB_BLOCK_ROWS];
     FOR_VARIANTS(isa, dtype_now, kernels) {
         pb_network *network = new_network(kernels, 0.1, 0);
-        pb_workspace *workspace = new_workspace(network, PB_FOR_OBJECTIVE);
+        pb_workspace *workspace = new_workspace(network, PB_WORKSPACE_GRADIENT);
         void *theta = reals(dtype_now, N_PARAMETERS), *gradient = reals(dtype_now, N_PARAMETERS);
         const pb_batch rows = rows_of(PB_BLOCK_ROWS, zeros, NULL);
         pb_sums none = {NAN, NAN};
@@ -197,7 +197,7 @@ enum { BATCH = 2 * PB_BLOCK_ROWS, N_BATCHES = (N_ROWS - 1) / BATCH + 1, N_EPOCHS
 typedef struct run {
     void *parameters, *states;
     pb_optimizer optimizer;
-    pb_totals totals;
+    pb_epoch epoch;
 } run;
 
 static const double rates[] = {0.125, 0.25, 0.5};
@@ -233,18 +233,18 @@ static void check_same_run(const run *actual, const run *expected, const char *w
     CHECK_BITS(dtype_now, 2 * N_PARAMETERS, actual->states, expected->states, what);
     CHECK_SAME(actual->optimizer.n_steps, expected->optimizer.n_steps, "%s", what);
     CHECK_SAME(actual->optimizer.n_epochs, expected->optimizer.n_epochs, "%s", what);
-    CHECK_SAME(actual->totals.n_rows, expected->totals.n_rows, "%s", what);
-    CHECK(same_bits(actual->totals.loss, expected->totals.loss), "%s", what);
-    CHECK(same_bits(actual->totals.penalty, expected->totals.penalty), "%s", what);
-    CHECK(same_bits(actual->totals.gradient_norm, expected->totals.gradient_norm), "%s", what);
+    CHECK_SAME(actual->epoch.n_rows, expected->epoch.n_rows, "%s", what);
+    CHECK(same_bits(actual->epoch.loss, expected->epoch.loss), "%s", what);
+    CHECK(same_bits(actual->epoch.penalty, expected->epoch.penalty), "%s", what);
+    CHECK(same_bits(actual->epoch.gradient_norm, expected->epoch.gradient_norm), "%s", what);
 }
 
 static void whole_epoch(run *r, const pb_network *network, const pb_batch *rows,
                         pb_workspace *workspace) {
     const pb_epoch_part all = {.n_batches = N_BATCHES, .is_last = 1};
-    r->totals = (pb_totals){0, 0, 0, 0};
+    r->epoch = (pb_epoch){0, 0, 0, 0};
     CHECK_SAME(pb_train_batches(network, r->parameters, &r->optimizer, rows, BATCH, &all, workspace,
-                                NULL, &r->totals),
+                                NULL, &r->epoch),
                PB_OK, "whole");
     r->optimizer.n_epochs++;
 }
@@ -252,14 +252,14 @@ static void whole_epoch(run *r, const pb_network *network, const pb_batch *rows,
 /* A batch at a time, each a table of its own. */
 static void epoch_of_parts(run *r, const pb_network *network, const pb_batch *rows,
                            pb_workspace *workspace) {
-    r->totals = (pb_totals){0, 0, 0, 0};
+    r->epoch = (pb_epoch){0, 0, 0, 0};
     for (size_t i = 0; i < N_BATCHES; i++) {
         const size_t first = i * BATCH, left = N_ROWS - first;
         const pb_batch batch = some_rows(rows, first, left < BATCH ? left : BATCH);
         const pb_epoch_part part = {i, N_BATCHES, rows->order == NULL ? first : 0,
                                     i + 1 == N_BATCHES};
         CHECK_SAME(pb_train_batches(network, r->parameters, &r->optimizer, &batch, BATCH, &part,
-                                    workspace, NULL, &r->totals),
+                                    workspace, NULL, &r->epoch),
                    PB_OK, "batch %zu", i);
     }
     r->optimizer.n_epochs++;
@@ -268,7 +268,7 @@ static void epoch_of_parts(run *r, const pb_network *network, const pb_batch *ro
 /* Sums of each block from somebody else, and steps taken here. */
 static void epoch_of_sums(run *r, const pb_network *network, const pb_batch *rows,
                           pb_workspace *workspace) {
-    r->totals = (pb_totals){0, 0, 0, 0};
+    r->epoch = (pb_epoch){0, 0, 0, 0};
     for (size_t i = 0; i < N_BATCHES; i++) {
         const size_t first = i * BATCH, count = N_ROWS - first < BATCH ? N_ROWS - first : BATCH;
         sums nodes[MOST_NODES];
@@ -292,11 +292,11 @@ static void epoch_of_sums(run *r, const pb_network *network, const pb_batch *row
                    PB_OK, "batch");
         const pb_epoch_part part = {i, N_BATCHES, 0, i + 1 == N_BATCHES};
         CHECK_SAME(pb_take_step(network, r->parameters, &r->optimizer, &part, nodes[0].gradient,
-                                &r->totals.gradient_norm),
+                                &r->epoch.gradient_norm),
                    PB_OK, "step");
-        r->totals.loss += F * (double)count;
-        r->totals.penalty += penalty * (double)count;
-        r->totals.n_rows += count;
+        r->epoch.loss += F * (double)count;
+        r->epoch.penalty += penalty * (double)count;
+        r->epoch.n_rows += count;
         for (size_t k = 0; k < n_nodes; k++) {
             free(nodes[k].gradient);
         }
@@ -308,7 +308,7 @@ static void check_epochs(const pb_kernels *kernels, const char *rule, const doub
                          const pb_batch *rows, double clip, double max_norm) {
     pb_network *network = new_network(kernels, 0.1, 0.25);
     pb_workspace *workspace =
-        new_workspace(network, dropped == NULL ? PB_FOR_TRAINING : PB_FOR_DROPOUT);
+        new_workspace(network, dropped == NULL ? PB_WORKSPACE_TRAINING : PB_WORKSPACE_DROPOUT);
     run whole, parts, of_sums;
     start(&whole, rule, dropped, clip, max_norm);
     start(&parts, rule, dropped, clip, max_norm);
@@ -342,12 +342,12 @@ static void test_epochs(void) {
 
 static void test_bad_arguments(void) {
     pb_network *network = new_network(pb_kernels_of(PB_BASELINE, dtype_now), 0, 0);
-    pb_workspace *for_objective = new_workspace(network, PB_FOR_OBJECTIVE);
-    pb_workspace *for_training = new_workspace(network, PB_FOR_TRAINING);
+    pb_workspace *for_objective = new_workspace(network, PB_WORKSPACE_GRADIENT);
+    pb_workspace *for_training = new_workspace(network, PB_WORKSPACE_TRAINING);
     const pb_batch rows = rows_of(N_ROWS, NULL, NULL);
     const pb_masks masks = {{rates, 0}, 0, 0};
     pb_sums of_rows;
-    pb_totals totals = {0, 0, 0, 0};
+    pb_epoch epoch = {0, 0, 0, 0};
     double norm;
     run r;
     start(&r, "sgd", NULL, 0, 0);
@@ -358,13 +358,13 @@ static void test_bad_arguments(void) {
     const pb_epoch_part fine = {0, N_BATCHES, 0, 1}, few = {0, N_BATCHES - 1, 0, 1};
     const pb_epoch_part late = {1, N_BATCHES, 0, 1}, over = {N_BATCHES, N_BATCHES, 0, 1};
     CHECK_SAME(pb_train_batches(network, r.parameters, &r.optimizer, &rows, BATCH, &fine,
-                                for_objective, NULL, &totals),
-               PB_BAD_ARGUMENT, "scratch of another purpose");
+                                for_objective, NULL, &epoch),
+               PB_BAD_ARGUMENT, "scratch of another kind");
     CHECK_SAME(pb_train_batches(network, r.parameters, &r.optimizer, &rows, BATCH, &few,
-                                for_training, NULL, &totals),
+                                for_training, NULL, &epoch),
                PB_BAD_ARGUMENT, "more batches than the epoch");
     CHECK_SAME(pb_train_batches(network, r.parameters, &r.optimizer, &rows, BATCH, &late,
-                                for_training, NULL, &totals),
+                                for_training, NULL, &epoch),
                PB_BAD_ARGUMENT, "batches past its end");
     CHECK_SAME(pb_take_step(network, r.parameters, &r.optimizer, &over, gradient, &norm),
                PB_BAD_ARGUMENT, "a step past its end");

@@ -20,8 +20,8 @@ static double objective(const char *loss, const char *output, const pb_batch *ba
     pb_workspace *workspace = NULL;
     double value = NAN, parameters[MAX_PARAMETERS];
     CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "%s", loss);
-    CHECK_SAME(pb_workspace_new(network, batch->n_rows, PB_FOR_OBJECTIVE, 1, &workspace), PB_OK,
-               "%s", loss);
+    CHECK_SAME(pb_workspace_new(network, batch->n_rows, PB_WORKSPACE_GRADIENT, 1, &workspace),
+               PB_OK, "%s", loss);
     const uint64_t state = draw_state;
     draw_state = 7; /* the same parameters each time */
     fill(dtype_now, parameters, pb_network_n_parameters(network), 0.5);

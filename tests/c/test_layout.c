@@ -1,5 +1,5 @@
-/* Between tables and planes and panels: values only move, each to its place. */
-#include "planes.h"
+/* Between tables and matrices and panels: values only move, each to its place. */
+#include "matrices.h"
 
 static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};
 enum { N_SIZES = sizeof sizes / sizeof sizes[0] };
@@ -8,8 +8,8 @@ static void test_transpose(pb_dtype dtype) {
     for (size_t i = 0; i < N_SIZES * N_SIZES; i++) {
         const size_t n_rows = sizes[i / N_SIZES], n_columns = sizes[i % N_SIZES];
         for (size_t gap = 0; gap <= 3; gap += 3) {
-            const pb_plane from = {n_rows, n_columns, n_columns + gap, 1};
-            const pb_plane to = {n_columns, n_rows, n_rows + gap, 1};
+            const pb_matrix from = {n_rows, n_columns, n_columns + gap, 1};
+            const pb_matrix to = {n_columns, n_rows, n_rows + gap, 1};
             void *values = reals(dtype, n_rows * n_columns),
                  *turned = reals(dtype, n_rows * n_columns);
             fill(dtype, values, n_rows * n_columns, 1);
@@ -92,10 +92,10 @@ static void *new_plane(pb_dtype dtype, const pb_kernels *kernels, size_t n_units
     return filled_reals(dtype, (n_units - 1) * *stride + whole, UNTOUCHED);
 }
 
-/* `plane` has at (u, s) what `wanted`, which is (n_samples, n_units), says. Samples up to the next
+/* `matrix` has at (u, s) what `wanted`, which is (n_samples, n_units), says. Samples up to the next
  * whole vector are zeros, where that is promised; the gaps are as they were. */
 static void check_gathered(pb_dtype dtype, const pb_kernels *kernels, size_t n_units,
-                           size_t n_samples, size_t stride, const void *plane, const void *wanted,
+                           size_t n_samples, size_t stride, const void *matrix, const void *wanted,
                            int zeros_follow, const char *what) {
     const size_t whole = whole_vectors(kernels, n_samples);
     const size_t length = (n_units - 1) * stride + whole;
@@ -103,14 +103,14 @@ static void check_gathered(pb_dtype dtype, const pb_kernels *kernels, size_t n_u
     for (size_t u = 0; u < n_units; u++) {
         for (size_t s = 0; s < whole; s++) {
             const size_t place = u * stride + s;
-            const double was = get(dtype, plane, place);
+            const double was = get(dtype, matrix, place);
             put(dtype, expected, place,
                 s < n_samples              ? get(dtype, wanted, s * n_units + u)
                 : zeros_follow || was == 0 ? 0
                                            : UNTOUCHED);
         }
     }
-    CHECK_BITS(dtype, length, plane, expected, what);
+    CHECK_BITS(dtype, length, matrix, expected, what);
     free(expected);
 }
 
@@ -136,15 +136,15 @@ static void test_gather(pb_dtype dtype, size_t n_columns, size_t n_rows, int lay
     const pb_targets y = {values, PB_TARGET_REAL, t.row, t.column};
     FOR_VARIANTS(isa, dtype, kernels) {
         size_t stride = 0;
-        void *plane = new_plane(dtype, kernels, n_columns, n_rows, gap, &stride);
-        kernels->gather(&x, rows.rows, rows.first, n_rows, n_columns, plane, stride);
-        check_gathered(dtype, kernels, n_columns, n_rows, stride, plane, wanted, 1,
+        void *matrix = new_plane(dtype, kernels, n_columns, n_rows, gap, &stride);
+        kernels->gather(&x, rows.rows, rows.first, n_rows, n_columns, matrix, stride);
+        check_gathered(dtype, kernels, n_columns, n_rows, stride, matrix, wanted, 1,
                        layout_names[layout]);
-        free(plane);
-        plane = new_plane(dtype, kernels, n_columns, n_rows, gap, &stride);
-        kernels->gather_targets(&y, rows.rows, rows.first, n_rows, n_columns, plane, stride);
-        check_gathered(dtype, kernels, n_columns, n_rows, stride, plane, wanted, 0, "targets");
-        free(plane);
+        free(matrix);
+        matrix = new_plane(dtype, kernels, n_columns, n_rows, gap, &stride);
+        kernels->gather_targets(&y, rows.rows, rows.first, n_rows, n_columns, matrix, stride);
+        check_gathered(dtype, kernels, n_columns, n_rows, stride, matrix, wanted, 0, "targets");
+        free(matrix);
     }
     free(wanted);
     free(t.array);
@@ -188,10 +188,10 @@ static void test_classes(pb_dtype dtype, size_t n_outputs, size_t n_rows, int la
     const pb_targets y = {codes + t.origin, PB_TARGET_CLASS, t.row, t.column, smoothing};
     FOR_VARIANTS(isa, dtype, kernels) {
         size_t stride = 0;
-        void *plane = new_plane(dtype, kernels, n_outputs, n_rows, draw_below(3), &stride);
-        kernels->gather_targets(&y, rows.rows, rows.first, n_rows, n_outputs, plane, stride);
-        check_gathered(dtype, kernels, n_outputs, n_rows, stride, plane, wanted, 0, "classes");
-        free(plane);
+        void *matrix = new_plane(dtype, kernels, n_outputs, n_rows, draw_below(3), &stride);
+        kernels->gather_targets(&y, rows.rows, rows.first, n_rows, n_outputs, matrix, stride);
+        check_gathered(dtype, kernels, n_outputs, n_rows, stride, matrix, wanted, 0, "classes");
+        free(matrix);
     }
     free(wanted);
     free(t.array);
@@ -216,10 +216,10 @@ static void test_indicators(pb_dtype dtype, size_t n_outputs, size_t n_rows, int
     const pb_targets y = {indicators + t.origin, PB_TARGET_INDICATOR, t.row, t.column, smoothing};
     FOR_VARIANTS(isa, dtype, kernels) {
         size_t stride = 0;
-        void *plane = new_plane(dtype, kernels, n_outputs, n_rows, draw_below(3), &stride);
-        kernels->gather_targets(&y, rows.rows, rows.first, n_rows, n_outputs, plane, stride);
-        check_gathered(dtype, kernels, n_outputs, n_rows, stride, plane, wanted, 0, "indicators");
-        free(plane);
+        void *matrix = new_plane(dtype, kernels, n_outputs, n_rows, draw_below(3), &stride);
+        kernels->gather_targets(&y, rows.rows, rows.first, n_rows, n_outputs, matrix, stride);
+        check_gathered(dtype, kernels, n_outputs, n_rows, stride, matrix, wanted, 0, "indicators");
+        free(matrix);
     }
     free(wanted);
     free(t.array);
@@ -253,8 +253,8 @@ static void test_panels(pb_dtype dtype, const pb_kernels *kernels, size_t n_unit
         const double value = draw_below(9) == 0 ? -0.0 : draw();
         put(dtype, x, i / n_samples * stride + i % n_samples, value);
     }
-    const pb_plane plane = {n_units, n_samples, stride, 1};
-    kernels->to_panels(&plane, x, weights, panels, panel);
+    const pb_matrix matrix = {n_units, n_samples, stride, 1};
+    kernels->pack_panels(&matrix, x, weights, panels, panel);
     for (size_t i = 0; i < n_panels * columns * n_samples; i++) {
         const size_t u = i / n_samples, s = i % n_samples;
         const size_t place = u / columns * panel + s * columns + u % columns;

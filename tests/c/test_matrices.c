@@ -1,26 +1,26 @@
-/* Maps over planes: each element depends on what lies at its own place alone, so it has the bits of
- * a plane of one element, whatever lies beside it; what lies between units is left alone. */
-#include "planes.h"
+/* Maps over matrices: each element depends on what lies at its own place alone, so it has the bits
+ * of a matrix of one element, whatever lies beside it; what lies between units is left alone. */
+#include "matrices.h"
 
 static const size_t shapes[][2] = {{1, 1},  {1, 2},  {1, 3},  {2, 1},  {3, 4},  {5, 7},
                                    {2, 8},  {3, 9},  {4, 15}, {2, 16}, {3, 17}, {7, 31},
                                    {2, 33}, {31, 1}, {2, 64}, {1, 100}};
 enum { N_SHAPES = sizeof shapes / sizeof shapes[0], N_PLANES = 4 };
 
-static const pb_plane one = {1, 1, 1, 1};
+static const pb_matrix one = {1, 1, 1, 1};
 
 /* The layouts of a shape: without gaps, with short and long ones, and as a table. */
-static pb_plane plane_at(size_t shape, size_t k) {
+static pb_matrix plane_at(size_t shape, size_t k) {
     const size_t n_units = shapes[shape][0], n_samples = shapes[shape][1];
     return k == 3 ? plane_of_table(n_units, n_samples)
                   : plane_with_gaps(n_units, n_samples, k == 2 ? 17 : k);
 }
 
 /* An array as `expected` says, which has no gaps, with UNTOUCHED between its units. */
-static void check_plane(pb_dtype dtype, const pb_plane *plane, const void *actual,
+static void check_plane(pb_dtype dtype, const pb_matrix *matrix, const void *actual,
                         const void *expected, const char *what) {
-    void *laid_out = lay_out_plane(dtype, plane, expected, UNTOUCHED);
-    CHECK_BITS(dtype, plane_length(plane), actual, laid_out, what);
+    void *laid_out = lay_out_plane(dtype, matrix, expected, UNTOUCHED);
+    CHECK_BITS(dtype, plane_length(matrix), actual, laid_out, what);
     free(laid_out);
 }
 
@@ -48,16 +48,16 @@ static void check_map(pb_dtype dtype, size_t shape, pb_map_kernel *kernel, pb_ma
         baseline(&one, at(dtype, z, i), at(dtype, expected, i));
     }
     for (size_t k = 0; k < N_PLANES; k++) {
-        const pb_plane plane = plane_at(shape, k);
-        void *laid_z = lay_out_plane(dtype, &plane, z, NAN);
-        void *a = filled_reals(dtype, plane_length(&plane), UNTOUCHED);
-        kernel(&plane, laid_z, a);
-        check_plane(dtype, &plane, a, expected, name);
+        const pb_matrix matrix = plane_at(shape, k);
+        void *laid_z = lay_out_plane(dtype, &matrix, z, NAN);
+        void *a = filled_reals(dtype, plane_length(&matrix), UNTOUCHED);
+        kernel(&matrix, laid_z, a);
+        check_plane(dtype, &matrix, a, expected, name);
         free(laid_z);
-        laid_z = lay_out_plane(dtype, &plane, z, UNTOUCHED);
-        kernel(&plane, laid_z, laid_z);
+        laid_z = lay_out_plane(dtype, &matrix, z, UNTOUCHED);
+        kernel(&matrix, laid_z, laid_z);
         if (k == 0 || k == 3) { /* in place a gap would not show */
-            check_plane(dtype, &plane, laid_z, expected, name);
+            check_plane(dtype, &matrix, laid_z, expected, name);
         }
         free(laid_z);
         free(a);
@@ -80,12 +80,12 @@ static void check_vjp(pb_dtype dtype, size_t shape, pb_activation f, const pb_ke
         baseline->vjp[f](&one, at(dtype, z, i), at(dtype, a, i), at(dtype, expected, i));
     }
     for (size_t k = 0; k < N_PLANES; k++) {
-        const pb_plane plane = plane_at(shape, k);
-        void *laid_z = lay_out_plane(dtype, &plane, z, NAN);
-        void *laid_a = lay_out_plane(dtype, &plane, a, NAN);
-        void *v = lay_out_plane(dtype, &plane, vector, UNTOUCHED);
-        kernels->vjp[f](&plane, laid_z, laid_a, v);
-        check_plane(dtype, &plane, v, expected, name);
+        const pb_matrix matrix = plane_at(shape, k);
+        void *laid_z = lay_out_plane(dtype, &matrix, z, NAN);
+        void *laid_a = lay_out_plane(dtype, &matrix, a, NAN);
+        void *v = lay_out_plane(dtype, &matrix, vector, UNTOUCHED);
+        kernels->vjp[f](&matrix, laid_z, laid_a, v);
+        check_plane(dtype, &matrix, v, expected, name);
         free(laid_z);
         free(laid_a);
         free(v);
@@ -132,20 +132,20 @@ static void check_loss(pb_dtype dtype, size_t shape, pb_loss_kernel *kernel,
                  0.75, at(dtype, expected, i));
     }
     for (size_t k = 0; k < N_PLANES; k++) {
-        const pb_plane plane = plane_at(shape, k);
-        void *out = filled_reals(dtype, plane_length(&plane), UNTOUCHED);
+        const pb_matrix matrix = plane_at(shape, k);
+        void *out = filled_reals(dtype, plane_length(&matrix), UNTOUCHED);
         for (size_t i = 0; i < 3; i++) {
-            laid[i] = lay_out_plane(dtype, &plane, inputs[i], NAN);
+            laid[i] = lay_out_plane(dtype, &matrix, inputs[i], NAN);
         }
-        kernel(&plane, laid[0], laid[1], laid[2], 0.75, out);
-        check_plane(dtype, &plane, out, expected, name);
+        kernel(&matrix, laid[0], laid[1], laid[2], 0.75, out);
+        check_plane(dtype, &matrix, out, expected, name);
         /* Where z is, as the objective has it. */
-        kernel(&plane, laid[0], laid[1], laid[2], 0.75, laid[1]);
+        kernel(&matrix, laid[0], laid[1], laid[2], 0.75, laid[1]);
         for (size_t i = 0; i < n; i++) {
-            const size_t place = place_in(&plane, i / plane.n_samples, i % plane.n_samples);
+            const size_t place = place_in(&matrix, i / matrix.n_samples, i % matrix.n_samples);
             put(dtype, out, place, get(dtype, laid[1], place));
         }
-        check_plane(dtype, &plane, out, expected, name);
+        check_plane(dtype, &matrix, out, expected, name);
         for (size_t i = 0; i < 3; i++) {
             free(laid[i]);
         }
@@ -193,11 +193,11 @@ static void test_arithmetic(pb_dtype dtype) {
         }
         FOR_VARIANTS(isa, dtype, kernels) {
             for (size_t k = 0; k < N_PLANES; k++) {
-                const pb_plane plane = plane_at(shape, k);
-                void *out = lay_out_plane(dtype, &plane, x, UNTOUCHED);
+                const pb_matrix matrix = plane_at(shape, k);
+                void *out = lay_out_plane(dtype, &matrix, x, UNTOUCHED);
                 if (k < 3) { /* the bias belongs to units whose samples lie side by side */
-                    kernels->add_bias(&plane, bias, out);
-                    check_plane(dtype, &plane, out, biased, "z + b");
+                    kernels->add_bias(&matrix, bias, out);
+                    check_plane(dtype, &matrix, out, biased, "z + b");
                 }
                 free(out);
             }
@@ -215,9 +215,9 @@ static void test_arithmetic(pb_dtype dtype) {
     }
 }
 
-/* A plane of no units or no samples. */
+/* A matrix of no units or no samples. */
 static void test_nothing(pb_dtype dtype) {
-    static const pb_plane nothing[] = {{0, 3, 3, 1}, {3, 0, 0, 1}, {3, 0, 5, 1}, {0, 0, 0, 1}};
+    static const pb_matrix nothing[] = {{0, 3, 3, 1}, {3, 0, 0, 1}, {3, 0, 5, 1}, {0, 0, 0, 1}};
     FOR_VARIANTS(isa, dtype, kernels) {
         for (size_t k = 0; k < sizeof nothing / sizeof nothing[0]; k++) {
             void *none = reals(dtype, 0), *bias = reals(dtype, 3);

@@ -2,7 +2,7 @@
  * error of the C library's long double functions, exact at the edges, and the same bits on every
  * instruction set and at every place of a vector. The largest errors are printed: the
  * documentation's numbers come from here. */
-#include "planes.h"
+#include "matrices.h"
 
 /* ---- The functions, by the kernels that compute them ----------------------------------------- */
 
@@ -83,21 +83,21 @@ static const function functions[N_FUNCTIONS] = {
 /* y = f(x). The kernels have no plain logarithm: the log-loss of a target 1 is -log a. */
 static void compute(const pb_kernels *kernels, pb_dtype dtype, int f, size_t n, const void *x,
                     void *y) {
-    const pb_plane plane = plane_with_gaps(1, n, 0);
+    const pb_matrix matrix = plane_with_gaps(1, n, 0);
     pb_activation row;
     if (f == LOG_LOGISTIC) {
-        kernels->log_activate[PB_ACTIVATION_logistic](&plane, x, y);
+        kernels->log_activate[PB_ACTIVATION_logistic](&matrix, x, y);
         return;
     }
     if (pb_find_activation(functions[f].name, &row) == PB_OK) {
-        kernels->activate[row](&plane, x, y);
+        kernels->activate[row](&matrix, x, y);
         return;
     }
     void *ones = reals(dtype, n);
     for (size_t i = 0; i < n; i++) {
         put(dtype, ones, i, 1);
     }
-    kernels->loss_value[PB_LOSS_log_loss](&plane, ones, x, x, 0, y);
+    kernels->loss_value[PB_LOSS_log_loss](&matrix, ones, x, x, 0, y);
     for (size_t i = 0; i < n; i++) {
         put(dtype, y, i, -get(dtype, y, i));
     }
@@ -308,8 +308,8 @@ static void test_edges(pb_dtype dtype, const pb_kernels *kernels) {
         put(dtype, z, i, inputs[i]);
         put(dtype, expected, i, outputs[i]);
     }
-    const pb_plane plane = plane_with_gaps(1, N, 0);
-    kernels->activate[PB_ACTIVATION_relu](&plane, z, a);
+    const pb_matrix matrix = plane_with_gaps(1, N, 0);
+    kernels->activate[PB_ACTIVATION_relu](&matrix, z, a);
     CHECK_BITS(dtype, N, a, expected, "relu");
 }
 

@@ -33,8 +33,8 @@ static void start(run *r, pb_dtype dtype, const pb_kernels *kernels, const char 
     CHECK_SAME(pb_network_new(&spec, &r->network), PB_OK, "network");
     CHECK_SAME(pb_network_n_parameters(r->network), N_PARAMETERS, "parameters");
     r->network->kernels = kernels; /* whatever this process chose */
-    CHECK_SAME(pb_workspace_new(r->network, BATCH, PB_FOR_TRAINING, 1, &r->workspace), PB_OK, "%s",
-               rule);
+    CHECK_SAME(pb_workspace_new(r->network, BATCH, PB_WORKSPACE_TRAINING, 1, &r->workspace), PB_OK,
+               "%s", rule);
     r->optimizer = (pb_optimizer){rule, *h, 0.01, 0, .states = r->states};
     draw_state = 5; /* the same parameters each time */
     fill(dtype, r->parameters, N_PARAMETERS, 0.25);
@@ -180,7 +180,8 @@ static void test_bias_correction(void) {
         pb_network *network = NULL;
         pb_workspace *workspace = NULL;
         CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "line");
-        CHECK_SAME(pb_workspace_new(network, 1, PB_FOR_TRAINING, 1, &workspace), PB_OK, "line");
+        CHECK_SAME(pb_workspace_new(network, 1, PB_WORKSPACE_TRAINING, 1, &workspace), PB_OK,
+                   "line");
         CHECK_SAME(pb_train_epoch(network, w, &adam_at, &rows, 1, workspace, NULL, &epoch), PB_OK,
                    "step %lld", (long long)times[i]);
         const long double t = (long double)times[i];
