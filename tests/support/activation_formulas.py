@@ -1,4 +1,4 @@
-"""Defines each activation with NumPy and SciPy, as the reference for exported models."""
+"""Defines each activation in NumPy and SciPy, as the reference for exported models."""
 
 import numpy as np
 from scipy.special import erfc, expit, softmax

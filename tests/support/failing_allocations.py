@@ -70,7 +70,7 @@ class Allocator:
                 self.c.failing_watch(first, end, least)
 
     def refuse(self, n_granted, remains_short, act, model):
-        """Return the result of act(model), its exception, and the number of refused requests.
+        """Return the result of act(model), its exception and the number of refusals.
 
         Refuses all requests after ``n_granted``, or only the next one.
         """
@@ -107,7 +107,7 @@ OPERATIONS = {}
 
 
 def operation(name, model, act):
-    """Describe an operation ``act(copy of model)``; a callable ``model`` makes the model."""
+    """Describe ``act(copy of model)``; a callable ``model`` makes the model."""
     OPERATIONS[name] = model, act
 
 
@@ -268,7 +268,7 @@ def list_operations_of_networks():
 
 
 def bits_of(value):
-    """Return a copy of all that is compared: everything but the seconds of the epochs."""
+    """Return a copy of all that is compared, without the seconds of the epochs."""
     if isinstance(value, Network):
         # All that an operation could change; the core keeps no state, and an optimizer
         # has none before its first step.

@@ -111,7 +111,7 @@ THEMES = {
 
 
 def features():
-    """Return pairs of a test file and the arguments of a feature mark in it, in order."""
+    """Return pairs of a test file and the arguments of a feature mark, in order."""
     return marks("feature", ("name", "use", "requested"))
 
 

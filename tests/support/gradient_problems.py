@@ -13,7 +13,7 @@ N_SAMPLES, N_FEATURES = 7, 3
 
 
 def usual_parameter(loss):
-    """Return a loss parameter in the middle of its range, 1 for an infinite range, or None."""
+    """Return the middle of the loss parameter's range, 1 if infinite, or None."""
     record = LOSSES[loss]
     if record["parameter"] is None:
         return None
@@ -22,7 +22,7 @@ def usual_parameter(loss):
 
 
 def make_problem(loss, output, hidden, depth, n_outputs=3, dtype="float64", alpha=0.3):
-    """Return a network whose predictions lie in every loss's domain, with data for it."""
+    """Return a network with predictions in the domain of every loss, and data."""
     rng = np.random.RandomState(depth)
     sizes = [N_FEATURES, *DEPTHS[depth], n_outputs]
     net = Network(

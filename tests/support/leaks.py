@@ -31,7 +31,7 @@ def c_bytes():
 
 
 def in_use():
-    """Return the numbers of objects, of blocks of Python's allocator and of C's bytes."""
+    """Return the numbers of objects, of blocks of Python and of bytes of C."""
     gc.collect()
     return len(gc.get_objects()), sys.getallocatedblocks(), c_bytes()
 
@@ -42,7 +42,7 @@ FEW_CALLS = 200 if IS_FREE_THREADED else 10
 
 
 def leaks(call, n_calls=FEW_CALLS, n_rounds=40):
-    """Return the objects, blocks or bytes that grow in every round of calls.
+    """Return whether objects, blocks or bytes grow in every round of calls.
 
     A leak grows in every round. Caches stop growing after hundreds of calls, and other
     threads allocate and free: sooner or later, some round shows no growth.

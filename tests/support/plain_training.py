@@ -158,7 +158,7 @@ class PlainTraining:
 
 
 def assert_follows(model, plain, rtol=1e-10):
-    """Check that an estimator has the loss curve and the weights of the plain training."""
+    """Check that an estimator has the loss curve and weights of the plain training."""
     np.testing.assert_allclose(model.loss_curve_, plain.losses, rtol=rtol)
     for ours, theirs in zip(
         model.coefs_ + model.intercepts_, plain.arrays, strict=True

@@ -15,7 +15,7 @@ from sklearn.neural_network._multilayer_perceptron import LOSS_FUNCTIONS
 
 
 def squared_error_sum(y_true, y_pred, sample_weight=None):
-    """Return half the squared error summed over outputs, which scikit-learn differentiates."""
+    """Return half the squared error summed over outputs, as differentiated."""
     squares = (y_true - y_pred) ** 2
     return 0.5 * np.average(squares, weights=sample_weight, axis=0).sum()
 
@@ -44,14 +44,14 @@ def state_of(estimator):
 
 
 def timeless(estimator):
-    """Return ``state_of`` without the seconds in its history, which differ between fits."""
+    """Return ``state_of`` without the seconds of epochs, which always differ."""
     state = state_of(estimator)
     state["_history"] = [row[:-1] for row in state["_history"]]
     return state
 
 
 def assert_state(actual, expected, where="state"):
-    """Check that two states are equal to the last bit; the message locates a difference."""
+    """Check that states are equal to the last bit; name the place of a difference."""
     assert type(actual) is type(expected), where
     if isinstance(actual, dict):
         assert list(actual) == list(expected), where

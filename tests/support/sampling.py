@@ -12,7 +12,7 @@ import random
 
 
 def value_of(parameter, seen):
-    """Return a representation of a parameter's value that is the same in every process."""
+    """Return an equivalent of a parameter's value that no process changes."""
     if isinstance(parameter, (str, int, float, type(None))):
         return repr(parameter)
     if isinstance(parameter, functools.partial):  # one of scikit-learn's checks
