@@ -126,8 +126,8 @@ def test_frames_give_names_and_the_same_bits():
         batched.fit_batches(other)
 
 
-@pytest.mark.parametrize("goes_on", ["warm_start", "resume"])
-def test_a_training_continues(goes_on):
+@pytest.mark.parametrize("continuation", ["warm_start", "resume"])
+def test_a_training_continues(continuation):
     """Test this after pickling too; a warm start does not search for classes again."""
     fitted = MLPClassifier(**PARAMS).fit(X, NAMES)
     batched = MLPClassifier(**PARAMS).fit_batches(cut(X, NAMES))
@@ -140,7 +140,7 @@ def test_a_training_continues(goes_on):
 
     for _ in range(2):
         batched = pickle.loads(pickle.dumps(batched))
-        if goes_on == "resume":
+        if continuation == "resume":
             max_iter = fitted.max_iter + 3
             fitted.set_params(max_iter=max_iter).fit(X, NAMES, resume=True)
             batched.set_params(max_iter=max_iter).fit_batches(batches, resume=True)
@@ -148,7 +148,7 @@ def test_a_training_continues(goes_on):
             fitted.set_params(warm_start=True).fit(X, NAMES)
             batched.set_params(warm_start=True).fit_batches(batches)
         compare(batched, fitted)
-    assert n_passes == (6 if goes_on == "resume" else 10)
+    assert n_passes == (6 if continuation == "resume" else 10)
 
 
 def test_fit_and_fit_batches_do_not_continue_each_other():

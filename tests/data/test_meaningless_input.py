@@ -236,7 +236,7 @@ def test_models_made_by_hand_predict_with_their_activation():
 
 
 # -------------------------------------------------------------- continued training
-@pytest.mark.parametrize("goes_on", ["warm_start", "partial_fit"])
+@pytest.mark.parametrize("continuation", ["warm_start", "partial_fit"])
 @pytest.mark.parametrize(
     "params",
     [
@@ -246,13 +246,13 @@ def test_models_made_by_hand_predict_with_their_activation():
         {"alpha": 1.0},
     ],
 )
-def test_training_may_continue_with_another_activation_or_loss(params, goes_on):
+def test_training_may_continue_with_another_activation_or_loss(params, continuation):
     """Test fine-tuning: training continues from the weights with the new functions."""
     model = regressor(warm_start=True).fit(X, VALUES)
     reached = [c.copy() for c in (*model.coefs_, *model.intercepts_)]
     model.set_params(**params)
     fresh = regressor(**params, coefs_init=reached[:2], intercepts_init=reached[2:])
-    if goes_on == "warm_start":
+    if continuation == "warm_start":
         model.fit(X, VALUES)
     else:
         model.partial_fit(X, VALUES)

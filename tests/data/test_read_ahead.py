@@ -48,7 +48,7 @@ def test_no_more_batches_are_prefetched_than_requested(read_ahead):
         assert set(ahead[:-1]) == {1}
 
 
-def test_reading_goes_on_during_a_step():
+def test_reading_continues_during_a_step():
     """Let the step and the reader wait for each other: neither can end alone."""
     in_step, was_read = threading.Event(), threading.Event()
 
@@ -117,12 +117,12 @@ def test_a_fit_from_batches_can_be_interrupted(press, busy_with, read_ahead):
 
 def test_an_interruption_does_not_wait_for_a_read(press):
     """Test that the thread ends after its read and closes the iterator."""
-    go_on, closed = threading.Event(), threading.Event()
+    may_continue, closed = threading.Event(), threading.Event()
 
     def batches():
         try:
             yield X, CODES
-            go_on.wait(60)
+            may_continue.wait(60)
             yield X, CODES
         finally:
             closed.set()
@@ -134,7 +134,7 @@ def test_an_interruption_does_not_wait_for_a_read(press):
         model.fit_batches(batches, classes=[0, 1, 2])
     assert not closed.is_set()
     assert_state(vars(model), before)
-    go_on.set()
+    may_continue.set()
     assert closed.wait(30)
     assert no_reader_left()
 

@@ -134,7 +134,7 @@ def test_multioutput_gradient_is_that_of_the_reported_loss(solver):
         assert_allclose(fall * factor, step * squared_length, rtol=1e-4)
 
 
-def test_with_that_entry_set_right_scikit_learn_agrees():
+def test_scikit_learn_agrees_after_that_correction():
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 3))
     params = {"hidden_layer_sizes": (6,), "random_state": 0, "max_iter": 20}

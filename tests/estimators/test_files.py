@@ -106,10 +106,12 @@ def by_resume(model, table, y):
     "predicts the same bits and continues training with the same bits.",
 )
 @pytest.mark.sampled(21)
-@pytest.mark.parametrize("go_on", [by_partial_fit, by_warm_start, by_resume])
+@pytest.mark.parametrize(
+    "continue_training", [by_partial_fit, by_warm_start, by_resume]
+)
 @pytest.mark.parametrize("options", STOCHASTIC.values(), ids=STOCHASTIC)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_saved_model_is_the_same_model(dtype, options, go_on):
+def test_a_saved_model_is_the_same_model(dtype, options, continue_training):
     estimator, y = KINDS[dtype == "float32"]
     table = X.astype(dtype)
     model = estimator(**SMALL | copy.deepcopy(options)).fit(table, y)
@@ -120,10 +122,10 @@ def test_a_saved_model_is_the_same_model(dtype, options, go_on):
         assert_state(vars(other), vars(model), name)
     # A shallow copy shares its parameters, such as a generator.
     assert bits(copy.copy(model), dtype) == expected
-    go_on(model, table, y)
+    continue_training(model, table, y)
     for name, other in others.items():
         assert bits(other, dtype) == expected, name
-        go_on(other, table, y)
+        continue_training(other, table, y)
         assert bits(other, dtype) == bits(model, dtype), name
         assert_state(timeless(other), timeless(model), name)
 
@@ -152,10 +154,10 @@ def test_a_mapped_file_is_read_and_never_written(options, tmp_path):
     model = MLPClassifier(**SMALL | copy.deepcopy(options)).fit(X, LABELS)
     other = through_a_map(model, tmp_path)
     before = (tmp_path / "model.joblib").read_bytes()
-    for go_on in (by_partial_fit, by_warm_start):
+    for continue_training in (by_partial_fit, by_warm_start):
         assert bits(other) == bits(model)
-        go_on(other, X, LABELS)
-        go_on(model, X, LABELS)
+        continue_training(other, X, LABELS)
+        continue_training(model, X, LABELS)
     assert bits(other) == bits(model)
     assert (tmp_path / "model.joblib").read_bytes() == before
 
@@ -386,7 +388,7 @@ def test_the_files_of_each_version_load_and_continue_training(path):
     if expected["outputs"] is not None:
         assert script.outputs(model, X) == expected["outputs"]
     if expected["goes_on_by"] is not None:
-        model = script.go_on(model, expected["goes_on_by"], X, y)
+        model = script.continue_training(model, expected["goes_on_by"], X, y)
         assert script.outputs(model, X) == expected["outputs_then"]
 
 

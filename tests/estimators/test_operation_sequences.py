@@ -96,7 +96,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @precondition(lambda self: hasattr(self, "fitted_to"))
     @rule(epochs=st.integers(1, 3))
-    def go_on(self, epochs):
+    def continue_training(self, epochs):
         max_iter = getattr(self.twin, "n_iter_", 0) + epochs
         table, held_out = self.fitted_to
         self.both(lambda m: m.set_params(max_iter=max_iter))

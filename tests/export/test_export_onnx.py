@@ -287,7 +287,7 @@ def test_poisson_and_a_linear_model():
         assert_same_answers(run(to_onnx(model, X), X), model, X)
 
 
-def test_edits_are_taken_over():
+def test_edited_attributes_are_exported():
     model, X = regressor()
     before = run(to_onnx(model, X), X)[0]
     model.coefs_[0][:, 1] *= 2

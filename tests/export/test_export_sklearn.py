@@ -134,7 +134,7 @@ def test_arrays_are_copies():
         assert_array_equal(model.predict(X), before)
 
 
-def test_edits_are_taken_over():
+def test_edited_attributes_are_converted():
     for direction in DIRECTIONS.values():
         model, X, _ = fitted(direction.source, "regression")
         model.coefs_[0][:, 1] *= 2

@@ -32,7 +32,7 @@ def table():
     return X, labels, (X[:, :2] > 0).astype(int), X @ [1.0, -2.0, 0.5]
 
 
-def go_on(model, how, X, y):
+def continue_training(model, how, X, y):
     """Train further, in one of the ways that expected.json names."""
     if how == "partial_fit":
         model.partial_fit(X, y)
@@ -116,7 +116,9 @@ def make(folder):
         model.fit(X.astype(dtype), y)
         save(model, folder / name)
         before = outputs(model, X.astype(dtype))
-        after = how and outputs(go_on(model, how, X.astype(dtype), y), X.astype(dtype))
+        after = how and outputs(
+            continue_training(model, how, X.astype(dtype), y), X.astype(dtype)
+        )
         expected["files"][name] = {
             "dtype": dtype,
             "target": target,

@@ -256,15 +256,15 @@ def test_calls_to_partial_fit_are_one_fit_and_fits_are_counted():
 
 
 @needs_callbacks
-@pytest.mark.parametrize("goes_on", ["warm_start", "resume"])
-def test_a_resumed_fit_continues_to_count(goes_on):
+@pytest.mark.parametrize("continuation", ["warm_start", "resume"])
+def test_a_resumed_fit_continues_to_count(continuation):
     monitor = LayerMonitor()
-    model = make(warm_start=goes_on == "warm_start").fit(X, Y)
+    model = make(warm_start=continuation == "warm_start").fit(X, Y)
     n_before = len(model.loss_curve_)
     model.set_callbacks(monitor).set_params(max_iter=N_ITER + 2)
-    model.fit(X, Y, resume=goes_on == "resume")
+    model.fit(X, Y, resume=continuation == "resume")
     n_after = len(model.loss_curve_)
-    first = n_before + 1 if n_after > N_ITER + 2 or goes_on == "resume" else 1
+    first = n_before + 1 if n_after > N_ITER + 2 or continuation == "resume" else 1
     expected = list(range(first, n_after + 1))
     assert [n for n in column(monitor, "epoch", layer=1) if n > 0] == expected
 

@@ -53,7 +53,7 @@ def parameters_of(model):
 
 
 def linear_classifier(dtype, n_classes, coefs):
-    """Return a classifier of one feature; its logits are the feature times the coefs."""
+    """Return a classifier of one feature with the logits feature times coefs."""
     y = np.arange(6) % n_classes
     model = MLPClassifier((), max_iter=1).fit(np.ones((6, 1), dtype), y)
     model.coefs_[0][...] = coefs

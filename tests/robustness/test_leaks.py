@@ -121,7 +121,7 @@ def with_callbacks(at_end=None, **options):
     return call
 
 
-def go_on():
+def continue_fits():
     model = MLPClassifier(**SMALL).fit(X, CODES)
     model.set_params(max_iter=5).fit(X, CODES, resume=True)
     model.set_params(warm_start=True).fit(X, CODES)
@@ -153,7 +153,7 @@ PATHS = {
     "fit lbfgs out of time": fit(MLPRegressor, NUMBERS, max_time=1e-9, solver="lbfgs"),
     "own loss": fit(MLPRegressor, NUMBERS, loss=squares),
     "own loss lbfgs": fit(MLPRegressor, NUMBERS, loss=squares, solver="lbfgs"),
-    "resume, warm start": go_on,
+    "resume, warm start": continue_fits,
     "partial_fit": in_parts,
     "predict a row": lambda: CLASSIFIER.predict_proba(X[:1]),
     "predict": lambda: (CLASSIFIER.predict(X), REGRESSOR.predict(X)),

@@ -180,14 +180,14 @@ TROUBLES = {
 
 def applies(trouble, name):
     _, _, arguments = TROUBLES[trouble]
-    goes_on = name.startswith(("partial_fit", "resume"))
+    is_continued = name.startswith(("partial_fit", "resume"))
     if "lbfgs" in name and trouble in ("batch_size", "splitter"):
         return False
-    if "schedule" in trouble and (goes_on or "lbfgs" in name):
+    if "schedule" in trouble and (is_continued or "lbfgs" in name):
         return False
-    if goes_on and trouble in ("splitter", "batch_size"):
+    if is_continued and trouble in ("splitter", "batch_size"):
         return False
-    if trouble == "scale" and (goes_on or name.startswith("warm")):
+    if trouble == "scale" and (is_continued or name.startswith("warm")):
         return False
     if name.startswith("partial_fit"):
         # This training has only one epoch, so no second one can fail.

@@ -162,7 +162,7 @@ def half_squares(y, y_pred):
     return ((y_pred - y) ** 2).sum(axis=1) / 2, y_pred - y
 
 
-def go_on(model):
+def continue_training(model):
     return model.fit(X, LABELS, resume=True)
 
 
@@ -187,7 +187,7 @@ def list_operations():
         )
     for early in (False, True):
         model = fitted(MLPClassifier, early_stopping=early).set_params(max_iter=4)
-        operation("resume" + early * " early stopping", model, go_on)
+        operation("resume" + early * " early stopping", model, continue_training)
     for name, model in (
         ("first", MLPClassifier(**FAST)),
         ("next", fitted(MLPClassifier)),

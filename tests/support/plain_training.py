@@ -58,8 +58,9 @@ RULES = {
 class PlainTraining:
     """Trains as ``MLPRegressor(shuffle=False, activation="tanh", ...)`` does.
 
-    ``rate`` gives the learning rate of the step that begins after so many epochs (a
-    fraction counts the batches of the present one) and takes so much of one.
+    ``rate(epoch, length)`` returns the learning rate of the step that begins after
+    ``epoch`` epochs, a fraction within one, and takes the fraction ``length`` of an
+    epoch.
     """
 
     def __init__(self, model, X, y, rate=None, sample_weight=None):
