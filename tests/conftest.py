@@ -1,4 +1,4 @@
-"""Settings of the whole suite: the short and the full run, and the time per folder."""
+"""Configures the suite: the short and the full run, and the time per folder."""
 
 import random
 import signal
@@ -48,7 +48,7 @@ def pytest_report_header(config):
 
 @pytest.fixture
 def drawn(request):
-    """A function that draws n of some values, or in the full run takes all."""
+    """Return a function that draws n values, or returns all of them in the full run."""
 
     def draw(values, n):
         values, option = list(values), request.config.option
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config, items):
     if not config.option.full:
         items[:], left_out = sampling.choose(items, config.option.seed)
         config.hook.pytest_deselected(items=left_out)
-    # The files with long tests first, so that processes which share them end together.
+    # Files with long tests run first, so that parallel processes finish together.
     if hasattr(config, "workerinput"):
         has_slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in has_slow)

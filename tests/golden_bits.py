@@ -1,19 +1,19 @@
-"""The bits of fits and predictions, a line a case and data type.
+"""Computes the bits of fits and predictions: one line per case and data type.
 
     python golden_bits.py --print                   prints the lines
     python golden_bits.py --check golden_bits.txt   compares them with the file's
     python golden_bits.py --write golden_bits.txt C_PROGRAM
                                                     records them, and those of C_PROGRAM
 
-Run with the package installed.  ``--threads N ...`` sets ``n_jobs``, to each number in
-turn; ``--after-other-work`` computes much else first.  Inputs are integers scaled by
-powers of two: no random generator and no library function whose bits may differ.  Each
-case is fitted from several layouts of the same table, which must agree before there is
-a line.
+Run with the package installed.  ``--threads N ...`` sets ``n_jobs`` to each number in
+turn; ``--after-other-work`` runs other computations first.  Inputs are integers scaled
+by powers of two: no random generator and no library function whose bits may differ.
+Each case is fitted from several layouts of the same table, and has a line only if all
+of them agree.
 
-NumPy, SciPy and scikit-learn take part only with what is exact: integer draws of
-RandomState, ``random_sample``, copies, comparisons.  SciPy's L-BFGS steps are its own,
-so of that solver the objective and its gradient are here and no fit.
+NumPy, SciPy and scikit-learn take part only with exact operations: integer draws of
+RandomState, ``random_sample``, copies, comparisons.  SciPy computes the steps of
+L-BFGS, so that solver has lines for its objective and gradient, and none for a fit.
 """
 
 import argparse
@@ -47,7 +47,7 @@ OURS = "estimator/"
 
 
 def hashed(stream, shape):
-    """64-bit integers that look random (the finalizer of Steele et al. 2014)."""
+    """Return 64-bit integers that look random (the finalizer of Steele et al. 2014)."""
     x = np.arange(np.prod(shape, dtype=int), dtype=np.uint64).reshape(shape)
     x = (x ^ np.uint64(stream << 40)) * np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ x >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -60,18 +60,18 @@ def below(n, stream, shape):
 
 
 def fractions(stream, shape, dtype):
-    """In [-1, 1) with all the digits that the data type has."""
+    """Return numbers in [-1, 1) with all the digits of the data type."""
     digits = 53 if dtype == np.float64 else 24
     integers = (hashed(stream, shape) >> np.uint64(64 - digits)).astype(np.int64)
     return ((integers - 2 ** (digits - 1)) * 2.0 ** (1 - digits)).astype(dtype)
 
 
 def samples(n_rows, n_features, dtype):
-    """A table with a quarter of zeros, for the sparse layouts, and some empty rows."""
+    """Return a table with many zeros and some empty rows, for the sparse layouts."""
     shape = (n_rows, n_features)
     X = 2 * fractions(1, shape, dtype) * (below(4, 2, shape) > 0).astype(dtype)
     X[31::32] = 0
-    return X + dtype(0)  # no -0, which a sparse table may forget
+    return X + dtype(0)  # no -0, which a sparse table need not store
 
 
 def targets(kind, n_rows, dtype):
@@ -87,7 +87,7 @@ def targets(kind, n_rows, dtype):
 
 
 def digest(*arrays):
-    """SHA-256 of numbers and labels, least significant byte first, one NaN for all."""
+    """Return the SHA-256 of numbers (little-endian, all NaN alike) and labels."""
     sha = hashlib.sha256()
     for array in arrays:
         array = np.asarray(array)
@@ -115,7 +115,7 @@ def backward(array):
 
 
 def misaligned(array):
-    """At an odd address."""
+    """Return a copy at an odd address."""
     buffer = bytearray(array.nbytes + 1)
     at = np.frombuffer(buffer, np.uint8).ctypes.data
     offset = 1 - at % 2
@@ -123,7 +123,7 @@ def misaligned(array):
     return np.frombuffer(buffer, array.dtype, array.size, offset).reshape(array.shape)
 
 
-# How the table is passed, and how the arrays beside it are.
+# The layout of the table, and the layout of the other arrays.
 LAYOUTS = {
     "rows": (np.ascontiguousarray, np.ascontiguousarray),
     "columns": (np.asfortranarray, np.asfortranarray),
@@ -136,7 +136,7 @@ LAYOUTS = {
 
 
 def in_each_layout(case, number, compute, X, *others):
-    """compute(X, *others) from rows and from two other layouts, which must agree."""
+    """Return compute(X, *others) of three layouts of X, which must agree."""
     names = list(LAYOUTS)
     hashes = {}
     for name in [names[0], names[1 + number % 3], names[4 + number % 3]]:
@@ -156,7 +156,7 @@ ADAM = {"solver": "adam", "learning_rate_init": 0.0078125}
 # Stops making progress at once, so that the rate falls.
 FALLING = {**SGD, "learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 1}
 
-# Targets, rows, features, whether weighted; parameters.  Three epochs if not said.
+# Targets, rows, features, whether weighted; parameters.  Three epochs by default.
 CASES = {
     "binary": ("binary", 150, 6, False, {**ADAM, "hidden_layer_sizes": (9,)}),
     "line": ("multiclass", 150, 6, True, {**SGD, "hidden_layer_sizes": ()}),
@@ -259,7 +259,7 @@ def predicted(model, X):
 
 
 def row_by_row(model, X):
-    """A row has the same bits alone and in its table."""
+    """Check that a row has the same bits alone and in its table."""
     methods = ["predict", "predict_proba", "predict_log_proba"]
     for method in filter(lambda name: hasattr(model, name), methods):
         whole = getattr(model, method)(X)
@@ -271,7 +271,7 @@ def row_by_row(model, X):
 
 
 def weights_of(n_rows):
-    """Every fifth row weighs nothing."""
+    """Return sample weights of which every fifth is zero."""
     return (1 + below(1000, 8, n_rows)) * 2.0**-8 * (np.arange(n_rows) % 5 != 3)
 
 
@@ -293,7 +293,7 @@ def fit_lines(threads, dtype):
 
 
 def partial_fit_lines(threads, dtype):
-    """Three calls on a batch each, and a fit that goes on from them."""
+    """Return the lines of three calls to partial_fit and of a warm start after them."""
     X, y = samples(210, 8, dtype), targets("multiclass", 210, dtype)
     for number, (name, solver) in enumerate((("sgd", SGD), ("adam", ADAM))):
 
@@ -310,7 +310,7 @@ def partial_fit_lines(threads, dtype):
 
 
 def lbfgs_lines(threads, dtype):
-    """What SciPy's L-BFGS-B is given: the objective of all rows, and its gradient."""
+    """Return the lines of L-BFGS: the objective of all rows, and its gradient."""
     shapes = {
         "squared_error": ((7, 10, 3), "tanh", "identity"),
         "log_loss": ((20, 33, 5), "relu", "softmax"),
@@ -350,7 +350,7 @@ def lbfgs_lines(threads, dtype):
 
 
 def by_name(threads):
-    """{(name, data type): hash} of everything here."""
+    """Return {(name, data type): hash} of all cases."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return {
@@ -362,7 +362,7 @@ def by_name(threads):
 
 
 def other_work():
-    """Networks of other shapes, some at once, and NumPy's own products."""
+    """Train networks of other shapes, some in parallel, and multiply with NumPy."""
 
     def fit(seed):
         dtype = (np.float32, np.float64)[seed % 2]
@@ -386,13 +386,13 @@ def other_work():
 
 
 def read(text):
-    """{(name, data type): hash} of lines of golden bits."""
+    """Return {(name, data type): hash} of lines of golden bits."""
     rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
     return {(name, dtype): value for name, dtype, value in rows}
 
 
 def compare(recorded, computed):
-    """What differs, in words."""
+    """Return the differences in words."""
     names = {key: " ".join(key) for key in {**recorded, **computed}}
     return (
         [
@@ -414,7 +414,7 @@ def compare(recorded, computed):
 
 
 def write(path, program, computed):
-    """Record the lines of the C program and ours; say what that changes."""
+    """Record the lines of the C program and ours; print what changes."""
     new = {**read(subprocess.check_output([program, "1"], text=True)), **computed}
     old = read(path.read_text("utf-8")) if path.exists() else {}
     text = "".join(f"{name} {dtype} {value}\n" for (name, dtype), value in new.items())

@@ -50,7 +50,10 @@ class NetworkCache:
         if network is None:
             self._ready = None
         else:
-            self._ready = network, _core.SmallBatchPredictor(network.core, network.parameters)
+            self._ready = (
+                network,
+                _core.SmallBatchPredictor(network.core, network.parameters),
+            )
 
     @classmethod
     def from_copy(cls, model):

@@ -1,4 +1,4 @@
-"""Every activation has its published value, slope, range and initial weights."""
+"""Tests the values, derivatives, ranges and initial weights of every activation."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from support.lists import ACTIVATIONS, activate
 RECORDS = ACTIVATIONS
 HIDDEN = [name for name, record in RECORDS.items() if record["hidden"]]
 KINKS = {
-    # z, and the slope there
+    # z, and the derivative at z
     "relu": {0: 0},
     "leaky_relu": {0: 0.01},
     "elu": {0: 1},
@@ -25,7 +25,7 @@ def gelu_tanh_gate(z):
     return expit(2 * np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))
 
 
-# Values once more, in float64 and so that the left tails keep their digits.
+# Activations written again in float64, accurate in the left tails.
 VALUES = {
     "identity": lambda z: z,
     "logistic": expit,
@@ -48,23 +48,23 @@ VALUES = {
 }
 
 
-def gelu_tanh_slope(z):
-    # By hand it is written with 1 - tanh^2, which cancels.
+def gelu_tanh_derivative(z):
+    # by_hand uses 1 - tanh^2, which suffers from cancellation.
     gate, its_rest = gelu_tanh_gate(z), gelu_tanh_gate(-z)
     inner = 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * z**2)
     return gate * (1 + z * inner * its_rest)
 
 
-SLOPES = {name: pair[1] for name, pair in by_hand.backprop.ACTIVATIONS.items()}
-SLOPES["gelu_tanh"] = gelu_tanh_slope
+DERIVATIVES = {name: pair[1] for name, pair in by_hand.backprop.ACTIVATIONS.items()}
+DERIVATIVES["gelu_tanh"] = gelu_tanh_derivative
 
 
 def value(name, z):
     return activate(name, np.asarray(z).reshape(-1, 1)).ravel()
 
 
-def slope(name, z):
-    """f'(z) out of a backward pass: delta of a hidden layer over that of the output."""
+def derivative_of(name, z):
+    """Return f'(z) from a backward pass: hidden delta over delta at the output."""
     z = np.asarray(z)
     net = Network([1, 1, 1], activation=name, dtype=z.dtype)
     net.parameters[:] = [1, 1, 0, 0]
@@ -91,8 +91,8 @@ def points(dtype):
 def test_values_to_a_few_roundings(name, dtype):
     z = points(dtype)
     reference = VALUES[name](z.astype(float))
-    # Relative, in the left tails too; there the reference itself loses what z loses
-    # where its square or cube is rounded.
+    # A relative bound, in the left tails too; there the reference itself has the
+    # rounding error of the square or cube of z.
     rtol = 6 * np.finfo(dtype).eps + 2e-14
     np.testing.assert_allclose(value(name, z), reference, rtol=rtol, atol=0)
 
@@ -100,52 +100,54 @@ def test_values_to_a_few_roundings(name, dtype):
 @pytest.mark.parametrize("name", ["gelu", "gelu_tanh", "silu", "mish", "softplus"])
 def test_the_far_left_tail_keeps_its_digits(name):
     z = np.linspace(-18, -8, 300)
-    # The reference's exponent, up to 500, is rounded.
+    # The exponent of the reference, up to 500, is rounded.
     np.testing.assert_allclose(value(name, z), VALUES[name](z), rtol=2e-13, atol=0)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", SLOPES)
-def test_slopes_to_a_few_roundings(name, dtype):
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_derivatives_to_a_few_roundings(name, dtype):
     z = points(dtype)
-    reference = SLOPES[name](z.astype(float))
+    reference = DERIVATIVES[name](z.astype(float))
     eps = np.finfo(dtype).eps
-    np.testing.assert_allclose(slope(name, z), reference, rtol=4 * eps, atol=8 * eps)
+    np.testing.assert_allclose(
+        derivative_of(name, z), reference, rtol=4 * eps, atol=8 * eps
+    )
 
 
 @pytest.mark.parametrize("name", ["gelu", "gelu_tanh", "silu", "mish", "softplus"])
-def test_the_left_tail_of_slopes_keeps_its_digits(name):
+def test_the_left_tail_of_derivatives_keeps_its_digits(name):
     z = np.linspace(-8, -4, 300)
     h = 2.0**-20
     quotient = (value(name, z + h) - value(name, z - h)) / (2 * h)
-    np.testing.assert_allclose(slope(name, z), quotient, rtol=1e-7)
+    np.testing.assert_allclose(derivative_of(name, z), quotient, rtol=1e-7)
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-def test_slopes_are_the_derivatives_of_values(name):
+def test_derivatives_match_differences_of_values(name):
     z = np.linspace(-6, 6, 1000)  # without 0, where a second derivative may jump
     for kink in KINKS.get(name, {}):
         z = z[np.abs(z - kink) > 0.01]
     h = 2.0**-17
     quotient = (value(name, z + h) - value(name, z - h)) / (2 * h)
-    np.testing.assert_allclose(slope(name, z), quotient, rtol=0, atol=2e-10)
+    np.testing.assert_allclose(derivative_of(name, z), quotient, rtol=0, atol=2e-10)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", KINKS)
-def test_slopes_at_kinks_and_right_beside_them(name, dtype):
+def test_derivatives_at_kinks_and_right_beside_them(name, dtype):
     for kink, published in KINKS[name].items():
         z = np.array([kink], dtype)
-        assert slope(name, z)[0] == pytest.approx(published, rel=1e-7)
+        assert derivative_of(name, z)[0] == pytest.approx(published, rel=1e-7)
         for side in (-np.inf, np.inf):
             beside = np.nextafter(z, np.array(side, dtype))
             expected = by_hand.backprop.ACTIVATIONS[name][1](beside.astype(float))
-            assert slope(name, beside) == pytest.approx(expected, rel=1e-6)
+            assert derivative_of(name, beside) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", VALUES)
-def test_far_out_nothing_overflows_and_nan_is_nan(name, dtype):
+def test_large_z_does_not_overflow_and_nan_stays_nan(name, dtype):
     far = np.array([-1e30, -1e5, 1e5, 1e30], dtype)
     if name != "identity":
         a = value(name, far)
@@ -153,7 +155,7 @@ def test_far_out_nothing_overflows_and_nan_is_nan(name, dtype):
             limits = VALUES[name](far.astype(float))
         limits = np.where(np.isnan(limits), 0, limits)
         np.testing.assert_allclose(a, limits, rtol=1e-6, atol=0)
-    derivative = slope(name, np.array([-1e30, -1e5], dtype))
+    derivative = derivative_of(name, np.array([-1e30, -1e5], dtype))
     np.testing.assert_allclose(
         derivative, {"identity": 1, "leaky_relu": 0.01}.get(name, 0)
     )
@@ -189,7 +191,7 @@ def test_the_range_is_the_set_of_values(name):
 # ---------------------------------------------------------------------- initial weights
 BOTH, ALONE = "fan in and out", "fan in"
 PUBLISHED = {
-    # Glorot & Bengio 2010; as scikit-learn has it, and Keras for any activation
+    # Glorot & Bengio 2010; as in scikit-learn, and in Keras for any activation
     "identity": (6, BOTH),
     "logistic": (2, BOTH),
     "tanh": (6, BOTH),
@@ -231,13 +233,13 @@ def test_each_layer_is_drawn_for_its_own_activation_and_the_output_for_the_last(
     names = ["selu", "logistic"]
     network = Network([400, 300, 200, 150], activation=names, random_state=0)
     assert_drawn_as_published(network, [*names, "logistic"])
-    # As scikit-learn has it, the activation counts even where no layer has it.
+    # As in scikit-learn, the activation counts even if no layer uses it.
     network = Network([400, 200], activation="selu", random_state=0)
     assert_drawn_as_published(network, ["selu"])
 
 
 def test_signals_keep_their_size_through_many_layers():
-    # What the initial weights are published for, with the fans that they speak of.
+    # The published purpose of the initial weights, with fan_in equal to fan_out.
     X = np.random.RandomState(0).standard_normal((200, 100))
     for name in ("selu", "leaky_relu"):
         net = Network([100] * 12, activation=name, random_state=0)
@@ -247,7 +249,7 @@ def test_signals_keep_their_size_through_many_layers():
         assert 0.2 < size[-1] / size[0] < 5
 
 
-def test_each_activation_makes_another_fit():
+def test_each_activation_gives_a_different_fit():
     X = np.random.RandomState(0).uniform(-1, 1, (200, 3))
     y = np.sin(3 * X[:, 0])
     losses = {

@@ -1,4 +1,4 @@
-"""Objects of the binding exist only with checked content, which never changes."""
+"""Tests that objects of the binding check their arguments and are initialized once."""
 
 import copy
 import pickle
@@ -76,7 +76,7 @@ def all_objects():
 
 
 @pytest.mark.parametrize("name", [*all_objects(), "Interrupt"])
-def test_no_object_is_made_of_nothing(name):
+def test_no_object_is_made_without_arguments(name):
     kind = getattr(_core, name)
     if name == "Interrupt":
         kind.__new__(kind)  # which needs nothing
@@ -126,7 +126,7 @@ WRONG_ARRAYS = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_ARRAYS, ids=str)
-def test_a_vector_that_is_none_is_refused(wrong):
+def test_a_bad_parameter_vector_is_refused(wrong):
     array = WRONG_ARRAYS[wrong]
     samples, targets = _core.Samples(X, np.float64), _core.Targets(Y, np.float64)
     for call in (
@@ -156,7 +156,7 @@ def test_a_vector_that_is_none_is_refused(wrong):
             NET.objective(THETA, samples, targets, weights=np.asarray(array))
 
 
-def test_memory_that_must_not_be_written_to_is_not():
+def test_read_only_memory_is_not_written_to():
     frozen = THETA.copy()
     frozen.setflags(write=False)
     plane = np.zeros((6, 2))
@@ -200,7 +200,7 @@ def test_rows_that_end_beyond_the_values_are_refused():
         _core.Samples(rows.astype(np.float32), np.float64)
 
 
-def test_what_is_no_table_is_refused_by_the_single_functions():
+def test_functions_of_one_array_refuse_other_objects():
     for function in (_core.activate, _core.log_activate):
         for z in (np.zeros(3), np.zeros(()), np.zeros((1, 2, 3))):
             with pytest.raises(TypeError, match="2 dimensions"):
@@ -242,7 +242,7 @@ def test_a_workspace_is_held_to_its_limits():
     + [(2**32, 2**32, 1), (2**32 + 1, 2**32 - 1, 1), (2**30,) * 3],
     ids=str,
 )
-def test_sizes_that_are_none_or_do_not_fit_are_refused(sizes):
+def test_sizes_that_are_not_ints_or_do_not_fit_are_refused(sizes):
     n_hidden = max(len(sizes) - 2, 0) if isinstance(sizes, tuple) else 0
     hidden, alpha = ["relu"] * n_hidden, [0.0] * (n_hidden + 1)
     with pytest.raises((TypeError, ValueError, OverflowError)):
@@ -272,7 +272,7 @@ def test_layers_of_a_trace_are_arrays_and_are_held():
     "While pybackprop reads an array, NumPy refuses to resize it, even with "
     "refcheck=False.",
 )
-def test_no_array_is_resized_while_it_is_looked_at():
+def test_no_array_is_resized_while_it_is_checked():
     def resize(array):
         array.resize(0, refcheck=False)
 
@@ -293,7 +293,7 @@ def test_no_array_is_resized_while_it_is_looked_at():
 
 
 class Fickle:
-    """Another value at each look: what was checked is what must be used."""
+    """An integer that changes at each read: the checked value must be the one used."""
 
     def __init__(self, *values):
         self.values = list(values)
@@ -313,7 +313,7 @@ def test_a_size_is_read_once():
 
 
 def random_calls(seed, n_calls):
-    """Constructors and methods with whatever there is, all of it made anew."""
+    """Call constructors and methods with random arguments, made anew for each call."""
     rng = np.random.RandomState(seed)
 
     def anything():
@@ -347,7 +347,7 @@ def random_calls(seed, n_calls):
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("seed", range(3))
 def test_random_calls_do_no_harm(seed):
-    """In a process of its own, which a crash would end."""
+    """Run in a separate process, since a crash would end it."""
     program = f"import test_core_objects as t; print(t.random_calls({seed}, 1500) > 20)"
     result = run_python(program)
     assert (result.returncode, result.stdout) == (0, "True\n"), result.stderr

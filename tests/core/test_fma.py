@@ -1,7 +1,7 @@
-"""The hashes of tests/c/test_fma.c are those of a fused multiply-add by whole numbers.
+"""Compares the hashes of tests/c/test_fma.c with a fused multiply-add in integers.
 
-That program hashes what the core computes for cases that are hard to round.  Here the
-same cases are made and rounded with Python's integers, of which none is ever too large.
+That program hashes the results of the core for cases that are hard to round.  Here the
+same cases are made, and rounded exactly with Python's unbounded integers.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ FORMATS = {"float32": Format(23, 127), "float64": Format(52, 1023)}
 
 
 def whole(f, bits):
-    """The integers m, e with m 2^e = x, for a finite x."""
+    """Return the integers m, e with m 2^e = x, for a finite x."""
     field = (bits & (f.sign - 1)) >> f.fraction_bits
     fraction = bits & ((1 << f.fraction_bits) - 1)
     m = fraction + (1 << f.fraction_bits) if field else fraction
@@ -57,7 +57,7 @@ def whole(f, bits):
 
 
 def nearest(f, m, e):
-    """The bits of m 2^e, m > 0, rounded to nearest, ties to even."""
+    """Return the bits of m 2^e, m > 0, rounded to nearest, ties to even."""
     lowest = 1 - f.bias - f.fraction_bits
     unit = max(e + m.bit_length() - 1 - f.fraction_bits, lowest)
     if unit > e:
@@ -66,7 +66,7 @@ def nearest(f, m, e):
         quotient += rest > half or (rest == half and quotient % 2 == 1)
     else:
         quotient = m << (e - unit)
-    # A carry into the next power of two is right in the bits, too.
+    # A carry into the exponent field gives the next power of two, as it must.
     return min(((unit - lowest) << f.fraction_bits) + quotient, f.infinity)
 
 
@@ -93,7 +93,7 @@ def fused(f, a, b, c):
 
 
 class Draws:
-    """The generator of tests/c/check.h."""
+    """The random generator of tests/c/check.h."""
 
     def __init__(self):
         self.state = 1
@@ -169,7 +169,7 @@ def hard_case(f, i, draws):
 # --- tests ----------------------------------------------------------------------------
 
 
-def test_the_reference_knows_what_is_easy():
+def test_the_reference_is_right_for_easy_cases():
     f = FORMATS["float64"]
     one, two, half_digit, digit = 0x3FF << 52, 0x400 << 52, 0x3CA << 52, 0x3CB << 52
     assert fused(f, one, one, one) == two

@@ -1,7 +1,7 @@
-"""A caller that has set another rounding mode gets the same bits, and keeps its mode.
+"""Tests that a caller's rounding mode changes no bit and is left as it was.
 
-What NumPy computes (the initial weights of a new fit) is rounded as the caller says;
-everything that the core computes is rounded to nearest.  Flushing subnormal numbers to
+NumPy (the initial weights of a new fit) rounds in the caller's mode;
+the core always rounds to nearest.  Flushing subnormal numbers to
 zero, and traps, are tried in tests/c/test_caller_environment.c.
 """
 
@@ -18,7 +18,7 @@ import pytest
 from pybackprop import MLPClassifier, Network
 from support.lists import ACTIVATIONS, activate, log_activate
 
-# The values of <fenv.h>, which Python has no word for.
+# The constants of <fenv.h>, which Python does not define.
 MODES = {
     "x86_64": {"upward": 0x800, "downward": 0x400, "toward zero": 0xC00},
     "aarch64": {"upward": 0x400000, "downward": 0x800000, "toward zero": 0xC00000},
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 
 @contextmanager
 def rounding(mode):
-    """The calling thread rounds like this; the core must leave it so."""
+    """Set the rounding mode of this thread; check that the core leaves it set."""
     libm = ctypes.CDLL(ctypes.util.find_library("m"))
     before = libm.fegetround()
     assert libm.fesetround(MODES[mode]) == 0
@@ -85,7 +85,7 @@ def test_a_network_in_another_rounding_mode(mode, dtype):
 )
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("mode", ["upward", "downward", "toward zero"])
-def test_training_goes_on_in_another_rounding_mode(mode, solver):
+def test_training_continues_in_another_rounding_mode(mode, solver):
     X = golden_bits.samples(500, 11, np.float64)
     y = golden_bits.targets("multiclass", 500, np.float64)
 

@@ -1,7 +1,7 @@
-"""The bits of fits and predictions are those of tests/golden_bits.txt.
+"""Compares the bits of fits and predictions with tests/golden_bits.txt.
 
-golden_bits.py computes them, in a process of its own for each instruction set: a
-process chooses once.  `make check-c` does the same for the core alone.
+golden_bits.py computes them, in one process per instruction set, since a process
+chooses its instruction set once.  `make check-c` does the same for the core alone.
 """
 
 import os
@@ -39,7 +39,7 @@ def test_fits_and_predictions_have_the_recorded_bits():
     check()
 
 
-def test_threads_and_what_the_process_did_before_change_no_bit():
+def test_threads_and_earlier_work_of_the_process_change_no_bit():
     check("--threads", "3", "--after-other-work")
 
 
@@ -52,8 +52,8 @@ def test_every_instruction_set_and_number_of_threads(isa):
 
 @pytest.mark.full
 @pytest.mark.slow
-def test_flags_of_the_user_change_no_bit(tmp_path):
-    """Those that setup.py appends undo what -Ofast allows, in compiling and linking."""
+def test_compiler_flags_of_the_user_change_no_bit(tmp_path):
+    """Flags that setup.py appends undo -Ofast, in compiling and linking."""
     if not (ROOT / "csrc").exists():
         pytest.skip("needs the source tree")
     if os.name != "posix":
@@ -74,14 +74,14 @@ def test_flags_of_the_user_change_no_bit(tmp_path):
     module = subprocess.check_output(
         [sys.executable, "-c", program],
         env={**os.environ, **environment},
-        cwd=tmp_path,  # Python would find the package of a checkout before this one
+        cwd=tmp_path,  # Python would find the checkout's package before this build
         text=True,
     )
     assert Path(module).is_relative_to(installed)
     check("--threads", "2", **environment)
 
 
-# --- A difference is found ------------------------------------------------------------
+# --- Differences are found ------------------------------------------------------------
 
 
 def test_every_data_type_and_kind_of_line_is_recorded():
@@ -99,7 +99,7 @@ def test_every_data_type_and_kind_of_line_is_recorded():
             assert any(name.startswith(part + "/") for name in recorded)
 
 
-def test_whatever_differs_from_the_file_is_named():
+def test_every_difference_from_the_file_is_named():
     recorded = {
         ("kept", "float64"): "0",
         ("turned", "float64"): "1",
@@ -113,7 +113,7 @@ def test_whatever_differs_from_the_file_is_named():
     assert gone.endswith("nothing computes it: gone f")
 
 
-def test_a_digest_sees_the_sign_of_zero_and_one_nan():
+def test_a_digest_depends_on_the_sign_of_zero_and_not_on_the_nan():
     zeros = np.zeros(3)
     nans = np.array([0x7FF8000000000001, 0xFFF8000000000000], dtype=np.uint64)
     assert golden_bits.digest(zeros) != golden_bits.digest(-zeros)

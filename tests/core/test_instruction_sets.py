@@ -1,7 +1,7 @@
-"""The instruction sets that run here are those that the operating system names.
+"""Compares the detected instruction sets with those that Linux reports.
 
-What a processor can do is asked of the processor by csrc/base/cpu.c, and here of
-Linux, which asked it on its own.
+csrc/base/cpu.c asks the processor for its instruction sets; this test asks
+Linux, which detects them independently.
 """
 
 import platform
@@ -20,7 +20,7 @@ def flags_of_every_processor():
     return set.intersection(*map(set, words))
 
 
-def test_every_set_that_the_operating_system_names_runs_and_no_other():
+def test_the_sets_that_run_are_those_that_linux_reports():
     sets = INSTRUCTION_SETS
     if platform.machine() == "aarch64":
         assert {name for name, runs in sets.items() if runs} == {"baseline", "neon"}

@@ -1,4 +1,4 @@
-"""Every instruction set gives the same bits, and a build reports its own."""
+"""Tests that no instruction set changes a bit, and that a build describes itself."""
 
 import hashlib
 import os
@@ -64,17 +64,17 @@ def test_every_instruction_set_gives_the_same_bits():
     ("isa", "message"),
     [("nonsense", "names no instruction set"), (None, "cannot run")],
 )
-def test_an_instruction_set_that_cannot_be_is_refused_by_name(isa, message):
+def test_an_unavailable_instruction_set_is_refused_by_name(isa, message):
     if isa is None:
         absent = [name for name, runs in INSTRUCTION_SETS.items() if not runs]
-        isa = absent[0]  # no machine has both ARM's and Intel's
+        isa = absent[0]  # no machine has the instruction sets of both ARM and Intel
     result = run(isa, "import pybackprop; pybackprop.Network([1, 1])")
     assert result.returncode != 0
     assert "PYBACKPROP_ISA" in result.stderr
     assert message in result.stderr
 
 
-def test_the_module_prints_what_this_build_is():
+def test_running_the_module_describes_the_build():
     result = run(
         "baseline", "import runpy; runpy.run_module('pybackprop', None, '__main__')"
     )

@@ -1,4 +1,4 @@
-"""Sizes beyond 32 bits, beyond 64 bits and beyond the available memory."""
+"""Tests sizes beyond 32 bits, beyond 64 bits, and beyond the available memory."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def test_sizes_that_no_memory_holds_are_refused(hidden):
 
 
 @pytest.mark.parametrize("big", [2**31, 2**32 + 1, 2**62, 2**63, 2**64, 2**70])
-def test_counts_of_any_size_are_taken(big):
+def test_counts_of_any_size_are_accepted(big):
     expected = MLPClassifier(batch_size=40, max_iter=4, random_state=0).fit(X, CODES)
     counts = {"n_iter_no_change": big, "max_fun": big, "verbose": False}
     model = MLPClassifier(batch_size=big, max_iter=4, random_state=0, n_jobs=-big)
@@ -106,7 +106,7 @@ print(short)
 )
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
-def test_short_memory_is_an_exception():
+def test_a_lack_of_memory_is_an_exception():
     result = subprocess.run(
         [sys.executable, "-c", UNDER_A_LIMIT],
         capture_output=True,

@@ -1,8 +1,8 @@
-"""Array-likes of every kind give the same bits in every argument, or are refused.
+"""Tests arrays of every kind as every argument: the same bits, or an exception.
 
-A table: what an array is made of or lies in, against where it is given. It is either
-the numbers that a plain float64 array would be, to the last bit of what is computed, or
-an exception that names the argument and what is wrong with it.
+The cases combine kinds of arrays (type, memory, layout) with arguments. Each either
+gives the results of a plain float64 array, bit for bit, or raises an exception that
+names the argument and the fault.
 """
 
 import re
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:overflow encountered in cast:RuntimeWarning",
 )
 N = 12
-# Small integers, exact in every type of number; a Hankel matrix, so that windows that
-# overlap can be laid over one vector.
+# Small integers are exact in every data type; a Hankel matrix can be a view of
+# overlapping windows of one vector.
 SERIES = np.arange(N + 2) * 5 % 7 + 1.0
 X = sliding_window_view(SERIES, 3).copy()
 Y = X[:, 0].copy()
@@ -166,7 +166,7 @@ def with_complex_inside(array):
     return objects(array, np.complex128)
 
 
-# What is refused, and what the message says besides the name of the argument.
+# Refused arrays, and the text of the message besides the name of the argument.
 REFUSED = {
     "masked": (masked_once, "masked"),
     "dates": (lambda a: a.astype("datetime64[s]"), "dates"),
@@ -200,7 +200,7 @@ REFUSED = {
     "three_dimensions": (lambda a: a.reshape(-1, 1, 1), "dim|3|shape"),
     "no_rows": (lambda a: a[:0], "0 sample|inconsistent|shape"),
 }
-# scikit-learn's own words, which do not name the argument.
+# scikit-learn's messages, which do not name the argument.
 NAMELESS = {"a_dict", "a_set", "a_generator", "a_matrix", "three_dimensions", "no_rows"}
 
 
@@ -229,12 +229,12 @@ def gradients(*args):
     return [a.tobytes() for a in (*coefs, *intercepts)]
 
 
-# scikit-learn takes R2 of long doubles in long double.
+# scikit-learn computes R2 of long doubles in long double.
 IN_LONG_DOUBLE = {("long_double", "y of score"), ("beyond_float64", "y of score")}
-# It says of missing values only that there are some.
+# Its message says only that there are missing values.
 WITHOUT_NAME = {("na", "y of score"), ("null", "y of score")}
 
-# Where an array is given: the array, the argument's name, and what is computed from it.
+# For each argument: the array, the argument's name, and a function of the array.
 PLACES = {
     "X of fit": (X, "X", lambda a: fitted_bits(regressor().fit(a, Y))),
     "X of the classifier's fit": (
@@ -314,7 +314,7 @@ def from_plain(place):
 @pytest.mark.sampled(200)
 @pytest.mark.parametrize(
     ("kind", "place"),
-    # R2 of long doubles is taken in long double, and has more digits.
+    # R2 of long doubles is computed in long double, with more digits.
     sorted(
         set(product([*TAKEN, "memory_map"], PLACES)) - {("long_double", "y of score")}
     ),
@@ -339,7 +339,7 @@ def test_numbers_of_any_kind_give_the_bits_of_a_plain_array(kind, place, tmp_pat
     ("kind", "place"),
     sorted(set(product(REFUSED, PLACES)) - IN_LONG_DOUBLE),
 )
-def test_what_is_no_number_is_refused_by_name(kind, place):
+def test_arrays_of_other_things_than_numbers_are_refused_by_name(kind, place):
     make, says = REFUSED[kind]
     plain, name, compute = PLACES[place]
     if kind in ("dates_in_a_column", "pandas_strings"):
@@ -354,7 +354,7 @@ def test_what_is_no_number_is_refused_by_name(kind, place):
 
 @pytest.mark.parametrize("place", [p for p in PLACES if PLACES[p][0] is X])
 @pytest.mark.parametrize("bad", ["ragged", "one_dimension", "a_number", "no_columns"])
-def test_what_is_no_table_is_refused(place, bad):
+def test_arrays_of_other_dimensions_are_refused(place, bad):
     given = {
         "ragged": [[1.0, 2.0, 3.0]] * (N - 1) + [[1.0]],
         "one_dimension": Y,
@@ -377,8 +377,8 @@ def test_sparse_tables_of_any_format_and_type(place, dtype, container):
     assert compute(given) == compute(scipy.sparse.csr_array(X))
 
 
-def test_rows_that_are_all_one_row_in_memory():
-    """Zero strides, as broadcasting makes them."""
+def test_rows_that_share_one_row_of_memory():
+    """Test zero strides, as from broadcasting."""
     row, number = np.broadcast_to(X[3], X.shape), np.broadcast_to(2.5, N)
     assert fitted_bits(regressor().fit(row, number)) == fitted_bits(
         regressor().fit(row.copy(), number.copy())

@@ -1,7 +1,7 @@
-"""Bad input raises an error that names it, and changes nothing.
+"""Tests that bad input raises a clear error and changes nothing.
 
-A ValueError or TypeError that names what is wrong, what was given and what is allowed;
-and the estimator is left as it was, to the last bit.
+Each ValueError or TypeError names the parameter, the value received and the values
+allowed; the estimator stays the same to the last bit.
 """
 
 import os
@@ -42,7 +42,7 @@ def fitted(name="MLPRegressor", **params):
 
 
 def refused(model, method, *args, says=(), **kwargs):
-    """The call raises, in these words, and the estimator is as it was before."""
+    """Check that the call raises this message and leaves the estimator unchanged."""
     before = state_of(model)
     with pytest.raises((ValueError, TypeError)) as caught:
         getattr(model, method)(*args, **kwargs)
@@ -54,7 +54,7 @@ def refused(model, method, *args, says=(), **kwargs):
 
 
 # --------------------------------------------------------------------- parameters
-# What is allowed, in words to be found in the message; what is not.
+# The part of the message that says what is allowed; values that are not.
 NOT_A_NUMBER = ("0.1", None, [0.1], np.nan)
 NOT_AN_INTEGER = ("3", None, 2.5, [3], np.nan)
 NOT_A_BOOLEAN = ("yes", None, 2, 0.5, [])
@@ -147,7 +147,7 @@ def test_a_parameter_out_of_range_is_named(name, parameter, value):
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_infinite_parameters_are_named_too(name):
+def test_infinite_parameters_are_named(name):
     for parameter in ("alpha", "learning_rate_init", "epsilon", "power_t", "tol"):
         model = fitted(name).set_params(**{parameter: np.inf})
         try:
@@ -159,13 +159,13 @@ def test_infinite_parameters_are_named_too(name):
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_every_parameter_has_its_row(name):
+def test_every_parameter_is_tested_here(name):
     rows = PARAMETERS | PARAMETERS_OF[name]
     assert rows.keys() == getattr(pybackprop, name)().get_params().keys()
 
 
-# The sizes are multiplied and added before memory is asked for. In a process of little
-# memory: a size taken for possible is then refused by the system, and harms nobody.
+# The sizes are multiplied and added before memory is allocated. The process has a
+# memory limit, so that the system refuses a size that the core accepts by mistake.
 ABSURD = """
 import resource, sys
 import numpy as np
@@ -331,7 +331,7 @@ def test_a_negative_target_is_refused_by_the_poisson_loss(solver):
     refused(model, "fit", X, np.column_stack([VALUES.clip(0), bad]), says=says)
 
 
-def test_classes_are_held_to_those_of_the_first_call():
+def test_classes_must_be_those_of_the_first_call():
     new = MLPClassifier(random_state=0)
     refused(new, "partial_fit", X, LABELS, says=["classes"])
     refused(new, "partial_fit", X, LABELS, classes=[1, 2], says=["0", "1", "2"])
@@ -345,7 +345,7 @@ def test_classes_are_held_to_those_of_the_first_call():
 
 
 @pytest.mark.parametrize(("n_outputs", "code"), [(3, 3), (3, -1), (1, 2)])
-def test_the_core_writes_for_no_class_that_is_not_there(n_outputs, code):
+def test_the_core_does_not_write_for_a_missing_class(n_outputs, code):
     network = pybackprop.Network([3, n_outputs], random_state=0)
     codes = np.zeros(20, dtype=np.int32)
     codes[7] = code
@@ -358,7 +358,7 @@ def test_the_core_writes_for_no_class_that_is_not_there(n_outputs, code):
         )
 
 
-def test_outputs_are_held_to_those_of_the_first_call():
+def test_outputs_must_be_those_of_the_first_call():
     two = np.column_stack([VALUES, VALUES])
     refused(fitted(), "partial_fit", X, two, says=["y", "2", "1"])
     refused(fitted(warm_start=True), "fit", X, two, says=["y", "2", "1"])
@@ -373,7 +373,7 @@ def test_outputs_are_held_to_those_of_the_first_call():
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_another_network_is_not_trained_on_the_old_weights(name):
-    """Sizes changed between two calls: refused, where the weights do not fit."""
+    """Refuse sizes that changed between two calls, where the weights do not fit."""
     for parameters in ({"hidden_layer_sizes": (5,)}, {"hidden_layer_sizes": (4, 4)}):
         model = fitted(name).set_params(**parameters)
         says = ["hidden_layer_sizes"]
@@ -425,7 +425,7 @@ def test_each_part_of_a_split_needs_weight(name, part):
     weights = np.ones(20)
     weights[parts[part == "validation"]] = 0
     model = fitted(name)
-    # A warm start draws no weights, so the split is the generator's first use.
+    # A warm start draws no weights, so the split is the first draw of the generator.
     model.set_params(early_stopping=True, validation_fraction=0.2, warm_start=True)
     says = [f"sample_weight of {part} rows must not be zero"]
     refused(model, "fit", X, target(name), sample_weight=weights, says=says)
@@ -453,7 +453,7 @@ DIVERGES = {"solver": "sgd", "learning_rate_init": 1e6, "max_iter": 10**6}
 
 
 def epoch_of_divergence(params):
-    """The number of epochs after which scikit-learn's weights are not finite."""
+    """Return the number of epochs after which scikit-learn's weights are not finite."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for max_iter in range(1, 60):
@@ -520,15 +520,15 @@ def test_divergence_with_early_stopping_restores_the_best_weights(batch_size):
 
 
 def test_divergence_after_good_epochs_restores_the_best_of_them():
-    """The weights are those of the epoch with the best score, not the first ones."""
+    """Test that the weights are those of the best score, not the first ones."""
     rng = np.random.RandomState(1)
     inputs = rng.standard_normal((200, 3))
     y = inputs @ [1.0, -2.0, 0.5]
     params = {"hidden_layer_sizes": (), "solver": "sgd", "random_state": 0}
     params |= {"momentum": 0, "batch_size": 160, "shuffle": False, "tol": 0}
     params |= {"early_stopping": True, "validation_fraction": 0.2, "alpha": 0}
-    # A step too long by half: each epoch is worse than the one before, and the first
-    # is no worse than the start.
+    # The step is too long by half: each epoch is worse than the one before, and the
+    # first is no worse than the start.
     model = MLPRegressor(**params, learning_rate_init=3.0)
     model.set_params(max_iter=10**5, n_iter_no_change=np.inf)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""class_weight gives each sample its class's weight, wherever sample weights count."""
+"""Tests that class_weight acts as a sample_weight per class, wherever weights count."""
 
 import warnings
 
@@ -24,7 +24,7 @@ WEIGHTS = np.random.RandomState(0).uniform(0.5, 2, len(CODES))
 
 
 def same_fit(model, other):
-    """Weights to a rounding: a product of weights may round once more."""
+    """Compare weights up to rounding: a product of weights may round once more."""
     for a, b in zip(model.coefs_, other.coefs_, strict=True):
         assert_allclose(a, b, rtol=1e-9, atol=1e-12)
     assert_allclose(model.loss_curve_, other.loss_curve_, rtol=1e-12)
@@ -55,7 +55,7 @@ def test_a_class_weight_is_the_sample_weight_that_scikit_learn_makes_of_it(
 ):
     table, y, class_weight = CASES[case]
     as_dicts = class_weight
-    if case == "multilabel_dicts":  # scikit-learn wants a weight for each value
+    if case == "multilabel_dicts":  # scikit-learn requires a weight for each value
         as_dicts = [{0: 1, 1: 1} | by_value for by_value in class_weight]
     elif isinstance(class_weight, dict):
         as_dicts = dict.fromkeys(np.unique(y).tolist(), 1) | class_weight
@@ -74,8 +74,8 @@ def test_class_weights_multiply_sample_weights(solver):
     same_fit(model.fit(X, CODES, WEIGHTS), expected)
 
 
-def test_balanced_classes_have_equal_weight_whatever_the_samples_weigh():
-    """By weight, so that rows of weight two are as good as rows that occur twice."""
+def test_balanced_classes_have_equal_weight_for_any_sample_weights():
+    """Test that balancing counts weights: a row of weight two is like two rows."""
     counts = np.random.RandomState(1).randint(0, 3, len(CODES))
     params = FAST | {"solver": "lbfgs", "class_weight": "balanced"}
     weighted = MLPClassifier(**params).fit(X, CODES, counts)
@@ -136,7 +136,7 @@ def test_partial_fit_takes_a_dict_and_says_why_not_balanced():
     ],
     ids=repr,
 )
-def test_a_class_weight_that_cannot_be_meant_is_named(class_weight, y, says):
+def test_a_wrong_class_weight_is_named(class_weight, y, says):
     table = X_ML if y is Y_ML else X
     with pytest.raises(ValueError, match=says):
         MLPClassifier(class_weight=class_weight, **FAST).fit(table, y)

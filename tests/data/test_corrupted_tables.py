@@ -1,4 +1,4 @@
-"""A sparse matrix with inconsistent arrays is refused before its indices are used."""
+"""Tests that sparse tables with inconsistent arrays are refused before use."""
 
 import numpy as np
 import pytest
@@ -131,7 +131,7 @@ def fitted():
 
 
 def calls_with(X, model):
-    """Every way for a table to come in."""
+    """Return every call that takes a table."""
     new = MLPClassifier(**SETTINGS)
     yield lambda: new.fit(X, CODES)
     yield lambda: new.partial_fit(X, CODES, classes=[0, 1, 2])
@@ -161,7 +161,7 @@ def refuse_everywhere(model):
 )
 @pytest.mark.slow
 def test_a_corrupted_table_is_refused_by_every_method():
-    """In a process of its own, which a crash would end."""
+    """Run in a separate process, since a crash would end it."""
     program = (
         "import test_corrupted_tables as t\n"
         "model = t.MLPClassifier(**t.SETTINGS).fit(t.DENSE, t.CODES)\n"
@@ -201,7 +201,7 @@ def test_corrupted_labels_are_refused(make, fitted):
                 call()
 
 
-# ---------------------------------------------------------- what is unusual but valid
+# --------------------------------------------------------- unusual but valid tables
 def expected_weights(X=DENSE):
     return MLPClassifier(**SETTINGS).fit(scipy.sparse.csr_array(X), CODES).coefs_
 
@@ -219,7 +219,7 @@ def assert_fits_the_same(X):
 
 
 def backwards(make):
-    """Each row, or column, from its last index to its first."""
+    """Reverse the order of the indices in each row or column."""
     X = make(DENSE)
     for start, end in zip(X.indptr[:-1], X.indptr[1:], strict=True):
         X.indices[start:end] = X.indices[start:end][::-1].copy()
@@ -228,7 +228,7 @@ def backwards(make):
 
 
 def in_halves(make):
-    """Each value as two halves with the same index."""
+    """Store each value as two halves with the same index."""
     X = make(DENSE)
     halves = (np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr)
     return make(halves, shape=X.shape)
@@ -243,7 +243,7 @@ def in_halves(make):
 @pytest.mark.parametrize("lie", [False, True])
 @pytest.mark.parametrize("disorder", [backwards, in_halves])
 @pytest.mark.parametrize("make", CONTAINERS, ids=lambda make: make.__name__)
-def test_flags_are_not_believed(make, disorder, lie):
+def test_flags_of_a_sparse_table_are_not_trusted(make, disorder, lie):
     X = disorder(make)
     if lie:
         X.has_sorted_indices = X.has_canonical_format = True
@@ -251,7 +251,7 @@ def test_flags_are_not_believed(make, disorder, lie):
 
 
 @pytest.mark.parametrize("make", CONTAINERS, ids=lambda make: make.__name__)
-def test_other_arrays_with_the_same_numbers_are_as_good(make):
+def test_other_arrays_with_the_same_numbers_give_the_same_fit(make):
     X = make(DENSE)
     X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
     assert_fits_the_same(X)
@@ -263,13 +263,13 @@ def test_other_arrays_with_the_same_numbers_are_as_good(make):
     for array in (X.data, X.indices, X.indptr):
         array.setflags(write=False)
     assert_fits_the_same(X)
-    # More memory than values.
+    # More memory than values
     X.data, X.indices = np.append(X.data, np.nan), np.append(X.indices, -1)
     assert_fits_the_same(X)
 
 
 @pytest.mark.parametrize("name", ["coo", "bsr", "lil", "dok", "dia"])
-def test_tables_in_other_formats_are_as_good(name):
+def test_tables_in_other_formats_give_the_same_fit(name):
     model = MLPClassifier(**SETTINGS)
     for kind in ("array", "matrix"):
         model.fit(getattr(scipy.sparse, f"{name}_{kind}")(DENSE), CODES)
@@ -287,7 +287,7 @@ def test_a_table_without_values_is_a_table_of_zeros():
 
 
 class Changing(scipy.sparse.csr_array):
-    """Its indptr is another one each time that it is read, after the first."""
+    """A sparse table whose indptr changes after it was read once."""
 
     _reads = 0
 
@@ -304,7 +304,7 @@ class Changing(scipy.sparse.csr_array):
     _armed = False
 
 
-def test_what_was_checked_is_what_is_used():
+def test_the_checked_arrays_are_the_used_arrays():
     X = scipy.sparse.csr_array(DENSE)
     X.__class__ = Changing
     X.indptr = np.array(X.__dict__.pop("indptr"))

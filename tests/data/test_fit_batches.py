@@ -1,4 +1,4 @@
-"""A fit from batches is the fit from a table of them all, read ahead or not."""
+"""Tests that fit_batches has the bits of fit on all rows, with prefetch or without."""
 
 import pickle
 import threading
@@ -33,10 +33,10 @@ STOCHASTIC = list(OPTIMIZERS)
 
 
 def compare(batched, fitted):
-    """Everything that a fit leaves is the same, bit for bit."""
+    """Check that all results of two fits are the same, bit for bit."""
     states = timeless(batched), timeless(fitted)
     for state in states:
-        state["_pause"].n_samples = None  # which one of them cannot know
+        state["_pause"].n_samples = None  # which one of the two cannot know
         state.pop("_fitted_network")
     assert_state(*states)
 
@@ -126,9 +126,9 @@ def test_frames_give_names_and_the_same_bits():
         batched.fit_batches(other)
 
 
-@pytest.mark.parametrize("goes_on", ["warm_start", "resume"])
-def test_a_training_that_goes_on(goes_on):
-    """Also after pickling; and a warm start does not look for classes again."""
+@pytest.mark.parametrize("continuation", ["warm_start", "resume"])
+def test_a_training_continues(continuation):
+    """Test this after pickling too; a warm start does not search for classes again."""
     fitted = MLPClassifier(**PARAMS).fit(X, NAMES)
     batched = MLPClassifier(**PARAMS).fit_batches(cut(X, NAMES))
     n_passes = 0
@@ -140,7 +140,7 @@ def test_a_training_that_goes_on(goes_on):
 
     for _ in range(2):
         batched = pickle.loads(pickle.dumps(batched))
-        if goes_on == "resume":
+        if continuation == "resume":
             max_iter = fitted.max_iter + 3
             fitted.set_params(max_iter=max_iter).fit(X, NAMES, resume=True)
             batched.set_params(max_iter=max_iter).fit_batches(batches, resume=True)
@@ -148,10 +148,10 @@ def test_a_training_that_goes_on(goes_on):
             fitted.set_params(warm_start=True).fit(X, NAMES)
             batched.set_params(warm_start=True).fit_batches(batches)
         compare(batched, fitted)
-    assert n_passes == (6 if goes_on == "resume" else 10)
+    assert n_passes == (6 if continuation == "resume" else 10)
 
 
-def test_what_begins_as_one_does_not_go_on_as_the_other():
+def test_fit_and_fit_batches_do_not_continue_each_other():
     batches = cut(X, CODES)
     fitted = MLPClassifier(**PARAMS).fit(X, CODES).set_params(max_iter=6)
     with pytest.raises(ValueError, match="by fit. Got a call to fit_batches"):
@@ -161,9 +161,9 @@ def test_what_begins_as_one_does_not_go_on_as_the_other():
         batched.fit(X, CODES, resume=True)
 
 
-# ------------------------------------------------------------------ what batches may be
+# ----------------------------------------------------------------- kinds of batches
 class Loader:
-    """Iterated anew each time, by objects that are to be closed; without a length."""
+    """A loader without a length; each of its iterators must be closed."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -179,7 +179,7 @@ class Loader:
 
 
 class Sequence:
-    """The oldest way to be iterated over."""
+    """A loader with __getitem__, the oldest protocol of iteration."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -199,7 +199,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_whatever_can_be_iterated_anew(kind):
+def test_anything_that_can_be_iterated_again_is_accepted(kind):
     expected = MLPRegressor(**PARAMS).fit_batches(cut(X, VALUES))
     model = MLPRegressor(**PARAMS).fit_batches(KINDS[kind](cut(X, VALUES)))
     assert model.loss_curve_ == expected.loss_curve_
@@ -214,11 +214,11 @@ def test_every_epoch_is_read_once_and_closed(read_ahead):
     assert loader.opened == loader.closed == 11
     loader = Loader(cut(X, LABELS))
     MLPClassifier(**PARAMS).fit_batches(loader)
-    assert loader.opened == loader.closed == 6  # of which one was opened only
+    assert loader.opened == loader.closed == 6  # one of which was only opened
 
 
 @pytest.mark.parametrize("read_ahead", [0, 1, 4])
-def test_a_loader_may_use_its_memory_anew(read_ahead):
+def test_a_loader_may_reuse_its_memory(read_ahead):
     def batches():
         inputs, targets, weights = np.empty((64, 5)), np.empty((64, 2)), np.empty(64)
         for batch in cut(X, VALUES, WEIGHTS):
@@ -235,7 +235,7 @@ def test_a_loader_may_use_its_memory_anew(read_ahead):
 
 
 def test_epochs_may_be_of_different_lengths():
-    """Each is what partial_fit makes of its rows, a step a batch."""
+    """Test that each epoch is like calls to partial_fit, with one step per batch."""
     epochs = [cut(X, VALUES, size=size) for size in (100, 37, 200)]
     left = iter(epochs)
     batched = MLPRegressor(**PARAMS | {"max_iter": 3, "solver": "sgd"})
@@ -255,8 +255,8 @@ def test_a_first_batch_without_weight():
     compare(MLPClassifier(**PARAMS).fit_batches(cut(X, CODES, weights)), fitted)
 
 
-def test_the_length_is_what_a_schedule_goes_by():
-    """Where it is not known, that of the pass for the classes, or words."""
+def test_a_schedule_uses_the_number_of_batches():
+    """An unknown length comes from the pass for the classes, or is an error."""
     params = PARAMS | {"learning_rate": "cosine"}
     expected = MLPClassifier(**params).fit(X, CODES).loss_curve_
     loader = Loader(cut(X, CODES))
@@ -270,7 +270,7 @@ def test_the_length_is_what_a_schedule_goes_by():
         def __len__(self):
             return 2
 
-    # More than were promised: at the rate of the end, in this case no step at all.
+    # More batches than promised have the final rate, in this case 0: no step at all.
     model = MLPClassifier(**params).fit_batches(Promised(cut(X, CODES)))
     assert np.isfinite(model.loss_) and model.loss_curve_ != expected
 
@@ -319,13 +319,13 @@ def refused(model, batches, kind=ValueError, says="", **options):
     ],
 )
 @pytest.mark.parametrize("read_ahead", [0, 1])
-def test_what_gives_no_batches(batches, says, read_ahead):
+def test_objects_without_batches_are_refused(batches, says, read_ahead):
     model = fitted()
     refused(model, batches, (ValueError, TypeError), says, read_ahead=read_ahead)
 
 
 @pytest.mark.parametrize("read_ahead", [-1, 1.5, "1", None, 10**6])
-def test_what_is_no_number_of_batches(read_ahead):
+def test_bad_numbers_of_batches_are_refused(read_ahead):
     refused(fitted(), cut(X, CODES), says="read_ahead must be", read_ahead=read_ahead)
 
 
@@ -366,12 +366,12 @@ def test_a_bad_batch_in_the_third_epoch(bad, read_ahead):
 
 
 class Odd(BaseException):
-    """What nobody else raises."""
+    """An exception that only this test raises."""
 
 
 @pytest.mark.parametrize("read_ahead", [0, 1, 3])
 @pytest.mark.parametrize("kind", [Odd, KeyError, KeyboardInterrupt, SystemExit])
-def test_what_the_iterator_raises_comes_out(kind, read_ahead):
+def test_an_exception_of_the_iterator_is_passed_on(kind, read_ahead):
     raised, epoch = kind("as it was told to"), iter(range(9))
 
     def batches():
@@ -395,7 +395,7 @@ def test_an_epoch_without_batches_or_without_weight(read_ahead):
         refused(fitted(), lambda epochs=epochs: next(epochs), says=says, **ahead)
 
 
-def test_what_does_not_go_with_batches():
+def test_options_that_need_all_rows_are_refused():
     batches = cut(X, CODES)
     assert not hasattr(MLPClassifier(solver="lbfgs"), "fit_batches")
     with pytest.raises(AttributeError, match="fit_batches"):
@@ -415,7 +415,7 @@ def test_what_does_not_go_with_batches():
     refused(model, cut(X[:, :2], CODES), says="In batch 1 of epoch 1: .*2 features")
 
 
-def test_divergence_is_told_as_by_fit():
+def test_divergence_is_reported_as_by_fit():
     params = PARAMS | {"solver": "sgd", "learning_rate_init": 1e200}
     with pytest.raises(ValueError, match="non-finite") as by_fit:
         MLPRegressor(**params).fit(X, VALUES)
@@ -424,8 +424,8 @@ def test_divergence_is_told_as_by_fit():
     assert str(by_batches.value) == str(by_fit.value)
 
 
-# ------------------------------------------------------------------- as a fit, all else
-def test_warnings_limits_and_words_are_those_of_a_fit(capsys):
+# -------------------------------------------------------- everything else as in fit
+def test_warnings_limits_and_messages_are_those_of_fit(capsys):
     params = PARAMS | {"max_time": 1e-9, "verbose": True}
     said = []
     for train in (
@@ -437,7 +437,7 @@ def test_warnings_limits_and_words_are_those_of_a_fit(capsys):
             model = train(MLPRegressor(**params))
         assert model.n_iter_ == 1 and not model.stopped_
         assert {w.filename for w in caught} == {__file__}
-        # Of batches, the diagnosis looks at rows of the first.
+        # With batches, the diagnosis uses rows of the first batch.
         words = [str(w.message).replace("of 64 tr", "of 300 tr") for w in caught]
         said.append([words, model.stopping_reason_])
         said[-1].append(capsys.readouterr().out)
@@ -473,7 +473,7 @@ def test_callbacks_see_the_epochs_and_the_first_batch():
 
 
 @pytest.mark.parametrize("read_ahead", [0, 1])
-def test_settings_of_the_caller_hold_where_batches_are_read(read_ahead):
+def test_settings_of_the_caller_hold_in_the_thread_that_reads(read_ahead):
     def batches():
         seen.append((sklearn.get_config()["assume_finite"], threading.get_ident()))
         return cut(X, VALUES)

@@ -1,4 +1,4 @@
-"""Smoothed labels are y (1 - e) + e / K, for every kind of classification."""
+"""Tests that smoothed labels are y (1 - e) + e / K in every kind of classification."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def make_data(kind, dtype="float64"):
 
 
 def table_of(y, n_outputs):
-    """0 / 1 of each output."""
+    """Return targets of 0 and 1 for each output."""
     if y.ndim == 2:
         return y.astype(float)
     if n_outputs == 1:
@@ -66,7 +66,7 @@ def test_the_loss_is_that_of_smoothed_targets(kind, dtype):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_smoothing_changes_no_bit_and_little_changes_little(kind, solver):
+def test_zero_smoothing_changes_no_bit_and_small_smoothing_little(kind, solver):
     X, y = make_data(kind)
     plain, zero, little = (
         MLPClassifier(output_activation=KINDS[kind][0], solver=solver, **params, **FAST)
@@ -116,7 +116,7 @@ def test_early_stopping_still_scores_labels(kind):
     plain = MLPClassifier(
         output_activation=KINDS[kind][0], early_stopping=True, **FAST
     ).fit(X, y)
-    # The same rows were set aside, and both scores are shares of them.
+    # The same rows were held out, and both scores are fractions of these rows.
     n_held_out = -(-len(X) // 10)
     for score in model.validation_scores_ + plain.validation_scores_:
         assert score * n_held_out == pytest.approx(round(score * n_held_out), abs=1e-9)

@@ -1,4 +1,4 @@
-"""A memory-mapped table of any length is trained on without a copy."""
+"""Tests training on memory-mapped tables that are larger than the memory."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ SMALL = {"hidden_layer_sizes": (3,), "batch_size": 1024, "max_iter": 2}
 
 
 def mapped(path, array, dtype=None):
-    """The array, written to a file and mapped from there, to be read only."""
+    """Write an array to a file and return a read-only memory map of it."""
     np.asarray(array).astype(dtype or array.dtype).tofile(path)
     return np.memmap(path, dtype or array.dtype, "r", shape=array.shape)
 
@@ -64,9 +64,9 @@ def test_a_mapped_table_has_the_bits_of_one_in_memory(tmp_path, mapping, way):
     assert_array_equal(model.predict(files["X"]), model.predict(X))
 
 
-# ---------------------------------------------------------- what is done block by block
+# ------------------------------------------------------------- work block by block
 @pytest.mark.parametrize("most", [7, 1000, 10**6])
-def test_rows_to_look_at_are_evenly_spread_over_those_that_weigh(most):
+def test_sampled_rows_are_evenly_spread_over_rows_with_weight(most):
     rng = np.random.RandomState(0)
     weights = rng.uniform(size=300_000) * (rng.uniform(size=300_000) < 0.4)
     weighing = np.flatnonzero(weights)
@@ -85,9 +85,9 @@ def test_labels_of_many_rows(dtype):
     assert_array_equal(model.encode_targets(y), expected)
 
 
-# ------------------------------------------------------------- what is left of each row
+# ----------------------------------------------------------------- memory per row
 def bytes_a_row(fit):
-    """By how much the peak of a fit grows with each row; ``fit`` takes their number."""
+    """Return the growth of peak memory per row; ``fit`` takes the number of rows."""
     lengths, peaks = (2**19, 2**21), []
     for length in lengths:
         tracemalloc.start()
@@ -99,7 +99,7 @@ def bytes_a_row(fit):
 
 @pytest.fixture(scope="module")
 def columns(tmp_path_factory):
-    """The columns of a long table in files: X, numbers, classes and weights."""
+    """Write the columns of a long table to files: X, numbers, classes and weights."""
     folder = tmp_path_factory.mktemp("files")
     rows = np.random.RandomState(0).standard_normal((2**15, 3)).astype(np.float32)
     X = np.tile(rows, (2**6, 1))
@@ -111,7 +111,7 @@ def columns(tmp_path_factory):
     shutil.rmtree(folder)
 
 
-# What docs/larger_than_memory.md says of each.
+# The values of docs/larger_than_memory.md.
 KEPT = {
     "numbers": (MLPRegressor, "y", {}, None, 0),
     "numbers of another type": (MLPRegressor, "y in double", {}, None, 4),
@@ -130,7 +130,7 @@ KEPT = {
 @pytest.mark.sampled(6)
 @pytest.mark.parametrize("kind", KEPT)
 @pytest.mark.parametrize("way", WAYS)
-def test_what_a_fit_keeps_of_each_row(columns, kind, way):
+def test_memory_of_a_fit_per_row(columns, kind, way):
     estimator, y, options, weights, kept = KEPT[kind]
     model = estimator(**SMALL | WAYS[way] | options, random_state=0)
 
@@ -142,8 +142,8 @@ def test_what_a_fit_keeps_of_each_row(columns, kind, way):
     assert bytes_a_row(fit) == pytest.approx(kept, abs=0.4)
 
 
-def test_shuffling_all_rows_does_not_do_without():
-    """The measure sees what grows: the order of all rows, eight bytes for each."""
+def test_shuffling_all_rows_needs_memory_per_row():
+    """Test that the measurement finds the order of all rows, eight bytes per row."""
     X = np.broadcast_to(np.float32([[1, 2, 3]]), (2**21, 3))
     y = np.broadcast_to(np.float32([1]), 2**21)
     model = MLPRegressor(**SMALL | {"max_iter": 1})
@@ -152,9 +152,9 @@ def test_shuffling_all_rows_does_not_do_without():
 
 # ------------------------------------------------------------ chunks of files on a disk
 def readers_of(library, folder):
-    """The ways of a library to go through the table in a folder, by their names.
+    """Return the readers of a library for the table in a folder, by name.
 
-    Each gives frames of 100 rows, the last column of which is y.
+    Each yields frames of 100 rows with y in the last column.
     """
     module = pytest.importorskip(library)
     names = {"csv": "read_csv", "parquet": "read_parquet"}
@@ -174,18 +174,18 @@ def readers_of(library, folder):
         yield "batches", lambda: file.iter_batches(100)
     for suffix, name in names.items():
         if (library, suffix) == ("pandas", "parquet") and not find_spec("pyarrow"):
-            continue  # by which it reads
+            continue  # its unit of reading
         read = getattr(module, name)
         yield suffix, lambda paths=parts[suffix], read=read: map(read, paths)
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """A table of digits in memory and, whole and in parts, in a folder."""
+    """Return the digits in memory, and a folder with them in one file and in parts."""
     polars = pytest.importorskip("polars")
     folder = tmp_path_factory.mktemp("digits")
     X, y = load_digits(return_X_y=True)
-    X = np.sqrt(X[:300] / 7)  # numbers that take all of their digits
+    X = np.sqrt(X[:300] / 7)  # numbers that need all of their digits
     names = [f"x{i}" for i in range(64)]
     frame = polars.DataFrame(X, names, orient="row").with_columns(digit=y[:300])
     parts = {f"part-{i}": frame[100 * i : 100 * i + 100] for i in range(3)}
@@ -197,7 +197,7 @@ def digits(tmp_path_factory):
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_chunks_of_files_have_the_bits_of_arrays(digits, library):
-    """By each reader, in partial_fit and in fit_batches."""
+    """Test each reader with partial_fit and with fit_batches."""
     X, y, names, folder = digits
     params = SMALL | {"random_state": 0, "shuffle": False, "batch_size": 100}
     in_parts, whole = MLPClassifier(**params), MLPClassifier(**params).fit(X, y)
@@ -224,9 +224,9 @@ def test_chunks_of_files_have_the_bits_of_arrays(digits, library):
 
 
 # ---------------------------------------------------------------------- a whole process
-# RLIMIT_DATA bounds private memory that can be written to, which is what a process may
-# not have more of than there is; a file that is mapped to be read takes part in
-# RLIMIT_AS alone, which would forbid to map it at all.
+# RLIMIT_DATA limits private writable memory, which cannot exceed the machine's memory.
+# A file that is mapped read-only counts for RLIMIT_AS only, which would forbid to map
+# it at all.
 CHILD = """
 import re, resource, sys, threading, time, warnings
 import numpy as np
@@ -277,7 +277,7 @@ ROOM = 24  # MB
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Files of 1 GB with holes, which take some MB on the disk: rows between are 0."""
+    """Write sparse files of 1 GB that take some MB on the disk; most rows are 0."""
     folder = tmp_path_factory.mktemp("holes")
     rows = np.random.RandomState(0).standard_normal((1024, N_FEATURES))
     rows = rows.astype(np.float32)
@@ -293,7 +293,7 @@ def folder(tmp_path_factory):
 
 
 def fits_within_limit(folder, ways):
-    """The lines of a process that has ROOM beyond what it needs to begin."""
+    """Return the output of a process with a memory limit of ROOM above its start."""
     arguments = [str(folder), *map(repr, (N_ROWS, N_FEATURES, ROOM, ways))]
     return subprocess.run(
         [sys.executable, "-c", CHILD, *arguments],
@@ -332,6 +332,6 @@ def test_a_table_many_times_the_limit_is_fitted(folder):
             map(float, line.split()) for line in (short, long)
         )
         assert size > 3 * limit and np.isfinite(loss)
-        assert peak - peak_of_short < 4  # MB, where 8 bytes a row make 12
-    # An order of all rows is too much, at the one length or the other.
+        assert peak - peak_of_short < 4  # MB, where 8 bytes per row are 12 MB
+    # An order of all rows exceeds the limit at one of these lengths.
     assert last == "MemoryError" and len(lines) >= 2 * len(WAYS)

@@ -1,8 +1,8 @@
-"""Calls whose result would be meaningless raise an error.
+"""Tests that calls with meaningless arguments raise an error.
 
-Labels of mixed types, parameters that no longer belong to the fitted network, training
-that goes on with something else, scores by impossible weights. What is taken instead,
-because it means something, is here too.
+The cases are labels of mixed types, parameters that do not match the fitted network,
+continued training with other settings, and scores with impossible weights. Similar
+arguments that do have a meaning are accepted, and tested here too.
 """
 
 import copy
@@ -107,7 +107,7 @@ MIXED = {
     "refused; none becomes a class named 'nan' or '1'.",
 )
 @pytest.mark.parametrize("case", MIXED)
-def test_what_is_no_label_is_refused(case):
+def test_values_that_are_not_labels_are_refused(case):
     make, says = MIXED[case]
     y = make()
     refused(classifier(), "fit", X, y, says=says)
@@ -131,7 +131,7 @@ def test_what_is_no_label_is_refused(case):
         (np.ma.array([0, 1, 2], mask=[0, 0, 1]), "classes has 1 masked"),
     ],
 )
-def test_classes_are_held_to_the_same(classes, says):
+def test_bad_classes_are_refused(classes, says):
     refused(classifier(), "partial_fit", X, LABELS, classes=classes, says=says)
 
 
@@ -146,14 +146,14 @@ LARGE = {
 
 
 @pytest.mark.parametrize("case", LARGE)
-def test_labels_that_are_close_stay_apart(case):
+def test_labels_that_are_close_stay_distinct(case):
     y = LARGE[case][LABELS]
     model = classifier(solver="lbfgs", max_iter=200, hidden_layer_sizes=(20,)).fit(X, y)
     np.testing.assert_array_equal(model.predict(X), y)
     assert model.classes_.dtype == y.dtype
 
 
-def test_one_hot_rows_are_several_labels_as_scikit_learn_has_it():
+def test_one_hot_rows_are_multilabel_targets_as_in_scikit_learn():
     model = classifier().fit(X, np.eye(3, dtype=int)[np.arange(N) % 3])
     assert model.predict(X).shape == (N, 3)
     refused(model, "partial_fit", X, np.arange(N) % 3, says="one column|output")
@@ -198,7 +198,7 @@ def unpickled(model):
 )
 @pytest.mark.parametrize("made", [unchanged, unpickled, copy.deepcopy])
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
-def test_another_activation_than_that_of_the_fit_is_refused(name, made):
+def test_a_changed_activation_is_refused(name, made):
     y = LABELS if name == "MLPClassifier" else VALUES
     model = made(getattr(pybackprop, name)(**PARAMS).fit(X, y))
     expected = model.predict(X)
@@ -214,7 +214,7 @@ def test_another_activation_than_that_of_the_fit_is_refused(name, made):
         to_sklearn(model)
     with pytest.raises(ValueError, match=says):
         unpickled(model).predict(X)
-    # The same in other words, set back, or fitted.
+    # The same activation spelled differently, set back, or fitted.
     for same in (["relu"], ("relu",), "relu"):
         np.testing.assert_array_equal(
             model.set_params(activation=same).predict(X), expected
@@ -226,17 +226,17 @@ def test_another_activation_than_that_of_the_fit_is_refused(name, made):
     fresh.set_params(activation="tanh").predict(X)  # nothing hidden, nothing changed
 
 
-def test_models_made_by_hand_predict_by_the_activation_they_have():
+def test_models_made_by_hand_predict_with_their_activation():
     theirs = neural_network.MLPRegressor(**PARAMS, activation="tanh").fit(X, VALUES)
     model = from_sklearn(theirs)
     np.testing.assert_allclose(model.predict(X), theirs.predict(X), rtol=1e-12)
-    model.activation = "identity"  # a hand's edit, as in scikit-learn
+    model.activation = "identity"  # an edit by hand, as in scikit-learn
     theirs.activation = "identity"
     np.testing.assert_allclose(model.predict(X), theirs.predict(X), rtol=1e-12)
 
 
-# ------------------------------------------------------------ training that goes on
-@pytest.mark.parametrize("goes_on", ["warm_start", "partial_fit"])
+# -------------------------------------------------------------- continued training
+@pytest.mark.parametrize("continuation", ["warm_start", "partial_fit"])
 @pytest.mark.parametrize(
     "params",
     [
@@ -246,13 +246,13 @@ def test_models_made_by_hand_predict_by_the_activation_they_have():
         {"alpha": 1.0},
     ],
 )
-def test_training_may_go_on_by_another_function_or_loss(params, goes_on):
-    """Fine-tuning: from the weights reached, as a network of these functions."""
+def test_training_may_continue_with_another_activation_or_loss(params, continuation):
+    """Test fine-tuning: training continues from the weights with the new functions."""
     model = regressor(warm_start=True).fit(X, VALUES)
     reached = [c.copy() for c in (*model.coefs_, *model.intercepts_)]
     model.set_params(**params)
     fresh = regressor(**params, coefs_init=reached[:2], intercepts_init=reached[2:])
-    if goes_on == "warm_start":
+    if continuation == "warm_start":
         model.fit(X, VALUES)
     else:
         model.partial_fit(X, VALUES)
@@ -266,7 +266,7 @@ def test_training_may_go_on_by_another_function_or_loss(params, goes_on):
     "Continued training (partial_fit, warm_start, resume) refuses other features, "
     "classes, numbers of outputs and layers, and partial_fit refuses another solver.",
 )
-def test_training_does_not_go_on_as_something_else():
+def test_continued_training_refuses_other_settings():
     model = regressor().fit(X, VALUES)
     model.set_params(solver="sgd")
     refused(model, "partial_fit", X, VALUES, says="solver='adam'.*Got solver='sgd'")
@@ -289,7 +289,7 @@ def test_partial_fit_after_lbfgs_begins_an_optimizer():
     assert model.partial_fit(X, VALUES).n_iter_ == 1
 
 
-def test_names_of_features_are_held_to():
+def test_names_of_features_must_match():
     pd = pytest.importorskip("pandas")
     named = pd.DataFrame(X, columns=["a", "b", "c"])
     other = pd.DataFrame(X, columns=["a", "b", "d"])
@@ -338,7 +338,7 @@ def test_a_score_refuses_the_weights_that_a_fit_refuses(case):
 
 def test_a_score_of_labels_that_are_no_classes():
     model = classifier().fit(X, LABELS)
-    assert model.score(X, LABELS + 5) == 0  # as scikit-learn has it: none is right
+    assert model.score(X, LABELS + 5) == 0  # as in scikit-learn: no prediction is right
     for y in (repeated("a", 1), np.ma.array(LABELS, mask=LABELS), LABELS[:-1]):
         refused(model, "score", X, y, says=".")
 
@@ -348,7 +348,7 @@ def test_weights_may_be_bools_and_one_number():
     kept = regressor(solver="lbfgs").fit(X[half], VALUES[half])
     model = regressor(solver="lbfgs").fit(X, VALUES, sample_weight=half)
     np.testing.assert_allclose(model.predict(X), kept.predict(X))
-    # The score is scikit-learn's, in whose sums twice a number rounds like the number.
+    # In the sums of scikit-learn's score, twice a number rounds like the number.
     assert model.score(X, VALUES, sample_weight=2) == model.score(X, VALUES)
 
 
@@ -398,7 +398,7 @@ def test_a_random_state_of_another_kind_is_refused(given):
         ({"dtype": np.longdouble}, "dtype"),
     ],
 )
-def test_a_network_is_not_made_of_what_it_cannot_be(params, says):
+def test_a_network_refuses_impossible_arguments(params, says):
     with pytest.raises((ValueError, TypeError), match=says):
         Network(**{"layer_sizes": (3, 1)} | params)
 

@@ -1,4 +1,4 @@
-"""A thread prefetches batches during training, and ends with it."""
+"""Tests the thread that prefetches batches during training, and that it always ends."""
 
 import gc
 import os
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 @pytest.mark.parametrize("read_ahead", [0, 1, 2, 5])
-def test_no_more_is_read_ahead_than_asked_for(read_ahead):
-    """A batch may be trained on only when so many more have been read."""
+def test_no_more_batches_are_prefetched_than_requested(read_ahead):
+    """Test that a step starts only after the given number of batches was prefetched."""
     read, at_step = 0, []
 
     def batches():
@@ -34,7 +34,7 @@ def test_no_more_is_read_ahead_than_asked_for(read_ahead):
             yield batch
 
     def squares(y, y_pred):
-        time.sleep(0.003)  # in which a reader that may read does
+        time.sleep(0.003)  # time for the reader to read if it may
         at_step.append(read)
         return ((y_pred - y) ** 2).sum(axis=1) / 2, y_pred - y
 
@@ -42,14 +42,14 @@ def test_no_more_is_read_ahead_than_asked_for(read_ahead):
     model.fit_batches(batches, read_ahead=read_ahead)
     steps = at_step[: 4 * len(cut(X, VALUES))]
     ahead = [n - step for step, n in enumerate(steps, 1)]
-    # One more is at hand, since a step is taken when the next is there.
+    # One more was read, since a step is taken when the next batch is there.
     assert max(ahead) <= read_ahead + 1
     if read_ahead == 0:
         assert set(ahead[:-1]) == {1}
 
 
-def test_reading_goes_on_during_a_step():
-    """Each waits for the other: neither would come to an end alone."""
+def test_reading_continues_during_a_step():
+    """Let the step and the reader wait for each other: neither can end alone."""
     in_step, was_read = threading.Event(), threading.Event()
 
     def batches():
@@ -68,12 +68,12 @@ def test_reading_goes_on_during_a_step():
 
 
 class Pressed(Exception):
-    """What a handler raises."""
+    """The exception that the signal handler raises."""
 
 
 @pytest.fixture
 def press():
-    """Sends SIGALRM soon, which raises Pressed."""
+    """Send SIGALRM soon; its handler raises Pressed."""
     if not hasattr(signal, "setitimer"):
         pytest.skip("this system has no timers that signal")
 
@@ -116,13 +116,13 @@ def test_a_fit_from_batches_can_be_interrupted(press, busy_with, read_ahead):
 
 
 def test_an_interruption_does_not_wait_for_a_read(press):
-    """The thread ends when its read does, and closes what it has opened."""
-    go_on, closed = threading.Event(), threading.Event()
+    """Test that the thread ends after its read and closes the iterator."""
+    may_continue, closed = threading.Event(), threading.Event()
 
     def batches():
         try:
             yield X, CODES
-            go_on.wait(60)
+            may_continue.wait(60)
             yield X, CODES
         finally:
             closed.set()
@@ -134,7 +134,7 @@ def test_an_interruption_does_not_wait_for_a_read(press):
         model.fit_batches(batches, classes=[0, 1, 2])
     assert not closed.is_set()
     assert_state(vars(model), before)
-    go_on.set()
+    may_continue.set()
     assert closed.wait(30)
     assert no_reader_left()
 
@@ -144,7 +144,7 @@ def test_batches_are_freed_as_they_are_used(read_ahead):
     seen, most = [], 0
 
     class Watched(np.ndarray):
-        """Can be asked whether it is still there."""
+        """An array with weak references, which tell whether it was freed."""
 
     def batches():
         nonlocal most
@@ -157,7 +157,7 @@ def test_batches_are_freed_as_they_are_used(read_ahead):
     gc.disable()
     try:
         MLPRegressor(**PARAMS).fit_batches(batches, read_ahead=read_ahead)
-        assert most <= 2  # the one before is this generator's own; copies are kept
+        assert most <= 2  # this generator holds the previous batch; copies are kept
         assert [reference() for reference in seen] == [None] * 25
     finally:
         gc.enable()
@@ -202,7 +202,7 @@ LEAVING = {
 
 @pytest.mark.parametrize("read_ahead", [0, 1])
 @pytest.mark.parametrize("end", LEAVING)
-def test_nothing_leaks_and_no_circle_is_left(end, read_ahead):
+def test_no_memory_leaks_and_no_reference_cycle_is_left(end, read_ahead):
     def call():
         model = MLPClassifier(**PARAMS | {"max_iter": 2})
         with suppress(KeyError, ValueError):
@@ -223,7 +223,7 @@ READERS = tuple(
 
 @pytest.mark.slow
 def test_an_interruption_at_any_line_leaves_a_whole_model_and_no_thread():
-    """At whatever line of what reads and hands on batches, in the caller's thread."""
+    """Test each line of the code that passes on batches, in the caller's thread."""
     params = PARAMS | {"max_iter": 2}
     old = MLPClassifier(**params).fit(X, CODES)
     new = MLPClassifier(**params | {"random_state": 1}).fit(X, CODES)

@@ -1,4 +1,4 @@
-"""A fit on a Dask cluster of worker processes has the bits of the local fit."""
+"""Tests that a fit on a Dask cluster has the bits of the local fit."""
 
 import pickle
 import time
@@ -66,7 +66,7 @@ def same(lazy, expected):
 
 
 def require_same(model, local):
-    """All that a fit leaves, but for the seconds that it took."""
+    """Check that all results of two fits are the same, except the seconds."""
     assert model.n_iter_ == local.n_iter_
     for name in ("coefs_", "intercepts_"):
         for one, other in zip(getattr(model, name), getattr(local, name), strict=True):
@@ -74,7 +74,7 @@ def require_same(model, local):
             assert np.array_equal(one, other)
     for name, column in local.history_.items():
         if name == "penalty" and model.solver == "lbfgs":
-            # The sum of the weights, which only this column needs, has another order.
+            # Only this column needs the sum of the weights, which has another order.
             np.testing.assert_allclose(model.history_[name], column, rtol=1e-14)
         elif name != "seconds":
             assert np.array_equal(model.history_[name], column, equal_nan=True), name
@@ -104,7 +104,7 @@ def model_of(name, **params):
 
 
 def local_of(model):
-    """The local estimator of the same parameters."""
+    """Return the local estimator with the same parameters."""
     kind = getattr(pybackprop, type(model).__name__)
     return kind(**clone(model).get_params())
 
@@ -169,7 +169,7 @@ def test_a_regression_with_several_outputs(client):
     assert model.score(lazy(X, (90, 5)), Y, weights) == local.score(X, Y, weights)
 
 
-def test_a_loss_of_ones_own_and_training_that_goes_on(client):
+def test_a_custom_loss_and_continued_training(client):
     X, _, _ = some_data()
     y = X[:, 0] + 1
 
@@ -240,7 +240,7 @@ def test_labels_of_pandas_own_types(client, dtype):
 
 def test_predictions_are_lazy(client):
     X, y, _ = some_data()
-    model = model_of("lbfgs").fit(X, y)  # of NumPy's arrays: the local fit
+    model = model_of("lbfgs").fit(X, y)  # with NumPy arrays: the local fit
 
     def fail(chunk):
         raise AssertionError("computed")
@@ -259,7 +259,7 @@ def test_predictions_are_lazy(client):
         assert outputs.dtype == outputs._meta.dtype == expected.dtype
         assert same(getattr(model, method)(table), expected)
     assert model.score(table, lazy(y, 300)) == model.score(X, y)
-    # Neither edits nor later fits change what was asked for before.
+    # Neither edits nor later fits change predictions that were requested before.
     predicted, before = model.predict_proba(table), model.predict_proba(X)
     model.coefs_[0][...] *= 2
     model.set_params(random_state=5).fit(X, y)
@@ -287,7 +287,7 @@ def test_early_stopping_with_a_validation_set(client):
     assert model.validation_scores_ == local.validation_scores_
 
 
-def test_a_fit_that_goes_on_where_it_stopped(client):
+def test_a_fit_is_resumed_where_it_stopped(client):
     X, y, _ = some_data()
     local = local_of(model_of("dropout").set_params(max_iter=4)).fit(X, y)
     model = model_of("dropout").set_params(max_iter=2)
@@ -306,7 +306,7 @@ def test_nothing_is_left_on_the_workers(client):
     with pytest.raises(ZeroDivisionError):
         bad.fit(table, y)
     del bad
-    for _ in range(100):  # the scheduler is told, and the workers after it
+    for _ in range(100):  # the scheduler is notified first, and then the workers
         left = set().union(*client.has_what().values()) - before
         if not left:
             return
@@ -403,12 +403,12 @@ def test_targets_outside_the_domain_of_a_loss(client):
         ),
     ],
 )
-def test_parameters_that_there_are_not_for_a_cluster(client, params, message):
+def test_parameters_that_a_cluster_does_not_support(client, params, message):
     with pytest.raises(ValueError, match=message):
         MLPClassifier(**params).fit(parts(X), parts(Y))
 
 
-def test_other_things_that_there_are_not_for_a_cluster(client):
+def test_other_options_that_a_cluster_does_not_support(client):
     with pytest.raises(ValueError, match="partial_fit trains on samples in memory"):
         MLPClassifier().partial_fit(parts(X), parts(Y), classes=[0, 1])
     sparse = parts(X).map_blocks(scipy.sparse.csr_matrix)
@@ -418,7 +418,7 @@ def test_other_things_that_there_are_not_for_a_cluster(client):
         MLPClassifier(solver="lbfgs").fit(dask.bag.from_sequence([1]), Y)
 
 
-def test_a_warm_start_holds_to_the_features_and_the_classes(client):
+def test_a_warm_start_refuses_other_features_and_classes(client):
     model = MLPClassifier((3,), solver="lbfgs", max_iter=2, warm_start=True)
     model.fit(parts(X), parts(Y))
     before = dict(vars(model))

@@ -16,7 +16,7 @@ from pybackprop.dask._tree_reduction import (  # noqa: E402
 
 
 def written_sum(first, end):
-    """The sum over some leaves as a binary counter of partial sums adds them up."""
+    """Return the sum over some leaves with a binary counter of partial sums."""
     counter = []
     for n in range(first, end):
         counter.append(str(n))
@@ -39,7 +39,7 @@ def add(left, right):
 def test_the_tree_is_the_same_wherever_the_leaves_are(n_leaves):
     rng = np.random.RandomState(n_leaves)
     for n_holders in (1, 2, 3, 5):
-        # Runs of leaves that lie together, each with some holder.
+        # Runs of adjacent leaves, each on one worker
         cuts = np.flatnonzero(rng.uniform(size=n_leaves - 1) < 0.4) + 1
         runs = np.split(np.arange(n_leaves), cuts)
         held = [{} for _ in range(n_holders)]
@@ -54,7 +54,7 @@ def test_the_tree_is_the_same_wherever_the_leaves_are(n_leaves):
         assert whole == {(root_level(n_leaves), 0): written_sum(0, n_leaves)}
 
 
-def test_no_neighbours_are_left_and_nothing_given_is_changed():
+def test_neighbours_are_merged_and_arguments_are_unchanged():
     sums = {node[:2]: 1 for node in nodes_over(3, 14, 20)}
     before = dict(sums)
     added = add_neighbours(sums, 20, lambda left, right: left + right)
@@ -82,7 +82,7 @@ def test_a_plan_cuts_the_table_into_runs_of_aligned_shards(n_samples, n_workers)
         assert max(lengths) <= 1.2 * n_samples / n_workers
 
 
-def test_runs_end_where_much_is_added_up_at_home():
+def test_runs_end_where_the_client_adds_large_sums():
     for n_workers in (2, 4, 8):
         plan = plan_for(2**20 * 3 // 2, n_workers)
         n_shards = plan.runs[-1][-1] + 1
@@ -91,7 +91,7 @@ def test_runs_end_where_much_is_added_up_at_home():
 
 
 class FakeClient:
-    """Three workers, of which two hold the chunks of a table."""
+    """A client with three workers, two of which hold the chunks of a table."""
 
     def nthreads(self):
         return {"a": 1, "b": 1, "c": 1}
@@ -120,7 +120,7 @@ def test_an_exception_arrives_even_if_it_cannot_be_pickled():
     assert str(answer.raised) == "Local: what went wrong"
 
 
-def test_the_user_is_told_once_where_a_cluster_is_no_gain():
+def test_one_warning_where_a_cluster_is_no_faster():
     clock = _Clock()
     with pytest.warns(
         UserWarning, match="One machine would be faster: a step takes 30"
@@ -131,7 +131,7 @@ def test_the_user_is_told_once_where_a_cluster_is_no_gain():
 
 
 @pytest.mark.parametrize("whole, computing", [(0.5, 0.9), (0.012, 0.018), (0.05, 0.03)])
-def test_nothing_is_said_where_workers_compute_for_longer(recwarn, whole, computing):
+def test_no_warning_where_workers_compute_for_longer(recwarn, whole, computing):
     clock = _Clock()
     for _ in range(100):
         clock.count(whole, computing)

@@ -1,4 +1,4 @@
-"""Workers that are lost or join during a fit, lost data, and Ctrl-C."""
+"""Tests Dask fits with lost and new workers, lost data, and Ctrl-C."""
 
 import os
 import signal
@@ -32,8 +32,8 @@ def client():
     cluster = LocalCluster(n_workers=2, **options)
     with Client(cluster) as client:
         yield client
-    # Dask's cluster may not have noticed a worker that came and was killed; it says so
-    # when all else is closed.
+    # Dask's cluster may not have noticed that a new worker was killed; it reports it
+    # after everything else is closed.
     with suppress(KeyError):
         cluster.close()
 
@@ -55,7 +55,7 @@ X, Y = some_data()
 
 
 class Hook:
-    """A scorer that is no score: called after each epoch, or iteration."""
+    """A hook in place of a scorer: called after each epoch or iteration."""
 
     def __init__(self, at=None, action=None):
         self.n_calls = 0
@@ -83,7 +83,7 @@ def fit_with(hook, solver, X, y):
 
 
 def kill_a_worker(client):
-    """End the process of one worker, as the system does when it lacks memory."""
+    """Kill the process of one worker, as the system does when memory runs out."""
     pids = client.run(os.getpid)
     os.kill(min(pids.values()), signal.SIGKILL)
 
@@ -123,7 +123,8 @@ def test_a_worker_that_joins_changes_no_bit(client):
 @pytest.mark.full
 def test_data_without_a_recipe_that_is_lost(client):
     client.wait_for_workers(2)
-    # Where they are wanted: what is sent to another worker has a copy there.
+    # On the workers that need them: data sent to another worker would have a copy
+    # there.
     addresses = sorted(client.nthreads())
     halves = [X[:1536], X[1536:]]
     futures = [

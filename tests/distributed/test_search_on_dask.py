@@ -1,4 +1,4 @@
-"""A search whose fits run on Dask's workers is the search that runs here."""
+"""Tests that a search on Dask's workers finds the same as a local search."""
 
 import os
 
@@ -23,7 +23,7 @@ cloudpickle = pytest.importorskip("cloudpickle")
 
 pytestmark = [
     pytest.mark.slow,
-    # Five steps on the ten digits as numbers: what they find is the same, good or not.
+    # Five steps on the ten digits as numbers: the results must be equal, not good.
     pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning"),
 ]
 
@@ -56,20 +56,20 @@ SEARCHES = {
 
 @pytest.fixture(scope="module")
 def client():
-    """Two worker processes of a thread each, as LocalCluster starts them."""
+    """Start two worker processes of one thread each with LocalCluster."""
     before = dict(os.environ)
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster, set_as_default=True) as client:
-        # What it leaves in this process's environment is for its workers.
+        # The environment variables that it sets here are for its workers.
         os.environ.clear()
         os.environ.update(before)
         yield client
 
 
 def outcome(search):
-    """All that a search found but its times, and the bits of the model that it kept."""
+    """Return the results of a search without times, and the bits of its model."""
     found = {
         name: np.asarray(values).tolist()
         for name, values in search.cv_results_.items()
@@ -93,7 +93,7 @@ def test_joblibs_back_end_changes_no_bit_of_a_search(client, search, estimator):
     here = outcome(search.fit(X, y))
     with joblib.parallel_config("dask"):
         there = outcome(search.fit(X, y))
-    assert len(set(here[0]["mean_test_score"])) > 1  # or any order would do
+    assert len(set(here[0]["mean_test_score"])) > 1  # otherwise any order would pass
     assert there == here
 
 
@@ -102,7 +102,7 @@ def test_the_grid_search_of_dask_ml_finds_the_same(client, estimator):
     model_selection = pytest.importorskip("dask_ml.model_selection")
     estimator, grid = ESTIMATORS[estimator]
     here = outcome(GridSearchCV(estimator, grid, cv=3).fit(X, y))
-    # iid=False is scikit-learn's mean over folds, each of the same weight.
+    # iid=False is scikit-learn's mean over folds of equal weight.
     search = model_selection.GridSearchCV(
         estimator, grid, cv=3, iid=False, scheduler=client
     )
@@ -131,7 +131,7 @@ def test_the_table_is_sent_once_and_tasks_are_small(client, monkeypatch, options
         search.fit(X, y)
 
     def size(task):
-        """Bytes of a task but for its futures, which are names of what lies there."""
+        """Return the bytes of a task without its futures, which only name data."""
         call, args, kwargs = task
         values = [*args, *kwargs.values()]
         own = [v for v in values if not isinstance(v, distributed.Future)]
@@ -142,7 +142,7 @@ def test_the_table_is_sent_once_and_tasks_are_small(client, monkeypatch, options
     assert max(map(size, tasks)) < 12_000 < X.nbytes / 10
 
 
-def test_an_estimator_travels_with_its_parameters_and_nothing_of_the_data():
+def test_an_estimator_is_sent_with_its_parameters_and_no_data():
     assert len(cloudpickle.dumps(ALONE)) < 2_000
     for solver, copies in (("lbfgs", 1), ("sgd", 2), ("adam", 3)):
         model = MLPClassifier((40,), solver=solver, max_iter=2, random_state=0)
@@ -155,14 +155,14 @@ def test_an_estimator_travels_with_its_parameters_and_nothing_of_the_data():
 # -------------------------------------------------------------------------- threads
 def test_a_fit_in_a_worker_with_a_nanny_takes_one_thread(client):
     assert client.submit(default_n_threads, pure=False).result() == 1
-    # A number that the user gave is taken as it is.
+    # A number from the user is used unchanged.
     assert client.submit(effective_n_threads, 3, pure=False).result() == 3
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_a_fit_takes_the_threads_that_its_worker_was_given(monkeypatch, n_threads):
-    """Of a worker without a nanny, here in this very process."""
+    """Test a worker without a nanny, in this process."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("pybackprop._threads._processors", lambda: 8)

@@ -31,11 +31,11 @@ with suppress(ImportError):  # needs_callbacks skips the tests
     from sklearn.callback import CallbackContext, ScoringMonitor
 
 
-# --- What goes wrong ------------------------------------------------------------------
+# --- Errors ---------------------------------------------------------------------------
 
 
 class Raiser(Recorder):
-    """Raises in one of its hooks, in the given task."""
+    """A callback that raises in one hook, in the given task."""
 
     def __init__(self, hook, exception):
         super().__init__()
@@ -85,10 +85,10 @@ def test_a_hook_that_raises_leaves_the_estimator_as_it_was(solver, hook, excepti
         model.fit(X[::-1], Y[::-1])
     assert vars(model) == before
     assert bits(model) == reached
-    # A fit that fails does not come to its end.
+    # A fit that fails does not reach its end.
     if hook not in ("end of fit", "teardown"):
         assert ("end", "fit", 0) not in others[0].order
-    # Whatever was set up is torn down, even after one that fails at it.
+    # Every callback that was set up is torn down, even after one that fails at it.
     for callback in (*others, raiser):
         hooks = [call[0] for call in callback.calls]
         is_interrupted = hook == "teardown" and isinstance(exception, KeyboardInterrupt)
@@ -99,7 +99,7 @@ def test_a_hook_that_raises_leaves_the_estimator_as_it_was(solver, hook, excepti
 
 
 @needs_callbacks
-def test_what_is_no_callback_is_refused():
+def test_objects_that_are_not_callbacks_are_refused():
     with pytest.raises(TypeError, match="FitCallback"):
         make().set_callbacks(print)
 
@@ -119,7 +119,7 @@ def test_bad_input_is_refused_before_a_callback_is_set_up():
 
 
 @needs_callbacks
-def test_callbacks_go_where_scikit_learn_takes_them():
+def test_callbacks_are_cloned_and_pickled_as_in_scikit_learn():
     monitor = ScoringMonitor(scoring="accuracy")
     model = make().set_callbacks(monitor).fit(X, Y)
     fit_again = clone(model).fit(X, Y)
@@ -135,7 +135,7 @@ def test_callbacks_go_where_scikit_learn_takes_them():
 
 
 class Keeper(Recorder):
-    """Keeps the newest fitted estimator."""
+    """A callback that keeps the newest fitted estimator."""
 
     def on_fit_task_begin(self, estimator, context):
         pass
@@ -147,14 +147,14 @@ class Keeper(Recorder):
 
 @needs_callbacks
 @pytest.mark.parametrize("copied", [False, True])
-def test_a_kept_fitted_estimator_has_nothing_to_do_with_the_fit_it_was_made_in(copied):
+def test_a_kept_fitted_estimator_is_independent_of_its_fit(copied):
     keeper = Keeper()
     pipeline = make_pipeline(StandardScaler(), make().set_callbacks(keeper))
     pipeline.fit(X, Y)
     kept = pickle.loads(pickle.dumps(keeper.kept)) if copied else keeper.kept
     n_calls = len(keeper.calls)
     assert bits(kept) == bits(pipeline[-1])
-    # Fitted without callbacks it calls none, and with one it is a fit of its own.
+    # Fitted without callbacks it calls none, and with one it is a separate fit.
     kept.set_callbacks().fit(X, Y)
     assert len(keeper.calls) == n_calls
     recorder = Recorder()
@@ -162,7 +162,7 @@ def test_a_kept_fitted_estimator_has_nothing_to_do_with_the_fit_it_was_made_in(c
     assert recorder.order == in_order("epoch", N_ITER)
 
 
-# --- What it costs --------------------------------------------------------------------
+# --- Costs ----------------------------------------------------------------------------
 
 
 @needs_callbacks
@@ -198,7 +198,7 @@ def test_without_callbacks_no_context_is_made(solver, monkeypatch):
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_without_callbacks_a_fit_leaves_no_circle_of_references(solver):
+def test_without_callbacks_a_fit_leaves_no_reference_cycle(solver):
     model = make(solver=solver).fit(X, Y)
     gc.collect()
     gc.disable()
@@ -213,7 +213,7 @@ def test_without_callbacks_a_fit_leaves_no_circle_of_references(solver):
 # --- Before scikit-learn 1.9 ----------------------------------------------------------
 
 
-def test_before_scikit_learn_1_9_the_cause_says_which_version_brings_callbacks(
+def test_before_scikit_learn_1_9_the_error_names_the_needed_version(
     monkeypatch,
 ):
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)

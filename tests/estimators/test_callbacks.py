@@ -1,6 +1,6 @@
 """The estimators follow scikit-learn's callback protocol.
 
-They came with scikit-learn 1.9; what is said of older versions is tested with any.
+Callbacks need scikit-learn 1.9; the error for older versions is tested with any.
 """
 
 import warnings
@@ -33,7 +33,7 @@ with suppress(ImportError):  # needs_callbacks skips the tests
     from sklearn.callback import ProgressBar, ScoringMonitor
 
 
-# --- What is called, when, and with what ----------------------------------------------
+# --- Calls and their arguments --------------------------------------------------------
 
 
 @needs_callbacks
@@ -58,7 +58,7 @@ def test_the_fitted_estimator_is_as_if_the_fit_had_ended_there(
     kind, solver, early_stopping, dtype
 ):
     recorder = Recorder()
-    # A rate this large makes scores go down as well, so the best is not the last.
+    # A rate this large makes some scores fall, so the best is not the last.
     parameters = {
         "solver": solver,
         "early_stopping": early_stopping,
@@ -67,7 +67,7 @@ def test_the_fitted_estimator_is_as_if_the_fit_had_ended_there(
     X, y = TABLES[kind]
     X = X.astype(dtype)
     make(kind, **parameters).set_callbacks(recorder).fit(X, y)
-    # All of them are looked at after the fit: each has memory of its own.
+    # All of them are checked after the fit: each has its own memory.
     ends = [given["fitted"] for given in recorder.given("end", ITERATIONS[solver])]
     assert len(ends) == N_ITER
     for n_iter, fitted in enumerate(ends, 1):
@@ -93,7 +93,7 @@ def test_the_estimator_of_a_hook_predicts_by_the_present_weights(solver):
 
 
 @needs_callbacks
-def test_what_a_hook_writes_on_its_estimator_stays_if_the_fit_succeeds():
+def test_an_attribute_set_by_a_hook_stays_if_the_fit_succeeds():
     class Counts(Recorder):
         def on_fit_task_begin(self, estimator, context):
             pass
@@ -113,7 +113,7 @@ def test_what_a_hook_writes_on_its_estimator_stays_if_the_fit_succeeds():
 @needs_callbacks
 def test_with_early_stopping_the_fitted_estimator_has_the_best_weights_so_far():
     recorder = Recorder()
-    # A rate this large makes the score go up and down.
+    # A rate this large makes the score rise and fall.
     model = make(early_stopping=True, learning_rate_init=0.5, max_iter=10)
     model.set_callbacks(recorder).fit(X, Y)
     best = np.maximum.accumulate(model.validation_scores_)
@@ -156,7 +156,8 @@ def test_the_data_are_those_of_the_caller():
         for given in recorder.given(hook, task):
             assert given["X"] is table
             assert given["y"] is labels
-            # As a scorer takes them: one a sample, even where one number was given.
+            # In the form for scorers: one weight per sample, even if one number was
+            # given.
             assert given["metadata"].keys() == {"sample_weight"}
             assert np.array_equal(given["metadata"]["sample_weight"], np.full(150, 2.0))
 
@@ -219,7 +220,9 @@ def scores_of(monitor, name, task):
 )
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_scoring_monitor_says_what_shorter_fits_score(kind, name, solver, weighted):
+def test_scoring_monitor_reports_the_scores_of_shorter_fits(
+    kind, name, solver, weighted
+):
     X, y = TABLES[kind]
     weights = np.random.RandomState(0).uniform(size=len(y)) if weighted else None
     monitor = ScoringMonitor(scoring=[name])
@@ -259,7 +262,7 @@ def test_in_a_pipeline_the_bar_is_of_the_whole_and_the_scores_of_the_step(capsys
     assert "MLPClassifier - fit #1" in capsys.readouterr().out
     assert scores_of(monitor, "accuracy", "fit") == [pipeline.score(X, Y)]
     assert len(scores_of(monitor, "accuracy", "epoch")) == N_ITER
-    # The bar was the pipeline's, and the step is not tied to that fit any more.
+    # The bar belonged to the pipeline, and the step is no longer part of that fit.
     step.fit(X, Y)
     assert capsys.readouterr().out == ""
     assert len(monitor.get_logs(select="all")) == 2
@@ -310,7 +313,7 @@ def test_a_true_return_value_stops_the_fit(kind, solver, early_stopping):
 
 
 @needs_callbacks
-def test_the_end_of_the_fit_is_no_wish_to_stop():
+def test_a_true_value_at_the_end_of_the_fit_does_not_count_as_a_stop():
     class SaysYes(Recorder):
         def on_fit_task_end(self, estimator, context):
             return context.parent is None

@@ -1,4 +1,4 @@
-"""One test for each row of docs/differences.md.
+"""Tests each row of docs/differences.md.
 
 Each shows scikit-learn's result and compares ours with plain NumPy or SciPy.
 """
@@ -28,8 +28,8 @@ from support.reference import scikit_learn_set_right
 
 pytestmark = pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning")
 ESTIMATORS = ("MLPClassifier", "MLPRegressor")
-# One batch with a step too small to move any weight: the one loss in the curve is that
-# of the initial weights, which are left in coefs_.
+# One batch with a step too small to change any weight: the only loss in the curve is
+# the loss of the initial weights, which stay in coefs_.
 STILL = {
     "solver": "sgd",
     "learning_rate_init": 1e-300,
@@ -42,7 +42,7 @@ STILL = {
 
 
 def output_z(model, X):
-    """The output's pre-activation, in plain NumPy."""
+    """Return the pre-activation of the output, in plain NumPy."""
     f = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0)}[model.activation]
     a = X
     for coef, intercept in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
@@ -55,7 +55,7 @@ def l2_term(model, n):
 
 
 def exact_log_loss(model, X, y):
-    """Mean log-loss in logarithms, from z: nothing to clip."""
+    """Return the mean log-loss, computed from z without clipping."""
     z = output_z(model, X)
     if model.out_activation_ == "softmax":
         y = LabelBinarizer().fit_transform(y)
@@ -105,7 +105,7 @@ def test_multioutput_squared_error_is_the_sum_over_outputs(outputs, weighted):
 
 @pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
 def test_multioutput_gradient_is_that_of_the_reported_loss(solver):
-    """One small step along the gradient lowers the loss by its squared length."""
+    """A small step along the gradient lowers the loss by its squared norm."""
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 3))
     if solver == "lbfgs":
@@ -134,7 +134,7 @@ def test_multioutput_gradient_is_that_of_the_reported_loss(solver):
         assert_allclose(fall * factor, step * squared_length, rtol=1e-4)
 
 
-def test_with_that_entry_set_right_scikit_learn_agrees():
+def test_scikit_learn_agrees_after_that_correction():
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 3))
     params = {"hidden_layer_sizes": (6,), "random_state": 0, "max_iter": 20}
@@ -153,12 +153,12 @@ def test_log_loss_is_exact_where_a_probability_saturates(kind):
     theirs = fit(neural_network, "MLPClassifier", X, y, **params)
     expected = exact_log_loss(ours, X, y)
     assert_allclose(ours.loss_curve_, [expected], rtol=1e-12)
-    assert theirs.loss_ < expected / 2  # clipped at 36 for a sample and output
+    assert theirs.loss_ < expected / 2  # clipped at 36 per sample and output
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_log_loss_of_a_single_saturated_sample(dtype):
-    """Nobody has to know how far from the border clipping begins."""
+    """Test a loss beyond the value at which scikit-learn clips."""
     X = np.array([[1e4], [-1e4]], dtype=dtype)
     params = STILL | {"hidden_layer_sizes": (), "batch_size": 2, "alpha": 0}
     for y in ([0, 1], [1, 0]):
@@ -183,7 +183,8 @@ def test_predict_log_proba_has_no_minus_infinity(kind):
         expected = log_expit(z)
     log_proba = ours.predict_log_proba(X)
     assert np.isfinite(log_proba).all()
-    # The largest entries cancel in logsumexp(z) - z: known to rounding of z only.
+    # The largest entries cancel in logsumexp(z) - z, and are accurate to roundings of
+    # z.
     assert_allclose(log_proba, expected, rtol=1e-9, atol=1e-15 * np.abs(z).max())
     theirs = fit(neural_network, "MLPClassifier", X, y, **params)
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -225,7 +226,7 @@ def test_the_roc_scorer_ranks_by_logits_which_do_not_tie_at_one():
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_calibration_is_fitted_to_logits(n_classes):
-    """Platt's sigmoid of a logit here, of a probability there."""
+    """Ours fits Platt's sigmoid to logits, scikit-learn's to probabilities."""
     X = np.random.RandomState(0).standard_normal((90, 4))
     y = np.digitize(X[:, 0], [0, 1][: n_classes - 1])
     for package in (pybackprop, neural_network):
@@ -279,7 +280,7 @@ def test_negative_weights_are_refused(name, method):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs = getattr(neural_network, name)(max_iter=2)
-        getattr(theirs, method)(X, y, **kwargs)  # taken without a word
+        getattr(theirs, method)(X, y, **kwargs)  # accepted silently
     model = getattr(pybackprop, name)(max_iter=2)
     with pytest.raises(ValueError, match=r"(?s)(?i)sample_weight.*negative|-0\.25"):
         getattr(model, method)(X, y, **kwargs)
@@ -289,7 +290,7 @@ def test_negative_weights_are_refused(name, method):
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_batch_without_weight_takes_no_step(name, solver):
-    """Rows of weight zero, a batch of them, are as rows that are not there."""
+    """A batch of rows of weight zero acts as if the rows were absent."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((40, 3))
     y = np.arange(40) % 2
@@ -311,7 +312,7 @@ def test_a_batch_without_weight_takes_no_step(name, solver):
 # ------------------------------------------------------------------ early stopping
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_a_warm_start_with_early_stopping_restores_the_best_weights(solver):
-    """After a fit, scikit-learn's best weights are the arrays that it trains next."""
+    """scikit-learn's best weights are the same arrays that the next fit trains."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((100, 4))
     y = X @ [1.0, -2.0, 0.5, 0.0]
@@ -322,7 +323,7 @@ def test_a_warm_start_with_early_stopping_restores_the_best_weights(solver):
         model = fit(package, "MLPRegressor", X, y, **params)
         best = model.best_validation_score_
         weights = model.coefs_[0].copy()
-        # Now it can but get worse: the same split, and the opposite target.
+        # The score can only fall now: the same split, and the opposite target.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.set_params(max_iter=5).fit(X, -y)
@@ -396,7 +397,7 @@ except AssertionError as changed:
 
 
 def press_ctrl_c(package, name, solver):
-    """What a fit of a fitted estimator did when interrupted, and what it left."""
+    """Interrupt a fit of a fitted estimator; return what it did and left."""
     return subprocess.run(
         [sys.executable, "-c", INTERRUPTED, package, name, solver],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -425,7 +426,7 @@ def test_ctrl_c_is_swallowed_by_scikit_learn():
     assert left.startswith("changed")
 
 
-# ------------------------------------------------------- rows of weight zero are out
+# ------------------------------------------------------------ rows of weight zero
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_row_of_weight_zero_is_left_out_even_where_it_overflows(name, solver):
@@ -441,7 +442,7 @@ def test_a_row_of_weight_zero_is_left_out_even_where_it_overflows(name, solver):
     without = fit(pybackprop, name, X[keep], y[keep], **(params | {"batch_size": 29}))
     assert_allclose(ours.loss_curve_, without.loss_curve_, rtol=1e-14)
     if name == "MLPClassifier":
-        return  # scikit-learn's saturates and clips, so nothing overflows there
+        return  # scikit-learn's loss saturates and is clipped, so it does not overflow
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -452,7 +453,7 @@ def test_a_row_of_weight_zero_is_left_out_even_where_it_overflows(name, solver):
             assert not np.isfinite(theirs.loss_)
 
 
-# --------------------------------------------------------- a fit succeeds or leaves
+# ------------------------------------------------------------------- failed fits
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_fit_that_raises_leaves_the_estimator_as_it_was(name):
     X, y = np.random.RandomState(0).standard_normal((20, 2)), np.arange(20) % 2
@@ -485,7 +486,7 @@ def test_divergence_ends_an_early_stopped_fit_in_that_epoch():
     assert len(ours.validation_scores_) == first + 1
 
 
-# ---------------------------------------------------------------- float32 stays so
+# ------------------------------------------------------------------------ float32
 def test_a_float32_network_computes_in_float32_whatever_it_is_given():
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((30, 3)), rng.standard_normal(30)
@@ -516,7 +517,7 @@ def test_a_warm_start_with_other_layer_sizes_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs.set_params(hidden_layer_sizes=(7,)).fit(X, y)
-    assert theirs.coefs_[0].shape == (3, 100)  # ignored without a word
+    assert theirs.coefs_[0].shape == (3, 100)  # ignored silently
     ours = fit(pybackprop, "MLPRegressor", X, y, **params)
     ours.set_params(hidden_layer_sizes=(7,))
     with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(7,\).*\[3, 100, 1\]"):
@@ -534,7 +535,7 @@ def test_a_negative_target_of_the_poisson_loss_is_refused():
         fit(pybackprop, "MLPRegressor", X, y, **params)
 
 
-# ------------------------------------------------------------- scales are spoken of
+# ----------------------------------------------------------------- scale warnings
 def test_a_scale_far_off_is_named():
     X, y = load_wine(return_X_y=True)
     with warnings.catch_warnings(record=True) as theirs:

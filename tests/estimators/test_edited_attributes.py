@@ -29,10 +29,10 @@ def fitted(kind=MLPClassifier, **params):
 
 
 class Subclass(np.ndarray):
-    """An array that says that it is something else."""
+    """An array of a subclass."""
 
 
-# Of an array: what still means the same numbers, and what does not.
+# Edits of an array that keep its numbers, and edits that make it invalid.
 SAME = {
     "Fortran order": np.asfortranarray,
     "strided": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
@@ -60,7 +60,7 @@ OTHER = {
 
 
 def uses(model):
-    """Every way to use a fitted model."""
+    """Return every way to use a fitted model."""
     y = targets(model)
     for method in ("predict", "transform", "activations"):
         yield method, lambda m, method=method: getattr(m, method)(X)
@@ -136,7 +136,7 @@ def test_lists_that_do_not_fit_are_named(name):
         assert repr(model) == repr(clone(model))
 
 
-def test_what_is_missing_is_named():
+def test_missing_attributes_are_named():
     for name in ("coefs_", "intercepts_", "out_activation_", "_labels"):
         model = fitted()
         delattr(model, name)
@@ -176,7 +176,7 @@ def test_attributes_that_contradict_the_weights_are_named():
 
 
 def test_classes_edited_in_place_stay_in_order():
-    """A training looks labels up in them, and the core goes where a code leads."""
+    """Training looks up labels in sorted classes; the codes index core memory."""
     model = MLPClassifier(**SETTINGS).fit(X, CODES)
     model.classes_ += 10
     assert set(model.predict(X)) <= {10, 11, 12}
@@ -186,7 +186,7 @@ def test_classes_edited_in_place_stay_in_order():
         model.partial_fit(X, np.where(CODES == 0, 99, CODES + 10))
 
 
-def test_a_history_that_is_none_is_named():
+def test_an_invalid_history_is_named():
     model = MLPClassifier(**SETTINGS).fit(X, CODES)
     model._history = 7
     with pytest.raises(ValueError, match="_history must be the list"):
@@ -194,7 +194,7 @@ def test_a_history_that_is_none_is_named():
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_a_state_that_no_training_leaves_is_named(early_stopping):
+def test_an_impossible_training_state_is_named(early_stopping):
     for name, value in [
         ("t_", "x"), ("t_", -1), ("t_", 2**70), ("t_", None),
         ("n_iter_", 3.7), ("n_iter_", None),
@@ -226,7 +226,7 @@ def test_a_state_that_no_training_leaves_is_named(early_stopping):
         dict(uses(model))["warm start"](model)
 
 
-def test_a_vector_of_parameters_cannot_be_resized_away():
+def test_a_vector_of_parameters_cannot_be_resized():
     model = fitted()
     expected = model.predict_proba(X[:1])
     with pytest.raises(ValueError, match="cannot resize"):
@@ -237,7 +237,7 @@ def test_a_vector_of_parameters_cannot_be_resized_away():
 
 
 def use_with_anything(seed):
-    """Each attribute replaced by each foreign value or deleted, in every use."""
+    """Replace each attribute by each foreign value or delete it, in every use."""
     rng = np.random.RandomState(seed)
     kind = [MLPClassifier, MLPRegressor][seed % 2]
     stored = pickle.dumps(fitted(kind, early_stopping=seed > 1))
@@ -271,8 +271,8 @@ def use_with_anything(seed):
 @pytest.mark.slow
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("seed", range(4))
-def test_anything_in_the_place_of_an_attribute_does_no_harm(seed):
-    """In a process of its own, which a crash would end."""
+def test_any_object_in_place_of_an_attribute_is_safe(seed):
+    """Run in a separate process, since a crash would end it."""
     program = f"import test_edited_attributes as t; print(t.use_with_anything({seed}))"
     result = run_python(program)
     assert result.returncode == 0, result.stderr

@@ -49,7 +49,7 @@ ROUND_TRIPS = {
 @pytest.mark.parametrize("round_trip", ROUND_TRIPS)
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_training_goes_on_after_a_round_trip(name, solver, round_trip, tmp_path):
+def test_training_continues_after_a_round_trip(name, solver, round_trip, tmp_path):
     X, y = make_data(name)
     params = FAST | {"random_state": np.random.RandomState(0), "warm_start": True}
     params |= {"learning_rate": "invscaling"}
@@ -71,7 +71,7 @@ def test_training_goes_on_after_a_round_trip(name, solver, round_trip, tmp_path)
 
 @pytest.mark.parametrize("round_trip", ROUND_TRIPS)
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_lbfgs_goes_on_after_a_round_trip(name, round_trip, tmp_path):
+def test_lbfgs_continues_after_a_round_trip(name, round_trip, tmp_path):
     X, y = make_data(name)
     model = getattr(pybackprop, name)(solver="lbfgs", warm_start=True, **FAST).fit(X, y)
     other = ROUND_TRIPS[round_trip](model, tmp_path)
@@ -131,7 +131,7 @@ def test_a_grid_search_with_two_workers(name):
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_tools_that_look_into_an_estimator(name):
+def test_tools_that_inspect_an_estimator(name):
     X, y = make_data(name)
     model = getattr(pybackprop, name)(**FAST)
     importances = permutation_importance(model.fit(X, y), X, y, n_repeats=2)
@@ -172,7 +172,7 @@ def test_sample_weight_goes_through_meta_estimators(meta):
         y = np.column_stack([y, -y])
     weights = np.random.RandomState(0).uniform(0.5, 2, len(y))
     packages = PACKAGES
-    if meta == "calibration":  # which prefers logits where there are any
+    if meta == "calibration":  # the scorer prefers logits if available
         packages = pybackprop, mock.Mock(MLPClassifier=ScikitLearnWithLogits)
     ours, theirs = (
         WEIGHTED[meta](package).fit(X, y, sample_weight=weights) for package in packages
@@ -184,7 +184,7 @@ def test_sample_weight_goes_through_meta_estimators(meta):
     assert not np.allclose(actual, getattr(unweighted, method)(X))
 
 
-def test_one_against_the_rest():
+def test_one_vs_rest():
     X, y = make_data()
     ours, theirs = (
         OneVsRestClassifier(package.MLPClassifier(**FAST)).fit(X, y)
@@ -194,7 +194,7 @@ def test_one_against_the_rest():
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_weights_are_routed_where_they_are_asked_for(name):
+def test_weights_are_routed_where_they_are_requested(name):
     X, y = make_data(name)
     weights = np.random.RandomState(0).uniform(0.5, 2, len(y))
     with sklearn.config_context(enable_metadata_routing=True):

@@ -1,4 +1,4 @@
-"""The network of a fitted estimator: its memory, its bits and its objective."""
+"""Tests the network_ of a fitted estimator: its memory, its bits and its objective."""
 
 import copy
 import pickle
@@ -61,7 +61,7 @@ def test_the_network_predicts_what_the_estimator_does(problem, dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_its_gradients_are_the_bits_of_the_training_step(problem, dtype):
-    # A rate that multiplies without rounding; one batch, in the order of the rows.
+    # The rate is a power of two, which multiplies exactly; one batch, rows in order.
     rate = {"solver": "sgd", "momentum": 0, "learning_rate_init": 0.125}
     model, rows, y = fitted(problem, dtype, shuffle=False, **rate)
     targets = model.encode_targets(y)
@@ -139,7 +139,7 @@ def test_a_copy_has_a_network_of_its_own():
         assert np.any(model.network_.coefs[0])
 
 
-def test_it_is_one_object_so_that_its_steps_go_on():
+def test_it_is_one_object_so_that_its_steps_continue():
     model, rows, y = fitted("multiclass")
     network = model.network_
     targets = model.encode_targets(y)
@@ -189,7 +189,7 @@ OTHER = {
 @pytest.mark.sampled(25)
 @pytest.mark.parametrize("trip", ["itself", "pickle", "copy", "deepcopy"])
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_parameters_set_since_are_not_those_of_the_network(problem, trip):
+def test_the_network_ignores_parameters_set_after_the_fit(problem, trip):
     model, rows, y = fitted(problem)
     targets = model.encode_targets(y)
     expected = copy.deepcopy(model).network_.backprop(rows, targets)
@@ -203,7 +203,7 @@ def test_parameters_set_since_are_not_those_of_the_network(problem, trip):
             assert_array_equal(ours, theirs)
 
 
-def test_parameters_changed_by_hand_or_in_place_are_not_either():
+def test_the_network_ignores_parameters_changed_in_place():
     model, rows, y = fitted("multilabel")
     expected = model.network_.objective(rows, LABELS)
     model.alpha[0] = 100.0
@@ -220,7 +220,7 @@ def test_parameters_changed_by_hand_or_in_place_are_not_either():
     )
 
 
-def test_parameters_set_during_a_fit_are_not_those_of_its_network():
+def test_the_network_ignores_parameters_set_during_the_fit():
     def loss(y, y_pred):
         model.set_params(alpha=9.0)
         return fourth_power(y, y_pred)
@@ -241,7 +241,7 @@ def test_of_two_fits_at_once_the_objective_is_that_of_the_last_to_end():
     assert (model.alpha, model.network_.alpha) == (9, 0.5)
 
 
-def test_edits_by_hand_of_what_was_fitted_are_taken_as_meant():
+def test_edits_of_fitted_attributes_are_used():
     model, rows, _ = fitted("multiclass")
     assert model.network_.activation == "relu"
     model.activation = "tanh"
@@ -251,7 +251,7 @@ def test_edits_by_hand_of_what_was_fitted_are_taken_as_meant():
     assert_array_equal(model.network_.predict(rows), model.activations(rows)[-1])
 
 
-def test_arrays_of_the_users_own_are_copied():
+def test_arrays_of_the_user_are_copied():
     model, rows, _ = fitted("multiclass")
     before = model.network_
     model.coefs_[0] = np.ones_like(model.coefs_[0])
@@ -264,7 +264,7 @@ def test_arrays_of_the_users_own_are_copied():
     assert_array_equal(model.network_.predict(rows), model.predict_proba(rows))
 
 
-def test_before_a_fit_there_is_none():
+def test_there_is_no_network_before_a_fit():
     for model in (MLPClassifier(), MLPRegressor(), clone(fitted("multiclass")[0])):
         with pytest.raises(NotFittedError):
             _ = model.network_
@@ -294,11 +294,11 @@ def test_attributes_that_fit_no_network_are_named(name, value, says):
         model.encode_targets(y)
     assert not hasattr(model, "network_")
     if name != "coefs_":
-        # scikit-learn's view of an estimator looks at every property.
+        # scikit-learn's HTML display reads every property.
         assert "MLPClassifier" in model._repr_html_()
 
 
-def test_anything_in_the_place_of_an_attribute_is_refused_or_used():
+def test_any_object_in_place_of_an_attribute_is_refused_or_used():
     for problem in ("multiclass", "huber"):
         stored = pickle.dumps(fitted(problem)[0])
         names = vars(pickle.loads(stored)).keys()
@@ -336,19 +336,19 @@ def test_targets_that_the_fit_would_refuse_are_refused(problem, y, says):
         fitted(problem)[0].encode_targets(y)
 
 
-def test_it_is_no_part_of_what_is_saved():
+def test_it_is_not_saved():
     model = fitted("multiclass")[0]
     before, names = pickle.dumps(model), set(vars(model))
     _ = model.network_
     assert pickle.dumps(model) == before
     assert set(vars(model)) == names
     check_is_fitted(model)
-    # Since 1.9 scikit-learn's view of an estimator shows the fitted attributes too.
+    # Since 1.9 scikit-learn's HTML display shows the fitted attributes too.
     if parse_version(sklearn.__version__) >= parse_version("1.9"):
         assert "network_" in model._repr_html_()
 
 
-def test_a_file_of_before_objectives_were_kept_has_a_network():
+def test_an_old_file_without_an_objective_has_a_network():
     path = TESTS / "files" / "0.1.0" / "regressor_dropout.pkl"
     model = unpickled(path)
     assert model.network_.dtype == "float32"

@@ -43,7 +43,7 @@ COMMON = {
     "n_iter_no_change": 10,
     "max_fun": 15000,
 }
-# Ours, after all of theirs.
+# Our parameters follow all of scikit-learn's.
 OURS = {"n_jobs": None, "output_activation": "auto"}
 OURS_OF_NUMBERS = {"huber_delta": 1.0, "quantile": None, "power": 1.5}
 OURS_OF_CLASSES = {"loss": "log_loss", "label_smoothing": 0.0, "class_weight": None}
@@ -94,7 +94,7 @@ METHODS = {
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_the_signature_is_scikit_learns_and_then_ours(name):
+def test_the_signature_is_that_of_scikit_learn_and_then_ours(name):
     signature = inspect.signature(getattr(pybackprop, name))
     defaults = {p.name: p.default for p in signature.parameters.values()}
     assert list(defaults.items()) == list(SIGNATURES[name].items())
@@ -159,7 +159,7 @@ def test_the_tags_tell_that_the_poisson_loss_refuses_negative_targets():
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_it_is_written_like_an_estimator(name):
+def test_the_repr_is_that_of_an_estimator(name):
     model = getattr(pybackprop, name)(alpha=0.5, hidden_layer_sizes=(3, 4))
     assert repr(model) == f"{name}(alpha=0.5, hidden_layer_sizes=(3, 4))"
     assert name in model._repr_html_()

@@ -106,10 +106,12 @@ def by_resume(model, table, y):
     "predicts the same bits and continues training with the same bits.",
 )
 @pytest.mark.sampled(21)
-@pytest.mark.parametrize("go_on", [by_partial_fit, by_warm_start, by_resume])
+@pytest.mark.parametrize(
+    "continue_training", [by_partial_fit, by_warm_start, by_resume]
+)
 @pytest.mark.parametrize("options", STOCHASTIC.values(), ids=STOCHASTIC)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_saved_model_is_the_model(dtype, options, go_on):
+def test_a_saved_model_is_the_same_model(dtype, options, continue_training):
     estimator, y = KINDS[dtype == "float32"]
     table = X.astype(dtype)
     model = estimator(**SMALL | copy.deepcopy(options)).fit(table, y)
@@ -118,19 +120,19 @@ def test_a_saved_model_is_the_model(dtype, options, go_on):
     for name, other in others.items():
         assert bits(other, dtype) == expected, name
         assert_state(vars(other), vars(model), name)
-    # A shallow copy shares what it was given, such as a generator.
+    # A shallow copy shares its parameters, such as a generator.
     assert bits(copy.copy(model), dtype) == expected
-    go_on(model, table, y)
+    continue_training(model, table, y)
     for name, other in others.items():
         assert bits(other, dtype) == expected, name
-        go_on(other, table, y)
+        continue_training(other, table, y)
         assert bits(other, dtype) == bits(model, dtype), name
         assert_state(timeless(other), timeless(model), name)
 
 
 @pytest.mark.parametrize("trip", TRIPS.values(), ids=TRIPS)
 @pytest.mark.parametrize("kind", KINDS, ids=["classifier", "regressor"])
-def test_lbfgs_and_what_is_not_fitted(kind, trip):
+def test_lbfgs_and_unfitted_models(kind, trip):
     estimator, y = kind
     model = estimator(solver="lbfgs", warm_start=True, **SMALL)
     unfitted = trip(model)
@@ -152,16 +154,16 @@ def test_a_mapped_file_is_read_and_never_written(options, tmp_path):
     model = MLPClassifier(**SMALL | copy.deepcopy(options)).fit(X, LABELS)
     other = through_a_map(model, tmp_path)
     before = (tmp_path / "model.joblib").read_bytes()
-    for go_on in (by_partial_fit, by_warm_start):
+    for continue_training in (by_partial_fit, by_warm_start):
         assert bits(other) == bits(model)
-        go_on(other, X, LABELS)
-        go_on(model, X, LABELS)
+        continue_training(other, X, LABELS)
+        continue_training(model, X, LABELS)
     assert bits(other) == bits(model)
     assert (tmp_path / "model.joblib").read_bytes() == before
 
 
 @pytest.mark.parametrize("trip", TRIPS.values(), ids=TRIPS)
-def test_a_saved_network_is_the_network(trip):
+def test_a_saved_network_is_the_same_network(trip):
     y = np.abs(X[:, :2]) + 0.5
     for options in (
         {"activation": ["elu", "tanh"], "alpha": [0.1, 0.2, 0.3], "l1_ratio": 0.5},
@@ -199,13 +201,13 @@ def test_inside_pipelines_and_searches():
         assert bits(skops_io.loads(saved, trusted=untrusted)) == bits(fitted)
 
 
-# ------------------------------------------------------------------ what is inside
+# --------------------------------------------------------------- contents of files
 @pytest.mark.promise(
     "Files",
     "A skops file asks its reader to trust one class only, that of the estimator.",
 )
 @pytest.mark.parametrize("options", STOCHASTIC.values(), ids=STOCHASTIC)
-def test_skops_has_to_trust_one_class(options):
+def test_skops_must_trust_one_class(options):
     skops_io = pytest.importorskip("skops.io")
     for model, name in (
         (MLPClassifier(**SMALL | options).fit(X, LABELS), "classifier.MLPClassifier"),
@@ -243,7 +245,7 @@ def test_no_training_data_is_inside(options, given):
         return len(file)
 
     small, large = saved(40), saved(400)
-    assert large <= small + 200  # longer reasons in words, larger counts
+    assert large <= small + 200  # longer texts of reasons, larger counts
 
 
 def test_a_state_is_plain():
@@ -267,7 +269,7 @@ def test_a_state_is_plain():
 
 # ------------------------------------------------------------------------- formats
 def changed(model, **changes):
-    """A model of the same class, from a state with changes."""
+    """Return a model of the same class, from a changed state."""
     other = object.__new__(type(model))
     other.__setstate__(model.__getstate__() | changes)
     return other
@@ -287,7 +289,7 @@ MODELS = [
 )
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
 @pytest.mark.parametrize("number", [serialization.FORMAT + 1, 0, "1.5", None])
-def test_a_format_that_is_not_known_is_refused(model, number):
+def test_an_unknown_format_is_refused(model, number):
     with pytest.raises(
         ValueError,
         match=rf"This {type(model).__name__} was saved by pybackprop 7\.8\.9, in "
@@ -312,8 +314,8 @@ def test_an_older_format_is_converted(model, monkeypatch):
     assert not any("pybackprop" in name for name in vars(other))
 
 
-def test_a_state_without_a_format_is_taken_as_it_is():
-    """Of a class whose own __getstate__ leaves that of the estimators out."""
+def test_a_state_without_a_format_is_used_unchanged():
+    """Test a class whose __getstate__ does not call that of the estimators."""
 
     class Own(MLPClassifier):
         def __getstate__(self):
@@ -334,7 +336,7 @@ def test_a_parameter_that_an_older_version_lacked_has_its_default():
     assert bits(other.fit(X, LABELS)) == bits(model)
 
 
-def test_a_state_is_not_changed_by_who_reads_it():
+def test_reading_a_state_does_not_change_it():
     model = MODELS[0]
     state = model.__getstate__()
     before = pickle.dumps(state)
@@ -376,7 +378,7 @@ SAVED = sorted(
 @pytest.mark.parametrize(
     "path", SAVED, ids=lambda path: f"{path.parent.name}-{path.name}"
 )
-def test_the_files_of_each_version_load_and_go_on(path):
+def test_the_files_of_each_version_load_and_continue_training(path):
     table = json.loads((path.parent / "expected.json").read_text())
     expected = table["files"][path.name]
     script = script_that_makes_files()
@@ -386,7 +388,7 @@ def test_the_files_of_each_version_load_and_go_on(path):
     if expected["outputs"] is not None:
         assert script.outputs(model, X) == expected["outputs"]
     if expected["goes_on_by"] is not None:
-        model = script.go_on(model, expected["goes_on_by"], X, y)
+        model = script.continue_training(model, expected["goes_on_by"], X, y)
         assert script.outputs(model, X) == expected["outputs_then"]
 
 
@@ -412,6 +414,6 @@ def test_this_version_has_its_files():
     ],
 )
 def test_results_of_inspection_load_by_the_names_of_their_first_modules(module, name):
-    # As pickle writes a reference to a class: module and name, each on a line.
+    # pickle writes a reference to a class as module and name, each on a line.
     reference = f"cpybackprop.inspection.{module}\n{name}\n.".encode()
     assert pickle.loads(reference) is getattr(inspection, name)

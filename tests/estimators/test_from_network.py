@@ -1,4 +1,4 @@
-"""From a network to an estimator: the same predictions, and training that goes on."""
+"""Tests estimators made from a network: equal predictions, and continued training."""
 
 import pickle
 
@@ -60,8 +60,8 @@ def test_there_and_back_is_the_same_model(problem, dtype):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_training_goes_on_with_the_same_bits(problem, dtype):
-    # sgd without momentum has no state, and a warm start a new one in any case.
+def test_training_continues_with_the_same_bits(problem, dtype):
+    # sgd without momentum has no state, and a warm start makes a new state anyway.
     model, rows, y = fitted(problem, dtype, solver="sgd", momentum=0)
     other = there_and_back(model)
     assert other.partial_fit(rows, y).loss_ == model.partial_fit(rows, y).loss_
@@ -77,7 +77,7 @@ def test_the_estimator_owns_its_parameters():
     network = Network([4, 3, 1], random_state=0)
     model = MLPRegressor.from_network(network)
     parameters = network.parameters.copy()
-    # Before any training, which would put arrays of its own there.
+    # Before any training, which would replace the arrays.
     model.coefs_[0][...] = 0
     assert_array_equal(network.parameters, parameters)
     network.parameters[:] = 1
@@ -148,7 +148,7 @@ def logistic(*sizes, **more):
     return Network(sizes, **more)
 
 
-def test_classes_that_are_not_given():
+def test_default_classes():
     model = MLPClassifier.from_network(softmax(4, 3))
     assert_array_equal(model.classes_, [0, 1, 2])
     assert model.predict(X).shape == (40,)
@@ -163,7 +163,7 @@ def test_classes_that_are_not_given():
 
 
 @pytest.mark.parametrize("classes", [["a", "b", "c"], (-1.0, 0.0, 7.0), [2, 3, 5]])
-def test_classes_that_are_given(classes):
+def test_given_classes(classes):
     model = MLPClassifier.from_network(softmax(4, 3), classes=classes)
     order = np.array(classes)
     assert_array_equal(model.predict(X), order[model.predict_proba(X).argmax(axis=1)])
@@ -209,12 +209,12 @@ def test_classes_that_are_given(classes):
         ),
     ],
 )
-def test_a_network_that_is_no_classifier_is_refused(network, classes, says):
+def test_a_network_unfit_for_a_classifier_is_refused(network, classes, says):
     with pytest.raises(ValueError, match=says):
         MLPClassifier.from_network(network, classes=classes)
 
 
-def test_a_network_that_is_no_regressor_is_refused():
+def test_a_network_unfit_for_a_regressor_is_refused():
     for network, says in [
         (softmax(4, 3), "loss of the network must be .*Got 'log_loss'"),
         (logistic(4, 1), "loss of the network must be .*Got 'binary_log_loss'"),
@@ -225,7 +225,7 @@ def test_a_network_that_is_no_regressor_is_refused():
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
-def test_what_is_no_network_is_refused(kind):
+def test_other_objects_than_networks_are_refused(kind):
     with pytest.raises(TypeError, match=r"must be a pybackprop.Network. Got 3\.$"):
         kind.from_network(3)
     with pytest.raises(TypeError, match="Take its network_"):
@@ -258,7 +258,7 @@ HUBER = Network(
         {"l1_ratio": 0.25},
     ],
 )
-def test_parameters_that_say_the_same_as_the_network_may_be_given(params):
+def test_parameters_that_agree_with_the_network_may_be_given(params):
     model = MLPRegressor.from_network(HUBER, **params)
     assert_array_equal(model.predict(X), HUBER.predict(X)[:, 0])
     for name, value in params.items():

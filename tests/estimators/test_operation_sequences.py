@@ -1,8 +1,8 @@
 """In random sequences of calls, storing, copying and failing change no bit.
 
-Two estimators get the same calls. One of them is also pickled, copied, cloned, asked
-for what it refuses and made to fail, and is no different for it: after each step all
-that both hold, their predictions and what they raise are the same.
+Two estimators get the same calls. One of them is also pickled, copied, cloned, called
+with refused arguments and made to fail. After each step the attributes, predictions
+and exceptions of both must be the same.
 """
 
 import copy
@@ -42,7 +42,7 @@ PARAMETERS = {
     "early_stopping": [False, True],
     "batch_size": ["auto", 7],
     "n_jobs": [1, 2],
-    # Refused when the next fit begins.
+    # Values that the next fit refuses.
     "momentum": [0.9, 1.5],
 }
 REFUSED = [
@@ -76,7 +76,7 @@ class AnyOrder(RuleBasedStateMachine):
         )
 
     def both(self, call):
-        """A call to both estimators, which may raise, but then in the same words."""
+        """Call both estimators, which may raise, but then the same message."""
         outcomes = []
         for model in (self.model, self.twin):
             try:
@@ -86,7 +86,7 @@ class AnyOrder(RuleBasedStateMachine):
         kinds = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
         assert len(kinds) in (0, 2) and kinds[:1] == kinds[1:]
 
-    # ------------------------------------------------------------ what both get
+    # -------------------------------------------------------- calls of both estimators
     @rule(i=st.integers(0, 1), validates=st.booleans(), weighted=st.booleans())
     def fit(self, i, validates, weighted):
         X, y, n = TABLES[i]
@@ -96,7 +96,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @precondition(lambda self: hasattr(self, "fitted_to"))
     @rule(epochs=st.integers(1, 3))
-    def go_on(self, epochs):
+    def continue_training(self, epochs):
         max_iter = getattr(self.twin, "n_iter_", 0) + epochs
         table, held_out = self.fitted_to
         self.both(lambda m: m.set_params(max_iter=max_iter))
@@ -125,7 +125,7 @@ class AnyOrder(RuleBasedStateMachine):
             else:
                 model.intercepts_[0][...] *= factor
 
-    # ------------------------------------------------- what only one of them gets
+    # ---------------------------------------------------------- calls of one estimator
     @rule(protocol=st.integers(2, pickle.HIGHEST_PROTOCOL))
     def pickle(self, protocol):
         self.model = pickle.loads(pickle.dumps(self.model, protocol))
@@ -136,7 +136,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def clone(self):
-        with suppress(ValueError):  # for a parameter that no fit takes
+        with suppress(ValueError):  # for a parameter that every fit refuses
             clone(self.model).fit(*TABLES[1][:2])
 
     @rule(call=st.sampled_from(REFUSED))
@@ -152,7 +152,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     # ----------------------------------------------------------------------------
     @invariant()
-    def all_that_they_hold_is_the_same(self):
+    def attributes_are_the_same(self):
         if not hasattr(self, "twin"):
             return
         states = [

@@ -1,9 +1,9 @@
-"""Training follows scikit-learn's: the same weights, shuffles, losses and stops.
+"""Compares training with scikit-learn's: weights, shuffles, losses and stopping.
 
-Each case is trained by both, call by call, and everything that a user can read is
-compared after each call. The same `random_state` gives the same initial weights and
+Each case is trained with both, call by call, and all public results are compared
+after each call. The same `random_state` gives the same initial weights and
 the same order of samples, so that in float64 the loss curves differ by rounding only,
-and the generator that was passed is left in the same state.
+and the passed generator ends in the same state.
 """
 
 import warnings
@@ -27,7 +27,7 @@ DEPTHS = ((), (9,), (9, 8), (9, 8, 7), (9, 8, 7, 8), (9, 8, 7, 8, 9))
 
 
 def make_data(target, rows=120, features=12, outputs=3):
-    """Standardised inputs and a target that a small network can learn, in part."""
+    """Return standardised inputs and a target that a small network partly learns."""
     rng = np.random.RandomState(rows * 1000 + features)
     X = rng.standard_normal((rows, features))
     z = X @ rng.standard_normal((features, outputs)) / np.sqrt(features)
@@ -51,7 +51,7 @@ def make_data(target, rows=120, features=12, outputs=3):
 
 @dataclass
 class Case:
-    """One training: the data, the parameters, and the calls to be made in turn."""
+    """One training: the data, the parameters and the sequence of calls."""
 
     name: str
     target: str
@@ -93,7 +93,7 @@ class Case:
 
 
 def call(model, method, X, y, weights):
-    """Make one call; return the categories of the warnings it gave."""
+    """Make one call; return the categories of its warnings."""
     kwargs = {} if weights is None else {"sample_weight": weights}
     if method == "partial_fit" and hasattr(model, "predict_proba"):
         kwargs["classes"] = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
@@ -105,7 +105,7 @@ def call(model, method, X, y, weights):
 
 
 def assert_same(ours, theirs, rtol, score_atol=1e-9):
-    """What training leaves behind is the same: numbers to rtol, the rest exactly."""
+    """Check that the results of training agree: numbers to rtol, the rest exactly."""
     for name in ("n_iter_", "t_", "n_layers_", "n_outputs_", "out_activation_"):
         assert getattr(ours, name) == getattr(theirs, name), name
     assert len(ours.loss_curve_) == len(theirs.loss_curve_)
@@ -168,7 +168,7 @@ SOLVERS = {"sgd": SGD, "adam": ADAM}
 
 
 def make_cases():
-    """The table: every promise in a row, around one small network."""
+    """Return the cases: one per promise, all for one small network."""
     for solver, params in SOLVERS.items():
         for target in TARGETS:
             for activation in ACTIVATIONS:
@@ -252,7 +252,7 @@ def make_cases():
 
 
 def make_sequences(solver, params, target):
-    """Trainings that go on: warm starts, partial fits, and both, in any order."""
+    """Return cases of continued training: warm starts, partial fits, and both."""
     short = params | {"max_iter": 10}
     warm = {"warm_start": True}
     stop = {"early_stopping": True, "n_iter_no_change": 3, "tol": 1e-3}
@@ -286,7 +286,7 @@ def make_sequences(solver, params, target):
 
 
 def make_odd_sizes():
-    """Every size as features, rows, units and batch, against several of the others."""
+    """Return cases with every size as features, rows, units and batch."""
     n = len(SIZES)
     for target in ("binary", "multiclass", "regression", "multioutput"):
         for i, features in enumerate(SIZES):
@@ -321,7 +321,7 @@ def test_sizes_that_fill_no_register_have_the_same_losses(case):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_first_loss_is_that_of_the_same_initial_weights(target):
-    """One batch, one epoch: the loss before any step, so the weights before any."""
+    """One batch and one epoch give the loss of the initial weights."""
     params = {"max_iter": 1, "batch_size": 120, "learning_rate_init": 1e-300}
     for activation in ACTIVATIONS:
         more = {"activation": activation, "solver": "sgd", "alpha": 1}
@@ -356,8 +356,8 @@ def test_without_a_random_state_numpys_own_generator_is_used(target, early_stopp
 
 
 # ------------------------------------------------------------ the long trainings
-# Where training is not chaotic: scikit-learn's own start weights moved by 1e-15 leave
-# its losses after 400 epochs within 1e-14 of themselves.
+# These trainings are not chaotic: a change of scikit-learn's initial weights by 1e-15
+# changes its losses after 400 epochs by less than 1e-14.
 def make_long_cases():
     more = {"max_iter": 400, "n_iter_no_change": 10, "tol": 1e-7}
     linear = {"hidden_layer_sizes": ()}
@@ -407,11 +407,11 @@ def make_float32_cases():
 @pytest.mark.sampled(12)
 @pytest.mark.parametrize("case", list(make_float32_cases()), ids=str)
 def test_float32_stays_float32_and_agrees_to_its_rounding(case):
-    """Within twenty times what one bit of the start does to scikit-learn's own losses.
+    """The limit is 20 times the effect of one bit of scikit-learn's initial weights.
 
-    Start weights moved by 6e-8 of their size, half a unit in the last place, move its
-    losses by up to 5e-7 and its predictions by 2e-6; another order of sums rounds anew
-    in every one of the 160 steps.
+    A relative change of the initial weights by 6e-8, half a unit in the last place,
+    changes its losses by up to 5e-7 and its predictions by 2e-6; another order of sums
+    rounds differently in each of the 160 steps.
     """
     ours, _ = train_both(case, rtol=1e-5, atol=4e-5, score_atol=1e-5)
     X, _, _ = case.data()
@@ -423,7 +423,7 @@ def test_float32_stays_float32_and_agrees_to_its_rounding(case):
         assert ours.predict(X).dtype == np.float32
 
 
-# ---------------------------------------------------------------- what is printed
+# ---------------------------------------------------------------- printed output
 VERBOSE = {
     "sgd": SGD,
     "adam": ADAM,

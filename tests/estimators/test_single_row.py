@@ -1,7 +1,7 @@
 """Predictions for few samples take a fast path, with the same bits and checks.
 
-Whatever is unusual must come out as on the full way, which the tests go by passing the
-same numbers as something that is no plain array, or with the short way blocked.
+Unusual input must give the results of the full path. The tests take the full path by
+passing the same numbers in another container, or by blocking the fast path.
 """
 
 import copy
@@ -51,8 +51,8 @@ def methods(model):
     return [name for name in names if hasattr(model, name)]
 
 
-class short_way_counted:
-    """Counts answers of NetworkCache, and those that it leaves to the full way."""
+class fast_path_counted:
+    """Counts predictions of NetworkCache, and those left to the full path."""
 
     def __enter__(self):
         self.short = self.full = 0
@@ -79,7 +79,7 @@ def full_way():
 
 
 def outcome(model, method, rows):
-    """What a call gives: bits, or the error's words, and the warnings' words."""
+    """Return the result of a call: bits or error message, and warning messages."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -91,7 +91,7 @@ def outcome(model, method, rows):
     return result, [(w.category, str(w.message)) for w in caught]
 
 
-def assert_as_on_the_full_way(model, rows):
+def assert_as_on_the_full_path(model, rows):
     for method in methods(model):
         actual = outcome(model, method, rows)
         with full_way():
@@ -110,7 +110,7 @@ def test_a_row_has_the_bits_that_it_has_in_the_table(kind, dtype, activation):
         predict = getattr(model, method)
         with full_way():
             whole = predict(table)
-        with short_way_counted() as counted:
+        with fast_path_counted() as counted:
             for rows in (slice(0, 1), slice(7, 8), slice(3, 13), slice(0, 120)):
                 few = predict(table[rows])
                 assert few.dtype == whole.dtype
@@ -119,7 +119,7 @@ def test_a_row_has_the_bits_that_it_has_in_the_table(kind, dtype, activation):
 
 
 @pytest.mark.parametrize("order", ["sliced", "fortran", "reversed", "read-only"])
-def test_memory_of_any_order_takes_the_short_way(order):
+def test_memory_of_any_order_takes_the_fast_path(order):
     rows = X[:3].copy()
     view = {
         "sliced": np.repeat(rows, 2, axis=1)[:, ::2],
@@ -129,11 +129,11 @@ def test_memory_of_any_order_takes_the_short_way(order):
     }[order]
     view.flags.writeable = order != "read-only"
     model = fit()
-    with short_way_counted() as counted:
+    with fast_path_counted() as counted:
         actual, expected = model.predict_proba(view), model.predict_proba(rows)
     assert counted.full == 0
     assert actual.tobytes() == expected.tobytes()
-    assert_as_on_the_full_way(model, view)
+    assert_as_on_the_full_path(model, view)
 
 
 def test_a_result_is_the_callers_own():
@@ -148,7 +148,7 @@ def test_a_result_is_the_callers_own():
             assert first.flags.owndata or first.base is not None
 
 
-# ------------------------------------------------------- unusual X goes the full way
+# ------------------------------------------------------ unusual X on the full path
 def misaligned():
     memory = np.zeros(N_FEATURES * 8 + 1, dtype=np.uint8)
     rows = memory[1:].view(np.float64).reshape(1, -1)
@@ -196,19 +196,19 @@ UNUSUAL = {
 
 @pytest.mark.parametrize("unusual", UNUSUAL)
 @pytest.mark.parametrize("kind", ["multiclass", "binary", "regression"])
-def test_the_unusual_goes_the_full_way(kind, unusual):
+def test_unusual_arrays_take_the_full_path(kind, unusual):
     model = fit(kind)
     rows = UNUSUAL[unusual]
-    with short_way_counted() as counted:
+    with fast_path_counted() as counted:
         for method in methods(model):
             outcome(model, method, rows)
     assert counted.short == 0
-    assert_as_on_the_full_way(model, rows)
+    assert_as_on_the_full_path(model, rows)
 
 
-def test_a_float32_model_asks_for_float32():
+def test_a_float32_model_takes_float32():
     model = fit(dtype=np.float32)
-    with short_way_counted() as counted:
+    with fast_path_counted() as counted:
         wide = model.predict_proba(X[:1])
         narrow = model.predict_proba(X[:1].astype(np.float32))
     assert (counted.short, counted.full) == (1, 1)
@@ -219,28 +219,28 @@ def test_values_need_not_be_finite_where_scikit_learn_is_told_so():
     model = fit("regression")
     with config_context(assume_finite=True):
         assert np.isnan(model.predict(np.full((1, N_FEATURES), np.nan))).all()
-        assert_as_on_the_full_way(model, X[:1])
+        assert_as_on_the_full_path(model, X[:1])
 
 
-def test_names_are_held_to_as_ever():
+def test_feature_names_are_checked():
     names = list("abcdef")
     model = MLPClassifier(max_iter=2).fit(pd.DataFrame(X, columns=names), LABELS[0])
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         model.predict(X[:1])
-    assert_as_on_the_full_way(model, X[:1])
-    assert_as_on_the_full_way(model, pd.DataFrame(X[:1], columns=names[::-1]))
+    assert_as_on_the_full_path(model, X[:1])
+    assert_as_on_the_full_path(model, pd.DataFrame(X[:1], columns=names[::-1]))
 
 
-def test_many_rows_go_the_full_way_and_have_the_same_bits():
+def test_many_rows_take_the_full_path_and_have_the_same_bits():
     model = fit()
     many = np.tile(X, (20, 1))
-    with short_way_counted() as counted:
+    with fast_path_counted() as counted:
         proba = model.predict_proba(many)
     assert counted.short == 0
     assert proba[:120].tobytes() == model.predict_proba(X).tobytes()
 
 
-# -------------------------------------------------------------------- what is fitted
+# ----------------------------------------------------------------- fitted attributes
 def test_an_estimator_that_is_not_fitted_says_so():
     for estimator in (MLPClassifier, MLPRegressor):
         for method in methods(estimator()):
@@ -368,11 +368,11 @@ def unpickled(model):
 @pytest.mark.parametrize("made", [lambda m: m, unpickled, copy.deepcopy, copy.copy])
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 @pytest.mark.filterwarnings("ignore:Setting the dtype:DeprecationWarning")
-def test_an_edit_is_seen(edit, made):
+def test_an_edit_takes_effect(edit, made):
     model = made(fit())
     before = outcome(model, "predict_proba", X[:1])
     edit(model)
-    # A model that has never predicted, nor been asked what it is.
+    # A model that has never predicted and was never inspected.
     fresh = object.__new__(MLPClassifier)
     vars(fresh).update({k: v for k, v in vars(model).items() if k != "_fitted_network"})
     for rows in (X[:1], X[:5]):
@@ -384,17 +384,17 @@ def test_an_edit_is_seen(edit, made):
         assert outcome(model, "predict_proba", X[:1]) != before
 
 
-def test_edits_after_an_edit_are_seen():
+def test_edits_after_an_edit_take_effect():
     model = fit("regression")
     model.coefs_ = [W.copy() for W in model.coefs_]
     for _ in range(3):
         first = model.predict(X[:1])
         model.coefs_[0] += 0.5
         assert model.predict(X[:1]) != first
-        assert_as_on_the_full_way(model, X[:1])
+        assert_as_on_the_full_path(model, X[:1])
 
 
-def test_an_estimator_whose_arrays_are_put_back_is_fast_again():
+def test_an_estimator_with_restored_arrays_is_fast_again():
     model = fit()
     coefs = model.coefs_
     expected = model.predict_proba(X[:1])
@@ -402,18 +402,18 @@ def test_an_estimator_whose_arrays_are_put_back_is_fast_again():
     assert model.predict_proba(X[:1]).tobytes() != expected.tobytes()
     model.coefs_ = coefs
     model.predict_proba(X[:1])
-    with short_way_counted() as counted:
+    with fast_path_counted() as counted:
         assert model.predict_proba(X[:1]).tobytes() == expected.tobytes()
     assert counted.short == 1
 
 
-def test_a_second_fit_is_seen():
+def test_a_second_fit_takes_effect():
     model = fit(warm_start=True)
     for again in (model.fit, model.partial_fit):
         first = model.predict_proba(X[:1])
         again(X, KINDS["multiclass"][1])
         assert model.predict_proba(X[:1]).tobytes() != first.tobytes()
-        assert_as_on_the_full_way(model, X[:1])
+        assert_as_on_the_full_path(model, X[:1])
 
 
 # -------------------------------------------------------------------------- copies
@@ -436,13 +436,13 @@ COPIES = {
 def test_a_copy_predicts_the_same_and_as_fast(kind, how, tmp_path):
     model = fit(kind)
     other = COPIES[how](model, tmp_path)
-    with short_way_counted() as counted:
+    with fast_path_counted() as counted:
         for method in methods(model):
             expected = getattr(model, method)(X[:1])
             assert getattr(other, method)(X[:1]).tobytes() == expected.tobytes()
-    # The memory of a file stays where it is, and is read anew each time.
+    # Memory mapped from a file is not copied, and is read at each call.
     assert (counted.full == 0) == (how != "mapped")
-    assert_as_on_the_full_way(other, X[:1])
+    assert_as_on_the_full_path(other, X[:1])
 
 
 @pytest.mark.parametrize("how", ["pickle", "deepcopy", "joblib"])
@@ -455,14 +455,14 @@ def test_a_copy_shares_nothing(how, tmp_path):
     assert model.predict_proba(X[:1]).tobytes() == before.tobytes()
 
 
-def test_what_is_kept_does_not_make_a_pickle_larger():
+def test_the_kept_network_does_not_make_a_pickle_larger():
     model = fit(hidden_layer_sizes=(300, 300))
     before = len(pickle.dumps(model))
     model.predict(X)
     model.predict(X[:100])
     assert len(pickle.dumps(model)) == before
     others = sum(a.nbytes for a in [*model.coefs_, *model.intercepts_])
-    assert before < 3.1 * others + 10_000  # themselves and Adam's two moments
+    assert before < 3.1 * others + 10_000  # the parameters and Adam's two moments
 
 
 # ------------------------------------------------------------------- many threads
@@ -488,7 +488,7 @@ def test_one_model_serves_many_threads_at_once():
 
 
 # -------------------------------------------------------------------------- the core
-def test_the_core_takes_nothing_but_the_vectors_own_views():
+def test_the_core_accepts_only_views_of_the_vector():
     core = _core.Network(
         (2, 3, 1), ["relu"], "identity", "squared_error", [0, 0], np.float64
     )
@@ -511,7 +511,7 @@ def test_the_core_takes_nothing_but_the_vectors_own_views():
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["multiclass", "binary", "regression"])
 def test_a_row_takes_microseconds(kind):
-    """A fifth of what scikit-learn's validation alone takes, on a busy machine too."""
+    """One row takes a fifth of scikit-learn's validation alone, when busy too."""
     model = fit(kind, hidden_layer_sizes=(100,))
     row = X[:1]
     predict = getattr(model, methods(model)[-2 if len(methods(model)) > 1 else 0])

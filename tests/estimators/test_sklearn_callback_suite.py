@@ -1,7 +1,7 @@
-"""scikit-learn's own tests of callbacks, with our estimator in the place of their toy.
+"""Runs scikit-learn's own tests of callbacks on our estimator.
 
-A test module is loaded from the installed package with ``MaxIterEstimator`` replaced,
-and each of its tests is then one of this file.
+A test module is loaded from the installed package with its toy ``MaxIterEstimator``
+replaced, and each of its tests becomes a test of this file.
 """
 
 import os
@@ -17,12 +17,12 @@ _utils = pytest.importorskip("sklearn.callback.tests._utils")
 pytest.importorskip("rich")
 pytestmark = pytest.mark.slow
 SUITES = "callback_context callback_support pickle progressbar scoring_monitor".split()
-# The toy numbers its tasks in their names; ours have a number beside the name.
+# The toy puts numbers into the names of tasks; ours have a separate number.
 RENAMED = {
     'f"iteration {i}"': '"epoch"',
     'startswith("iteration")': 'startswith("epoch")',
 }
-# Fits scikit-learn's toy in a script of its own.
+# Fits scikit-learn's toy in a separate script.
 EXCLUDED = {"test_progressbar_outside_main_module"}
 
 

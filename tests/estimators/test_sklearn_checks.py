@@ -1,7 +1,7 @@
-"""The conventions of scikit-learn's estimators, by its own checks.
+"""Runs scikit-learn's checks of the conventions for estimators.
 
 A check may fail where scikit-learn's own estimator of the same parameters fails it:
-each such failure is listed, and a test shows that this very version has it.
+each such failure is listed, and a test shows that the installed version has it.
 """
 
 import warnings
@@ -123,7 +123,7 @@ OF_BOTH = {
         "check_estimators_partial_fit_n_features": NO_PARTIAL,
     },
 }
-# scikit-learn's has no transform, so these have a test of their own.
+# scikit-learn's estimators have no transform, so these have a separate test.
 TRANSFORM_CONTINUES = [
     "check_pipeline_consistency",
     "check_transformer_data_not_an_array",
@@ -142,7 +142,7 @@ OF_TRANSFORM = {
 }
 # Whether these checks fail depends on the BLAS kernel, so they are expected neither to
 # pass nor to fail: the second fit of the check continues the first, and rounding errors
-# decide whether L-BFGS takes another step.  The property is held by
+# decide whether L-BFGS takes another step.  The property is tested by
 # test_a_warm_start_in_a_pipeline_is_the_warm_start_alone.
 UNDECIDED = {("MLPRegressor", "lbfgs_warm_start"): ["check_pipeline_consistency"]}
 EXPECTED = {
@@ -181,7 +181,7 @@ REGRESSORS = {
 
 
 def configuration_of(estimator):
-    """The class and the name of the configuration of which this is the estimator."""
+    """Return the class and the name of the configuration of an estimator."""
     kind = type(estimator).__name__
     estimators = CLASSIFIERS if kind == "MLPClassifier" else REGRESSORS
     (name,) = (n for n, e in estimators.items() if e is estimator)
@@ -189,7 +189,7 @@ def configuration_of(estimator):
 
 
 def expected_failures(estimator):
-    """The expected failures of an estimator's configuration, by check."""
+    """Return the expected failures of an estimator's configuration, by check."""
     kind, name = configuration_of(estimator)
     of_transform = dict.fromkeys(OF_TRANSFORM[kind].get(name, []), CONTINUES)
     return EXPECTED[kind].get(name, {}) | of_transform
@@ -215,7 +215,7 @@ def test_regressor_keeps_the_conventions(estimator, check):
 
 @pytest.mark.parametrize(("kind", "name"), UNDECIDED)
 def test_a_warm_start_in_a_pipeline_is_the_warm_start_alone(kind, name):
-    # As check_pipeline_consistency: a fit, and a second one that continues it.
+    # As in check_pipeline_consistency: a fit, and a second one that continues it.
     X, y = make_regression(n_samples=30, n_features=3, noise=1.0, random_state=0)
     X, y = X / X.std(axis=0), y / y.std()
     alone = make_estimator(pybackprop, kind, name).set_params(random_state=0)

@@ -1,8 +1,8 @@
-"""scikit-learn's own tests of its multi-layer perceptrons, run on ours.
+"""Runs scikit-learn's own tests of multi-layer perceptrons on our estimators.
 
-Its test module is loaded from the installed package, with our classes in the place of
-its own before the module is executed, since its parametrisations bind at import. Each
-of its tests is then one of this file.
+Its test module is loaded from the installed package, with our classes in place of its
+own before the module is executed, since its parametrisations bind at import. Each of
+its tests becomes a test of this file.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ import pybackprop
 from support.checkout import TESTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning")
-# Left out, because they reach into private state: the reason, and what stands in.
+# Tests that are left out since they use private state: the reason, and our test.
 EXCLUDED = {
     "test_gradient": (
         "calls _loss_grad_lbfgs with the arrays of scikit-learn's own backpropagation",
@@ -44,7 +44,7 @@ globals().update({name: SUITE[name] for name in SUITE if name not in EXCLUDED})
 
 @pytest.fixture(params=[0, 42, 99])
 def global_random_seed(request):
-    """The fixture of scikit-learn's conftest: any seed from 0 to 99 must do."""
+    """The fixture of scikit-learn's conftest: any seed from 0 to 99 must pass."""
     return request.param
 
 
@@ -57,7 +57,7 @@ def test_our_classes_are_the_ones_that_are_tested():
 
 
 @pytest.mark.parametrize("name", EXCLUDED)
-def test_what_is_left_out_exists_and_is_replaced(name):
+def test_tests_left_out_exist_and_are_replaced(name):
     assert name in SUITE
     file, replacement = EXCLUDED[name][1].split("::")
     assert f"\ndef {replacement}(" in (TESTS / file).read_text()

@@ -1,4 +1,4 @@
-"""to_c: the exported file is strict C, and computes the same numbers."""
+"""Tests that to_c exports strict C that computes the same numbers."""
 
 import copy
 import ctypes
@@ -130,7 +130,7 @@ def assert_same_outputs(library, pairs, pair, dtype):
     expected = model.predict(X)
     if PIECEWISE.issuperset(pair):
         assert y.astype(dtype).tobytes() == expected.tobytes()
-    # The values of three small layers differ by some roundings each.
+    # The values of three small layers differ by some roundings.
     tolerance = 1e3 * np.finfo(dtype).eps * max(1, np.abs(expected).max())
     assert_allclose(y, expected, rtol=0, atol=tolerance)
 
@@ -240,7 +240,7 @@ def test_classifiers_give_the_index_of_the_class(target, dtype, tmp_path):
     "output, n_outputs, n_classes",
     [("logistic", 3, 3), ("softmax", 2, 2), ("identity", 1, 2), ("softmax", 2, 1)],
 )
-def test_the_class_by_other_outputs(output, n_outputs, n_classes, tmp_path):
+def test_classes_with_other_output_activations(output, n_outputs, n_classes, tmp_path):
     model, X = classifier(SPECIES)
     model.coefs_[-1] = model.coefs_[-1][:, :n_outputs]
     model.intercepts_[-1] = model.intercepts_[-1][:n_outputs]
@@ -264,7 +264,7 @@ def test_the_class_by_other_outputs(output, n_outputs, n_classes, tmp_path):
 
 
 @needs_compiler
-def test_labels_have_a_probability_each(tmp_path):
+def test_each_label_has_a_probability(tmp_path):
     labels = np.column_stack([SPECIES > 0, SPECIES == 1]).astype(int)
     model, X = classifier(labels)
     source = to_c(model)
@@ -287,7 +287,7 @@ def test_poisson_and_a_linear_model(parameters, dtype, tmp_path):
 
 
 @needs_compiler
-def test_edits_are_taken_over(tmp_path):
+def test_edited_attributes_are_exported(tmp_path):
     model, X = regressor()
     model.coefs_[0][:, 1] *= 2
     model.coefs_[0][0, 0] = -0.0
@@ -303,7 +303,7 @@ def test_edits_are_taken_over(tmp_path):
     "math.h.",
 )
 @needs_compiler
-def test_it_is_a_program_of_its_own_in_newer_c_too(tmp_path):
+def test_it_compiles_alone_in_newer_c_standards(tmp_path):
     model, X = classifier(SPECIES)
     main = """
 #include <stdio.h>
@@ -330,7 +330,7 @@ int main(void) {
     assert int(output[3]) == model.predict(X[77:78])[0]
 
 
-# ---- The text ------------------------------------------------------------------------
+# ---- The exported source -------------------------------------------------------------
 
 
 def test_constants_are_exact():
@@ -346,7 +346,7 @@ def test_constants_are_exact():
         assert_array_equal(written, np.array(expected, dtype=np.float64))
 
 
-def test_it_includes_math_alone_and_allocates_nothing():
+def test_it_includes_only_math_and_allocates_nothing():
     source = to_c(regressor()[0])
     assert re.findall("#include.*", source) == ["#include <math.h>"]
     assert "alloc" not in source.split("*/", 1)[1]
@@ -368,7 +368,7 @@ def test_the_comment_names_classes_and_sizes():
 @pytest.mark.parametrize(
     "name", ["", "1x", "a b", "a-b", "é", "_x", "x;", "x\n", None, 3]
 )
-def test_a_name_that_is_no_identifier_is_refused(name):
+def test_a_name_that_is_not_an_identifier_is_refused(name):
     with pytest.raises(ValueError, match="name must be a C identifier.*Got"):
         to_c(regressor()[0], name=name)
 

@@ -1,4 +1,4 @@
-"""ONNX models predict as the estimators do, alone and within pipelines."""
+"""Tests that ONNX models predict as the estimators do, alone and within pipelines."""
 
 import builtins
 
@@ -90,7 +90,7 @@ def test_an_activation_is_its_formula(name, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS.keys() - {"softmax"}))
-def test_small_results_keep_their_digits(name, dtype):
+def test_small_results_have_a_small_relative_error(name, dtype):
     z = SMALL.reshape(-1, 1).astype(dtype)
     (a,) = run(activation_model(name, dtype, 1), z)
     assert_keeps_digits(name, z, a)
@@ -192,7 +192,7 @@ def test_classifiers_give_labels_and_probabilities(target, dtype):
     assert_same_answers([label, proba], model, X)
 
 
-def test_a_small_probability_keeps_its_digits():
+def test_a_small_probability_has_a_small_relative_error():
     model, X = classifier(SPECIES > 0)
     model.intercepts_[-1] += 30.0
     _, proba = run(to_onnx(model, X), X)
@@ -200,7 +200,7 @@ def test_a_small_probability_keeps_its_digits():
     assert_allclose(proba, model.predict_proba(X), rtol=1e-12)
 
 
-# Some rows of outputs are 0 at all units, except with logistic, which is positive.
+# Some rows of outputs are all 0, except with logistic, which is positive.
 SHIFTS = {"logistic": 0.0, "relu": 0.0, "hard_sigmoid": -3.0}
 
 
@@ -217,7 +217,7 @@ def of_other_outputs(output, n_outputs, classes, kind, shift=0.0):
 
 
 @pytest.mark.parametrize("output", [name for name in SHIFTS if name in OUTPUTS])
-def test_outputs_of_several_classes_are_shares(output):
+def test_outputs_of_several_classes_are_normalized(output):
     model, X, y_pred = of_other_outputs(
         output, 3, ["a", "b", "c"], "multiclass", SHIFTS[output]
     )
@@ -232,7 +232,7 @@ def test_outputs_of_several_classes_are_shares(output):
         assert_allclose(proba[0], expected, rtol=1e-12, atol=1e-13)
 
 
-def test_shares_are_finite_where_all_outputs_underflow():
+def test_probabilities_are_finite_where_all_outputs_underflow():
     model, X, _ = of_other_outputs("logistic", 3, [1, 2, 3], "multiclass", -1000)
     z = model._outputs(X, logits=True)
     _, proba = run(to_onnx(model, X), X)
@@ -274,7 +274,7 @@ def test_a_classifier_without_probabilities_has_labels_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("y", [PROGRESS, np.column_stack([PROGRESS, PROGRESS**2])])
-def test_regressors_give_a_column_an_output(y):
+def test_regressors_give_one_column_per_output(y):
     model, X = regressor(y)
     exported = to_onnx(model, X)
     assert [output.name for output in exported.graph.output] == ["variable"]
@@ -287,7 +287,7 @@ def test_poisson_and_a_linear_model():
         assert_same_answers(run(to_onnx(model, X), X), model, X)
 
 
-def test_edits_are_taken_over():
+def test_edited_attributes_are_exported():
     model, X = regressor()
     before = run(to_onnx(model, X), X)[0]
     model.coefs_[0][:, 1] *= 2

@@ -1,4 +1,4 @@
-"""to_sklearn and from_sklearn: converted models predict and continue to train."""
+"""Tests that models of to_sklearn and from_sklearn predict and continue training."""
 
 import pickle
 import re
@@ -134,7 +134,7 @@ def test_arrays_are_copies():
         assert_array_equal(model.predict(X), before)
 
 
-def test_edits_are_taken_over():
+def test_edited_attributes_are_converted():
     for direction in DIRECTIONS.values():
         model, X, _ = fitted(direction.source, "regression")
         model.coefs_[0][:, 1] *= 2
@@ -153,7 +153,7 @@ def test_feature_names_are_kept():
             other.predict(frame[["b", "a", "c", "d"]])
 
 
-# ---- Training goes on ----------------------------------------------------------------
+# ---- Continued training --------------------------------------------------------------
 
 
 SOLVERS = {
@@ -167,7 +167,7 @@ SOLVERS = {
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("problem", ["multiclass", "regression"])
-def test_partial_fit_goes_on_with_the_same_steps(problem, solver, direction):
+def test_partial_fit_continues_with_the_same_steps(problem, solver, direction):
     direction = DIRECTIONS[direction]
     name, more, X, y = PROBLEMS[problem]
     classes = {"classes": np.unique(y)} if name == "MLPClassifier" else {}
@@ -189,7 +189,7 @@ def test_partial_fit_goes_on_with_the_same_steps(problem, solver, direction):
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("problem", ["multiclass", "multilabel", "early stopping"])
-def test_a_warm_start_goes_on_from_the_same_weights(problem, direction):
+def test_a_warm_start_continues_from_the_same_weights(problem, direction):
     direction = DIRECTIONS[direction]
     model, X, y = fitted(direction.source, problem, warm_start=True)
     other = direction.convert(model)

@@ -1,9 +1,10 @@
 """Make the files of the present version: python tests/files/make.py, before a release.
 
-A folder a version, never changed once that version is out.  It has a file an object,
-and in expected.json the table that all of them were trained on, what each predicts, and
-what it predicts after more training; numbers as C's hexadecimal, which keep every bit.
-Objects of scikit-learn are left out: its files are its own to keep readable.
+One folder per version, never changed after that version is released.  It has one file
+per object; expected.json has the training table, the predictions of each object, and
+its predictions after more training, with numbers in C's hexadecimal, which keeps every
+bit. Objects of scikit-learn are left out: scikit-learn alone can keep its files
+readable.
 """
 
 import json
@@ -25,13 +26,13 @@ SMALL = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0}
 
 
 def table():
-    """40 rows of 3 features, a label a row, two labels a row, and a number."""
+    """Return 40 rows of 3 features, with one label, two labels and a number per row."""
     X = (37 * np.arange(120) % 101).reshape(40, 3) / 50 - 1
     labels = np.array(["ebb", "flood", "slack"])[np.arange(40) % 3]
     return X, labels, (X[:, :2] > 0).astype(int), X @ [1.0, -2.0, 0.5]
 
 
-def go_on(model, how, X, y):
+def continue_training(model, how, X, y):
     """Train further, in one of the ways that expected.json names."""
     if how == "partial_fit":
         model.partial_fit(X, y)
@@ -43,13 +44,13 @@ def go_on(model, how, X, y):
 
 
 def outputs(model, X):
-    """What a model predicts for ten rows, in hexadecimal."""
+    """Return the predictions of a model for ten rows, in hexadecimal."""
     method = getattr(model, "predict_proba", model.predict)
     return [float(value).hex() for value in np.ravel(method(X[:10]))]
 
 
 def models():
-    """Name of a file: (model, dtype, target, how it goes on)."""
+    """Return {name of a file: (model, dtype, target, how training continues)}."""
     return {
         "classifier_sgd.pkl": (
             MLPClassifier(solver="sgd", learning_rate="invscaling", **SMALL),
@@ -115,7 +116,9 @@ def make(folder):
         model.fit(X.astype(dtype), y)
         save(model, folder / name)
         before = outputs(model, X.astype(dtype))
-        after = how and outputs(go_on(model, how, X.astype(dtype), y), X.astype(dtype))
+        after = how and outputs(
+            continue_training(model, how, X.astype(dtype), y), X.astype(dtype)
+        )
         expected["files"][name] = {
             "dtype": dtype,
             "target": target,

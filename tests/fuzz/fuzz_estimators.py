@@ -1,4 +1,4 @@
-"""Any parameters, data and calls: only documented exceptions, no trace of a failure.
+"""Fuzzes estimators: only documented exceptions, and failures that change nothing.
 
 A harness for atheris, run by ``make fuzz-python``; its arguments are libFuzzer's. Bytes
 become parameters, some of a wrong type, data of any kind, and a sequence of calls. A
@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["pybackprop"]):
     from pybackprop import MLPClassifier, MLPRegressor
     from pybackprop._parameters import rules_of
 
-# NotFittedError is both of the first; a method that is not there an AttributeError.
+# NotFittedError is both of the first; a missing method is an AttributeError.
 DOCUMENTED = (ValueError, TypeError, AttributeError, MemoryError)
 ODD = [None, True, -1, 0, 1, 3, 2**70, 0.5, 1.0, -0.1, 1e308, 5e-324]
 ODD += [float("nan"), float("inf"), "", "auto", "relu", "nonsense", b"sgd", [], (), {}]
@@ -55,7 +55,7 @@ class Bytes(atheris.FuzzedDataProvider):
 
 
 def table_of(data, shape=None):
-    """An array, table or something else; mostly one that a fit takes."""
+    """Return an array, table or something else; mostly one that a fit accepts."""
     if data.seldom():
         return data.one_of(ODD)
     shape = data.one_of(SHAPES) if shape is None or data.seldom() else shape
@@ -83,7 +83,7 @@ def estimator_of(data):
     model = kind(hidden_layer_sizes=(3,), max_iter=2, random_state=0)
     names = list(rules_of(kind))
     for _ in range(data.ConsumeIntInRange(0, 4)):
-        # These decide how long a fit takes, and how much memory a valid one may want.
+        # These decide the time of a fit, and the memory that valid parameters may need.
         name = data.one_of(names)
         value = data.one_of(NAMES if data.ConsumeBool() else ODD)
         is_long = name in ("max_iter", "max_fun", "n_jobs") and isinstance(value, int)
@@ -108,7 +108,7 @@ def arguments_of(data, method):
 
 
 def call(model, method, arguments, more):
-    """The call, which may only raise what is documented, and then changes nothing."""
+    """Make a call, which raises only documented exceptions and then changes nothing."""
     before = state_of(model)
     try:
         getattr(model, method)(*arguments, **more)
@@ -116,7 +116,7 @@ def call(model, method, arguments, more):
         after = vars(model)
         assert list(after) == list(before)
         for name in before:
-            if name != "random_state":  # a generator of the user's, drawn from
+            if name != "random_state":  # the user's generator, which draws advance
                 assert_state(after[name], before[name], name)
 
 
@@ -128,7 +128,7 @@ def one_input(raw):
             model = estimator_of(data)
             calls = [data.one_of(METHODS) for _ in range(data.ConsumeIntInRange(1, 4))]
             inputs = [arguments_of(data, method) for method in calls]
-        except Exception:  # of NumPy or SciPy, which cannot make such data
+        except Exception:  # NumPy or SciPy cannot make such data
             return
         for method, (arguments, more) in zip(calls, inputs, strict=True):
             call(model, method, arguments, more)

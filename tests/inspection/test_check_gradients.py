@@ -1,4 +1,4 @@
-"""check_gradients accepts right gradients, and locates and names mistakes."""
+"""Tests that check_gradients accepts correct gradients and locates mistakes."""
 
 import signal
 import time
@@ -48,7 +48,7 @@ def planted(spoil):
     return type("Spoiled", (Planted,), {"spoil": staticmethod(spoil)})
 
 
-# --- What is right passes -------------------------------------------------------------
+# --- Correct gradients pass -----------------------------------------------------------
 
 
 @pytest.mark.feature(
@@ -84,7 +84,7 @@ def test_float32_is_compared_with_its_copy_in_float64(loss, output, hidden):
     assert 1e-9 < named(check, "coefs_[0]").relative_error < 1e-4
 
 
-def test_what_is_no_network_or_option_is_refused_by_name():
+def test_invalid_networks_and_options_are_refused_by_name():
     net, X, y = small()
     with pytest.raises(TypeError, match="network must be a Network or .*Got str"):
         check_gradients("net", X, y)
@@ -215,7 +215,7 @@ def test_lost_digits_of_float32_are_told_from_a_mistake():
 
 
 @pytest.mark.parametrize("hidden", ["tanh", "relu"])
-def test_one_wrong_element_outside_of_the_sample_is_found(hidden):
+def test_a_wrong_element_outside_the_sample_is_found(hidden):
     def spoil(coef_grads, intercept_grads):
         coef_grads[0] = coef_grads[0].copy()
         # Element 1234 is not among the sampled ones.
@@ -259,7 +259,7 @@ def test_the_kinks_are_those_of_the_publications():
 def test_a_pre_activation_of_exactly_0_is_skipped_and_counted():
     net, X, y = small(activation="relu")
     net.intercepts[0][1] = 0
-    X[4] = 0  # so z = 0 there, whatever coefs_[0] is
+    X[4] = 0  # so z = 0 there for any coefs_[0]
     check = check_gradients(net, X, y)
     assert check.ok is True, check
     # Only the intercept moves the z of this unit.
@@ -282,7 +282,7 @@ def test_a_kink_hides_no_wrong_gradient_of_another_unit():
     assert named(check, "intercepts_[0]").n_compared == 3
 
 
-def test_where_all_is_kinks_nothing_is_decided():
+def test_nothing_is_decided_if_all_elements_are_at_kinks():
     net, X, y = small(activation="relu")
     for b in net.intercepts:
         b[:] = 0
@@ -325,9 +325,9 @@ def test_a_float32_unit_may_be_on_the_other_side_of_its_kink():
     assert check.skipped["the step crosses a kink of an activation"] >= 20
 
 
-def test_a_kink_beside_the_point_is_stepped_short_of():
+def test_steps_are_shortened_before_a_near_kink():
     net, X, y = small(loss="absolute_error")
-    y[3] = net.predict(X)[3] + 1e-5  # within the first step, not within the last
+    y[3] = net.predict(X)[3] + 1e-5  # within the first step, but not within the last
     check = check_gradients(net, X, y)
     assert check.ok is True and not check.skipped
 
@@ -342,7 +342,7 @@ def test_a_network_of_zeros_has_zero_gradients_and_they_agree():
     assert row.n_compared == 12
 
 
-def test_a_gradient_too_small_to_be_seen_is_not_called_right():
+def test_a_gradient_below_the_rounding_error_is_not_called_right():
     net, X, y = small(loss="binary_log_loss", output_activation="logistic")
     net.coefs[1][:] *= 1e-13
     check = check_gradients(net, X, y)
@@ -351,7 +351,7 @@ def test_a_gradient_too_small_to_be_seen_is_not_called_right():
     assert row.ok is None and "rounding" in next(iter(row.skipped))
 
 
-def test_a_loss_that_is_not_finite_is_said_to_be():
+def test_a_loss_that_is_not_finite_is_reported():
     net, X, y = small(loss="poisson")  # of negative predictions
     check = check_gradients(net, X, y)
     assert check.ok is None
@@ -369,7 +369,7 @@ def test_the_step_follows_the_scale_of_the_inputs(scale):
     assert check.ok is True and not check.skipped, check
 
 
-def test_a_step_that_is_given_is_taken_and_may_be_too_small_or_too_large():
+def test_a_given_step_is_used_and_may_be_too_small_or_too_large():
     net, X, y = small()
     good = check_gradients(net, X, y, step=1e-3)
     assert good.ok is True and "step of every parameter is 0.001" in repr(good)
@@ -385,7 +385,7 @@ def test_a_step_that_is_given_is_taken_and_may_be_too_small_or_too_large():
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("alpha", [1e-6, 1.0, 1e12, [1e9, 0.0]])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_penalty_of_any_size_is_checked_apart(alpha, l1_ratio, dtype):
+def test_a_penalty_of_any_size_is_checked_separately(alpha, l1_ratio, dtype):
     net, X, y = small(alpha=alpha, l1_ratio=l1_ratio, dtype=dtype)
     check = check_gradients(net, X, y, sample_weight=np.linspace(0, 3, 20))
     assert check.ok is True, check
@@ -449,7 +449,7 @@ def test_a_weight_of_0_is_a_kink_of_the_l1_penalty():
     assert not check_gradients(net, X, y).skipped
 
 
-# --- A loss of one's own --------------------------------------------------------------
+# --- User-defined losses --------------------------------------------------------------
 
 
 def squared(y, y_pred):
@@ -505,7 +505,7 @@ def last_output_forgotten(y, y_pred):
         (mean_over_the_batch, "changes with the other samples"),
     ],
 )
-def test_a_mistake_in_ones_own_slopes_is_found_and_named(loss, words):
+def test_a_wrong_derivative_of_a_custom_loss_is_found_and_named(loss, words):
     rng = np.random.RandomState(0)
     net = Network([3, 4, 3], activation="tanh", random_state=0)
     X, y = rng.rand(20, 3), rng.rand(20, 3)
@@ -530,7 +530,7 @@ BUILT_IN = [
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("name", "output"), BUILT_IN)
-def test_the_losses_by_hand_pass_as_ones_own(name, output, dtype):
+def test_the_losses_by_hand_pass_as_custom_losses(name, output, dtype):
     net, X, y, weights = make_problem(name, output, "tanh", 1, dtype=dtype)
     parameter = () if net.loss_parameter is None else (net.loss_parameter,)
 
@@ -552,7 +552,7 @@ def test_the_losses_by_hand_pass_as_ones_own(name, output, dtype):
     assert check_gradients(own, X, y).rows[0].name == "dloss_dy_pred"
 
 
-def test_ones_own_loss_is_asked_about_predictions_that_the_output_can_give():
+def test_a_custom_loss_gets_predictions_in_the_range_of_the_output():
     def strict(y, y_pred):
         if not ((y_pred > 0) & (y_pred < 1)).all():
             raise ValueError("no probabilities")
@@ -565,7 +565,7 @@ def test_ones_own_loss_is_asked_about_predictions_that_the_output_can_give():
     assert named(check, "dloss_dy_pred").ok is True, check
 
 
-def test_ones_own_kink_is_skipped():
+def test_the_kink_of_a_custom_loss_is_skipped():
     def absolute(y, y_pred):
         return np.abs(y_pred - y).sum(axis=1), np.sign(y_pred - y)
 
@@ -578,13 +578,13 @@ def test_ones_own_kink_is_skipped():
     assert check.rows[0].ok is True and not wrong(check)
 
 
-def test_a_loss_that_returns_other_shapes_is_refused_in_the_words_of_a_fit():
+def test_a_loss_that_returns_other_shapes_gets_the_error_of_fit():
     net, X, y = small()
     with pytest.raises(ValueError, match="loss must return dloss_dy_pred"):
         check_gradients(net, X, y, loss=lambda y, p: (p[:, 0], p[:, 0]))
 
 
-def test_a_loss_may_keep_and_change_what_it_gets():
+def test_a_loss_may_keep_and_change_its_arguments():
     def careless(y, y_pred):
         result = squared(y, y_pred.copy())
         y_pred[:] = np.nan
@@ -655,7 +655,7 @@ def test_ctrl_c_ends_it_and_changes_nothing():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_ones_own_loss_may_return_float32(dtype):
+def test_a_custom_loss_may_return_float32(dtype):
     net, X, y = small()
 
     def squared(y, y_pred, factor=1):
@@ -671,7 +671,7 @@ def test_ones_own_loss_may_return_float32(dtype):
 
 
 @pytest.mark.filterwarnings("error")
-def test_an_activation_of_next_to_nothing_has_a_step_too():
+def test_tiny_activations_have_a_step():
     net = Network([1, 1, 1], activation="identity", random_state=0)
     net.intercepts[0][:] = 0
     assert check_gradients(net, [[1e-310]], [[1.0]]).ok is True

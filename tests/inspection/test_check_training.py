@@ -1,4 +1,4 @@
-"""check_training accepts a correct setup, and names the mistake in a wrong one."""
+"""Tests that check_training accepts a correct setup and names mistakes."""
 
 import copy
 import warnings
@@ -38,7 +38,7 @@ def failed(check):
 @pytest.mark.feature("Sanity checks before a training", "check_training(model, X, y)")
 @pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "lbfgs"])
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "numbers"])
-def test_a_training_that_is_set_up_well_passes(kind, solver):
+def test_a_correct_setup_passes(kind, solver):
     kinds = {
         "binary": (MLPClassifier, X[50:], np.array(["no", "yes"])[Y[50:] - 1]),
         "multiclass": (MLPClassifier, X, np.array(["a", "b", "c"])[Y]),
@@ -73,7 +73,7 @@ def test_every_loss_passes(loss, parameters):
     assert check.ok is True, check
 
 
-def test_a_loss_of_ones_own_is_not_asked_about_other_predictions():
+def test_a_custom_loss_gets_no_other_predictions():
     asked = []
 
     def loss(y, y_pred):
@@ -86,7 +86,7 @@ def test_a_loss_of_ones_own_is_not_asked_about_other_predictions():
     assert check.gradients.rows[0].name == "dloss_dy_pred"
 
 
-def test_a_loss_below_0_has_no_goal_to_learn_by_heart():
+def test_a_negative_loss_has_no_goal_to_overfit_to():
     def log_likelihood(y, y_pred):
         return ((y_pred - y) ** 2).sum(axis=1) / 2 - 100, y_pred - y
 
@@ -95,7 +95,7 @@ def test_a_loss_below_0_has_no_goal_to_learn_by_heart():
     assert "The first loss is not above 0" in repr(check)
 
 
-def test_the_slopes_of_a_wrong_loss_are_found():
+def test_wrong_derivatives_of_a_custom_loss_are_found():
     def forgot_a_half(y, y_pred):
         return ((y_pred - y) ** 2).sum(axis=1), y_pred - y
 
@@ -107,7 +107,7 @@ def test_the_slopes_of_a_wrong_loss_are_found():
 # --- The numbers ----------------------------------------------------------------------
 
 
-def test_first_losses_of_classes_are_those_that_are_known():
+def test_first_losses_of_classes_are_the_known_ones():
     check = check_training(MLPClassifier(**FAST), X, Y)
     start = Network(
         [4, 30, 3], output_activation="softmax", loss="log_loss", random_state=0
@@ -145,9 +145,7 @@ def test_first_losses_of_classes_are_those_that_are_known():
         ),
     ],
 )
-def test_the_best_constant_of_numbers_is_the_one_that_is_known(
-    loss, parameters, expected
-):
+def test_the_best_constant_of_numbers_is_the_known_one(loss, parameters, expected):
     y = np.exp(PROGRESSION / 2)
     check = check_training(MLPRegressor(loss, **parameters, **FAST), DIABETES, y)
     found = named(check, "constant").expected
@@ -213,7 +211,7 @@ def test_no_callback_of_the_estimator_is_called():
     assert repr(check_training(model, X, Y)) == repr(check_training(fresh, X, Y))
 
 
-def test_it_warns_of_nothing_and_says_it():
+def test_it_reports_without_warnings():
     table = X.copy()
     table[:, 1] *= 1e5
     with warnings.catch_warnings():
@@ -223,7 +221,7 @@ def test_it_warns_of_nothing_and_says_it():
 
 
 @pytest.mark.parametrize("kind", ["sparse", "float32", "names", "lists"])
-def test_any_table_that_a_fit_takes(kind):
+def test_any_table_that_fit_accepts(kind):
     table, y = X, Y
     if kind == "sparse":
         table = scipy.sparse.csc_matrix(X)
@@ -245,7 +243,7 @@ def test_initial_weights_far_too_large():
     check = check_training(MLPClassifier(coefs_init=coefs, **FAST), X, Y)
     words = failed(check)["first loss"]
     assert "The initial weights are too large: in layer 2" in words
-    # The usual weights are uniform with the bound sqrt(6 / (30 + 3)).
+    # The default weights are uniform with the bound sqrt(6 / (30 + 3)).
     usual = np.sqrt(6 / 33 / 3)
     assert f"{np.sqrt(np.mean(coefs[1] ** 2)) / usual:.3g} times as large" in words
 
@@ -260,7 +258,7 @@ def test_targets_off_scale():
     assert "scale the targets" in failed(check)["constant"]
 
 
-def test_weights_that_know_something_already():
+def test_weights_that_are_trained_already():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         taught = MLPClassifier(**FAST, max_iter=100).fit(X, Y)
@@ -271,7 +269,7 @@ def test_weights_that_know_something_already():
     assert row.ok is True and "the weights fit the data already" in row.words
 
 
-def test_units_that_are_all_dead():
+def test_only_dead_units():
     intercepts = [np.full(30, -100.0), np.zeros(3)]
     check = check_training(MLPClassifier(intercepts_init=intercepts, **FAST), X, Y)
     found = failed(check)
@@ -282,7 +280,7 @@ def test_units_that_are_all_dead():
     assert named(check, "first loss").ok is True
 
 
-def test_units_that_are_all_saturated():
+def test_only_saturated_units():
     intercepts = [np.full(30, 100.0), np.zeros(3)]
     model = MLPClassifier(activation="tanh", intercepts_init=intercepts, **FAST)
     found = failed(check_training(model, X, Y))
@@ -301,7 +299,7 @@ def test_a_gradient_that_vanishes():
     assert row.found == pytest.approx(ratio)
 
 
-def test_labels_that_contradict_cannot_be_learned_by_heart():
+def test_contradicting_labels_cannot_be_overfitted():
     table = np.repeat(X[:10], 2, axis=0)
     labels = np.tile([0, 1], 10)
     check = check_training(MLPClassifier(**FAST), table, labels)
@@ -311,7 +309,7 @@ def test_labels_that_contradict_cannot_be_learned_by_heart():
     assert check.losses[-1] == pytest.approx(np.log(2), rel=0.05)
 
 
-def test_a_learning_rate_of_nearly_nothing():
+def test_a_learning_rate_near_zero():
     options = FAST | {"learning_rate_init": 1e-12}
     found = failed(check_training(MLPClassifier(**options), X, Y))
     assert list(found) == ["first step", "overfit"]
@@ -325,7 +323,7 @@ def test_a_learning_rate_far_too_large():
     assert "a smaller learning_rate_init" in found["first step"]
 
 
-def test_too_few_steps_are_told_from_what_is_wrong():
+def test_too_few_steps_are_distinguished_from_mistakes():
     options = FAST | {"learning_rate_init": 1e-3}
     found = failed(check_training(MLPClassifier(**options), X, Y, max_iter=20))
     assert list(found) == ["overfit"]
@@ -354,7 +352,7 @@ def test_the_penalty_is_that_of_all_rows():
     assert row.found == pytest.approx(squares / 2 / len(labels))
 
 
-def test_the_rows_looked_at_are_spread_over_a_long_table():
+def test_the_sampled_rows_are_spread_over_a_long_table():
     y = np.repeat([0.0, 2.0], 1500)
     table = np.random.RandomState(0).standard_normal((len(y), 2))
     nothing = {
@@ -366,7 +364,7 @@ def test_the_rows_looked_at_are_spread_over_a_long_table():
     assert named(check, "first loss").found == pytest.approx((y**2).mean() / 2)
 
 
-def test_rare_classes_are_among_the_few():
+def test_rare_classes_are_in_the_sample():
     labels = np.zeros(len(Y), dtype=int)
     labels[[40, 90]] = 1
     check = check_training(MLPClassifier(**FAST), X, labels, n_samples=10)
@@ -377,7 +375,7 @@ def test_rare_classes_are_among_the_few():
 # --- Arguments and tables -------------------------------------------------------------
 
 
-def test_only_estimators_of_ours_and_no_pipelines():
+def test_other_estimators_and_pipelines_are_refused():
     pipeline = make_pipeline(StandardScaler(), MLPClassifier())
     with pytest.raises(TypeError, match=r"model\[-1\], and transform X with"):
         check_training(pipeline, X, Y)
@@ -392,7 +390,7 @@ def test_numbers_are_checked_by_name(name, value):
         check_training(MLPClassifier(), X, Y, **{name: value})
 
 
-def test_what_a_fit_refuses_is_refused():
+def test_arguments_that_fit_refuses_are_refused():
     with pytest.raises(ValueError, match="'alpha' parameter of MLPClassifier"):
         check_training(MLPClassifier(alpha=-1), X, Y)
     with pytest.raises(ValueError, match="NaN"):
@@ -401,7 +399,7 @@ def test_what_a_fit_refuses_is_refused():
         check_training(MLPClassifier(), X, Y[1:])
 
 
-def test_more_samples_than_there_are_are_all_of_them():
+def test_a_number_of_samples_above_all_means_all():
     check = check_training(MLPClassifier(**FAST), X[::15], Y[::15], n_samples=1000)
     assert "10 samples are overfitted" in named(check, "overfit").words
     start = Network(
@@ -426,7 +424,7 @@ def test_it_prints_as_tables():
     assert repr(bad).startswith("Before a long training, correct\npenalty: ")
 
 
-def test_samples_are_by_heart_by_the_loss_of_a_constant_and_not_by_a_huge_first_one():
+def test_overfitting_is_judged_by_the_loss_of_a_constant():
     X, y = load_linnerud(return_X_y=True)
     model = MLPRegressor("poisson", hidden_layer_sizes=(5,), random_state=0)
     (row,) = (r for r in check_training(model, X, y).rows if r.name == "overfit")

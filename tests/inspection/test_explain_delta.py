@@ -1,5 +1,7 @@
-"""explain_delta and delta_table: delta at the output is J^T dloss/dy; it is y_pred - y
-only where the variance of an exponential family cancels."""
+"""Tests explain_delta and delta_table against formulas and the core.
+
+Delta at the output is J^T dloss/dy. It is y_pred - y only where the variance of an
+exponential family cancels."""
 
 import numpy as np
 import pytest
@@ -56,7 +58,7 @@ def test_delta_is_the_product(loss, output):
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_the_jacobian_is_that_of_differences(output):
+def test_the_jacobian_matches_differences(output):
     rng = np.random.RandomState(0)
     z = rng.uniform(-2, 2, (5, 4))
     of = explain_delta("squared_error", output, z=z)
@@ -82,7 +84,7 @@ def test_default_points_lie_in_the_domain_and_show_both_sides(loss):
     assert "not defined" not in repr(of)
 
 
-def test_a_point_of_ones_own():
+def test_a_given_point():
     # By hand: y_pred = 1/2, dloss/dy = -1/2, g' = 1/4.
     of = explain_delta("squared_error", "logistic", z=[0.0], y=[1.0])
     assert (of.dloss_dy, of.jacobian, of.delta, of.y_minus) == (
@@ -101,7 +103,7 @@ def test_a_point_of_ones_own():
     np.testing.assert_array_equal(only_z.y.sum(axis=1), 1)
 
 
-def test_a_loss_of_ones_own():
+def test_a_custom_loss():
     def log_cosh(y, y_pred):
         return np.log(np.cosh(y_pred - y)).sum(axis=1), np.tanh(y_pred - y)
 
@@ -120,13 +122,13 @@ def test_a_saturated_output_has_a_delta_without_a_product():
     assert "0 times infinity" in repr(of)
 
 
-def test_a_point_where_all_happens_to_agree():
+def test_a_point_where_delta_is_the_difference_by_chance():
     text = repr(explain_delta("huber", "identity", z=[0.1], y=[0.0]))
     assert "At this point it happens to be y_pred - y" in text
     assert "happens" not in repr(explain_delta("squared_error", "identity"))
 
 
-def test_a_prediction_outside_the_domain_is_said():
+def test_a_prediction_outside_the_domain_is_reported():
     of = explain_delta("poisson", "identity", z=[-1.0, 2.0], y=[1.0, 0.0])
     assert "Some predictions do not lie between 0 and inf" in repr(of)
     # The ends 0 and 1 are in the domain of a log-loss, but not in that of a deviance.
@@ -225,7 +227,7 @@ def test_the_formula_of_a_softmax(loss):
 
 
 @pytest.mark.parametrize("loss", formulas.FAMILIES)
-def test_the_variance_divides_the_slope_and_is_the_derivative_of_the_inverse_link(loss):
+def test_the_variance_is_the_derivative_of_the_inverse_link(loss):
     family = formulas.FAMILIES[loss]
     power = {"power": 1.5}
     of = at_points(loss, "logistic")
@@ -233,7 +235,7 @@ def test_the_variance_divides_the_slope_and_is_the_derivative_of_the_inverse_lin
         V = evaluated(family.variance, **values)
         assert of.dloss_dy.flat[k] * V == pytest.approx(of.y_minus.flat[k], abs=1e-12)
     h = 1e-6
-    for z in (-2.0, -0.7):  # natural parameters of all families, gamma's too
+    for z in (-2.0, -0.7):  # natural parameters of all families, including gamma
         above, below, mean = (
             evaluated(family.inverse_link, z=at, **power) for at in (z + h, z - h, z)
         )
@@ -255,7 +257,7 @@ def test_the_canonical_output_is_the_inverse_link(loss):
     assert same == ([] if canonical is None else [canonical])
 
 
-def test_every_row_of_the_lists_has_words():
+def test_every_row_of_the_lists_has_an_explanation():
     # A new loss works without an entry, but each one of this package has one.
     assert set(formulas.LOSS_GRADIENTS) == set(LOSSES)
     outputs = {name for name in OUTPUTS if not ACTIVATIONS[name]["rowwise"]}
@@ -268,7 +270,9 @@ def test_every_row_of_the_lists_has_words():
     ("loss", "output"),
     [("squared_error", "identity"), ("gamma", "exp"), ("huber", "silu")],
 )
-def test_a_row_without_words_is_explained_by_its_numbers(monkeypatch, loss, output):
+def test_a_row_without_an_explanation_is_explained_by_its_numbers(
+    monkeypatch, loss, output
+):
     full = explain_delta(loss, output)
     for table in ("LOSS_GRADIENTS", "DERIVATIVES", "FAMILIES", "_NO_FAMILY"):
         monkeypatch.setattr(formulas, table, {})
@@ -281,7 +285,7 @@ def test_a_row_without_words_is_explained_by_its_numbers(monkeypatch, loss, outp
     assert len(delta_table().rows) == len(PAIRS)
 
 
-# --- Words ----------------------------------------------------------------------------
+# --- Explanations ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -298,7 +302,7 @@ def test_a_row_without_words_is_explained_by_its_numbers(monkeypatch, loss, outp
         ("log_loss", "logistic", "only where the y_pred of a row sum to one"),
     ],
 )
-def test_the_reason_names_the_kind(loss, output, words):
+def test_the_reason_names_the_family(loss, output, words):
     of = explain_delta(loss, output)
     assert words in of.reason
     assert ("couples" in of.reason) == (output == "softmax" and loss != "log_loss")
@@ -346,7 +350,7 @@ def test_the_table_of_all_pairs():
     assert html.count("<tr>") == 1 + 4 + len(LOSSES) + len(PAIRS)
 
 
-# --- What is refused ------------------------------------------------------------------
+# --- Errors ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -371,7 +375,7 @@ def test_the_table_of_all_pairs():
         (("squared_error", "tanh", [[1], [2, 3]]), "z is no table of numbers"),
     ],
 )
-def test_what_is_wrong_is_named(arguments, words):
+def test_invalid_arguments_are_named(arguments, words):
     names = ("loss", "output_activation", "z", "y", "loss_parameter")
     given = dict(zip(names, arguments, strict=False))
     with pytest.raises(ValueError, match=words):
@@ -386,7 +390,7 @@ def test_what_is_wrong_is_named(arguments, words):
         ((1000,), "Of 1000 units, the first 100:", 100),
     ],
 )
-def test_it_prints_no_more_than_can_be_read(shape, words, n_rows):
+def test_long_tables_are_printed_shortened(shape, words, n_rows):
     of = explain_delta("log_loss", "softmax", z=np.zeros(shape))
     assert of.delta.shape == shape
     lines = repr(of).splitlines()

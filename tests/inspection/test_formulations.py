@@ -1,4 +1,4 @@
-"""formulations: both courses give one gradient, and the mistake gives another."""
+"""Tests that both formulations give the same gradient, and the mistake another one."""
 
 import pickle
 
@@ -147,7 +147,7 @@ def test_the_mistaken_reading_silently_trains_another_loss(loss, output, instead
         assert_close(asked_for.mistaken[name], array)
 
 
-def test_what_one_course_calls_by_one_name_the_other_calls_by_another():
+def test_the_courses_name_the_same_quantities_differently():
     X, y, weights = data()
     net = Network([4, 5, 6, 3], output_activation="softmax", alpha=0.3, random_state=0)
     both = formulations(net, X, y, sample_weight=weights)
@@ -167,11 +167,11 @@ def test_what_one_course_calls_by_one_name_the_other_calls_by_another():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_layers_of_their_own_penalties_and_absent_rows(dtype):
+def test_penalties_per_layer_and_rows_of_weight_zero(dtype):
     X, y, weights = data()
     X, y = X.astype(dtype), y.astype(dtype)
     weights[[0, 7]] = 0
-    X[0] = np.finfo(dtype).max  # it takes no part, so it cannot overflow
+    X[0] = np.finfo(dtype).max  # it is left out, so it cannot overflow
     net = Network(
         [4, 6, 5, 3],
         activation=["silu", "tanh"],
@@ -224,7 +224,7 @@ def test_float32_targets_that_sum_to_one_only_in_float32():
     assert len(both.training(3)["true"]) == 4
 
 
-def test_the_parameter_of_a_loss_is_the_one_of_the_networks_data_type():
+def test_the_loss_parameter_has_the_data_type_of_the_network():
     X, y, _ = data(1)
     net = Network(
         [4, 1], loss="quantile", loss_parameter=0.1, dtype="float32", random_state=0
@@ -242,7 +242,7 @@ def log_cosh(y, y_pred):
 
 
 @pytest.mark.parametrize("output", ["identity", "softmax", "tanh"])
-def test_a_loss_of_ones_own(output):
+def test_a_custom_loss(output):
     X, y, weights = data()
     net = Network(
         [4, 5, 3],
@@ -297,7 +297,7 @@ def test_tables_of_any_kind():
         ("poisson", "exp", [-800.0, 0.3], [1.0, 1.0]),
     ],
 )
-def test_two_steps_fail_where_the_output_is_saturated_and_it_shows(loss, output, z, y):
+def test_two_steps_fail_visibly_at_a_saturated_output(loss, output, z, y):
     net = Network([1, 2], loss=loss, output_activation=output)
     net.coefs[0][:], net.intercepts[0][:] = 1e-3, z
     both = formulations(net, np.zeros((1, 1)), [y])
@@ -362,7 +362,7 @@ def test_training_takes_steps_of_gradient_descent_and_leaves_the_network():
     }
 
 
-def test_training_by_either_is_the_same_for_a_canonical_pair():
+def test_both_recipes_train_alike_for_a_canonical_pair():
     X, y, _ = data()
     net = Network([4, 5, 3], loss="poisson", output_activation="exp", random_state=0)
     losses = formulations(net, X, y).training(20)
@@ -394,7 +394,7 @@ def test_the_mistaken_gradient_may_diverge_where_the_true_one_is_bounded():
     assert not losses["mistaken"][-1] <= 1e6 * losses["mistaken"][0]
 
 
-def test_where_the_output_falls_the_mistaken_gradient_leads_uphill():
+def test_the_mistaken_gradient_ascends_where_the_output_decreases():
     # silu decreases left of -1.28: where y_pred is too low, z has to become lower.
     net = Network([1, 1], output_activation="silu")
     net.coefs[0][:], net.intercepts[0][:] = 0, -2.0
@@ -404,7 +404,7 @@ def test_where_the_output_falls_the_mistaken_gradient_leads_uphill():
     assert losses["true"][-1] < losses["true"][0] < losses["mistaken"][-1]
 
 
-# --- What is shown, taken and refused -------------------------------------------------
+# --- Output and arguments -------------------------------------------------------------
 
 
 def test_it_prints_as_a_table_that_begins_with_the_answer():
@@ -436,7 +436,7 @@ def test_it_prints_as_a_table_that_begins_with_the_answer():
         assert set(both.names) <= set(getattr(both, recipe))
 
 
-def test_a_loss_that_happens_to_agree_says_so():
+def test_agreement_by_chance_is_reported():
     # Inside its threshold the Huber loss is the squared error.
     X, y, _ = data()
     net = Network([4, 5, 3], loss="huber", loss_parameter=100.0, random_state=0)
@@ -445,7 +445,7 @@ def test_a_loss_that_happens_to_agree_says_so():
     assert "happens to give the gradient" in repr(both)
 
 
-def test_of_a_large_tensor_some_entries_are_differenced():
+def test_differences_are_taken_of_some_entries_of_a_large_tensor():
     X, y, _ = data()
     net = Network([4, 30, 3], activation="tanh", random_state=0)
     both = formulations(net, X, y, n_differences=25)
@@ -483,7 +483,7 @@ def test_the_network_and_the_data_are_left_as_they_were():
         ({"n_differences": True}, TypeError, "n_differences must be an int"),
     ],
 )
-def test_what_is_wrong_is_named(change, raised, words):
+def test_invalid_arguments_are_named(change, raised, words):
     X, y, _ = data()
     given = {"network": Network([4, 5, 3], random_state=0), "X": X, "y": y} | change
     with pytest.raises(raised, match=words):
@@ -500,7 +500,7 @@ def test_what_is_wrong_is_named(change, raised, words):
         ({"learning_rate": "fast"}, ValueError, "Got 'fast'"),
     ],
 )
-def test_what_is_wrong_with_a_training_is_named(arguments, raised, words):
+def test_invalid_arguments_of_training_are_named(arguments, raised, words):
     X, y, _ = data()
     both = formulations(Network([4, 5, 3], random_state=0), X, y)
     with pytest.raises(raised, match=words):
@@ -523,7 +523,7 @@ def test_depths_are_those_of_the_gradient_tests():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [1e300, np.inf, np.nan])
-def test_a_network_that_has_diverged_is_looked_at_in_silence(value):
+def test_a_diverged_network_is_shown_without_warnings(value):
     network = Network([2, 3, 2], alpha=0.1)
     network.parameters[:] = value
     both = formulations(network, [[1.0, 2.0]], [[1.0, 2.0]])

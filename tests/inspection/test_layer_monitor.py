@@ -1,4 +1,4 @@
-"""LayerMonitor records each layer in each epoch, and does not change the fit."""
+"""Tests that LayerMonitor records each layer in each epoch without changing the fit."""
 
 import pickle
 import warnings
@@ -99,7 +99,7 @@ def test_it_changes_no_bit_of_the_fit(kind, solver, dtype, early_stopping):
 
 @needs_callbacks
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
-def test_the_gradients_are_those_of_the_weights_that_an_epoch_has_reached(solver):
+def test_the_gradients_are_those_at_the_end_of_an_epoch(solver):
     monitor = LayerMonitor()
     options = {"solver": solver, "alpha": 0.1, "activation": "tanh"}
     make(**options).set_callbacks(monitor).fit(X, Y)
@@ -133,7 +133,7 @@ def test_the_gradients_are_those_of_the_weights_that_an_epoch_has_reached(solver
 
 
 @needs_callbacks
-def test_an_update_is_measured_by_what_it_has_made():
+def test_an_update_is_relative_to_the_new_weights():
     monitor = LayerMonitor()
     make().set_callbacks(monitor).fit(X, Y)
     before, after = (make(max_iter=n).fit(X, Y) for n in (2, 3))
@@ -183,7 +183,7 @@ def test_a_gradient_that_vanishes_is_named():
 
 
 @needs_callbacks
-def test_weights_and_weights_of_classes_count_as_in_the_fit():
+def test_sample_and_class_weights_count_as_in_the_fit():
     weights = np.linspace(0, 2, len(Y))
     counts = {0: 1.0, 1: 5.0, 2: 0.5}
     labels = np.array(["x", "y", "z"])[Y]
@@ -203,7 +203,7 @@ def test_weights_and_weights_of_classes_count_as_in_the_fit():
 
 
 @needs_callbacks
-def test_only_rows_of_positive_weight_are_looked_at_evenly_and_few():
+def test_a_few_rows_of_positive_weight_are_sampled_evenly():
     weights = np.ones(len(Y))
     weights[::2] = 0
     table = X.copy()
@@ -215,7 +215,7 @@ def test_only_rows_of_positive_weight_are_looked_at_evenly_and_few():
 
 @needs_callbacks
 @pytest.mark.parametrize("kind", ["multilabel", "binary", "sparse", "float32", "names"])
-def test_any_table_that_a_fit_takes(kind):
+def test_any_table_that_fit_accepts(kind):
     table, y = X, Y
     if kind == "multilabel":
         y = np.c_[Y == 0, Y > 1].astype(int)
@@ -241,7 +241,7 @@ def test_any_table_that_a_fit_takes(kind):
 
 
 @needs_callbacks
-def test_calls_to_partial_fit_are_one_and_fits_are_counted():
+def test_calls_to_partial_fit_are_one_fit_and_fits_are_counted():
     monitor = LayerMonitor()
     model = make().set_callbacks(monitor)
     for _ in range(3):
@@ -256,15 +256,15 @@ def test_calls_to_partial_fit_are_one_and_fits_are_counted():
 
 
 @needs_callbacks
-@pytest.mark.parametrize("goes_on", ["warm_start", "resume"])
-def test_a_fit_that_goes_on_counts_on(goes_on):
+@pytest.mark.parametrize("continuation", ["warm_start", "resume"])
+def test_a_resumed_fit_continues_to_count(continuation):
     monitor = LayerMonitor()
-    model = make(warm_start=goes_on == "warm_start").fit(X, Y)
+    model = make(warm_start=continuation == "warm_start").fit(X, Y)
     n_before = len(model.loss_curve_)
     model.set_callbacks(monitor).set_params(max_iter=N_ITER + 2)
-    model.fit(X, Y, resume=goes_on == "resume")
+    model.fit(X, Y, resume=continuation == "resume")
     n_after = len(model.loss_curve_)
-    first = n_before + 1 if n_after > N_ITER + 2 or goes_on == "resume" else 1
+    first = n_before + 1 if n_after > N_ITER + 2 or continuation == "resume" else 1
     expected = list(range(first, n_after + 1))
     assert [n for n in column(monitor, "epoch", layer=1) if n > 0] == expected
 
@@ -302,7 +302,7 @@ def test_a_fit_that_diverges_is_recorded_to_its_end():
 
 
 @needs_callbacks
-def test_an_iteration_that_does_not_come_to_its_end_leaves_no_row():
+def test_an_unfinished_iteration_leaves_no_row():
     monitor = LayerMonitor()
     make(solver="lbfgs", tol=1e9).set_callbacks(monitor).fit(X, Y)
     assert column(monitor, "epoch", layer=1) == [0]
@@ -312,7 +312,7 @@ def test_an_iteration_that_does_not_come_to_its_end_leaves_no_row():
 
 
 @needs_callbacks
-def test_in_a_pipeline_it_belongs_on_the_step():
+def test_in_a_pipeline_it_is_set_on_the_step():
     monitor = LayerMonitor()
     model = make_pipeline(StandardScaler(), make().set_callbacks(monitor)).fit(X, Y)
     assert column(monitor, "epoch", layer=1) == [0, 1, 2, 3, 4]
@@ -329,7 +329,7 @@ def test_in_a_search_each_fit_has_its_number():
 
 
 @needs_callbacks
-def test_it_can_be_pickled_and_cloned_along():
+def test_it_can_be_pickled_and_cloned_with_the_estimator():
     monitor = LayerMonitor()
     model = make().set_callbacks(monitor).fit(X, Y)
     again = pickle.loads(pickle.dumps(monitor))
@@ -342,7 +342,7 @@ def test_it_can_be_pickled_and_cloned_along():
 
 
 @needs_callbacks
-def test_it_prints_the_last_epoch_and_what_has_changed():
+def test_it_prints_the_last_epoch_and_the_changes():
     monitor = LayerMonitor()
     assert "no epoch has been recorded" in repr(monitor)
     make().set_callbacks(monitor).fit(X, Y)

@@ -1,4 +1,4 @@
-"""Inspections accept a network, or a fitted estimator with its labels."""
+"""Tests that inspections accept a network, or a fitted estimator with its labels."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from support.estimator_problems import PROBLEMS, STRINGS, X, fitted, numbers_of
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def test_a_network_and_its_data_are_what_was_given():
+def test_a_network_and_its_data_are_used_unchanged():
     network, rows, y = Network([4, 1]), [[0, 0, 0, 0]], [1]
     given = network_and_targets(network, rows, y)
     assert all(a is b for a, b in zip(given, (network, rows, y), strict=True))
@@ -40,7 +40,7 @@ def test_an_estimator_gives_its_network_and_numbers(problem, dtype):
     assert_array_equal(network_and_targets(model, rows, by_lists)[2], targets)
 
 
-def test_it_is_the_network_of_the_fit_whatever_was_set_since():
+def test_it_is_the_network_of_the_fit_after_set_params():
     model, rows, y = fitted("smoothed")
     expected = network_and_targets(model, rows, y)
     model.set_params(activation="tanh", label_smoothing=0.0, loss="squared_error")
@@ -49,7 +49,7 @@ def test_it_is_the_network_of_the_fit_whatever_was_set_since():
     assert_array_equal(targets, expected[2])
 
 
-def test_the_table_is_checked_as_for_predictions():
+def test_the_table_is_checked_as_in_predict():
     frame = pd.DataFrame(X, columns=list("abcd"))
     model = MLPClassifier(max_iter=2, random_state=0).fit(frame, STRINGS)
     _, checked, _ = network_and_targets(model, frame, STRINGS)
@@ -71,7 +71,7 @@ def test_the_table_is_checked_as_for_predictions():
             network_and_targets(model, rows, y)
 
 
-def test_anything_else_is_refused_in_words():
+def test_other_objects_are_refused():
     model = fitted("multiclass")[0]
     for other, says in [
         (3, "Got int"),

@@ -1,4 +1,4 @@
-"""Results print as readable tables, in a terminal and in a notebook."""
+"""Tests that results print as tables, in a terminal and in a notebook."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ class Result(Tabular):
         yield "Second", ["ok", "rows"], [(np.True_, 12), (False, 1200)]
 
 
-def test_the_text_lines_up():
+def test_columns_are_aligned():
     assert repr(Result()) == (
         "First <one>\n"
         "layer    norm\n"
@@ -27,7 +27,7 @@ def test_the_text_lines_up():
     )
 
 
-def test_a_notebook_shows_the_same_cells_and_no_markup_of_ours():
+def test_a_notebook_shows_the_same_cells_and_escapes_markup():
     html = Result()._repr_html_()
     assert html.count("<table>") == html.count("</table>") == 2
     assert html.count("<tr>") == html.count("</tr>") == 6

@@ -1,4 +1,4 @@
-"""One activation for all hidden layers, or a list: one for each."""
+"""Tests one activation for all hidden layers, and one activation per layer."""
 
 import pickle
 
@@ -44,7 +44,7 @@ def assert_same_fit(model, other):
 
 
 @pytest.mark.parametrize("activation", LISTS, ids=str)
-def test_every_number_is_that_of_backprop_by_hand(activation):
+def test_every_number_matches_backprop_by_hand(activation):
     X, y = data()
     sizes = [4, *(7 - i for i in range(len(activation))), 2]
     net = Network(sizes, activation=activation, alpha=0.1, random_state=0)
@@ -83,7 +83,7 @@ def test_torch_computes_the_same_gradient():
         "silu": functional.silu,
         "mish": functional.mish,
         "softplus": functional.softplus,
-        # torch's own has a sixth in float32 for its slope.
+        # torch rounds its derivative of 1/6 to float32.
         "hard_sigmoid": lambda z: (z / 6 + 0.5).clamp(0, 1),
         "hard_tanh": functional.hardtanh,
         "hard_silu": functional.hardswish,
@@ -133,7 +133,7 @@ def test_predictions_go_through_the_activation_of_each_layer(solver):
 
 
 @pytest.mark.parametrize("activation", [["relu", "tanh"], ("relu", "tanh"), "relu"])
-def test_few_rows_take_the_quick_way(activation):
+def test_few_rows_take_the_fast_path(activation):
     model = fitted("MLPRegressor", activation)
     X, _ = data()
     quick = model._fitted_network.outputs_of_few(model, X[:1], False)
@@ -141,7 +141,7 @@ def test_few_rows_take_the_quick_way(activation):
     np.testing.assert_array_equal(quick.ravel(), model.predict(X)[:1])
 
 
-def test_another_list_after_the_fit_is_seen():
+def test_another_list_after_the_fit_takes_effect():
     model = fitted("MLPRegressor", ["relu", "tanh"])
     X, _ = data()
     before = model.predict(X[:1])
@@ -165,7 +165,7 @@ def test_a_wrong_number_of_activations_names_both_parameters(name, activation, s
     assert f"{len(sizes)} hidden layers" in str(caught.value)
 
 
-def test_network_says_so_too():
+def test_network_names_the_wrong_number_too():
     with pytest.raises(ValueError, match="activation=.*2 hidden layers of layer_sizes"):
         Network([4, 3, 2, 1], activation=["relu"])
     with pytest.raises(ValueError, match="activation must be one of.*'softmax'"):
@@ -186,7 +186,7 @@ def test_clone_pickle_and_a_grid_of_lists():
     assert len(set(search.cv_results_["mean_test_score"])) == 3
 
 
-def test_training_goes_on_with_a_list():
+def test_training_continues_with_a_list():
     X, y = data(1)
     model = fitted("MLPRegressor", ["relu", "tanh"], warm_start=True)
     model.fit(X, y.ravel()).partial_fit(X, y.ravel())

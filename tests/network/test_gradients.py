@@ -1,7 +1,7 @@
-"""The gradient is the derivative of the loss that is reported.
+"""Tests that the gradient is the derivative of the reported loss.
 
 Every loss with every output and hidden activation that the core lists, at several
-depths and in both data types: a row that is added to a list is tested here with no
+depths and in both data types: a row that is added to a list is tested here without a
 further edit.
 """
 
@@ -27,7 +27,7 @@ def test_every_function_of_the_lists_is_written_by_hand():
 
 
 def finite_differences(net, X, y, weights, step=1e-5):
-    """Central differences of the objective, parameter by parameter."""
+    """Return central differences of the objective, parameter by parameter."""
     numeric = np.empty_like(net.parameters)
     for i, value in enumerate(net.parameters.copy()):
         net.parameters[i] = value + step
@@ -83,11 +83,9 @@ def test_float32_gradient_is_the_float64_gradient(loss, output, hidden, depth):
 @pytest.mark.sampled(120)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("loss", "output", "hidden", "depth"), BY_HAND)
-def test_every_number_is_that_of_backprop_by_hand(
-    loss, output, hidden, depth, weighted
-):
-    # The oracle always goes through the Jacobian: at a canonical pair this holds the
-    # core's y_pred - y against it.
+def test_every_number_matches_backprop_by_hand(loss, output, hidden, depth, weighted):
+    # The reference always uses the Jacobian: for a canonical pair this compares the
+    # core's y_pred - y with it.
     net, X, y, weights = make_problem(loss, output, hidden, depth)
     weights = weights if weighted else None
     trace = net.backprop(X, y, weights)
@@ -122,7 +120,7 @@ def test_every_number_is_that_of_backprop_by_hand(
 @pytest.mark.parametrize("loss", LOSSES)
 def test_delta_looks_like_an_error_only_at_the_canonical_output(loss, output):
     net, X, y, _ = make_problem(loss, output, "tanh", depth=1)
-    # On both sides of the kinks: where z > 0, relu is the identity.
+    # On both sides of the kinks: for z > 0, relu is the identity.
     net.intercepts[-1][:] = [-0.5, 0.3, 1.2]
     trace = net.backprop(X, y)
     looks_like_it = np.allclose(trace.delta[-1], trace.a[-1] - y, rtol=0, atol=1e-12)
@@ -179,12 +177,12 @@ def test_torch_computes_the_same_gradient(loss):
         # y e^-z - 1 - log y + z at y = 1, with e^-z = 0
         ("gamma", "exp", [800.0], [1.0], 799.0, [1.0]),
         ("gamma", "exp", [0.0], [1.0], 0.0, [0.0]),
-        # y^(2-p) / ((1-p) (2-p)) is -4, and all else is 0 or 0 times y
+        # y^(2-p) / ((1-p) (2-p)) is -4, and the other terms are 0
         ("tweedie", "exp", [-3000.0], [0.0], 0.0, [0.0]),
         ("tweedie", "exp", [0.0], [1.0], 0.0, [0.0]),
         ("huber", "identity", [-1e30], [0.0], 1e30, [-1.0]),
         ("quantile", "identity", [1e30], [0.0], 5e29, [0.5]),
-        # At the kink the slope is 0.
+        # The derivative at the kink is 0.
         ("quantile", "identity", [3.0], [3.0], 0.0, [0.0]),
         ("absolute_error", "identity", [3.0], [3.0], 0.0, [0.0]),
     ],

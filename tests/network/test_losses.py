@@ -15,7 +15,7 @@ from support import lists
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SOLVERS = ("sgd", "adam", "lbfgs")
-# Row, its parameter, and scikit-learn's loss of the output activation's inverse.
+# Loss, its parameter, and scikit-learn's loss with the output activation as link.
 LOSSES = {
     "squared_error": (None, sklearn_losses.HalfSquaredError()),
     "absolute_error": (None, sklearn_losses.AbsoluteError()),
@@ -29,7 +29,7 @@ PARAMETER = {"huber": "huber_delta", "quantile": "quantile", "tweedie": "power"}
 
 
 def value_and_delta(loss, parameter, y, z, dtype="float64"):
-    """Of single outputs, through a network whose only weight is 1."""
+    """Return loss and delta of single outputs of a network with one weight of 1."""
     output = lists.LOSSES[loss]["default_output"]
     network = Network(
         [1, 1],
@@ -54,7 +54,7 @@ def test_every_regression_loss_is_tested_here():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_values_and_gradients_are_scikit_learns(loss):
+def test_values_and_gradients_match_scikit_learn(loss):
     parameter, reference = LOSSES[loss]
     rng = np.random.RandomState(0)
     z = rng.uniform(-3, 3, 200)
@@ -62,7 +62,7 @@ def test_values_and_gradients_are_scikit_learns(loss):
     y[:9] = z[:9] = np.linspace(0.2, 3, 9)  # ties of the losses with an identity
     values, delta = value_and_delta(loss, parameter, y, z)
     theirs, their_delta = reference.loss_gradient(y, z)
-    # Theirs may leave out what does not depend on the prediction.
+    # scikit-learn may leave out terms that do not depend on the prediction.
     theirs = theirs + reference.constant_to_optimal_zero(y)
     scale_of_terms = np.abs(theirs).max() + np.abs(y).max() ** 2
     np.testing.assert_allclose(values, theirs, rtol=1e-12, atol=1e-15 * scale_of_terms)
@@ -74,7 +74,7 @@ def test_values_and_gradients_are_scikit_learns(loss):
 
 
 @pytest.mark.parametrize("power", [1.0001, 1.5, 1.9999])
-def test_a_deviance_is_the_complete_one(power):
+def test_a_deviance_has_all_its_terms(power):
     rng = np.random.RandomState(1)
     z, y = rng.uniform(-2, 2, 50), rng.uniform(0.1, 5, 50)
     for loss, parameter, p in (("gamma", None, 2), ("tweedie", power, power)):
@@ -83,7 +83,7 @@ def test_a_deviance_is_the_complete_one(power):
             metrics.mean_tweedie_deviance([a], [b], power=p) / 2
             for a, b in zip(y, np.exp(z), strict=True)
         ]
-        # The three terms of the reference are that much larger than their sum.
+        # The three terms of the reference are larger than their sum by this factor.
         lost = 1e-15 / abs((p - 1) * (2 - p)) if p != 2 else 1e-15
         np.testing.assert_allclose(values, exact, rtol=1e-12, atol=50 * lost)
         best, delta = value_and_delta(loss, parameter, y, np.log(y))
@@ -92,8 +92,8 @@ def test_a_deviance_is_the_complete_one(power):
         assert (values >= 0).all()
 
 
-def test_tweedie_between_its_ends_comes_close_to_them():
-    # Where the plain formula has lost all its digits.
+def test_tweedie_approaches_the_losses_at_its_ends():
+    # At powers where cancellation leaves no digit of the plain formula.
     rng = np.random.RandomState(2)
     z, y = rng.uniform(-2, 2, 50), rng.uniform(0.1, 5, 50)
     for end, p in (("poisson", 1 + 1e-13), ("gamma", 2 - 1e-13)):
@@ -106,7 +106,7 @@ def test_tweedie_between_its_ends_comes_close_to_them():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("loss", ["gamma", "tweedie"])
 def test_a_deviance_is_finite_wherever_its_formula_is(loss, dtype):
-    # y_pred has overflowed or is 0, and z says how far.
+    # y_pred has overflowed or is 0, and the loss is computed from z.
     far = 800.0 if dtype == "float64" else 100.0
     y, z = [1.0, 1.0], [far, -far / 2]
     values, delta = value_and_delta(loss, LOSSES[loss][0], y, z, dtype)
@@ -156,7 +156,7 @@ def test_torch_has_the_same_losses(reduction):
 
 # ------------------------------------------------------------------ fitted models
 def skewed(n=600):
-    """A table whose noise is skewed and grows with the first feature."""
+    """Return a table with skewed noise that grows with the first feature."""
     rng = np.random.RandomState(0)
     X = rng.uniform(-1, 1, (n, 2))
     return X, np.exp(X[:, 0]) * rng.gamma(2.0, 0.5, n) + 0.01
@@ -167,7 +167,7 @@ def skewed(n=600):
 )
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
-def test_a_quantile_regression_covers_its_share(quantile, solver):
+def test_a_quantile_regression_covers_its_quantile(quantile, solver):
     X, y = skewed()
     model = MLPRegressor(
         "quantile",
@@ -193,7 +193,7 @@ def test_a_quantile_regression_covers_its_share(quantile, solver):
     requested="#14571",
 )
 @pytest.mark.parametrize("loss", ["absolute_error", "huber"])
-def test_outliers_do_not_pull_a_robust_loss(loss):
+def test_outliers_do_not_change_a_robust_fit(loss):
     rng = np.random.RandomState(0)
     X = rng.uniform(-1, 1, (300, 1))
     line = 2 * X[:, 0] + 1
@@ -214,8 +214,8 @@ def test_outliers_do_not_pull_a_robust_loss(loss):
 @pytest.mark.parametrize(
     ("loss", "power"), [("gamma", 2), ("tweedie", 1.5), ("poisson", 1)]
 )
-def test_a_model_of_the_mean_alone_is_the_mean(loss, power, solver):
-    # The deviance of an exponential dispersion model is least at the weighted mean.
+def test_an_intercept_only_model_predicts_the_mean(loss, power, solver):
+    # The deviance of an exponential dispersion model is minimal at the weighted mean.
     _, y = skewed(200)
     weights = np.random.RandomState(1).uniform(0.5, 2, 200)
     model = MLPRegressor(
@@ -235,7 +235,7 @@ def test_a_model_of_the_mean_alone_is_the_mean(loss, power, solver):
     deviance = metrics.mean_tweedie_deviance(
         y, np.full(200, mean), power=power, sample_weight=weights
     )
-    # alpha's term is of a weight that the inputs do not move.
+    # The penalty applies to a weight that has no effect, since all inputs are 0.
     assert model.loss_ == pytest.approx(deviance / 2, rel=1e-3)
     assert model.out_activation_ == "exp"
 
@@ -257,7 +257,7 @@ def test_every_solver_lowers_every_loss(loss, solver, dtype):
 
 
 @pytest.mark.parametrize(("power", "row"), [(1, "poisson"), (2.0, "gamma")])
-def test_the_ends_of_tweedie_are_rows_of_their_own(power, row):
+def test_the_ends_of_tweedie_are_separate_losses(power, row):
     X, y = skewed(100)
     settings = {"max_iter": 3, "random_state": 0}
     end = MLPRegressor("tweedie", power=power, **settings).fit(X, y)
@@ -266,7 +266,7 @@ def test_the_ends_of_tweedie_are_rows_of_their_own(power, row):
     np.testing.assert_array_equal(end.predict(X), other.predict(X))
 
 
-# ------------------------------------------------------------------------- words
+# ------------------------------------------------------------------------ errors
 @pytest.mark.parametrize(
     ("params", "y", "words"),
     [
@@ -279,7 +279,7 @@ def test_the_ends_of_tweedie_are_rows_of_their_own(power, row):
         ({"loss": "huber", "huber_delta": 1e60}, 1.0, None),
     ],
 )
-def test_what_a_loss_does_not_take_is_named(params, y, words):
+def test_targets_outside_the_domain_of_a_loss_are_named(params, y, words):
     X = np.eye(4)
     model = MLPRegressor(max_iter=2, **params)
     if words is None:
@@ -292,7 +292,7 @@ def test_what_a_loss_does_not_take_is_named(params, y, words):
     assert not hasattr(model, "coefs_")
 
 
-def test_a_target_that_float32_rounds_to_zero_is_none_of_gamma():
+def test_gamma_refuses_a_target_that_float32_rounds_to_zero():
     y = [1.0, 4.9e-324]
     MLPRegressor("gamma", max_iter=1).fit(np.eye(2), y)
     with pytest.raises(ValueError, match="> 0 for the loss 'gamma'. Got 0"):

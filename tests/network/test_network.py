@@ -96,7 +96,7 @@ def test_targets_and_weights_at_odd_addresses(net, data):
     )
 
 
-def test_unsorted_and_duplicate_column_indices_are_put_right_in_a_copy(net):
+def test_unsorted_and_duplicate_column_indices_are_corrected_in_a_copy(net):
     X = scipy.sparse.csr_matrix(
         (np.array([1.0, 2.0, 3.0, 4.0]), [3, 0, 3, 1], [0, 3, 4]), shape=(2, 5)
     )
@@ -105,8 +105,8 @@ def test_unsorted_and_duplicate_column_indices_are_put_right_in_a_copy(net):
     np.testing.assert_array_equal(X.indices, before)
 
 
-def test_columns_out_of_order_learn_as_those_in_order():
-    """Of so many features that they are cut into ranges, which look for their own."""
+def test_unsorted_columns_train_like_sorted_columns():
+    """Test enough features for several ranges, each of which searches its columns."""
     rng = np.random.RandomState(2)
     X = scipy.sparse.csr_matrix(rng.rand(20, 700) * (rng.rand(20, 700) < 0.1))
     y = rng.rand(20, 1)
@@ -138,7 +138,7 @@ def test_forward_is_the_first_half_of_backprop(net, data):
     np.testing.assert_array_equal(forward.z[-1], logits)
 
 
-def test_an_array_in_the_place_of_a_view_is_copied_there(net, data):
+def test_an_array_assigned_to_a_view_is_copied(net, data):
     X, y = data
     other = Network([5, 7, 3], activation="tanh", random_state=3)
     expected = bits(net, X, y)
@@ -158,7 +158,7 @@ def test_an_array_in_the_place_of_a_view_is_copied_there(net, data):
         net.objective(X, y)
 
 
-def test_parameters_that_are_assigned_are_written_where_the_views_see_them(net):
+def test_assigned_parameters_are_visible_in_the_views(net):
     vector = net.parameters
     net.parameters = np.arange(len(vector))
     assert net.parameters is vector
@@ -169,7 +169,7 @@ def test_parameters_that_are_assigned_are_written_where_the_views_see_them(net):
         net.parameters = [1, 2, 3]
 
 
-def test_one_row_is_predicted_as_any_other(net, data):
+def test_one_row_is_predicted_as_in_a_table(net, data):
     X, _ = data
     for row in (X[:1], X[:1].tolist(), scipy.sparse.csr_array(X[:1])):
         np.testing.assert_array_equal(net.predict(row), net.predict(X)[:1])
@@ -189,7 +189,7 @@ def test_coefs_and_intercepts_are_writable_views_of_one_vector(net, data):
     assert np.count_nonzero(net.parameters) == 7 + 2
 
 
-def test_from_parameters_shares_what_it_can_and_copies_what_it_must(net):
+def test_from_parameters_shares_matching_arrays_and_copies_others(net):
     functions = {"activation": "tanh", "output_activation": "softmax"}
     shared = Network.from_parameters(net.coefs, net.intercepts, **functions)
     assert shared.parameters is net.parameters
@@ -197,7 +197,7 @@ def test_from_parameters_shares_what_it_can_and_copies_what_it_must(net):
     copied = Network.from_parameters(foreign, net.intercepts, **functions)
     assert not np.shares_memory(copied.parameters, net.parameters)
     np.testing.assert_array_equal(copied.parameters, net.parameters)
-    # The first array is still a view, another is not: nothing stale may be used.
+    # The first array is still a view, another is not: old values must not be used.
     mixed = Network.from_parameters(
         [net.coefs[0], 2 * net.coefs[1]], net.intercepts, **functions
     )
@@ -208,7 +208,7 @@ def test_from_parameters_shares_what_it_can_and_copies_what_it_must(net):
     np.testing.assert_array_equal(transposed.parameters, net.parameters)
 
 
-def test_replace_changes_what_it_is_given_and_keeps_the_rest(net, data):
+def test_replace_changes_given_parameters_and_keeps_the_rest(net, data):
     X, y = data
     other = net.replace(alpha=0.0)
     assert other.parameters is net.parameters
@@ -249,13 +249,13 @@ def test_replace_keeps_the_parameter_of_a_loss_and_drops_it_with_the_loss():
         ({"layer_sizes": [5, 3]}, TypeError, "layer_sizes"),
     ],
 )
-def test_replace_refuses_what_makes_no_network(net, change, error, message):
+def test_replace_refuses_invalid_parameters(net, change, error, message):
     with pytest.raises(error, match=message):
         net.replace(**change)
 
 
 def test_the_gradient_of_a_large_batch_is_a_tree_of_blocks_of_256_rows():
-    # One weight, no bias effect: dF/dw is the sum of x * delta in the documented order.
+    # With one weight, dF/dw is the sum of x * delta in the documented order.
     net = Network([1, 1])
     net.parameters[:] = [0.7, 0.0]
     rng = np.random.RandomState(0)
@@ -291,7 +291,7 @@ def test_the_gradient_of_a_large_batch_is_a_tree_of_blocks_of_256_rows():
         ({"dtype": "float16"}, "dtype must be"),
     ],
 )
-def test_a_network_that_cannot_be_is_refused_by_name(change, message):
+def test_invalid_parameters_of_a_network_are_named(change, message):
     with pytest.raises((ValueError, TypeError, OverflowError), match=message):
         Network(**{"layer_sizes": [3, 2], **change})
 
@@ -309,7 +309,7 @@ def test_a_network_that_cannot_be_is_refused_by_name(change, message):
         (np.zeros((2, 5)), np.eye(3)[:2], [0.0, 0], "sample_weight must not be zero"),
     ],
 )
-def test_data_that_cannot_be_is_refused_by_name(net, X, y, weights, message):
+def test_invalid_data_is_named(net, X, y, weights, message):
     with pytest.raises(ValueError, match=message):
         net.backprop(X, y, weights)
 
@@ -329,7 +329,7 @@ def test_a_corrupted_sparse_matrix_is_refused_before_it_is_read(net):
             net.predict(X)
 
 
-def test_its_repr_makes_such_a_network():
+def test_its_repr_creates_an_equal_network():
     for net in (
         Network([5, 7, 3], loss="huber", loss_parameter=0.5, dtype="float32"),
         Network([5, 4, 4, 1], activation=["tanh", "relu"], alpha=[0.1, 0.2, 0.0]),

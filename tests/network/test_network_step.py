@@ -1,4 +1,4 @@
-"""A step of a network is the step of a training, and its gradient that of a trace."""
+"""Tests that a network's step equals a training step, with the gradient of a trace."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_steps_are_those_of_a_fit_bit_for_bit(solver):
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_gradients_of_a_trace_are_those_of_the_training_step(dtype):
-    """Plain descent at the rate 1, from weights of zero: the step is -gradient."""
+    """From weights of zero, a step of gradient descent at rate 1 is -gradient."""
     net = network(dtype=dtype)
     net.parameters[:] = 0
     net.intercepts[0][:] = 1
@@ -58,7 +58,7 @@ def test_the_gradients_of_a_trace_are_those_of_the_training_step(dtype):
         assert gradient.any()
 
 
-def test_a_step_returns_the_loss_before_it_and_goes_down():
+def test_a_step_returns_the_loss_before_it_and_lowers_it():
     net = network()
     optimizer = net.optimizer("adam", learning_rate_init=0.05)
     losses = []
@@ -70,7 +70,7 @@ def test_a_step_returns_the_loss_before_it_and_goes_down():
     assert optimizer.n_steps == 30
 
 
-def test_a_name_keeps_its_state_between_steps():
+def test_an_optimizer_given_by_name_keeps_its_state():
     by_name, by_object = network(), network()
     optimizer = by_object.optimizer("adam")
     for _ in range(4):
@@ -79,7 +79,7 @@ def test_a_name_keeps_its_state_between_steps():
         np.testing.assert_array_equal(by_name.parameters, by_object.parameters)
 
 
-def test_views_see_the_step_and_edits_are_seen_by_it():
+def test_a_step_changes_the_views_and_uses_their_edits():
     net = network()
     W = net.coefs[0]
     before = W.copy()
@@ -89,14 +89,14 @@ def test_views_see_the_step_and_edits_are_seen_by_it():
     np.testing.assert_array_equal(net.forward(X).z[0][0], net.intercepts[0])
 
 
-def test_an_optimizer_says_where_it_is():
+def test_an_optimizer_reports_its_step_and_rate():
     net = network()
     optimizer = net.optimizer("adam", learning_rate_init=0.25)
     net.step(X, Y, optimizer)
     assert repr(optimizer) == "Optimizer('adam', learning_rate=0.25, n_steps=1)"
 
 
-def test_a_step_that_leaves_the_numbers_changes_nothing():
+def test_a_step_that_overflows_changes_nothing():
     net = network()
     optimizer = net.optimizer("sgd", learning_rate_init=1e308, momentum=0.5)
     net.step(X, Y, net.optimizer())
@@ -134,7 +134,7 @@ def test_a_step_that_leaves_the_numbers_changes_nothing():
         (lambda net: net.optimizer("adam", beta_1=1.0), "beta_1 must be"),
     ],
 )
-def test_what_is_refused(use, words):
+def test_invalid_arguments_are_refused(use, words):
     net = network()
     before = net.parameters.copy()
     with pytest.raises(ValueError, match=words):
@@ -143,7 +143,7 @@ def test_what_is_refused(use, words):
 
 
 @pytest.mark.parametrize("rate", [np.nan, np.inf, -0.1, "0.1", None, [0.1, 0.2]])
-def test_a_learning_rate_that_is_none_is_refused(rate):
+def test_invalid_learning_rates_are_refused(rate):
     net = network()
     optimizer = net.optimizer("adam")
     optimizer.learning_rate = rate

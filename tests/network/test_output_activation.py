@@ -1,6 +1,6 @@
 """An output activation is accepted if the loss is defined for all its values.
 
-What becomes of class labels, decisions and probabilities then.
+Class labels, decisions and probabilities are tested with each output.
 """
 
 import pickle
@@ -37,7 +37,7 @@ def make_data(kind):
 
 
 def logits(model, X):
-    """By NumPy, of one hidden layer of relu."""
+    """Return logits of a network with one hidden layer of relu, by NumPy."""
     hidden = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
     return hidden @ model.coefs_[1] + model.intercepts_[1]
 
@@ -48,7 +48,7 @@ DOMAINS = {
     "absolute_error": set(OUTPUTS),
     "huber": set(OUTPUTS),
     "quantile": set(OUTPUTS),
-    # Of the oldest activations; those whose values are positive.
+    # Some activations; those with positive values.
     "poisson": {"exp", "logistic", "softmax"},
     "gamma": {"exp", "logistic", "softmax"},
     "tweedie": {"exp", "logistic", "softmax"},
@@ -64,9 +64,9 @@ REFUSED = {"identity", "tanh", "relu"}  # they may be 0 or less
 @pytest.mark.sampled(50)
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("loss", DOMAINS)
-def test_a_regressor_takes_what_its_loss_takes(loss, output):
+def test_a_regressor_accepts_outputs_in_the_domain_of_its_loss(loss, output):
     X = scale(load_iris().data)
-    y = np.c_[expit(X[:, 0]), 1 - expit(X[:, 0])]  # in every activation's reach
+    y = np.c_[expit(X[:, 0]), 1 - expit(X[:, 0])]  # in the range of every activation
     model = MLPRegressor(
         loss, (3,), output_activation=output, quantile=0.4, max_iter=3, random_state=0
     )
@@ -80,7 +80,7 @@ def test_a_regressor_takes_what_its_loss_takes(loss, output):
         assert not hasattr(model, "coefs_")
 
 
-def test_a_logistic_regressor_stays_between_0_and_1_and_fits_by_the_jacobian():
+def test_a_logistic_regressor_stays_between_0_and_1_and_fits():
     X = scale(load_iris().data)
     y = expit(2 * X[:, 0] - X[:, 1])
     model = MLPRegressor(
@@ -92,7 +92,7 @@ def test_a_logistic_regressor_stays_between_0_and_1_and_fits_by_the_jacobian():
     assert ((far >= 0) & (far <= 1)).all()
 
 
-def test_auto_is_the_loss_own():
+def test_auto_is_the_default_of_the_loss():
     X, y = scale(load_iris().data), load_iris().target + 0.5
     for loss in DOMAINS:
         record = LOSSES[loss]
@@ -105,7 +105,7 @@ def test_auto_is_the_loss_own():
 
 # --------------------------------------------------------------------- classifier
 def expected_probabilities(kind, output, z):
-    """(probabilities, their logarithms) by NumPy."""
+    """Return (probabilities, log-probabilities) by NumPy."""
     if output == "softmax":
         return softmax(z, axis=1), log_softmax(z, axis=1)
     p, log_p = expit(z), log_expit(z)
@@ -153,7 +153,7 @@ def test_probabilities_are_those_of_the_output(kind, output, solver):
         assert model.score(X, y) > 0.85
 
 
-def test_logistic_shares_are_finite_where_every_probability_underflows():
+def test_probabilities_are_finite_where_all_logistic_outputs_underflow():
     X, y = make_data("multiclass")
     model = MLPClassifier(output_activation="logistic", **FAST).fit(X, y)
     model.intercepts_[-1][:] = [-2000, -2001, -2003]
@@ -196,7 +196,7 @@ def test_the_loss_is_that_of_one_hot_or_0_1_targets(kind, loss, output):
 )
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
-def test_a_classifier_of_squared_error_takes_any_output(kind, output):
+def test_a_classifier_of_squared_error_accepts_any_output(kind, output):
     X, y = make_data(kind)
     model = MLPClassifier(loss="squared_error", output_activation=output, **FAST)
     if kind == "multilabel" and ACTIVATIONS[output]["rowwise"]:
@@ -230,19 +230,21 @@ def test_a_classifier_of_squared_error_takes_any_output(kind, output):
         ({"output_activation": "exp", "loss": "squared_error"}, False),
     ],
 )
-def test_outputs_that_are_no_probabilities_have_none(params, has_it, method):
+def test_outputs_that_are_not_probabilities_have_no_predict_proba(
+    params, has_it, method
+):
     X, y = make_data("multiclass")
     model = MLPClassifier(**params, **FAST)
     assert hasattr(model, method) == has_it
     model.fit(X, y)
     assert hasattr(model, method) == has_it
-    # What was used counts, until the next fit.
+    # The fitted activation counts until the next fit.
     model.set_params(output_activation="auto", loss="log_loss")
     assert hasattr(model, method) == has_it
 
 
 @pytest.mark.parametrize("output", ["identity", "tanh", "relu", "exp"])
-def test_log_loss_refuses_what_is_no_probability(output):
+def test_log_loss_refuses_outputs_that_are_not_probabilities(output):
     X, y = make_data("binary")
     model = MLPClassifier(**FAST).fit(X, y)
     before = model.predict_proba(X)
@@ -262,7 +264,7 @@ def test_one_class_is_certain(output):
 
 @pytest.mark.parametrize("output", ["logistic", "softmax"])
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
-def test_early_stopping_partial_fit_and_pickles_go_on_working(kind, output):
+def test_early_stopping_partial_fit_and_pickles_work(kind, output):
     X, y = make_data(kind)
     model = MLPClassifier(output_activation=output, early_stopping=True, **FAST)
     model.fit(X, y)
@@ -319,7 +321,7 @@ def test_the_decision_function_decides_as_predict_does(kind, output):
     np.testing.assert_array_equal(model.predict(X), decided)
 
 
-def test_an_unsuitable_output_is_told_which_ones_are_suitable():
+def test_the_error_for_an_unsuitable_output_lists_suitable_ones():
     X, y = np.ones((20, 2)), np.ones(20)
     with pytest.raises(ValueError, match="choose 'auto' or one of") as refusal:
         MLPRegressor("poisson", output_activation="relu").fit(X, y)

@@ -24,7 +24,7 @@ X, Y = scale(load_iris().data), load_iris().target
 
 
 def forward(model, X):
-    """Activations of every layer, the output's left as its pre-activation."""
+    """Return the activations of hidden layers, and the output's pre-activation."""
     f = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0)}[model.activation]
     a = [X.toarray() if scipy.sparse.issparse(X) else X]
     for coef, intercept in zip(model.coefs_, model.intercepts_, strict=True):
@@ -47,7 +47,7 @@ def test_decision_function_is_the_pre_activation_of_the_output(activation):
 
 @pytest.mark.parametrize("labels", [Y, Y > 0, np.eye(3, dtype=int)[Y]])
 def test_a_tie_is_decided_as_scikit_learn_decides_it(labels):
-    """For the first class, as argmax has it, and against a label."""
+    """Decide for the first class, as argmax does, and against a label."""
     predictions = []
     for Classifier in (MLPClassifier, sklearn.neural_network.MLPClassifier):
         model = Classifier(**FAST).fit(X, labels)
@@ -82,7 +82,7 @@ def test_with_one_class_there_is_nothing_to_decide():
     assert_array_equal(model.decision_function(X), np.zeros(150))
 
 
-def test_a_row_alone_has_the_decision_that_it_has_among_others():
+def test_a_row_has_the_same_decision_alone_and_in_a_table():
     model = MLPClassifier(**FAST).fit(X, Y)
     alone = np.concatenate([model.decision_function(X[i : i + 1]) for i in range(20)])
     assert_array_equal(alone, model.decision_function(X[:20]))
@@ -127,7 +127,7 @@ def test_activations_have_the_bits_of_a_trace():
         assert_array_equal(ours, traced)
 
 
-def test_transform_takes_the_memory_of_what_it_returns():
+def test_transform_needs_only_the_memory_of_its_result():
     rng = np.random.RandomState(0)
     table = rng.standard_normal((50_000, 4))
     model = MLPRegressor(hidden_layer_sizes=(200, 2), max_iter=1, random_state=0)
@@ -137,7 +137,7 @@ def test_transform_takes_the_memory_of_what_it_returns():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert features.shape == (50_000, 2)
-    # One table of the first hidden layer would be 80 MB.
+    # The activations of the first hidden layer would take 80 MB.
     assert peak < features.nbytes + 2_000_000
 
 
@@ -156,7 +156,7 @@ def test_transform_gives_the_last_hidden_layer(Estimator):
     assert_array_equal(features, pickle.loads(pickle.dumps(model)).transform(X))
 
 
-def test_what_follows_in_a_pipeline_sees_the_hidden_layer():
+def test_the_next_step_of_a_pipeline_gets_the_hidden_layer():
     network = MLPClassifier(**FAST)
     pipeline = make_pipeline(StandardScaler(), network, LogisticRegression())
     pipeline.fit(load_iris().data, Y)
@@ -190,7 +190,7 @@ def test_features_have_names(container):
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_a_linear_model_has_no_features_to_give(Estimator):
+def test_a_linear_model_has_no_transform(Estimator):
     linear = Estimator(hidden_layer_sizes=(), max_iter=3)
     for model in (linear, clone(linear).fit(X, Y)):
         for name in ("transform", "fit_transform", "get_feature_names_out"):
@@ -199,13 +199,13 @@ def test_a_linear_model_has_no_features_to_give(Estimator):
             _ = model.transform
         assert "hidden_layer_sizes=() there is none" in str(raised.value.__cause__)
     assert len(model.activations(X)) == 2
-    # What was fitted decides, whatever the parameter says now.
+    # The fitted layers count, not the parameter.
     assert not hasattr(model.set_params(hidden_layer_sizes=(3,)), "transform")
     assert hasattr(Estimator(hidden_layer_sizes=(3,)), "transform")
 
 
 @pytest.mark.parametrize("method", ["transform", "activations", "decision_function"])
-def test_only_a_fitted_model_can_be_asked(method):
+def test_an_unfitted_model_is_refused(method):
     with pytest.raises(NotFittedError):
         getattr(MLPClassifier(), method)(X)
     model = MLPClassifier(**FAST).fit(X, Y)

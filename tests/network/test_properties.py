@@ -1,9 +1,9 @@
-"""Random networks, data and layouts: each equation of backpropagation to its rounding.
+"""Tests each equation of backpropagation to its rounding on random networks and data.
 
-Each number of a trace is held against its own equation, with the trace's numbers for
-what it is made from. So a tolerance is no more than the roundings of one equation: one
-for each operation of its longest sum, relative to the sum of the magnitudes. What
-should not matter changes no bit.
+Each number of a trace is compared with its equation, evaluated on the trace's own
+inputs to it. So a tolerance covers the roundings of one equation only: one for each
+operation of its longest sum, relative to the sum of the magnitudes. Layouts and other
+properties without an effect on the result must not change a bit.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ LENGTHS = pytest.mark.parametrize(
 
 
 def for_all(n_examples, check, *strategies):
-    """Hold a check against so many examples, the same ones each time."""
+    """Run a check on n examples, the same ones each time."""
     settings(
         max_examples=n_examples,
         derandomize=True,
@@ -38,7 +38,7 @@ def for_all(n_examples, check, *strategies):
 
 @dataclass
 class Problem:
-    """A network and data for it, whose predictions lie in its loss's domain."""
+    """A network and data for it, with predictions in the domain of the loss."""
 
     net: Network
     X: np.ndarray
@@ -69,7 +69,7 @@ def usual_parameter(draw, loss):
 
 
 def keep_in_domain(net, X):
-    """Predictions around 0.5, away from 0 and 1, where derivatives have no bound."""
+    """Move predictions towards 0.5, since derivatives are unbounded at 0 and 1."""
     grid = np.linspace(-2, 2, 81).reshape(-1, 1)
     image = np.abs(activate(net.output_activation, grid) - 0.5)
     net.intercepts[-1][:] = grid[np.argmin(image)]
@@ -119,7 +119,7 @@ def assert_rounded(actual, exact, n_roundings, magnitude, dtype, what):
     assert excess <= 1, f"{what}: {excess:.3g} times what rounding can do"
 
 
-# ------------------------------------------------------- the equations, one by one
+# ------------------------------------------------------------------ the equations
 def assert_forward(net, trace, functions, wide):
     z, a, W, b = wide["z"], wide["a"], wide["coefs"], wide["intercepts"]
     for layer, (f, _) in enumerate(functions):
@@ -132,7 +132,7 @@ def assert_forward(net, trace, functions, wide):
             f"z of layer {layer + 1}",
         )
         exact = f(z[layer])
-        # By hand, the tail of a smooth rectifier is a difference of larger numbers.
+        # In by_hand, the tail of a smooth rectifier is a difference of larger numbers.
         share = np.finfo("float64").eps / np.finfo(net.dtype).eps
         by_hand = (1 + abs(z[layer])) * share
         assert_rounded(
@@ -151,7 +151,7 @@ def assert_backward(net, functions, wide, y):
     parameter = [] if net.loss_parameter is None else [net.loss_parameter]
     slope = by_hand.backprop.LOSSES[net.loss][1](y, p, *parameter)
     *hidden, (_, vjp) = functions
-    # How fast slope and Jacobian change with y_pred, which lies within 0.1 and 0.9.
+    # How fast dloss/dy and Jacobian change with y_pred, which is in [0.1, 0.9].
     steep = (1 + 1 / p) ** 2 + (1 + 1 / (1 - p)) ** 2
     assert_rounded(
         delta[-1],
@@ -206,7 +206,7 @@ def assert_loss(net, trace, wide, y, s):
         alpha * (r * abs(V) + (1 - r) / 2 * V**2).sum()
         for alpha, V in zip(net.alpha, W, strict=True)
     )
-    # The terms of a loss, which may cancel, with those of the deviances' powers.
+    # The terms of a loss may cancel, as may those in the powers of deviances.
     terms = (1 + 1 / p) ** 2 + (1 + 1 / (1 - p)) ** 2 + abs(wide["z"][-1])
     assert_rounded(
         trace.loss,
@@ -249,7 +249,7 @@ def test_every_equation_holds_to_its_rounding(n_examples):
     for_all(n_examples, check, problems())
 
 
-# ------------------------------------------------------------ what does not matter
+# ---------------------------------------------------------------------- invariances
 def bits(net, X, y, weights):
     trace = net.backprop(X, y, weights)
     arrays = [*trace.coef_grads, *trace.intercept_grads, net.predict(X)]
@@ -306,7 +306,7 @@ def test_all_weights_times_a_power_of_two_change_no_bit(n_examples):
         s = np.ones(len(X)) if problem.weights is None else problem.weights
         assert bits(net, X, y, s * 2.0**exponent) == bits(net, X, y, s)
 
-    # Without a penalty, which the sum of the weights divides.
+    # Without a penalty, which is divided by the sum of the weights.
     for_all(n_examples, check, problems(penalised=False), st.integers(-20, 20))
 
 
@@ -328,7 +328,7 @@ def flat(arrays):
 
 
 def assert_same_objective(one, other, gradients, n_roundings):
-    """The loss and gradients of two traces, but for the order of their sums."""
+    """Compare loss and gradients of two traces, up to the order of their sums."""
     dtype = gradients[0].dtype
     size = 1 + abs(other.loss)
     assert_rounded(one.loss, other.loss, n_roundings, size, dtype, "loss")
@@ -338,12 +338,12 @@ def assert_same_objective(one, other, gradients, n_roundings):
 
 
 def operations(problem):
-    """The longest way of a number through forward pass, backward pass and sums."""
+    """Return the length of the longest chain of operations from input to gradient."""
     return 4 * sum(problem.net.layer_sizes) * len(problem.net.coefs) + len(problem.X)
 
 
 @LENGTHS
-def test_features_and_units_may_stand_in_any_order(n_examples):
+def test_features_and_units_may_be_in_any_order(n_examples):
     def check(problem):
         net, X, y, rng = problem.net, problem.X, problem.y, problem.rng
         orders = [rng.permutation(size) for size in net.layer_sizes[:-1]]
@@ -411,7 +411,7 @@ def test_training_follows_the_published_rules(n_examples):
             nesterovs_momentum=bool(seed % 2),
             beta_1=beta_1,
             beta_2=beta_2,
-            epsilon=0.1,  # a gradient near 0 must not be magnified, roundings and all
+            epsilon=0.1,  # do not magnify roundings of small gradients
             global_clipnorm=clips[0],
             max_norm=clips[1],
             random_state=seed,

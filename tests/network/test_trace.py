@@ -1,4 +1,4 @@
-"""A trace has every intermediate result, computed by the kernels of the training."""
+"""Tests that a trace has every intermediate result of the training kernels."""
 
 import pickle
 import tracemalloc
@@ -21,7 +21,7 @@ OF_BACKPROP = ["dloss_da", "delta", "coef_grads", "intercept_grads", "loss"]
 
 
 def problem(loss="squared_error", output="identity", dtype="float64", **params):
-    """A network of three layers, with samples and targets in the domain of its loss."""
+    """Return a network of three layers, samples, and targets in the loss's domain."""
     rng = np.random.RandomState(0)
     parameter = {"huber": 0.5, "quantile": 0.7, "tweedie": 1.5}.get(loss)
     net = Network(
@@ -53,10 +53,11 @@ def test_delta_is_dloss_da_times_f_prime_to_the_bit(dtype):
 @pytest.mark.sampled(60)
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_at_the_output_the_jacobian_makes_delta_of_the_slope(loss, output):
+def test_delta_at_the_output_is_the_jacobian_times_dloss_dy(loss, output):
     net, X, y = problem(loss, output)
     net.coefs[-1][...] *= 0.1
-    net.intercepts[-1][:] = 0.5  # near it every loss is finite for every output
+    # Near 0.5 every loss is finite for every output.
+    net.intercepts[-1][:] = 0.5
     trace = net.backprop(X, y)
     parameter = () if net.loss_parameter is None else (net.loss_parameter,)
     y_pred = trace.a[-1]
@@ -71,7 +72,7 @@ def test_at_the_output_the_jacobian_makes_delta_of_the_slope(loss, output):
     np.testing.assert_allclose(trace.delta[-1], of_slope, rtol=1e-11, atol=1e-13)
 
 
-def test_dloss_da_of_a_hidden_layer_comes_through_the_weights():
+def test_dloss_da_of_a_hidden_layer_is_delta_times_the_weights():
     net, X, y = problem("log_loss", "softmax")
     trace = net.backprop(X, y)
     for layer in (1, 2):
@@ -84,7 +85,7 @@ def test_dloss_da_of_a_hidden_layer_comes_through_the_weights():
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_f_prime_is_the_derivative_as_published(activation):
+def test_f_prime_is_the_published_derivative(activation):
     net = Network([3, 4, 1], activation=activation, random_state=0)
     trace = net.forward(np.random.RandomState(0).uniform(-3, 3, (50, 3)))
     _, f_prime = ACTIVATIONS[activation]
@@ -93,7 +94,7 @@ def test_f_prime_is_the_derivative_as_published(activation):
     )
 
 
-def test_the_jacobian_of_softmax_by_differences():
+def test_the_jacobian_of_softmax_matches_differences():
     net, X, y = problem("log_loss", "softmax")
     trace = net.forward(X)
     step = 1e-6
@@ -105,7 +106,7 @@ def test_the_jacobian_of_softmax_by_differences():
         )
 
 
-def test_all_are_those_of_the_algorithm_by_hand():
+def test_every_array_matches_backprop_by_hand():
     net, X, y = problem("squared_error", "softmax", alpha=0.1)
     weights = np.random.RandomState(1).rand(len(X))
     trace = net.backprop(X, y, weights)
@@ -132,7 +133,7 @@ def test_all_are_those_of_the_algorithm_by_hand():
             np.testing.assert_allclose(layer, expected, rtol=1e-11, atol=1e-14)
 
 
-def test_a_saturated_output_has_a_finite_delta_where_its_slope_is_infinite():
+def test_a_saturated_output_has_a_finite_delta_where_dloss_dy_is_infinite():
     net = Network([1, 1], output_activation="logistic", loss="binary_log_loss")
     net.coefs[0][:] = 1000
     trace = net.backprop([[1.0]], [[0.0]])
@@ -149,7 +150,7 @@ def test_a_saturated_output_has_a_finite_delta_where_its_slope_is_infinite():
 @pytest.mark.feature(
     "Every value of a backpropagation, layer by layer", "network.backprop(X, y).delta"
 )
-def test_a_forward_pass_has_no_gradients_and_says_so():
+def test_a_forward_pass_has_no_gradients_and_reports_it():
     net, X, y = problem()
     trace = net.forward(X)
     for name in OF_FORWARD:
@@ -210,7 +211,7 @@ def test_it_prints_as_a_table_and_can_be_pickled():
     assert "<table>" in trace._repr_html_()
 
 
-def test_a_jacobian_is_made_only_for_who_asks_for_f_prime():
+def test_a_jacobian_is_computed_only_when_f_prime_is_read():
     # 200 samples of 2000 classes: a Jacobian of 6 GB.
     net = Network([1, 2, 2000], loss="log_loss", output_activation="softmax")
     y = np.zeros((200, 2000))
@@ -234,7 +235,7 @@ def test_a_jacobian_is_made_only_for_who_asks_for_f_prime():
     ("dtype", "size"),
     [("float64", 1e300), ("float64", 1e-300), ("float32", 1e30), ("float32", 1e-30)],
 )
-def test_the_table_has_the_size_of_numbers_whose_squares_have_none(dtype, size):
+def test_the_table_shows_sizes_whose_squares_overflow_or_underflow(dtype, size):
     net = Network([1, 1], dtype=dtype)
     net.coefs[0][:], net.intercepts[0][:] = size, 0
     row = repr(net.forward([[1.0]])).splitlines()[-1].split()

@@ -1,4 +1,4 @@
-"""DecisionSurfaceDisplay draws the outputs and hidden activations of a network."""
+"""Tests that DecisionSurfaceDisplay draws outputs and hidden activations."""
 
 import sys
 import warnings
@@ -23,7 +23,7 @@ plt = pytest.importorskip("matplotlib.pyplot")
 MOONS, MOON = make_moons(60, noise=0.1, random_state=0)
 IRIS, FLOWER = load_iris(return_X_y=True)
 NAMES = load_iris().target_names[FLOWER]
-N = 15  # points of a grid along each axis: quick
+N = 15  # grid points along each axis; few, to be fast
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def test_units_are_drawn_as_their_activations(moons_model, monkeypatch):
     for unit, (x0, x1, surface, levels) in enumerate(drawn):
         np.testing.assert_allclose(surface, a[:, unit].reshape(N, N), atol=1e-12)
         assert x0 is display.x0 and x1 is display.x1
-        assert levels[0] <= a.min() and levels[-1] >= a.max()  # one scale for all
+        assert levels[0] <= a.min() and levels[-1] >= a.max()  # one scale for all units
     titles = [ax.get_title() for ax in display.axes_]
     assert titles == [f"unit {unit} of layer 1" for unit in range(5)]
     assert display.colorbar_.ax.get_ylabel() == "activation a"
@@ -91,7 +91,7 @@ def test_units_are_drawn_as_their_activations(moons_model, monkeypatch):
 
 
 def record_contours(monkeypatch):
-    """Record the values that matplotlib gets for filled contours."""
+    """Record the values that are passed to matplotlib's filled contours."""
     drawn, contourf = [], matplotlib.axes.Axes.contourf
 
     def recorded(ax, x0, x1, surface, levels, **params):
@@ -102,7 +102,7 @@ def record_contours(monkeypatch):
     return drawn
 
 
-def test_two_classes_are_drawn_as_the_probability_of_the_second(
+def test_two_classes_are_drawn_as_the_probability_of_the_second_class(
     moons_model, monkeypatch
 ):
     drawn = record_contours(monkeypatch)
@@ -165,7 +165,7 @@ def test_more_classes_are_drawn_as_regions(iris_model):
     assert [t.get_text() for t in legend.get_texts()] == list(display.classes)
 
 
-def test_each_region_bears_the_name_of_its_class(iris_model):
+def test_each_region_has_the_name_of_its_class(iris_model):
     display = draw(iris_model, IRIS, features=(2, 3), grid_resolution=60)
     assert {text.get_text() for text in display.texts_} == set(NAMES)
     for text in display.texts_:
@@ -174,7 +174,7 @@ def test_each_region_bears_the_name_of_its_class(iris_model):
         assert iris_model.predict([row])[0] == text.get_text()
 
 
-def test_one_class_of_more_is_drawn_as_its_probability(iris_model):
+def test_one_of_several_classes_is_drawn_as_its_probability(iris_model):
     display = draw(
         iris_model, IRIS, NAMES, features=(3, 0), target="virginica", fixed="median"
     )
@@ -182,7 +182,7 @@ def test_one_class_of_more_is_drawn_as_its_probability(iris_model):
     expected = iris_model.predict_proba(rows)[:, 2].reshape(N, N)
     np.testing.assert_array_equal(display.surfaces[0], expected)
     assert display.quantity == "probability of class virginica"
-    assert display.boundaries_ == []  # others decide too
+    assert display.boundaries_ == []  # the other classes matter too
 
 
 def test_a_probability_has_the_whole_scale_though_it_may_not_fill_it():
@@ -275,12 +275,12 @@ def test_data_frames_keep_their_names(library):
     network = pipeline[-1]
     rows = grid_of(display, IRIS.mean(axis=0), (3, 1))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that are missing
+        warnings.simplefilter("ignore")  # about missing feature names
         expected = network.predict(pipeline[0].transform(rows)).reshape(N, N)
     np.testing.assert_array_equal(display.surfaces[0], expected)
 
 
-def test_units_see_what_the_pipeline_makes_of_the_features(iris_model):
+def test_units_get_the_transformed_features_of_the_pipeline(iris_model):
     display = draw(iris_model, IRIS, features=(0, 3), layer=1, units=[4, 2])
     rows = grid_of(display, IRIS.mean(axis=0), (0, 3))
     W, b = iris_model[-1].coefs_[0], iris_model[-1].intercepts_[0]
@@ -337,7 +337,7 @@ def test_a_constant_surface_can_be_drawn():
 
 
 # ------------------------------------------------------------------ axes, errors
-def test_axes_that_are_given_are_drawn_on(moons_model):
+def test_given_axes_are_used(moons_model):
     figure, axes = plt.subplots(2, 2)
     display = draw(moons_model, MOONS, layer=1, units=[0, 1], ax=axes[0])
     assert list(display.axes_) == list(axes[0]) and display.figure_ is figure
@@ -406,7 +406,7 @@ def test_unfitted_and_other_estimators_are_refused():
         DecisionSurfaceDisplay.from_network(theirs, MOONS)
 
 
-def test_without_matplotlib_the_message_says_so(monkeypatch, moons_model):
+def test_without_matplotlib_the_error_names_it(monkeypatch, moons_model):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(
         ImportError, match=r"DecisionSurfaceDisplay\.from_estimator requires matplotlib"
@@ -414,7 +414,7 @@ def test_without_matplotlib_the_message_says_so(monkeypatch, moons_model):
         draw(moons_model, MOONS)
 
 
-def test_greyscale_keeps_regions_apart():
+def test_regions_differ_in_greyscale():
     luma = tints(CATEGORIES[:5]) @ [0.299, 0.587, 0.114]
     assert np.all(np.diff(luma) > 0.04)
 
@@ -430,7 +430,7 @@ def test_greyscale_keeps_regions_apart():
         (np.eye(2), np.ones((2, 3)), r"y must have the shape .*2\). Got \(2, 3\)"),
     ],
 )
-def test_data_that_are_no_numbers_are_refused(X, y, message):
+def test_data_other_than_numbers_are_refused(X, y, message):
     with pytest.raises(ValueError, match=message):
         draw(Network([2, 2]), X, y, target=1)
 

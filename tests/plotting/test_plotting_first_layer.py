@@ -1,4 +1,4 @@
-"""FirstLayerDisplay draws the weights of each unit of coefs_[0] on one scale."""
+"""Tests that FirstLayerDisplay draws the weights of each unit of coefs_[0]."""
 
 import sys
 
@@ -68,7 +68,7 @@ def test_nothing_is_drawn_twice(digits_model):
     assert plt.get_fignums() == [1, 2]
 
 
-def test_order_by_norm_begins_with_the_longest(digits_model):
+def test_order_by_norm_begins_with_the_largest_norm(digits_model):
     norms = np.sqrt((digits_model.coefs_[0] ** 2).sum(axis=0))
     display = FirstLayerDisplay.from_estimator(digits_model, order="norm")
     assert np.all(np.diff(norms[display.units]) <= 0)
@@ -78,7 +78,7 @@ def test_order_by_norm_begins_with_the_longest(digits_model):
     assert np.all(np.diff(norms[some.units]) <= 0)
 
 
-def test_units_are_shown_as_asked(digits_model):
+def test_the_requested_units_are_shown(digits_model):
     display = FirstLayerDisplay.from_estimator(digits_model, units=[5, 3])
     assert titles(display) == ["unit 5", "unit 3"]
     W = digits_model.coefs_[0]
@@ -86,13 +86,13 @@ def test_units_are_shown_as_asked(digits_model):
     assert "2 of 30 units" in display.figure_._suptitle.get_text()
 
 
-def test_an_image_need_not_be_square(digits_model):
+def test_images_may_be_rectangular(digits_model):
     display = FirstLayerDisplay.from_estimator(digits_model, image_shape=(4, 16))
     assert display.images_[0].get_array().shape == (4, 16)
 
 
 def test_few_features_are_a_table_of_features_and_units():
-    X, y = load_iris(return_X_y=True)  # four features: a square, but no image
+    X, y = load_iris(return_X_y=True)  # four features: a square, but not an image
     model = MLPClassifier((7,), max_iter=3, random_state=0).fit(X, y)
     display = FirstLayerDisplay.from_estimator(model)
     (image,) = display.images_
@@ -111,7 +111,7 @@ def names_shown(display):
     return [label.get_text() for label in display.ax_.get_yticklabels()]
 
 
-def test_features_have_the_names_of_the_fit():
+def test_features_have_the_names_seen_in_fit():
     pytest.importorskip("pandas")
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2)
@@ -126,14 +126,14 @@ def test_features_have_the_names_of_the_fit():
     )
 
 
-def test_a_pipeline_without_names_may_still_be_of_images():
+def test_a_pipeline_without_names_may_have_images():
     X, y = load_digits(return_X_y=True)
     model = MLPClassifier((3,), max_iter=2, random_state=0)
     pipeline = make_pipeline(StandardScaler(), model).fit(X, y)
     assert FirstLayerDisplay.from_estimator(pipeline).image_shape == (8, 8)
 
 
-def test_features_with_names_are_no_pixels():
+def test_named_features_are_not_drawn_as_pixels():
     network, names = Network([64, 3, 2]), [f"gene {i}" for i in range(64)]
     display = FirstLayerDisplay.from_network(network, feature_names=names)
     assert display.image_shape is None
@@ -145,7 +145,7 @@ def test_many_labels_are_thinned_out(digits_model):
     assert names_shown(display) == [str(i) for i in range(0, 64, 2)]
 
 
-def test_a_network_is_shown_as_it_was():
+def test_later_changes_of_the_network_are_not_shown():
     network = Network([4, 3, 2], random_state=0)
     before = network.coefs[0].copy()
     display = FirstLayerDisplay.from_network(network, feature_names=list("abcd"))
@@ -155,7 +155,7 @@ def test_a_network_is_shown_as_it_was():
     assert names_shown(display) == list("abcd")
 
 
-def test_axes_that_are_given_are_drawn_on(digits_model):
+def test_given_axes_are_used(digits_model):
     figure, axes = plt.subplots(1, 3)
     display = FirstLayerDisplay.from_estimator(
         digits_model, units=[0, 1], ax=axes[:2], colorbar=False
@@ -186,7 +186,7 @@ def test_bad_parameters_are_refused(params, message, digits_model):
     assert plt.get_fignums() == []
 
 
-def test_names_must_be_as_many_as_features():
+def test_each_feature_needs_a_name():
     network = Network([4, 3, 2])
     with pytest.raises(ValueError, match="feature_names must have a name for each of"):
         FirstLayerDisplay.from_network(network, feature_names=["a"])
@@ -203,7 +203,7 @@ def test_unfitted_and_other_estimators_are_refused():
         FirstLayerDisplay.from_network(7)
 
 
-def test_without_matplotlib_the_message_says_so(monkeypatch):
+def test_without_matplotlib_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(
         ImportError, match=r"FirstLayerDisplay\.from_network requires matplotlib"

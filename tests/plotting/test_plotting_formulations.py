@@ -1,4 +1,4 @@
-"""FormulationsDisplay draws equal images for both courses, and not for the mistake."""
+"""Tests that FormulationsDisplay draws equal images for both formulations."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_a_canonical_pair_has_both_recipes_and_their_difference(canonical):
     assert "canonical pair" in display.figure_.get_suptitle()
 
 
-def test_another_pair_has_the_mistaken_reading_and_finite_differences_too(other):
+def test_other_pairs_show_the_mistake_and_finite_differences(other):
     display = FormulationsDisplay.from_formulations(other)
     assert len(display.columns_) == 5
     for name, (of_ng, _, _, mistaken, numeric) in shown(display).items():
@@ -81,7 +81,7 @@ def test_images_of_a_row_have_one_symmetric_scale(other):
         assert {image.get_clim() for image in row} == {(-largest, largest)}
 
 
-def test_largest_differences_are_written_below(other):
+def test_largest_differences_are_printed_below(other):
     display = FormulationsDisplay.from_formulations(other, names="dW1")
     below = [ax.get_xlabel() for ax in display.axes_[0]]
     assert below[:2] == ["", ""]
@@ -112,7 +112,7 @@ def test_differences_that_were_not_taken_are_blank():
     display.figure_.canvas.draw()
 
 
-def test_biases_are_drawn_if_they_are_named(canonical):
+def test_biases_are_drawn_if_requested(canonical):
     display = FormulationsDisplay.from_formulations(canonical, names=["db2"])
     np.testing.assert_array_equal(shown(display)["db2"][0], [canonical.ng["db2"]])
 
@@ -137,7 +137,7 @@ def test_the_scatter_of_a_canonical_pair_has_no_mistake_to_show(canonical):
     assert list(display.points_) == ["ng", "hinton"]
 
 
-def test_axes_that_are_given_are_used(canonical):
+def test_given_axes_are_used(canonical):
     figure, axes = plt.subplots(2, 3)
     display = FormulationsDisplay(canonical)
     assert display.plot(axes, names=["delta2", "dW2"]) is display
@@ -181,7 +181,7 @@ def test_bad_input_is_refused_before_anything_is_drawn(canonical, given, message
     assert not plt.get_fignums()
 
 
-def test_what_are_no_formulations_is_refused_in_words():
+def test_other_objects_than_formulations_are_refused():
     with pytest.raises(
         TypeError, match=r"forms must be a result of formulations\(...\)"
     ):

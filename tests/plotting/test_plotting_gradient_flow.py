@@ -1,4 +1,4 @@
-"""GradientFlowDisplay draws the magnitudes of the gradients of backprop by layer."""
+"""Tests that GradientFlowDisplay draws gradient magnitudes by layer."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def he(network):
 
 
 @pytest.mark.parametrize("show", ["delta", "dloss_da"])
-def test_points_and_bands_are_quartiles_of_what_backprop_computes(show):
+def test_points_and_bands_are_quartiles_of_the_gradients(show):
     network = deep("tanh")
     display = GradientFlowDisplay.from_network(network, X, Y, show=show)
     layers = getattr(network.backprop(X, Y), show)
@@ -61,7 +61,7 @@ def test_points_and_bands_are_quartiles_of_what_backprop_computes(show):
     assert display.ax_.get_yscale() == "log"
 
 
-def test_slopes_have_points_but_for_the_jacobian_of_softmax():
+def test_derivatives_have_points_except_the_jacobian_of_softmax():
     network = deep("logistic")
     display = GradientFlowDisplay.from_network(network, X, Y, show="f_prime")
     a = network.forward(X).a[1:-1]
@@ -90,7 +90,7 @@ def test_logistic_layers_make_gradients_vanish_and_relu_by_he_keeps_them():
     assert 0.1 * relu[-1] < relu[0] < 10 * relu[-1]
 
 
-def test_networks_in_one_picture_are_told_apart_without_colour():
+def test_networks_in_one_figure_differ_without_colour():
     ax = None
     for activation in ("logistic", "tanh", "relu"):
         display = GradientFlowDisplay.from_network(deep(activation), X, Y, ax=ax)
@@ -124,7 +124,7 @@ def test_a_layer_of_zeros_only_is_a_gap():
     assert np.isnan(y[:5]).all() and np.isfinite(y[7])
 
 
-def test_several_quantities_have_an_axes_each():
+def test_each_quantity_has_its_own_axes():
     figure, axes = plt.subplots(2)
     show = ("delta", "coef_grads")
     display = GradientFlowDisplay.from_network(deep("tanh"), X, Y, show=show, ax=axes)
@@ -162,7 +162,7 @@ def test_an_unknown_quantity_is_refused_before_anything_is_drawn(show):
     assert not plt.get_fignums()
 
 
-def test_where_there_is_no_number_the_picture_is_empty():
+def test_the_figure_is_empty_without_finite_numbers():
     X, y = [[0.1, 0.7], [0.8, 0.3]], [[1.0, 0.0], [0.0, 1.0]]
     net = Network([2, 2], output_activation="softmax", loss="log_loss")
     display = GradientFlowDisplay.from_network(net, X, y, show="f_prime")
@@ -170,14 +170,14 @@ def test_where_there_is_no_number_the_picture_is_empty():
     assert np.isnan(display.lines_[0].get_ydata()).all()
 
 
-def test_what_is_no_network_is_refused_in_words():
+def test_other_objects_than_networks_are_refused():
     model = MLPRegressor(max_iter=1)
     with pytest.raises(TypeError, match="network must be a Network.*from_estimator"):
         GradientFlowDisplay.from_network(model, [[1.0]], [1.0])
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_network_that_has_diverged_can_be_looked_at():
+def test_a_diverged_network_can_be_drawn():
     net = Network([2, 3, 2])
     net.parameters[:] = 1e300
     GradientFlowDisplay.from_network(net, [[1.0, 2.0]], [[1.0, 2.0]])

@@ -1,4 +1,4 @@
-"""LossCurveDisplay draws the curves of a training on the axes that are asked for."""
+"""Tests that LossCurveDisplay draws the curves of a training."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def data_of(display, name):
     return display.lines_[name].get_ydata().tolist()
 
 
-# ------------------------------------------------------------------ what is shown
+# ------------------------------------------------------------------ the curves
 @pytest.mark.feature(
     "Loss curve of a fit, with validation",
     "LossCurveDisplay.from_estimator(model)",
@@ -109,7 +109,7 @@ def test_the_learning_rate_is_drawn_where_it_changes():
     assert list(constant.lines_) == ["loss"]
 
 
-def test_the_score_is_named_as_it_was_measured():
+def test_the_score_has_the_name_of_its_scorer():
     X_r, y_r = load_diabetes(return_X_y=True)
     params = {"max_iter": 3, "early_stopping": True, "random_state": 0}
     for scoring, name in ((None, "$R^2$"), ("r2", "r2")):
@@ -118,7 +118,7 @@ def test_the_score_is_named_as_it_was_measured():
         assert display.axes_[1].get_ylabel() == f"validation\n{name}"
 
 
-def test_one_epoch_can_be_seen():
+def test_a_single_epoch_is_visible():
     display = LossCurveDisplay.from_estimator(classifier(max_iter=1).fit(X, Y))
     assert display.line_.get_marker() not in ("", "None", None)
 
@@ -132,7 +132,7 @@ def test_partial_fits_are_epochs():
     assert len(model.loss_curve_) == 3
 
 
-def test_pipelines_and_scikit_learns_own():
+def test_pipelines_and_estimators_of_scikit_learn():
     pipeline = make_pipeline(StandardScaler(), classifier()).fit(X, Y)
     display = LossCurveDisplay.from_estimator(pipeline)
     assert data_of(display, "loss") == pipeline[-1].loss_curve_
@@ -160,7 +160,7 @@ def test_pipelines_and_scikit_learns_own():
 def test_the_scale_is_logarithmic_over_a_decade(losses, scale, expected):
     display = LossCurveDisplay.from_history({"loss": losses}, scale=scale)
     assert display.ax_.get_yscale() == expected
-    display.figure_.canvas.draw()  # tick labels are made only now
+    display.figure_.canvas.draw()  # tick labels are only made here
 
 
 def test_labels_of_a_logarithmic_scale_are_plain_numbers():
@@ -170,7 +170,7 @@ def test_labels_of_a_logarithmic_scale_are_plain_numbers():
     assert {"0.02", "0.05", "0.1", "1", "2"} <= set(labels)
 
 
-def test_a_given_logarithmic_scale_stays():
+def test_a_given_logarithmic_scale_is_kept():
     _, ax = plt.subplots()
     ax.set_yscale("log")
     display = LossCurveDisplay.from_history({"loss": [1.0, 0.9]}, ax=ax)
@@ -199,7 +199,7 @@ def test_several_on_one_axes_differ_in_more_than_colour():
     ]
 
 
-def test_axes_that_are_given_are_drawn_on():
+def test_given_axes_are_used():
     model = classifier(early_stopping=True).fit(X, Y)
     figure, axes = plt.subplots(3)
     display = LossCurveDisplay.from_estimator(model, ax=axes[:2])
@@ -278,7 +278,7 @@ def test_unfitted_and_other_estimators_are_refused():
 
 
 # ------------------------------------------------------------------ no matplotlib
-def test_without_matplotlib_the_message_says_so(monkeypatch):
+def test_without_matplotlib_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     model = classifier(max_iter=1).fit(X, Y)
     for draw in (
@@ -299,6 +299,6 @@ def test_the_import_of_the_package_imports_no_matplotlib():
 
 
 @pytest.mark.parametrize("best_epoch", ["2", np.nan])
-def test_a_best_epoch_that_is_no_number_is_refused(best_epoch):
+def test_a_best_epoch_that_is_not_a_number_is_refused(best_epoch):
     with pytest.raises(ValueError, match="best_epoch must be a finite number"):
         LossCurveDisplay.from_history({"loss": [2, 1]}, best_epoch=best_epoch)

@@ -1,4 +1,4 @@
-"""NetworkDisplay draws the weights, activations and deltas of a network."""
+"""Tests that NetworkDisplay draws weights, activations and deltas of a network."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_the_circles_hold_what_backprop_computes(network, sample):
     shown = ("z", "a", "dloss_da", "delta")
     display = NetworkDisplay.from_network(network, X, Y, sample=sample, show=shown)
     for show, columns in zip(shown, display.units_, strict=True):
-        if show != "a":  # the input has no such number
+        if show != "a":  # the input layer has no such number
             assert numbers(columns[0]) is None
             columns = columns[1:]
         expected = [layer[sample] for layer in getattr(trace, show)]
@@ -91,7 +91,7 @@ def test_width_grows_with_the_weight_and_the_sign_has_colour_and_dashes(network)
     np.testing.assert_array_equal(dashed, numbers(lines) < 0)
 
 
-def test_biases_are_lines_from_a_unit_that_is_one(network):
+def test_biases_are_lines_from_a_constant_unit_of_1(network):
     network.intercepts[0][...] = [1, -2, 3, -4, 5]
     without = NetworkDisplay.from_network(network)
     assert without.bias_lines_ == [[]]
@@ -101,7 +101,7 @@ def test_biases_are_lines_from_a_unit_that_is_one(network):
     assert texts(display.ax_).count("1") == 2
 
 
-def test_numbers_are_written_into_the_circles(network):
+def test_numbers_are_printed_in_the_circles(network):
     network.coefs[0][...] = 0
     network.intercepts[0][...] = np.arctanh([0.5, -0.25, 0.125, 0, -0.75])
     display = NetworkDisplay.from_network(network, X)
@@ -130,7 +130,7 @@ def test_the_scale_of_a_gradient_is_symmetric(y):
         assert (units.norm.vmin, units.norm.vmax) == (-3, 3)
 
 
-def test_what_is_shown_follows_what_is_given(network):
+def test_the_drawn_quantities_depend_on_the_given_data(network):
     assert numbers(NetworkDisplay.from_network(network).units_[0][2]) is None
     (units,) = NetworkDisplay.from_network(network, X).units_
     np.testing.assert_array_equal(numbers(units[2]), network.predict(X)[0])
@@ -151,7 +151,7 @@ def test_columns_have_captions_and_units_have_names(network):
         assert any(name in text and f"y = {y}" in text for text in written)
 
 
-def test_large_layers_are_abridged_and_say_so():
+def test_large_layers_are_shortened_and_marked():
     network = Network([64, 100, 10], random_state=0)
     x = RNG.normal(size=(2, 64))
     display = NetworkDisplay.from_network(network, x)
@@ -169,7 +169,7 @@ def test_large_layers_are_abridged_and_say_so():
     np.testing.assert_array_equal(-np.diff(y), [1, 1, 1, 1, 2, 1, 1, 1, 1])
 
 
-def test_max_units_says_how_many_are_drawn():
+def test_max_units_limits_the_drawn_units():
     network = Network([7, 4], random_state=0)
     display = NetworkDisplay.from_network(network, max_units=6)
     assert "… 1 more unit" in texts(display.ax_)
@@ -179,7 +179,7 @@ def test_max_units_says_how_many_are_drawn():
     assert not any("more" in text for text in texts(display.ax_))
 
 
-def test_what_there_is_no_room_for_is_left_out():
+def test_texts_without_space_are_left_out():
     network = Network([80, 40], random_state=0)
     display = NetworkDisplay.from_network(network, np.ones((1, 80)), max_units=40)
     written = texts(display.ax_)
@@ -188,7 +188,7 @@ def test_what_there_is_no_room_for_is_left_out():
     assert len(texts(display.ax_)) == 2  # the captions
 
 
-def test_axes_that_are_given_are_used(network):
+def test_given_axes_are_used(network):
     figure, axes = plt.subplots(1, 2)
     display = NetworkDisplay.from_network(network, X, Y, show=("a", "delta"), ax=axes)
     assert list(display.axes_) == list(axes)
@@ -240,7 +240,7 @@ def test_features_in_another_order_are_refused_as_in_predict(y):
         NetworkDisplay.from_estimator(model, table[list("dcba")], y)
 
 
-def test_a_pipeline_passes_on_what_its_network_sees():
+def test_a_pipeline_passes_transformed_samples_to_the_drawing():
     x = 100 + 10 * X
     pipeline = make_pipeline(
         StandardScaler(), MLPClassifier((3,), max_iter=5, random_state=0)
@@ -250,7 +250,7 @@ def test_a_pipeline_passes_on_what_its_network_sees():
     np.testing.assert_array_equal(numbers(display.units_[0][0]), seen)
 
 
-def test_a_sparse_table_has_the_same_picture(network):
+def test_a_sparse_table_gives_the_same_drawing(network):
     sparse = np.where(X > 0, X, 0)
     (units,) = NetworkDisplay.from_network(
         network, csr_array(sparse), Y, show="a"
@@ -258,7 +258,7 @@ def test_a_sparse_table_has_the_same_picture(network):
     np.testing.assert_array_equal(numbers(units[0]), sparse[0])
 
 
-def test_what_has_diverged_is_drawn_all_the_same(network):
+def test_a_diverged_network_is_drawn(network):
     network.coefs[0][0, 0] = np.nan
     network.coefs[1][0, 0] = np.inf
     display = NetworkDisplay.from_network(network, X, Y)
@@ -294,12 +294,12 @@ def test_bad_input_is_refused_before_anything_is_drawn(network, given, message):
 
 
 @pytest.mark.parametrize("network", [None, "net", MLPClassifier()])
-def test_what_is_no_network_is_refused_in_words(network):
+def test_other_objects_than_networks_are_refused(network):
     with pytest.raises(TypeError, match="network must be a Network. Got"):
         NetworkDisplay.from_network(network)
 
 
-def test_the_colours_of_signs_are_those_that_are_promised():
+def test_the_colours_of_signs_are_the_documented_ones():
     network = Network([1, 2])
     network.coefs[0][:] = [[1.0, -1.0]]
     display = NetworkDisplay.from_network(network)

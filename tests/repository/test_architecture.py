@@ -1,9 +1,8 @@
 """Imports and includes follow the dependency rules of ARCHITECTURE.md.
 
 Each rule is a function from the root of a checkout to the list of its violations.  It
-is held against this checkout, and against a copy with a violation planted in it, which
-it must find.  What takes long is remembered by the text of a file: most are the same in
-all copies.
+is applied to this checkout, and to a copy with a planted violation, which it must find.
+Slow results are cached by the text of a file, since most files are equal in all copies.
 """
 
 import ast
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def files(root, *parts, suffixes):
-    """Paths under some parts of the tree, with their names relative to the root."""
+    """Yield the paths in some folders, with their names relative to the root."""
     for part in parts:
         for path in sorted((root / part).rglob("*")):
             if path.suffix in suffixes and "__pycache__" not in path.parts:
@@ -35,7 +34,7 @@ def files(root, *parts, suffixes):
 
 
 def lines_with(pattern, root, *parts, suffixes, but=()):
-    """Lines that match, in files whose name does not start with one of `but`."""
+    """Return matching lines in files whose name does not start with one of `but`."""
     found = []
     for path, name in files(root, *parts, suffixes=suffixes):
         if not name.startswith(tuple(but)):
@@ -69,7 +68,7 @@ def the_core_knows_nothing_of_python(root):
 
 
 def only_kernels_name_an_intrinsic(root):
-    # base/cpu.c asks the processor what it is, where the compiler has no word for that.
+    # base/cpu.c queries the processor if the compiler has no function for it.
     return lines_with(
         r"\b_mm\d*_\w+|\b__m(128|256|512)|\bv(ld|st|dup|add|sub|mul|fma)\w*q_\w+"
         r"|\b(float|u?int)\d\dx\d_t",
@@ -98,7 +97,7 @@ def only_threads_name_a_thread(root):
 
 
 def only_dispatch_and_threads_hold_state(root):
-    """A static object that is not const: what one call leaves for the next."""
+    """Finds static objects that are not const, which keep state between calls."""
     return lines_with(
         r"^\s*static (?!inline|const\b|_)(?![^(=]*\()(?![^=;]*\bconst\b)[^;]*[;={]\s*$"
         r"|^\s*static (?!const\b)(?![^=;]*\bconst\b)[\w \*]+(\[\w*\])* = "
@@ -114,7 +113,7 @@ def only_dispatch_and_threads_hold_state(root):
     )
 
 
-# Each room and the rooms it may include from; everybody may include the public header.
+# Each folder and the folders it may include; all may include the public header.
 ROOMS = {
     "base": {"base"},
     "registry": {"registry"},
@@ -149,7 +148,7 @@ def includes_go_downward(root):
 
 
 def imports(path, *, module_level=False):
-    """(line, module, imported name or None) for each import in a Python file."""
+    """Return (line, module, imported name or None) for each import in a Python file."""
     return imports_of(path.read_text("utf-8"), module_level)
 
 
@@ -167,7 +166,7 @@ def imports_of(text, module_level):
 
 
 def the_package_stands_alone(root):
-    """At import: the library, NumPy, SciPy, scikit-learn and what that stands on;
+    """Allows imports of the package, NumPy, SciPy, scikit-learn and its dependencies;
     matplotlib in plotting/, and Dask in dask/."""
     found = []
     for path, name in files(root, "pybackprop", suffixes={".py"}):
@@ -187,7 +186,7 @@ def the_package_stands_alone(root):
 
 
 def only_export_knows_other_formats(root):
-    """An optional package is asked for where it is needed, and nothing stands on it."""
+    """Finds imports of export, onnx or sklearn.neural_network outside export/."""
     found = []
     for path, name in files(root, "pybackprop", suffixes={".py"}):
         if name.startswith("pybackprop/export/"):
@@ -201,8 +200,8 @@ def only_export_knows_other_formats(root):
     return found
 
 
-def the_cluster_is_its_users_affair(root):
-    """Nothing else of the package needs, or loads, what is for a cluster."""
+def only_dask_knows_a_cluster(root):
+    """Finds imports of pybackprop.dask in other parts of the package."""
     found = []
     for path, name in files(root, "pybackprop", suffixes={".py"}):
         if name.startswith("pybackprop/dask/"):
@@ -229,7 +228,7 @@ def only_the_core_is_cython(root):
 
 
 def modules_form_no_circle(root):
-    """There is an order to read in: a module imports only what comes before it."""
+    """Finds circular imports."""
     arrows = {}
     for path, name in files(root, "pybackprop", suffixes={".py"}):
         module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -239,7 +238,7 @@ def modules_form_no_circle(root):
             for target in (source, f"{source}.{imported}")
             if target.startswith("pybackprop.") and target != module
         }
-    # Leave out, again and again, whatever imports nothing that is still there.
+    # Repeatedly remove modules that import none of the remaining ones.
     left = dict(arrows)
     while free := [module for module in left if not left[module] & left.keys()]:
         for module in free:
@@ -435,8 +434,8 @@ def only_targets_know_a_class_label(root):
 
 # --- Words ----------------------------------------------------------------------------
 
-# What is propagated is a gradient.  It looks like an error where the output is
-# canonical, and is one nowhere.
+# Backpropagation propagates gradients.  They equal an error only at a canonical
+# output.
 WORDS = (
     r"\berror[ _-](signal|term)s?\b"
     r"|\b(deltas?|δ|Δ\w*) (is|are|means?|holds?) (an |the |its |their )?errors?\b"
@@ -447,11 +446,11 @@ WORDS = (
     r"(an |the |its |their )?errors?\b"
     r"|\berrors?,? ((is|are|being|gets?|was|were) )?"
     r"(back-?)?(propagat|distribut|(sent|passed|carried|flow\w*) back)\w*\b"
-    r"|\berr\w*(\[[^]]*\])? [-+*]?= "  # an array, or what is computed of it
+    r"|\berr\w*(\[[^]]*\])? [-+*]?= "  # an array, or a number computed from it
 )
 
-# What somebody else said is quoted as it was said, and marked as a quotation on its
-# line or, in a comment, on the line before.
+# Literal quotations are kept, and marked as a quotation on the same line or, in a
+# comment, on the line before.
 QUOTATION = re.compile(r".*\bquotation\b.*(\n.*)?", re.IGNORECASE)
 
 
@@ -467,7 +466,7 @@ def a_gradient_is_never_called_an_error(root):
 
 @cache
 def phrases_of_errors(text):
-    # A phrase may go over the end of a line, and of a comment's line.
+    # A phrase may continue on the next line, also in a comment.
     text = QUOTATION.sub("", text)
     text = re.sub(r"\s*\n[\s*#/]*", " ", text)
     return [
@@ -476,7 +475,7 @@ def phrases_of_errors(text):
     ]
 
 
-# --- The rules, each with what must break it ------------------------------------------
+# --- The rules, each with planted violations ------------------------------------------
 
 RULES = {
     only_the_core_binds_the_header: [
@@ -523,7 +522,7 @@ RULES = {
         ("pybackprop/network.py", "import dask.array as da\n"),
         ("pybackprop/_training/in_memory.py", "from distributed import Client\n"),
     ],
-    the_cluster_is_its_users_affair: [
+    only_dask_knows_a_cluster: [
         ("pybackprop/__init__.py", "from pybackprop import dask\n"),
         ("pybackprop/__init__.py", "import pybackprop.dask\n"),
         ("pybackprop/classifier.py", "from pybackprop.dask import MLPClassifier\n"),
@@ -613,7 +612,7 @@ def test_rule_holds(rule):
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A checkout to plant violations in."""
+    """Return a copy of the checkout to plant violations in."""
     root = tmp_path_factory.mktemp("checkout")
     for part in PARTS:
         if (ROOT / part).is_dir():

@@ -1,6 +1,6 @@
-"""Benchmarks compare like with like, and the tables show what they measured.
+"""Tests that benchmarks compare equal problems and that tables show the measurements.
 
-No time is asserted here.
+No time is checked here.
 """
 
 import json
@@ -40,14 +40,14 @@ SMALL_TABLES = [
     Workload("regression", 50, 3, (6,), batch=50, classes=0, activation="logistic"),
 ]
 PEERS = [
-    # Compiling takes it half a minute.
+    # Its compilation takes half a minute.
     pytest.param(peer, marks=[pytest.mark.slow] if "compile" in peer else [])
     for peer in peers_here.listed()[1:]
 ]
 
 
 @pytest.mark.parametrize("peer", PEERS)
-def test_a_peer_that_is_installed_has_our_losses(peer):
+def test_an_installed_peer_has_our_losses(peer):
     with runner.Worker("epochs", 1) as theirs, runner.Worker("epochs", 1) as ours:
         for workload in SMALL_TABLES:
             for dtype in ("float64", "float32"):
@@ -74,7 +74,7 @@ def test_a_peer_that_is_installed_has_our_losses(peer):
                 assert len(set(losses[peer])) == 4  # it has trained
 
 
-# A peer that solves another problem, and one that needs what is not there.
+# A peer that solves another problem, and one that needs a missing library.
 WRONG = """
 import peers.scikit_learn as right
 from workloads import replace
@@ -88,7 +88,7 @@ ABSENT = "import a_library_that_nobody_has\n"
 
 @pytest.fixture(scope="module")
 def tiny_run(tmp_path_factory):
-    """A run of a tiny workload with peers that were put beside the others."""
+    """Run a tiny workload with two additional peers."""
     copy = tmp_path_factory.mktemp("benchmarks") / "copy"
     shutil.copytree(BENCHMARKS, copy, ignore=shutil.ignore_patterns("results"))
     (copy / "peers" / "wrong.py").write_text(WRONG, "utf-8")
@@ -97,7 +97,7 @@ def tiny_run(tmp_path_factory):
         patch.setattr(runner, "HERE", copy)
         patch.setattr(peers_here, "HERE", copy)
         patch.setattr(run, "EPOCHS", [TINY])
-        # On a machine that does other things too, some would crawl with more.
+        # On a busy machine, some peers would be very slow with more threads.
         patch.setattr(run, "THREADS", [1])
         peers = ["scikit-learn", "wrong", "absent"]
         run.run("short", peers, ["epochs"], turns=2, results=copy / "results")
@@ -105,7 +105,7 @@ def tiny_run(tmp_path_factory):
 
 
 @pytest.mark.full
-def test_the_runner_writes_json_that_names_nobody(tiny_run):
+def test_the_runner_writes_json_without_paths_or_host_name(tiny_run):
     text = (tiny_run / "short.json").read_text("utf-8")
 
     def refuse(constant):
@@ -176,14 +176,14 @@ def test_a_report_of_a_summary_is_the_report_of_the_runs(tiny_run, tmp_path):
     for version in ("0.9.0", "0.10.0"):
         text = summary.as_text(version, list(runs.values()))
         assert summary.from_text(text) == (version, list(runs.values()))
-        # Only the newest one counts.
+        # Only the newest one is reported.
         text = text if version == "0.10.0" else text.replace("tiny", "old")
         (tmp_path / f"summary-{version}.json").write_text(text, "utf-8")
     assert summary.newest(tmp_path) == runs
     assert report.full_report(summary.newest(tmp_path)) == report.full_report(runs)
 
 
-def test_the_ratio_of_an_epoch_is_of_paired_turns():
+def test_the_ratio_of_epochs_comes_from_interleaved_pairs():
     def record(peer, threads, *turns):
         labels = {"workload": "w", "dtype": "float64", "peer": peer}
         return labels | {"threads": threads, "epoch": runner.spread(turns)}
@@ -244,7 +244,7 @@ def test_the_cells_of_the_sweep():
         assert {getattr(cell, name) for cell in cells} == wanted
 
 
-def test_the_verdict_takes_the_better_number_of_threads():
+def test_the_result_uses_the_better_number_of_threads():
     def record(peer, threads, seconds):
         labels = {"workload": "w", "dtype": "float64", "peer": peer}
         spread = runner.spread([seconds])
@@ -263,7 +263,7 @@ def test_the_exponent_of_a_power_law():
     assert growth.exponent(x, 5 + x**2) == pytest.approx(2, abs=0.01)
 
 
-def test_memory_beyond_what_was_there():
+def test_memory_is_measured_relative_to_the_start():
     system, traced = memory.beyond(lambda: np.ones(5_000_000))
     assert 40e6 <= traced < 41e6
     assert system is None or 39e6 <= system < 60e6

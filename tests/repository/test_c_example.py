@@ -1,4 +1,4 @@
-"""The C program of the documentation: built as its page says, its numbers right."""
+"""Tests the C program of docs/c_interface.md: its build and its numbers."""
 
 import os
 import re
@@ -27,9 +27,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    """Built by the command of the page, with the compiler's warnings as errors.
+    """Build the program with the command of the page, with warnings as errors.
 
-    Less optimized it has the same bits, and is there sooner.
+    Less optimization gives the same bits, and a faster build.
     """
     path = tmp_path_factory.mktemp("c") / "xor"
     (command,) = re.findall(r"^\$ (cc -std.*\\\n.*)", PAGE.read_text(), re.M)
@@ -54,7 +54,7 @@ def output(program):
     return run(program)
 
 
-def test_every_number_is_that_of_plain_numpy(output):
+def test_every_number_matches_plain_numpy(output):
     network = start()
     F, coef_grads, intercept_grads, _, a, delta = objective(
         X, Y, network.coefs, network.intercepts, **NETWORK
@@ -99,11 +99,11 @@ def test_the_objectives_have_the_bits_of_the_package(output):
     assert after < 0.01
 
 
-def test_the_instruction_set_changes_no_letter_of_it(program, output):
+def test_the_instruction_set_does_not_change_the_output(program, output):
     assert run(program, PYBACKPROP_ISA="baseline") == output
 
 
-def test_a_status_becomes_words(program):
+def test_a_status_has_a_message(program):
     result = subprocess.run(
         [program],
         env={**os.environ, "PYBACKPROP_ISA": "pencil"},

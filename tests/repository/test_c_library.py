@@ -1,4 +1,4 @@
-"""`make install-c` installs the library that docs/c_interface.md describes."""
+"""Tests the library that `make install-c` installs against docs/c_interface.md."""
 
 import ast
 import os
@@ -46,11 +46,11 @@ def make(*arguments):
 
 
 class Installed:
-    """The library, installed below DESTDIR as the root folder."""
+    """The library, installed with DESTDIR as the root folder."""
 
     def __init__(self, root, prefix="/opt/pybackprop", *arguments):
         self.root, self.prefix = root, prefix
-        # The objects of make check-c, if it was here; the same flags made them.
+        # Object files of an earlier make check-c, which uses the same flags.
         objects = "C_INSTALL_OUT=build/c/gcc"
         self.arguments = [f"DESTDIR={root}", f"PREFIX={prefix}", objects, *arguments]
         make("-j2", "install-c", *self.arguments)
@@ -120,7 +120,7 @@ def declared():
 
 # ------------------------------------------------------------- what is installed
 @pytest.mark.slow
-def test_the_files_are_these_and_go_again(tmp_path):
+def test_the_files_are_installed_and_uninstalled(tmp_path):
     other = Installed(tmp_path, "/usr", "LIBDIR=/usr/lib/of-this-machine")
     assert other.files() == [
         "usr/include/pybackprop.h",
@@ -136,11 +136,11 @@ def test_the_files_are_these_and_go_again(tmp_path):
     strangers.touch()
     make("uninstall-c", *other.arguments)
     assert other.files() == ["usr/lib/libother.so"]
-    make("uninstall-c", *other.arguments)  # no complaint
+    make("uninstall-c", *other.arguments)  # no error
 
 
 @pytest.mark.slow
-def test_the_shared_library_shows_what_the_header_declares(installed):
+def test_the_shared_library_exports_what_the_header_declares(installed):
     said = subprocess.run(
         ["nm", "-D", "--defined-only", installed.lib / "libpybackprop.so"],
         capture_output=True,
@@ -153,7 +153,7 @@ def test_the_shared_library_shows_what_the_header_declares(installed):
 
 
 @pytest.mark.slow
-def test_a_program_remembers_the_minor_version(installed, tmp_path):
+def test_a_program_records_the_minor_version(installed, tmp_path):
     assert version().startswith("0."), "from 1.0 on it remembers the major one"
     name = f"libpybackprop.so.{'.'.join(version().split('.')[:2])}"
     assert ("SONAME", name) in dynamic_section(installed.lib / "libpybackprop.so")
@@ -165,7 +165,7 @@ def test_a_program_remembers_the_minor_version(installed, tmp_path):
 # ------------------------------------------------------------ programs that use it
 @pytest.fixture(scope="module")
 def programs(installed, tmp_path_factory):
-    """Programs built with the two commands of the page, from xor.c only."""
+    """Build programs with the two commands of the page, from xor.c only."""
     commands = re.findall(r"^\$ (cc .*pkg-config .*)$", PAGE.read_text(), re.M)
     built = []
     for command in commands:
@@ -179,7 +179,7 @@ def programs(installed, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_page_link_it_shared_and_static(installed, programs):
+def test_the_commands_of_the_page_link_shared_and_static(installed, programs):
     shared, static = programs
     assert "libpybackprop" in str(dynamic_section(shared))
     assert dynamic_section(static) == [] or "NEEDED" not in str(dynamic_section(static))
@@ -251,7 +251,7 @@ def test_flags_of_the_user_come_before_those_that_keep_the_bits():
     assert words.index("-march=native") < words.index("-ffp-contract=off")
 
 
-def test_what_would_be_built_on_macos():
+def test_the_build_commands_on_macos():
     _, linked = compilations("C_SYSTEM=Darwin", "PREFIX=/opt/x")
     minor = ".".join(version().split(".")[:2])
     assert f"-dynamiclib -install_name /opt/x/lib/libpybackprop.{minor}.dylib" in linked

@@ -1,6 +1,6 @@
-"""The reference has every public name, and no link of the pages is broken.
+"""Tests that the reference has every public name and that no link is broken.
 
-The built pages are checked if `make docs` has built them.
+Built pages are checked if `make docs` has run.
 """
 
 import ast
@@ -39,7 +39,7 @@ built = pytest.mark.skipif(
 
 
 def pages():
-    """The text of each page written by hand, by its name."""
+    """Return the text of each page written by hand, by its name."""
     paths = [*DOCS.glob("*.md"), *DOCS.glob("*.rst")]
     return {path.stem: path.read_text("utf-8") for path in sorted(paths)}
 
@@ -60,7 +60,7 @@ def test_every_page_is_in_a_table_of_contents():
 
 
 def public_names(module):
-    """The names in __all__ of a module, or else the public names that it defines."""
+    """Return the names in __all__ of a module, or the public names that it defines."""
     return getattr(module, "__all__", None) or [
         name
         for name, value in vars(module).items()
@@ -133,7 +133,7 @@ def is_elsewhere(link):
 
 
 def is_broken(path, link):
-    """Whether a link leads to a missing file or to a missing anchor in a file."""
+    """Return whether a link leads to a missing file or to a missing anchor."""
     parts = urlsplit(link)
     target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
     if not target.is_file():
@@ -143,7 +143,7 @@ def is_broken(path, link):
 
 
 @built
-def test_no_link_between_the_built_pages_is_is_broken():
+def test_no_link_between_the_built_pages_is_broken():
     broken = [
         f"{path.relative_to(PAGES)}: {link}"
         for path, page in built_pages().items()
@@ -169,7 +169,7 @@ def test_no_built_page_loads_anything_from_the_web():
 
 
 @built
-def test_formulas_have_their_typesetter():
+def test_pages_with_formulas_load_mathjax():
     with_formulas = [
         page
         for path, page in built_pages().items()

@@ -70,7 +70,7 @@ def test_every_parameter_is_documented(name):
 
 
 @needs_source
-def test_the_tables_of_features_are_those_of_the_tests():
+def test_the_tables_of_features_match_the_marks():
     text = FEATURES.read_text("utf-8")
     assert feature_table.replaced(text) == text, "run: make features"
 
@@ -90,7 +90,7 @@ def test_every_feature_is_named_once_and_written_as_python():
 
 
 @needs_source
-def test_the_page_of_promises_is_that_of_the_tests():
+def test_the_page_of_promises_matches_the_marks():
     page = PROMISES.read_text("utf-8")
     assert promises.replaced(page) == page, "run: make promises"
 

@@ -1,4 +1,4 @@
-"""Every example runs, and the main job draws its picture."""
+"""Tests that every example runs and that the main example draws its figure."""
 
 import os
 import subprocess

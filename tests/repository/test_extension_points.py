@@ -1,9 +1,9 @@
 """One new row is enough: a copy of the tree with a row more in every list still works.
 
-The copy is built, and the tests that run over the lists run on it.  Only those of
-``ASK_FOR_THE_ROW`` fail, each since a formula is written down a second time, in another
-language or by hand.  One of the two new activations has a wrong derivative, and the
-tests of derivatives must find it.
+The copy is built, and the tests that iterate over the lists run on it.  Only those of
+``ASK_FOR_THE_ROW`` fail, since they need the formula a second time, in another language
+or by hand.  One of the two new activations has a wrong derivative, which the tests of
+derivatives must find.
 """
 
 import os
@@ -70,7 +70,7 @@ NEW_ROWS = {
     "schedules": NEW_SCHEDULE,
 }
 
-# The tests that fail until a row is written down a second time, and where that is.
+# Tests that fail for a new row until it is added in the place named here.
 ASK_FOR_THE_ROW = {
     "core/test_golden_bits.py::test_every_data_type_and_kind_of_line_is_recorded": (
         "tests/golden_bits.txt, by make golden-bits"
@@ -150,7 +150,7 @@ def run_tests(tree, *arguments):
 
 
 def files_over_the_lists():
-    """The test files whose cases come from the lists."""
+    """Return the test files whose cases come from the lists."""
     found = [
         path.relative_to(TESTS).as_posix()
         for path in files_of_tests()

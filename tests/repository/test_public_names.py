@@ -1,4 +1,4 @@
-"""Public names: what the package shows, and what its catalogue lists."""
+"""Tests the public names of the package and of its catalogue."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ def run(program):
     return result.stdout
 
 
-def test_the_package_shows_public_names_only():
+def test_dir_of_the_package_has_public_names_only():
     names = set(dir(pybackprop)) - {"dask"}
     assert names == {*pybackprop.__all__, "__version__"}
     assert set(MODULES) <= names
@@ -53,7 +53,7 @@ def test_dask_is_imported_by_nothing_else():
     assert run(program).split() == ["pybackprop.export", "False", "False"]
 
 
-def test_dask_is_shown_where_it_is_installed():
+def test_dask_is_listed_if_it_is_installed():
     pytest.importorskip("distributed")
     assert "dask" in dir(pybackprop)
     program = "import pybackprop; print(pybackprop.dask.MLPClassifier.__module__)"

@@ -132,7 +132,7 @@ FAULTS = {
 }
 
 
-def test_every_rule_has_faults_to_find():
+def test_every_rule_has_planted_faults():
     assert {rule.__name__ for rule in AT_ALL_TIMES} == set(FAULTS)
 
 
@@ -148,7 +148,7 @@ def test_rule_can_fail(rule, fault, checkout):
     assert run_rule(rule, checkout) != []
 
 
-# ---------------------------------------------------- what a release says of itself
+# --------------------------------------------------- version, date and citation
 def released(root, day, text="- Something.\n", title=None):
     title = title or f"{version()} - {day}"
     (root / "CHANGELOG.md").write_text(f"# Changelog\n\n## {title}\n\n{text}")
@@ -171,13 +171,13 @@ def test_a_dated_section_is_a_release(checkout):
         ({"day": str(date.today() + timedelta(2))}, "in the future"),
     ],
 )
-def test_what_contradicts_a_release_is_found(checkout, said, word):
+def test_contradictions_within_a_release_are_found(checkout, said, word):
     released(checkout, **{"day": "2026-01-31", **said})
     (fault,) = release_rules.changelog_has_the_release(checkout)
     assert word in fault
 
 
-def test_the_citation_has_the_day_of_the_changelog(checkout):
+def test_the_citation_has_the_date_of_the_changelog(checkout):
     released(checkout, "2026-01-31")
     plant(checkout, "CITATION.cff", "2026-01-31", "2026-01-30")
     (fault,) = release_rules.changelog_has_the_release(checkout)
@@ -198,14 +198,14 @@ def commit(root, message):
         subprocess.run(["git", *command], cwd=root, check=True)
 
 
-def test_what_is_not_committed_is_found(repository):
+def test_uncommitted_changes_are_found(repository):
     assert release_rules.everything_is_committed(repository) == []
     (repository / "setup.py").write_text("")
     (repository / "new").touch()
     assert len(release_rules.everything_is_committed(repository)) == 2
 
 
-def test_a_version_that_is_out_keeps_its_tag_and_its_files(repository):
+def test_a_released_version_keeps_its_tag_and_files(repository):
     free = release_rules.the_tag_is_free
     kept = release_rules.files_of_earlier_versions_are_as_they_were
     tag = f"v{version()}"
@@ -265,14 +265,14 @@ CHANGED = {**TREE, "b": b"another"}
         (wheel, "x.whl", {"files": CHANGED}, "b differs"),
     ],
 )
-def test_what_tells_two_archives_apart_is_said(tmp_path, make, name, changes, said):
+def test_differences_of_two_archives_are_named(tmp_path, make, name, changes, said):
     one, same, other = (tmp_path / f"{i}{name}" for i in range(3))
     make(one), make(same), make(other, **changes)
     assert reproducible_build.differences(one, same) == []
     assert said in reproducible_build.differences(one, other)[0]
 
 
-# ---------------------------------------------------- what the archives hold
+# ---------------------------------------------------- contents of the archives
 PACKAGE = {"pybackprop/__init__.py": b"", "pybackprop/plots/py.typed": b""}
 SOURCES = {**PACKAGE, "pybackprop/_core.pyx": b"", "csrc/a.c": b"", "setup.py": b""}
 WHEEL = {
@@ -302,7 +302,7 @@ def put(root, files):
         ({}, "pybackprop/_core.cpython-313.so", ["extensions: set()"]),
     ],
 )
-def test_a_wheel_holds_the_package_alone(tmp_path, added, missing, said):
+def test_a_wheel_holds_only_the_package(tmp_path, added, missing, said):
     put(tmp_path, SOURCES)
     files = {**WHEEL, **added}
     files.pop(missing, None)

@@ -1,4 +1,4 @@
-"""The suite is whole: its files are where they are collected, and no list is empty.
+"""Tests that all test files are collected and that no list of cases is empty.
 
 A file that is moved, or a pattern that no longer matches, would switch tests off in
 silence.
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.skipif(
     not (ROOT / "pyproject.toml").exists(), reason="needs the source tree"
 )
 FOLDERS = sorted({path.parent for path in files_of_tests()})
-# Folders of other things than Python tests.
+# Folders without Python tests.
 OTHERS = {"c", "files", "fuzz", "mutants", "support"}
 MOST_FILES_IN_A_FOLDER = 15
-# Other files go by public names, support/lists.py and support/internals.py.
+# Other files use public names, support/lists.py and support/internals.py.
 MOST_FILES_WITH_PRIVATE_NAMES = 10
-# What makes tests run: for each pattern, fewer files than that are a mistake.
+# Patterns that collect tests, and the minimum number of files for each.
 COLLECTIONS = {
     "tests/*/test_*.py": 90,
     "tests/c/test_*.c": 30,
@@ -39,7 +39,7 @@ COLLECTIONS = {
     "benchmarks/peers/*.py": 3,
     "packaging/*.py": 5,
 }
-# Without one of these, tests say that they need the source tree and are skipped.
+# Tests are skipped without these files of the source tree.
 NEEDED = [
     "README.md",
     "docs/conf.py",
@@ -57,7 +57,7 @@ def test_a_collection_of_files_is_not_empty(pattern):
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_what_tests_are_skipped_without_is_there(name):
+def test_files_that_tests_need_exist(name):
     assert (ROOT / name).exists()
 
 
@@ -75,12 +75,12 @@ def test_every_file_of_tests_is_in_a_folder_of_its_own_name():
     assert {path.parent.name for path in everywhere} & OTHERS == set()
     names = Counter(path.name for path in everywhere)
     assert [name for name, count in names.items() if count > 1] == []
-    # Without __init__.py the name of a file is that of its module.
+    # Without __init__.py the module name is the file name alone.
     assert [folder for folder in FOLDERS if (folder / "__init__.py").exists()] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_a_folder_has_not_too_many_files(folder):
+def test_no_folder_has_too_many_files(folder):
     assert len(list(folder.glob("test_*.py"))) <= MOST_FILES_IN_A_FOLDER
 
 
@@ -111,7 +111,7 @@ def test_the_short_run_has_every_promise_and_every_feature():
 
 
 def imported(path):
-    """The modules and the names in them that a file imports."""
+    """Return the modules that a file imports, and the imported names."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)

@@ -1,6 +1,6 @@
 """packaging/check_wheel.py finds files that a wheel lacks or should not have.
 
-`make wheels` runs it on every wheel. Here it checks small wheels, and small libraries,
+`make wheels` runs it on every wheel. The tests give it small wheels and small libraries
 with one fault each.
 """
 
@@ -51,7 +51,7 @@ def packaging(monkeypatch):
 
 @pytest.fixture
 def findings(packaging, monkeypatch, tmp_path):
-    """Function that returns the findings in a wheel with changed files.
+    """Return a function that checks a wheel with changed files.
 
     Its extension is not a library, so the check of libraries is switched off.
     """
@@ -121,7 +121,7 @@ def test_one_file_too_many_too_few_or_altered_is_found(findings, path, data, wor
     assert words in finding
 
 
-def test_a_path_of_this_very_tree_is_found(findings):
+def test_a_path_of_this_tree_is_found(findings):
     data = b"\x7fELF" + str(PACKAGING / "x.c").encode()
     assert any(
         "path of a machine" in line for line in findings(files={EXTENSION: data})
@@ -142,11 +142,11 @@ def test_a_path_of_this_very_tree_is_found(findings):
         (NAME.replace("x86_64", "aarch64"), f"{EXTENSION} does not belong"),
     ],
 )
-def test_a_name_that_does_not_fit_what_is_inside_is_found(findings, name, words):
+def test_a_file_name_that_contradicts_the_contents_is_found(findings, name, words):
     assert any(words in finding for finding in findings(name=name))
 
 
-def test_a_record_that_is_not_the_archive_s_is_found(findings):
+def test_a_record_that_differs_from_the_archive_is_found(findings):
     assert len(findings(recorded=False)) == len(SOURCES) + 6
 
 
@@ -161,7 +161,7 @@ double power(double x) { return MATH; }
 
 @pytest.fixture
 def of_library(packaging, tmp_path):
-    """Function that returns the findings in a library compiled with some flags."""
+    """Return a function that checks a library compiled with some flags."""
     pytest.importorskip("elftools")
     if not sys.platform.startswith("linux") or shutil.which("gcc") is None:
         pytest.skip("needs gcc on Linux")
@@ -204,7 +204,7 @@ def test_a_fault_of_a_library_is_found(of_library, flags, words):
 
 
 def test_a_symbol_newer_than_the_tag_says_is_found(of_library):
-    # Every program on x86-64 may ask for 2.2.5, and none on any machine for less.
+    # Programs on x86-64 require at least glibc 2.2.5, and on no machine less.
     found = of_library("-lm", math="sqrt(x) + floor(x) + pow(x, x)", glibc=(2, 1))
     assert found
     assert all(finding.startswith("it needs GLIBC_2.") for finding in found)

@@ -27,7 +27,7 @@ def fitted(kind=MLPClassifier, **params):
 
 
 def use(model):
-    """Call every method; the exceptions that came, all of them ordinary ones."""
+    """Call every method; return the exceptions, all of which must be ordinary ones."""
     raised = []
     for method in METHODS:
         arguments = [X, CODES] if method in ("score", "fit", "partial_fit") else [X]
@@ -61,7 +61,7 @@ def damage(seed, n_files):
             del damaged[rng.randint(len(damaged))]
         try:
             model = pickle.loads(bytes(damaged))
-        except Exception:  # NumPy's own may be a SystemError
+        except Exception:  # NumPy may raise SystemError
             continue
         n_loaded += isinstance(model, (MLPClassifier, MLPRegressor))
         use(model)
@@ -76,8 +76,8 @@ def damage(seed, n_files):
 @pytest.mark.slow
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("seed", range(3))
-def test_a_damaged_pickle_does_no_harm(seed):
-    """In a process of its own, which a crash would end; a length may be any number."""
+def test_a_damaged_pickle_does_not_crash(seed):
+    """Run in a separate process, since a damaged length may crash it."""
     program = (
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\n"
@@ -117,7 +117,7 @@ STATES = {
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("state", STATES)
-def test_the_state_of_another_is_used_or_refused(state, kind):
+def test_the_state_of_another_object_is_used_or_refused(state, kind):
     model = object.__new__(kind)
     for _ in range(2):
         model.__setstate__(dict(STATES[state]))
@@ -128,7 +128,7 @@ def test_the_state_of_another_is_used_or_refused(state, kind):
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("state", [None, 5, "x", (1, 2)])
-def test_what_is_no_state_is_refused(state, kind):
+def test_an_invalid_state_is_refused(state, kind):
     model = fitted(kind)
     before = model.predict(X)
     with pytest.raises(TypeError, match=f"state of a {kind.__name__} must be a dict"):
@@ -142,7 +142,7 @@ def test_what_is_no_state_is_refused(state, kind):
     " attribute, in every method.",
 )
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
-def test_an_estimator_without_init_says_what_is_missing(kind):
+def test_an_estimator_without_init_names_what_is_missing(kind):
     model = object.__new__(kind)
     errors = use(model)
     assert len(errors) == len(METHODS)
@@ -155,7 +155,7 @@ def test_an_estimator_without_init_says_what_is_missing(kind):
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_a_copy_without_parameters_has_the_defaults(kind):
-    """As a file has that was saved before a parameter was added."""
+    """Load a state that was saved before a parameter was added."""
     model = object.__new__(kind)
     for copied in (copy.copy(model), pickle.loads(pickle.dumps(model))):
         assert copied.get_params() == kind().get_params()

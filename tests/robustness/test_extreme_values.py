@@ -1,8 +1,8 @@
-"""Numbers at the edge of what float32 and float64 can hold.
+"""Tests numbers at the limits of float32 and float64.
 
-The largest and the smallest inputs, targets, weights and parameters; the smallest
-tables and networks. What is computed is held against plain NumPy in long double or
-float64, against the same problem at a tame scale, or against scikit-learn.
+The cases have the largest and smallest inputs, targets, weights and parameters, and the
+smallest tables and networks. Results are compared with NumPy in long double or float64,
+with the same problem at a moderate scale, or with scikit-learn.
 """
 
 import warnings
@@ -53,7 +53,7 @@ def parameters_of(model):
 
 
 def linear_classifier(dtype, n_classes, coefs):
-    """Of one feature: its logits are the feature times the coefs."""
+    """Return a classifier of one feature with the logits feature times coefs."""
     y = np.arange(6) % n_classes
     model = MLPClassifier((), max_iter=1).fit(np.ones((6, 1), dtype), y)
     model.coefs_[0][...] = coefs
@@ -70,7 +70,7 @@ def linear_classifier(dtype, n_classes, coefs):
 )
 @each_container
 @each_dtype
-def test_outputs_that_decide_for_no_class_are_refused(dtype, container):
+def test_outputs_without_a_decision_are_refused(dtype, container):
     largest = np.finfo(dtype).max
     model = linear_classifier(dtype, 3, [[2.0, 2.0, 1.0]])
     rows = CONTAINERS[container](np.array([[1], [largest]], dtype))
@@ -84,7 +84,7 @@ def test_outputs_that_decide_for_no_class_are_refused(dtype, container):
 
 
 @each_dtype
-def test_one_row_that_decides_for_no_class_is_refused(dtype):
+def test_one_row_without_a_decision_is_refused(dtype):
     model = linear_classifier(dtype, 3, [[2.0, 2.0, 1.0]])
     row = np.full((1, 1), np.finfo(dtype).max, dtype)
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_one_row_that_decides_for_no_class_is_refused(dtype):
 
 @each_dtype
 def test_a_saturated_probability_is_a_decision(dtype):
-    """One logit may overflow: the logistic of infinity is 1, and no doubt about it."""
+    """Accept one infinite logit, since the logistic of infinity is exactly 1."""
     model = linear_classifier(dtype, 2, [[2.0]])
     largest = np.finfo(dtype).max
     rows = np.array([[largest], [-largest]], dtype)
@@ -108,7 +108,7 @@ def test_a_saturated_probability_is_a_decision(dtype):
 
 
 @each_dtype
-def test_the_only_class_is_certain_whatever_the_network_says(dtype):
+def test_the_only_class_is_certain_for_any_output(dtype):
     model = MLPClassifier((), max_iter=1).fit(np.ones((3, 1), dtype), ["a"] * 3)
     rows = np.array([[1], [np.finfo(dtype).max]], dtype)
     for weight in (1.0, 2.0, -2.0, np.nan):
@@ -131,7 +131,7 @@ def tame_logits(dtype):
 )
 @each_dtype
 def test_losses_and_gradients_of_saturated_outputs(dtype):
-    """Against the formulas in long double: finite, exact, and of the right sign."""
+    """Compare with long double: finite, exact, and of the correct sign."""
     for z in tame_logits(dtype):
         for sign in (1, -1):
             network = Network.from_parameters(
@@ -168,7 +168,7 @@ def test_losses_and_gradients_of_saturated_outputs(dtype):
 @each_container
 @each_dtype
 def test_subnormal_numbers_are_kept(dtype, container):
-    """Gradual underflow: what NumPy computes in float64, rounded to subnormals."""
+    """Compare with the results of NumPy in float64, rounded to subnormals."""
     tiny = np.finfo(dtype).smallest_subnormal
     inputs = (np.arange(1, 13).reshape(4, 3) * tiny).astype(dtype)
     model = MLPRegressor(hidden_layer_sizes=(), max_iter=1).fit(
@@ -176,16 +176,16 @@ def test_subnormal_numbers_are_kept(dtype, container):
     )
     model.coefs_[0][...] = [[1], [2], [0.5]]
     model.intercepts_[0][...] = 0
-    # The only rounding is the last one, of halves to even.
+    # Only the last operation rounds, halves to even.
     multiples = np.rint(np.arange(1, 13).reshape(4, 3) @ [1.0, 2.0, 0.5])
     expected = (multiples * tiny).astype(dtype)
     given = CONTAINERS[container](inputs)
     assert_array_equal(model.predict(given), expected)
     assert_array_equal(model.predict(given[:1]), expected[:1])
-    assert inputs[0, 1] / 2 == tiny  # NumPy, and so this thread, still has them
+    assert inputs[0, 1] / 2 == tiny  # NumPy, and so this thread, still has subnormals
 
 
-# --------------------------------------------------------- hyperparameters at the end
+# ----------------------------------------------------- hyperparameters at the limits
 EDGES = [
     {"alpha": 0},
     {"alpha": 5e-324},
@@ -240,8 +240,8 @@ def test_parameters_at_the_ends_of_their_ranges(params, dtype):
         assert model.coefs_[0].dtype == dtype
 
 
-def test_the_limits_of_small_parameters_are_their_zeros():
-    """No jump at zero: 5e-324 gives what 0 gives, or what nothing gives."""
+def test_tiny_parameters_act_like_zero():
+    """Parameters are continuous at zero: 5e-324 acts like 0, or like the default."""
     same = (
         ({"alpha": 5e-324}, {"alpha": 0}),
         (
@@ -270,7 +270,7 @@ def test_the_limits_of_small_parameters_are_their_zeros():
     ids=str,
 )
 @each_dtype
-def test_what_is_far_too_large_diverges_in_words(dtype, params):
+def test_far_too_large_parameters_raise_a_divergence_error(dtype, params):
     for estimator, y in ((regressor, VALUES), (classifier, LABELS)):
         model = estimator(**params)
         with pytest.raises(ValueError, match="non-finite parameter weights"):
@@ -284,7 +284,7 @@ def test_an_infinite_or_negative_tolerance_is_refused(value):
         regressor(tol=value).fit(X, VALUES)
 
 
-# --------------------------------------------------------------- scales without sense
+# ------------------------------------------------------------------- extreme scales
 @pytest.mark.promise(
     "Extreme values",
     "Inputs and targets whose squares overflow give a warning that names them, or the"
@@ -292,7 +292,7 @@ def test_an_infinite_or_negative_tolerance_is_refused(value):
 )
 @pytest.mark.parametrize("sparse", [False, True])
 @each_solver
-def test_inputs_whose_squares_overflow_are_warned_of(solver, sparse):
+def test_inputs_whose_squares_overflow_give_a_warning(solver, sparse):
     inputs = X * 1e160
     inputs = scipy.sparse.csr_array(inputs) if sparse else inputs
     for estimator, y in ((regressor, VALUES), (classifier, LABELS)):
@@ -310,7 +310,7 @@ def test_inputs_whose_squares_overflow_are_warned_of(solver, sparse):
 @each_dtype
 @each_solver
 @pytest.mark.parametrize("size", ["largest", "smallest"])
-def test_inputs_at_the_end_of_the_range(size, solver, dtype):
+def test_inputs_at_the_limits_of_the_range(size, solver, dtype):
     info = np.finfo(dtype)
     largest = np.where(X > 0, info.max, -info.max)
     inputs = (largest if size == "largest" else X * info.tiny).astype(dtype)
@@ -348,7 +348,8 @@ SMALLEST = {
         (solver, case)
         for solver in ("sgd", "adam", "lbfgs")
         for case in SMALLEST
-        # scikit-learn's objective is a mean over outputs there, its gradient a sum.
+        # There, scikit-learn's objective is a mean over outputs, but its gradient a
+        # sum.
         if (solver, case) != ("lbfgs", "more_outputs_than_rows")
     ],
 )
@@ -379,7 +380,7 @@ def test_batches_of_any_size(solver, batch_size):
 
 
 @each_solver
-def test_every_row_a_class_of_its_own(solver):
+def test_as_many_classes_as_rows(solver):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         model = classifier(solver=solver).fit(X, np.arange(N))
@@ -397,7 +398,7 @@ def test_fractions_that_leave_too_few_rows_are_refused(fraction):
 
 
 # ---------------------------------------------------------------------------- scores
-def test_scores_that_are_not_defined_say_so():
+def test_undefined_scores_are_reported():
     params = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0}
     model = MLPRegressor(**params).fit(X, VALUES)
     with pytest.warns(UndefinedMetricWarning):

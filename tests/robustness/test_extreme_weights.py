@@ -60,9 +60,7 @@ def parameters_of(model):
 )
 @each_container
 @each_dtype
-def test_a_row_of_weight_zero_is_as_if_it_were_not_there(
-    dtype, container, loss, output
-):
+def test_a_row_of_weight_zero_acts_as_if_absent(dtype, container, loss, output):
     largest = np.finfo(dtype).max
     weights = np.linspace(0.5, 2, N)
     weights[[0, 5, N - 1]] = 0
@@ -91,9 +89,7 @@ def test_a_row_of_weight_zero_is_as_if_it_were_not_there(
 @pytest.mark.parametrize("sparse", [False, True])
 @each_dtype
 @each_solver
-def test_a_full_batch_fits_as_if_rows_of_weight_zero_were_not_there(
-    solver, dtype, sparse
-):
+def test_a_full_batch_fits_as_if_rows_of_weight_zero_were_absent(solver, dtype, sparse):
     largest = np.finfo(dtype).max
     weights = np.linspace(0.5, 2, N)
     weights[[0, 5, N - 1]] = 0
@@ -108,7 +104,7 @@ def test_a_full_batch_fits_as_if_rows_of_weight_zero_were_not_there(
         without = estimator(**params).fit(
             make(inputs[kept]), y[kept], sample_weight=weights[kept]
         )
-        # Batches of 20 and of 17 rows: the same block of the same sums.
+        # Batches of 20 and of 17 rows have the same block of sums.
         assert_array_equal(parameters_of(model), parameters_of(without))
 
 
@@ -150,7 +146,7 @@ def test_weights_of_any_size_give_the_same_fit(solver, dtype, exponent):
 
 @each_dtype
 def test_a_penalty_counts_against_weights_of_any_size(dtype):
-    """With weights and alpha scaled alike the objective is the same number."""
+    """The objective is the same if weights and alpha have the same factor."""
     network = Network((3, 4, 1), alpha=0.25, l1_ratio=0.5, dtype=dtype, random_state=0)
     weights = 1.0 + np.arange(N) % 2
     inputs = X.astype(dtype)
@@ -171,7 +167,7 @@ def test_a_penalty_counts_against_weights_of_any_size(dtype):
 
 
 @each_dtype
-def test_weights_far_apart_leave_the_heavy_rows(dtype):
+def test_rows_of_tiny_weight_beside_large_weights_have_no_effect(dtype):
     weights = np.full(N, 1e-300)
     weights[[3, 8]] = 1e300
     inputs = X.astype(dtype)
@@ -204,7 +200,7 @@ def test_a_gradient_whose_squares_overflow_is_clipped_to_the_norm(dtype, solver)
     "1e200 get the requested length, not zero.",
 )
 @each_dtype
-def test_weights_whose_squares_overflow_are_as_long_as_max_norm(dtype):
+def test_weights_whose_squares_overflow_are_scaled_to_max_norm(dtype):
     large = 1e30 if dtype is np.float32 else 1e200
     initial = np.array([[3.0, 0, 1], [4.0, 1, 0], [0, 0, 0]]) * [[large, 1, 1]]
     params = {"coefs_init": [initial, np.zeros((3, 1))], "max_norm": 5.0}

@@ -1,8 +1,8 @@
 """A failed allocation, in the core or in NumPy, raises MemoryError and changes nothing.
 
-failing_allocations.py runs every public operation without each of its allocations in
-turn, in a process whose allocator refuses when it is told to: c/failing_allocator.c,
-which is preloaded, so that the extension module is tested as it is.
+failing_allocations.py runs every public operation and lets each allocation fail in
+turn. The process preloads an allocator that fails on demand, c/failing_allocator.c,
+so that the unchanged extension module is tested.
 """
 
 import os
@@ -34,7 +34,7 @@ def allocator(tmp_path_factory):
 
 
 def run(*arguments, **environment):
-    """The lines that the program prints."""
+    """Return the lines that the program prints."""
     result = subprocess.run(
         [sys.executable, TESTS / "support" / "failing_allocations.py", *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
@@ -47,8 +47,8 @@ def run(*arguments, **environment):
 
 
 def refusals(allocator, operations):
-    """A dict from operations to how often they failed, and by how much memory grew."""
-    # Blocks that are free count as free, and not as kept for later.
+    """Return a dict from operations to numbers of failures and growth of memory."""
+    # Free blocks count as free, not as cached.
     tunables = "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
     lines = run(*operations, LD_PRELOAD=str(allocator), GLIBC_TUNABLES=tunables)
     found = {}
@@ -61,8 +61,8 @@ def refusals(allocator, operations):
 
 def check(found):
     for name, (n_failed, grown) in found.items():
-        # Growth is that in the last 32 failures or more: the smallest block that is
-        # refused, kept after each, would be as much.
+        # Growth is measured over the last 32 failures or more: a leak of the smallest
+        # refused block after each failure would be as much.
         assert n_failed > 32 and grown < 32 * 256, (name, n_failed, grown)
 
 

@@ -1,7 +1,7 @@
-"""Many threads share everything at once, with and without the interpreter's lock.
+"""Tests that threads may share all objects, with and without the GIL.
 
-Under the lock little of this can fail; `make test-free-threaded` runs it where there
-is none.  PYBACKPROP_HAMMER_SECONDS says for how long each test hammers.
+With the GIL few of these tests can fail; `make test-free-threaded` runs them without
+it. PYBACKPROP_HAMMER_SECONDS is the duration of each test.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def regressor(**params):
 
 
 def bits_of(result):
-    """Whatever a call returns, as something that can be compared."""
+    """Return the result of a call as an object that can be compared."""
     if isinstance(result, (list, tuple)):
         return tuple(bits_of(item) for item in result)
     if isinstance(result, np.ndarray):
@@ -54,9 +54,9 @@ def bits_of(result):
     return result
 
 
-# -------------------------------------------------------------------------- the hammer
+# ----------------------------------------------------------------- parallel calls
 def at_once(works):
-    """Each work on a thread of its own, begun together; raises what one has raised."""
+    """Run each work in its own thread at the same time; raise an exception of one."""
     raised, start = [], threading.Barrier(len(works))
 
     def run(work):
@@ -77,7 +77,7 @@ def at_once(works):
 
 
 def hammer(*works):
-    """The works over and over, on at least N_THREADS threads, for some SECONDS."""
+    """Repeat the works in at least N_THREADS threads for some SECONDS."""
     end = time.monotonic() + SECONDS
 
     def repeated(work):
@@ -92,7 +92,7 @@ def hammer(*works):
 
 
 def always(call, *arguments, expected=None):
-    """A work that calls, and looks whether the bits are those of the call alone."""
+    """Return a work that compares the bits of a call with those of a single call."""
     expected = bits_of(call(*arguments)) if expected is None else expected
 
     def work():
@@ -102,9 +102,9 @@ def always(call, *arguments, expected=None):
 
 
 # ------------------------------------------------------------------------- predictions
-# Different rows, so that numbers of another thread show; and more and more of them,
-# for which the workspaces of before are too small.  In a wide network most of the time
-# goes into the prediction itself, so two of them meet often.
+# The rows differ, so that numbers of another thread are noticed; their number grows, so
+# that earlier workspaces are too small.  A wide network spends most of the time in the
+# prediction itself, so two predictions often overlap.
 SIZES = [1, 1, 1, 2, 3, 5, 12, 23]
 WIDE = (200, 200)
 
@@ -125,7 +125,7 @@ def predictor(kind, dtype):
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("kind", ["classifier", "regressor", "network"])
-def test_few_rows_have_the_bits_of_a_thread_alone(kind, dtype):
+def test_few_rows_have_the_bits_of_a_single_thread(kind, dtype):
     table = X.astype(dtype)
     call = predictor(kind, dtype)
     hammer(*(always(call, table[i : i + n]) for i, n in enumerate(SIZES)))
@@ -166,12 +166,12 @@ def traced(network, y):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_all_that_a_fitted_estimator_does_goes_on_at_once(n_jobs):
+def test_all_methods_of_a_fitted_estimator_run_in_parallel(n_jobs):
     model = classifier(n_jobs=n_jobs, hidden_layer_sizes=(5, 4)).fit(X, COLOURS)
     hammer(*(always(call, model) for call in CALLS.values()))
 
 
-def test_a_trace_is_read_from_all_threads_while_its_slopes_are_made():
+def test_all_threads_read_a_trace_while_f_prime_is_computed():
     network = Network([6, 5, 3], output_activation="softmax", random_state=0)
     expected = bits_of(network.forward(X).f_prime)
     end = time.monotonic() + SECONDS
@@ -181,8 +181,8 @@ def test_a_trace_is_read_from_all_threads_while_its_slopes_are_made():
 
 
 # -------------------------------------------------------------------- fits, and changes
-def test_fits_of_an_estimator_each_have_a_result_that_is_whole():
-    """While others predict, pickle, copy, set parameters and reach for its network."""
+def test_parallel_fits_of_one_estimator_each_give_a_complete_result():
+    """Other threads predict, pickle, copy, set parameters and read its network."""
     problems = [(X, COLOURS), (X, NUMBERS)]
     model = classifier()
     answers = {bits_of(model.fit(*p).predict_proba(X[:3])) for p in problems}
@@ -213,7 +213,7 @@ def test_fits_of_an_estimator_each_have_a_result_that_is_whole():
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_fits_of_many_estimators_have_the_bits_of_a_fit_alone(solver):
+def test_fits_of_many_estimators_have_the_bits_of_a_single_fit(solver):
     def fit(seed):
         kind = (classifier, regressor)[seed % 2]
         model = kind(solver=solver, random_state=seed, early_stopping=solver == "adam")
@@ -223,7 +223,7 @@ def test_fits_of_many_estimators_have_the_bits_of_a_fit_alone(solver):
     hammer(*(always(fit, seed) for seed in range(4)))
 
 
-def test_coefs_that_others_replace_are_used_whole():
+def test_coefs_replaced_by_other_threads_are_used_as_a_whole():
     model, other = (regressor(random_state=i).fit(X, TARGET) for i in range(2))
     ours, theirs = model.coefs_, other.coefs_
     tables = X[:1], X
@@ -243,8 +243,8 @@ def test_coefs_that_others_replace_are_used_whole():
     hammer(replace, *[predict] * 5)
 
 
-def test_layers_that_others_edit_in_place_cannot_crash_a_prediction():
-    """What it then predicts is a race that the caller has made; it ends by itself."""
+def test_layers_edited_in_place_by_other_threads_cannot_crash_a_prediction():
+    """The predictions then depend on a race of the caller, but the call ends."""
     model = regressor().fit(X, TARGET)
     expected, kept = bits_of(model.predict(X)), copy.deepcopy(model.coefs_)
 
@@ -264,7 +264,7 @@ def test_layers_that_others_edit_in_place_cannot_crash_a_prediction():
     assert bits_of(model.predict(X)) == expected
 
 
-def test_layers_put_into_a_network_are_taken_in_by_whoever_comes_first():
+def test_assigned_layers_are_copied_by_the_first_thread():
     first = Network([6, 5, 2], random_state=1)
     expected = bits_of(first.predict(X))
     end = time.monotonic() + SECONDS
@@ -276,7 +276,7 @@ def test_layers_put_into_a_network_are_taken_in_by_whoever_comes_first():
         at_once([work] * N_THREADS)
 
 
-# ------------------------------------------------------------ what calls back to Python
+# ------------------------------------------------------------- callbacks into Python
 class Refusal(Exception):
     pass
 
@@ -287,7 +287,7 @@ def own_loss(y, y_pred):
     return ((y_pred - y) ** 2).sum(axis=1) / 2, y_pred - y
 
 
-def test_each_thread_gets_what_its_own_loss_has_raised():
+def test_each_thread_gets_the_exception_of_its_own_loss():
     network = Network([6, 5, 2], loss=own_loss, random_state=0)
     expected = bits_of(network.gradients(X, TARGET)[0])
 
@@ -304,7 +304,7 @@ def test_each_thread_gets_what_its_own_loss_has_raised():
     )
 
 
-def test_fits_by_ones_own_loss_have_the_bits_of_a_fit_alone():
+def test_fits_with_a_custom_loss_have_the_bits_of_a_single_fit():
     def fit(seed):
         model = regressor(loss=own_loss, random_state=seed).fit(X, TARGET)
         return model.coefs_, model.loss_curve_
@@ -325,7 +325,7 @@ def test_fits_share_a_callback():
     hammer(fit)
     alone = LayerMonitor()
     regressor(hidden_layer_sizes=()).set_callbacks(alone).fit(X[:50], TARGET[:50])
-    # Numbers of the fits apart, which come in any order, each has left the same rows.
+    # Each fit has left the same rows, except the number of the fit.
     fits = {}
     for number, *row in zip(*monitor.history_.values(), strict=True):
         fits.setdefault(number, []).append(str(row))
@@ -335,9 +335,9 @@ def test_fits_share_a_callback():
     assert all(rows == expected for rows in fits.values())
 
 
-# ---------------------------------------------------------------- a process of its own
+# ------------------------------------------------------------------ separate processes
 def process(code, *options):
-    """What a process prints that nobody has told to take a lock or to do without."""
+    """Return the output of a process without PYTHON_GIL in its environment."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHON_GIL"}
     result = subprocess.run(
         [sys.executable, *options, "-c", code],
@@ -350,8 +350,8 @@ def process(code, *options):
     return result.stdout.split()
 
 
-# What is made once in a process, such as the choice of an instruction set and the
-# rules of parameters, is asked for by all threads before any has it.
+# All threads request objects that are made once in a process, such as the choice of an
+# instruction set and the rules of parameters, before any thread has made them.
 FIRST = """
 import threading
 import numpy as np
@@ -382,7 +382,7 @@ def test_the_first_calls_in_a_process_come_at_once():
     "Threads and processes",
     "A free-threaded Python keeps its lock disabled when pybackprop is imported.",
 )
-def test_free_threaded_python_goes_on_without_its_lock():
-    """No module that is imported needs it: a warning would say which."""
+def test_free_threaded_python_keeps_the_gil_disabled():
+    """No imported module needs the GIL; a warning would name it."""
     code = "import pybackprop, sys; print(sys._is_gil_enabled())"
     assert process(code, "-W", "error::RuntimeWarning") == ["False"]

@@ -41,7 +41,7 @@ def squares(y, y_pred):
 
 
 class FailsAt:
-    """A loss, scorer, rate or hook that raises what it is told to in its nth call."""
+    """A loss, scorer, rate or hook that raises an exception in its nth call."""
 
     def __init__(self, n, kind=RuntimeError):
         self.left, self.kind = n, kind
@@ -65,7 +65,7 @@ class FailsAt:
 
 
 class Hooks:
-    """A callback, without any doing unless one is set."""
+    """A callback whose hooks do nothing unless one is set."""
 
     def __init__(self, at_end=None):
         self.at_end = at_end
@@ -88,7 +88,7 @@ def fit(estimator, y, table=X, **options):
 
 
 def refused(call, kind=Exception):
-    """The call, of which the exception is caught and dropped."""
+    """Return a call whose exception is caught and dropped."""
 
     def caught():
         try:
@@ -101,7 +101,7 @@ def refused(call, kind=Exception):
 
 
 def failing(part, n, kind=RuntimeError, **options):
-    """A fit in which the part of the user's own raises in its nth call."""
+    """Return a fit in which a user's function raises in its nth call."""
 
     def call():
         name = {"loss": "loss", "score": "scoring", "rate": "learning_rate"}[part]
@@ -112,7 +112,7 @@ def failing(part, n, kind=RuntimeError, **options):
 
 
 def with_callbacks(at_end=None, **options):
-    hooks = Hooks(at_end)  # one, since scikit-learn keeps the signatures of 128
+    hooks = Hooks(at_end)  # one class, since scikit-learn caches the signatures of 128
 
     def call():
         pytest.importorskip("sklearn.callback")
@@ -121,7 +121,7 @@ def with_callbacks(at_end=None, **options):
     return call
 
 
-def go_on():
+def continue_fits():
     model = MLPClassifier(**SMALL).fit(X, CODES)
     model.set_params(max_iter=5).fit(X, CODES, resume=True)
     model.set_params(warm_start=True).fit(X, CODES)
@@ -153,7 +153,7 @@ PATHS = {
     "fit lbfgs out of time": fit(MLPRegressor, NUMBERS, max_time=1e-9, solver="lbfgs"),
     "own loss": fit(MLPRegressor, NUMBERS, loss=squares),
     "own loss lbfgs": fit(MLPRegressor, NUMBERS, loss=squares, solver="lbfgs"),
-    "resume, warm start": go_on,
+    "resume, warm start": continue_fits,
     "partial_fit": in_parts,
     "predict a row": lambda: CLASSIFIER.predict_proba(X[:1]),
     "predict": lambda: (CLASSIFIER.predict(X), REGRESSOR.predict(X)),
@@ -228,7 +228,7 @@ def test_nothing_leaks_in_many_calls(path):
     assert not leaks(PATHS[path], 300, n_rounds=4)
 
 
-def test_the_smallest_leaks_would_be_seen():
+def test_the_smallest_leaks_are_detected():
     kept = []
     malloc = ctypes.CDLL(None).malloc
     malloc.restype, malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
@@ -240,11 +240,11 @@ def test_the_smallest_leaks_would_be_seen():
         assert leaks(leak, 10)
 
 
-# ---------------------------------------------------------------- circles and holders
+# -------------------------------------------------------- reference cycles and holders
 
 
-def skip_where_scipy_is_a_circle(is_lbfgs):
-    """Its L-BFGS held on to the objective, and so to the table, until a collection."""
+def skip_if_scipy_makes_a_cycle(is_lbfgs):
+    """SciPy's L-BFGS kept the objective and its table until a garbage collection."""
     if is_lbfgs and parse_version(scipy.__version__) < parse_version("1.14"):
         pytest.skip("before 1.14 SciPy's optimizer is a circle of references itself")
 
@@ -256,12 +256,12 @@ def skip_where_scipy_is_a_circle(is_lbfgs):
 )
 @pytest.mark.sampled(16)
 @pytest.mark.parametrize("path", PATHS)
-def test_no_call_leaves_a_circle(path):
-    skip_where_scipy_is_a_circle("lbfgs" in path)
+def test_no_call_leaves_a_reference_cycle(path):
+    skip_if_scipy_makes_a_cycle("lbfgs" in path)
     PATHS[path]()
     with without_collection() as left:
         PATHS[path]()
-    # A context of scikit-learn's callbacks and its children know each other.
+    # A context of scikit-learn's callbacks and its children refer to each other.
     theirs = [item for item in left if type(item).__name__ == "CallbackContext"]
     known = {id(part) for item in theirs for part in gc.get_referents(item)}
     known |= {id(item) for item in theirs}
@@ -269,7 +269,7 @@ def test_no_call_leaves_a_circle(path):
 
 
 class Array(np.ndarray):
-    """Can be asked whether it is still there."""
+    """An array with weak references, which tell whether it was freed."""
 
 
 def watched(array):
@@ -334,7 +334,7 @@ def test_the_data_is_not_kept(how, dtype):
 )
 @pytest.mark.parametrize("options", [{}, {"solver": "lbfgs"}, {"early_stopping": True}])
 def test_an_estimator_is_freed_at_once(options):
-    skip_where_scipy_is_a_circle("solver" in options)
+    skip_if_scipy_makes_a_cycle("solver" in options)
     with without_collection():
         model = MLPRegressor(**SMALL | options).fit(X, NUMBERS)
         model.predict(X[:1])

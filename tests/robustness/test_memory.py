@@ -19,10 +19,10 @@ RNG = np.random.RandomState(0)
 X = RNG.standard_normal((30, 4))
 
 
-# ------------------------------------------------------------------------ no tables
+# ---------------------------------------------------------------------- peak memory
 def peak(call):
-    """Most bytes that NumPy and Python held at once during a call."""
-    call()  # what is made once is there
+    """Return the maximum number of bytes that NumPy and Python held during a call."""
+    call()  # objects that are made once exist now
     tracemalloc.start()
     try:
         result = call()
@@ -58,7 +58,7 @@ def trained(table, y, estimator=MLPClassifier, **options):
 )
 def test_classes_are_codes(options):
     table, y = rows(20_000), np.arange(20_000) % 1000
-    in_bytes = len(y) * 1000  # a byte a class; of float64 it would be 8 times as much
+    in_bytes = len(y) * 1000  # one byte per class; float64 would take 8 times as much
     assert peak(lambda: trained(table, y, **options))[0] < in_bytes / 5
 
 
@@ -73,7 +73,7 @@ def test_classes_are_codes_in_further_calls():
     ):
         # Outputs that are not kept are computed 8 MB at a time.
         assert peak(call)[0] < in_bytes / 5 + 8e6
-    # The outputs for the validation set, a tenth, are the one table of float32.
+    # The outputs for the validation set, a tenth, are the only float32 table.
     stops = trained(table, y, early_stopping=True, validation_fraction=0.1)
     held = peak(lambda: trained(table, y, early_stopping=True))[0]
     assert held < in_bytes / 5 + 0.1 * len(y) * 1000 * 4 + stops.n_iter_
@@ -88,9 +88,9 @@ def test_classes_are_codes_in_further_calls():
 def test_labels_are_bytes(sparse, options):
     table, labels = rows(10_000), np.arange(2_000_000).reshape(10_000, 200) % 7 == 0
     y = scipy.sparse.csr_matrix(labels.astype(np.int64)) if sparse else labels
-    # Of sparse labels, a copy in order: a value and an index, of 8 and 4 bytes.
+    # A sorted copy of sparse labels has a value and an index, of 8 and 4 bytes.
     copied = 12 * y.nnz if sparse else 0
-    # Some tables of bytes while labels are checked, where float64 alone would be 8.
+    # Some tables of bytes while labels are checked; float64 would take 8 bytes.
     assert peak(lambda: trained(table, y, **options))[0] < 3.5 * labels.size + copied
 
 
@@ -228,5 +228,5 @@ print((status("VmHWM") - before) / (8 * (1000 * 2000 + 2000 * 1000 + 1000)))
 def test_a_fit_needs_what_the_formula_says(options, states, refit):
     command = [sys.executable, "-W", "ignore", "-c", FORMULA, str(options), str(refit)]
     found = float(subprocess.run(command, capture_output=True, check=True).stdout)
-    # Beside them the layers of a batch, forward and back: here 0.5 of the parameters.
+    # Besides, the activations and deltas of a batch: here 0.5 of the parameters.
     assert found < 2 + states + 0.8

@@ -1,5 +1,6 @@
-"""Fits in processes of every kind: forked at any moment, spawned, short of threads,
-at their end.  What runs is right, has the same bits, and ends."""
+"""Tests fits in forked, spawned, ending and resource-limited processes.
+
+Each fit that runs is right, has the same bits, and ends."""
 
 import asyncio
 import multiprocessing
@@ -18,7 +19,7 @@ X = np.random.RandomState(0).normal(size=(300, 6))
 y = X[:, 0] + X[:, 1] ** 2
 pytestmark = pytest.mark.slow
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no system that forks")
-# What the processes start with.
+# The first lines of the processes' programs.
 SETUP = """
 import atexit, os, signal, sys, threading, time, warnings
 warnings.simplefilter("ignore")
@@ -40,7 +41,7 @@ def without_end(started):
 
 
 def process(code, **options):
-    """What a process of its own prints; it must end well, and soon."""
+    """Return the output of a separate process, which must end soon without error."""
     result = subprocess.run(
         [sys.executable, "-c", SETUP + code],
         capture_output=True,
@@ -147,7 +148,7 @@ print(codes, len(set(results)))
 @needs_fork
 @pytest.mark.parametrize("where", ["loss", "callback"])
 def test_a_fork_within_a_fit(where):
-    """Both go on with it, to the same result."""
+    """Test that parent and child continue the fit to the same result."""
     if where == "callback":
         pytest.importorskip("sklearn.callback")
     code = f"""
@@ -226,7 +227,7 @@ def test_asyncio():
     assert {bits(model) for model in models} == {bits(small().fit(X, y))}
 
 
-# --------------------------------------------------------------- less than is usual
+# ---------------------------------------------------------------- missing resources
 def test_no_thread_can_be_started():
     resource = pytest.importorskip("resource", reason="this system sets no limits")
     if not hasattr(resource, "RLIMIT_NPROC"):

@@ -1,7 +1,7 @@
 """A call that raises leaves estimator and data unchanged, wherever it is raised.
 
-First what users meet: bad input, and code of theirs that raises in the middle of a fit.
-Then an exception out of nowhere, as Ctrl-C is, at each line that an operation runs.
+First the usual cases: bad input, and users' functions that raise during a fit. Then an
+asynchronous exception, like that of Ctrl-C, at each line that an operation runs.
 """
 
 import copy
@@ -44,7 +44,7 @@ def fitted(params, kind=MLPClassifier, **more):
 
 
 class Unchanged:
-    """Everything about a model and the data, to be compared with what is left later."""
+    """The state of a model and its data, to be compared with a later state."""
 
     def __init__(self, model):
         self.model = model
@@ -63,15 +63,15 @@ class Unchanged:
         assert np.geterr() == self.float_errors, where
 
 
-# --- What users meet ------------------------------------------------------------------
+# --- Usual cases ----------------------------------------------------------------------
 
 
 class Odd(Exception):
-    """What no code but a test's raises."""
+    """An exception that only this test raises."""
 
 
 def raises(exception, after=0):
-    """A function that raises in its next call but ``after``."""
+    """Return a function that raises after ``after`` more calls."""
     calls = []
 
     def function(*args, **kwargs):
@@ -84,7 +84,7 @@ def raises(exception, after=0):
 
 
 class Unreadable:
-    """Like an array, until somebody wants its values."""
+    """An array-like whose values cannot be read."""
 
     def __init__(self, array):
         self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
@@ -97,7 +97,7 @@ class Unreadable:
 
 
 class OddSplitter(ShuffleSplit):
-    """Raises once somebody asks for the split."""
+    """A splitter that raises in split."""
 
     def split(self, X, y=None, groups=None):
         yield from ()
@@ -122,14 +122,14 @@ FITS = {
 
 
 def prepared(name):
-    """A fitted model, ready for the training of that name."""
+    """Return a fitted model, prepared for the training of that name."""
     if not name.startswith("resume"):
         return fitted(FITS[name])
     return fitted(FITS[name], **HELD_OUT).set_params(max_iter=6)
 
 
 def train(model, name, X=X, y=LABELS, **more):
-    """The training of that name in FITS, on a fitted model."""
+    """Run the training of that name in FITS on a fitted model."""
     if name.startswith("partial_fit"):
         return model.partial_fit(X, y, **more)
     if name.startswith("resume"):
@@ -143,8 +143,8 @@ def with_nan(array):
     return array
 
 
-# By name: an exception, and what leads to it as parameters and arguments of a fit.
-# Parameters that count calls are made for each.
+# By name: an exception, and the parameters and arguments of a fit that cause it.
+# Parameters that count calls are made anew for each.
 ODD = Odd("mine")
 TROUBLES = {
     "parameter": (ValueError, {"alpha": -1.0}, {}),
@@ -180,17 +180,17 @@ TROUBLES = {
 
 def applies(trouble, name):
     _, _, arguments = TROUBLES[trouble]
-    goes_on = name.startswith(("partial_fit", "resume"))
+    is_continued = name.startswith(("partial_fit", "resume"))
     if "lbfgs" in name and trouble in ("batch_size", "splitter"):
         return False
-    if "schedule" in trouble and (goes_on or "lbfgs" in name):
+    if "schedule" in trouble and (is_continued or "lbfgs" in name):
         return False
-    if goes_on and trouble in ("splitter", "batch_size"):
+    if is_continued and trouble in ("splitter", "batch_size"):
         return False
-    if trouble == "scale" and (goes_on or name.startswith("warm")):
+    if trouble == "scale" and (is_continued or name.startswith("warm")):
         return False
     if name.startswith("partial_fit"):
-        # There is no second epoch, and one is all that was asked for.
+        # This training has only one epoch, so no second one can fail.
         once = ("later scorer", "interrupted scorer", "memory", "max_iter")
         return trouble not in once and ("early" not in name or bool(arguments))
     return True
@@ -250,7 +250,7 @@ def test_initial_layers_that_were_given_are_never_written_to():
         before.check()
 
 
-def test_a_generator_that_was_passed_is_the_one_thing_that_moves_on():
+def test_only_a_passed_generator_advances():
     generator = np.random.RandomState(0)
     model = fitted({"random_state": generator})
     before = generator.get_state(legacy=False)
@@ -304,28 +304,28 @@ def test_set_callbacks_sets_all_or_none():
     assert vars(model) == attributes and model._skl_callbacks is callbacks
 
 
-# --- An exception out of nowhere ------------------------------------------------------
+# --- Asynchronous exceptions ----------------------------------------------------------
 
 
 class OutOfNowhere(BaseException):
-    """What a signal's handler may raise: between any two lines."""
+    """An exception of a signal handler, which may come between any two lines."""
 
 
 class Injector:
-    """Raises before a line that this package runs: the n-th event of a list of lines.
+    """A tracer that raises before a line of this package.
 
     Parameters
     ----------
     model : object
-        Once another state has taken over from the one it has, no signal is handled
-        before its operation is done, and nothing is raised.
+        Once its state was replaced by a new one, no signal is handled before the
+        operation is done, and nothing is raised.
     at : tuple or None
-        A line, as (file, number), and how many times it runs before. None raises
-        nothing.
+        A line, as (file, number), and how often it runs before the exception. None:
+        no exception.
     """
 
     package = pybackprop.__path__[0]
-    # Holds a lock: a tracer may raise where it is about to be released, a signal not.
+    # Holds a lock: a tracer may raise before it is released, but no signal is handled.
     but = "_threads.py"
 
     def __init__(self, model, at=None):
@@ -349,7 +349,7 @@ class Injector:
         return self
 
     def run(self, act):
-        """What act(model) returns; OutOfNowhere goes through."""
+        """Return the result of act(model), or raise OutOfNowhere."""
         before = sys.gettrace()
         sys.settrace(self)
         try:
@@ -359,7 +359,7 @@ class Injector:
 
 
 def bits_of(result):
-    """What an operation leaves, without the seconds that epochs took."""
+    """Return the state that an operation leaves, without the seconds of epochs."""
     if hasattr(result, "get_params"):
         result = state_of(result)
         if "_history" in result:
@@ -372,16 +372,16 @@ def is_with(path, number):
 
 
 def raise_everywhere(prepare, act):
-    """Raise before each line that act(prepare()) runs, at its first and last time.
+    """Raise before the first and last run of each line of act(prepare()).
 
-    Returns how often that was.
+    Returns the number of exceptions.
     """
     watched = Injector(prepare())
     expected = bits_of(watched.run(act))
     places = [
         (line, n)
         for line, last in watched.seen.items()
-        # The last time that a `with` comes up, it is being left: no signal is handled.
+        # The last event of a `with` is its exit, where no signal is handled.
         for n in ({0} if is_with(*line) else {0, last})
     ]
     model = prepare()

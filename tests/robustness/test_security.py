@@ -29,7 +29,7 @@ HOSTILE = [
 ]
 
 
-# ------------------------------------------------------------------ what is in the code
+# ------------------------------------------------------------------------- source
 CALLS = {"eval", "exec", "compile", "__import__", "open", "input", "breakpoint"}
 ATTRIBUTES = {"system", "popen", "loads", "urlopen", "tofile", "fromfile", "memmap"}
 MODULES = {
@@ -40,7 +40,7 @@ MODULES = {
 
 
 def dangers(source):
-    """Lines that make code of data, or reach for files, processes or a network."""
+    """Return lines that execute data, or use files, processes or a network."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id in CALLS:
@@ -60,8 +60,8 @@ def dangers(source):
     "or uses the network, except pybackprop.dask, and that only through the user's "
     "Dask client.",
 )
-def test_no_code_is_made_of_data():
-    # Exceptions of workers are tried out before they travel, and calls are waited for.
+def test_no_data_is_executed_as_code():
+    # Dask tests whether exceptions can be pickled, and waits for calls.
     allowed = ["asyncio", "pickle", "loads"]
     paths = sorted(PACKAGE.rglob("*.py"))
     assert len(paths) > 20
@@ -78,11 +78,11 @@ def test_no_code_is_made_of_data():
     "source",
     ["eval('1')", "pickle.loads(b'')", "import socket", "from urllib import request"],
 )
-def test_what_is_dangerous_is_found(source):
+def test_dangerous_lines_are_found(source):
     assert list(dangers(source))
 
 
-# ------------------------------------------------------------- what happens at a call
+# ----------------------------------------------------------------- effects of calls
 WATCHED = """
 import os
 import sys
@@ -156,7 +156,7 @@ def with_labels(labels):
 
 
 def names_in(body):
-    """All words of the code but its weights, which the order of labels decides."""
+    """Return all names in the code, without weights, which depend on label order."""
     return re.findall(r"\w+", re.sub(r"-?0x[^,\s]*", "", body))
 
 
@@ -212,13 +212,14 @@ def test_hostile_labels_are_labels_in_onnx():
     assert strings >= set(labels)
 
 
-def test_a_label_that_is_no_text_is_refused_by_onnx():
+def test_a_label_that_is_not_text_is_refused_by_onnx():
     pytest.importorskip("onnx")
     with pytest.raises(ValueError, match="classes_.*UTF-8"):
         export.to_onnx(with_labels(["a", "\ud800"]), X)
 
 
-# ---------------------------------------------------------------- standing by oneself
+# ------------------------------------------------------------------ self-contained
+# files
 ALONE = """
 import sys
 
@@ -237,7 +238,7 @@ np.save("labels.npy", labels)
     "Security",
     "An exported ONNX file runs without pybackprop.",
 )
-def test_an_onnx_file_stands_alone(tmp_path):
+def test_an_onnx_file_needs_no_other_file(tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     model = MLPClassifier((3,), max_iter=2, random_state=0).fit(X, np.arange(30) % 3)

@@ -19,18 +19,18 @@ pytestmark = pytest.mark.skipif(
 rng = np.random.RandomState(0)
 X = rng.normal(size=(400, 6))
 y = np.arange(400) % 3
-# A minute's work for a network of WIDE layers, in memory of a single row.
+# One minute of work for a network with WIDE layers, on many views of one row.
 MANY = np.broadcast_to(X[:1], (1_000_000, 6))
 WIDE = (600, 600)
 
 
 class Pressed(Exception):
-    """What a handler raises."""
+    """The exception that the signal handler raises."""
 
 
 @pytest.fixture
 def press():
-    """Sends SIGALRM soon, which raises Pressed; puts back what was there before."""
+    """Send SIGALRM soon; its handler raises Pressed. Restore the handler at the end."""
 
     def handler(number, frame):
         raise Pressed
@@ -47,7 +47,7 @@ def without_end(estimator=MLPClassifier, **params):
 
 
 def state_of(model):
-    """All of a model: the objects, and the bits of its arrays."""
+    """Return the state of a model: its objects, and the bits of its arrays."""
     arrays = [*model.coefs_, *model.intercepts_]
     return dict(vars(model)), [array.tobytes() for array in arrays]
 
@@ -78,7 +78,7 @@ def test_a_fit_can_be_interrupted(press, fit):
     before = state_of(model)
     press()
     with pytest.raises(Pressed):
-        while True:  # L-BFGS may find its minimum before
+        while True:  # L-BFGS may converge before
             copy.deepcopy(model).fit(X, y) if "lbfgs" in fit else model.fit(X, y)
     assert state_of(model) == before
 
@@ -101,7 +101,7 @@ def test_partial_fit_of_many_rows_can_be_interrupted(press):
 @pytest.mark.parametrize("kind", ["dense", "sparse", "float32"])
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "score", "transform"])
 def test_a_large_prediction_can_be_interrupted(press, method, kind):
-    """The checks of the table, which NumPy makes, are over within the timer's time."""
+    """NumPy's checks of the table end before the timer does."""
     dtype = np.float32 if kind == "float32" else np.float64
     model = MLPClassifier((*WIDE, 1), max_iter=1).fit(X.astype(dtype), y)
     table = np.broadcast_to(X[:1].astype(dtype), MANY.shape)
@@ -193,9 +193,9 @@ def test_an_interruption_at_any_line_leaves_a_whole_model():
     assert seen == {0, 1}
 
 
-# ------------------------------------------------------------------- handlers go first
+# --------------------------------------------------------------- handlers that return
 class Beats:
-    """A handler that counts, and does something each time; raises after enough."""
+    """A handler that counts, acts at each signal, and raises after some."""
 
     def __init__(self, enough, work=lambda: None):
         self.n, self.enough, self.work = 0, enough, work
@@ -203,7 +203,8 @@ class Beats:
     def __call__(self, number, frame):
         self.n += 1
         self.work()
-        # On a busy machine a signal may come during the work: the number goes past it.
+        # On a busy machine a signal may come during the action, so the count may be
+        # larger.
         if self.n >= self.enough:
             raise Pressed(self.enough)
 
@@ -243,7 +244,7 @@ def test_handlers_run_during_long_work(long, work):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_signals_that_only_interrupt_the_system_change_no_bit(n_jobs):
-    """As a sampling profiler sends them, a thousand a second."""
+    """Send a thousand signals per second, like a sampling profiler."""
     model = MLPRegressor(
         hidden_layer_sizes=(200,), max_iter=30, random_state=0, n_jobs=n_jobs
     )

@@ -20,7 +20,7 @@ from support.lists import activate, log_activate
 rng = np.random.RandomState(0)
 PATIENCE = 60
 DECISIONS = os.path.join(PACKAGE, "_estimator/base.py")
-# Two problems for one estimator, which differ in all that a fit writes.
+# Two problems for one estimator, which differ in all fitted attributes.
 COLOURS = np.array(["blue", "green", "red"])[np.arange(40) % 3]
 NUMBERS = np.arange(40) % 2 + 10
 
@@ -123,7 +123,7 @@ def test_training_in_two_threads_leaves_the_result_of_one(is_fitted):
         models.append(copy.deepcopy(start))
         return train(models[-1], mine)
 
-    # They get the interpreter after the model was made, so from its own lines on.
+    # The other thread runs after the model was made, so from its first line on.
     def act():
         if models:
             train(models[-1], theirs)
@@ -136,8 +136,8 @@ def test_training_in_two_threads_leaves_the_result_of_one(is_fitted):
     assert {alone, second} <= outcomes <= {alone, second, first}
 
 
-# ------------------------------------------------------------- methods that were kept
-def test_a_method_that_was_kept_does_not_outlive_its_model():
+# ---------------------------------------------------------------- bound methods
+def test_a_kept_method_does_not_keep_an_old_fit():
     model = small().fit(X, COLOURS)
     transform, predict_proba = model.transform, model.predict_proba
     partial_fit = model.partial_fit
@@ -156,7 +156,7 @@ def test_a_method_that_was_kept_does_not_outlive_its_model():
 
 # ------------------------------------------------------------------- real threads
 def in_threads(*works):
-    """Run all at once; raises what one of them raised."""
+    """Run all at the same time; raise an exception of one."""
     raised, start = [], threading.Barrier(len(works))
 
     def run(work):
@@ -177,7 +177,7 @@ def in_threads(*works):
 
 
 @pytest.mark.parametrize("rows", ["few", "many", "sparse"])
-def test_predictions_go_on_while_the_estimator_is_fitted(rows):
+def test_predictions_continue_while_the_estimator_is_fitted(rows):
     table = {"few": X[:2], "many": np.tile(X, (60, 1)), "sparse": X}[rows]
     table = scipy.sparse.csr_matrix(table) if rows == "sparse" else table
     model = small().fit(X, COLOURS)
@@ -238,9 +238,9 @@ def test_an_estimator_fitted_from_many_threads_has_one_of_the_results():
     )
 
 
-# ------------------------------------------------------------- parameters set meanwhile
+# ------------------------------------------------------- parameters set during a fit
 class SetMeanwhile:
-    """A loss that sets parameters of a model when it is called first."""
+    """A loss that sets parameters of a model in its first call."""
 
     def __init__(self, **params):
         self.params = params
@@ -258,7 +258,7 @@ class SetMeanwhile:
     "apply to the next fit.",
 )
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_parameters_set_during_a_fit_are_for_the_next(solver):
+def test_parameters_set_during_a_fit_apply_to_the_next_fit(solver):
     loss = SetMeanwhile(max_iter=7, hidden_layer_sizes=(9,), n_jobs=2)
     model = MLPRegressor(
         loss, hidden_layer_sizes=(3,), max_iter=2, solver=solver, random_state=0
@@ -274,7 +274,7 @@ def test_parameters_set_during_a_fit_are_for_the_next(solver):
     assert (model.n_jobs, model.note) == (2, "mine")
 
 
-# ---------------------------------------------------------------- other threads go on
+# ------------------------------------------------------------ other threads continue
 def long_calls():
     table = np.tile(X, (500, 1))
     network = Network([4, 60, 3], activation="tanh", output_activation="softmax")
@@ -299,8 +299,8 @@ def long_calls():
     "arrays.",
 )
 @pytest.mark.parametrize("name", long_calls())
-def test_long_work_lets_go_of_the_interpreters_lock(name):
-    """Nobody is made to give the lock away: others run only where it is let go."""
+def test_long_work_releases_the_gil(name):
+    """With a long switch interval, other threads run only if the GIL is released."""
     call = long_calls()[name]
     ticks, over = [0], threading.Event()
 

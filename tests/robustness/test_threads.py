@@ -1,4 +1,4 @@
-"""n_jobs and the environment choose the number of threads, and change no bit."""
+"""Tests that n_jobs and the environment set the number of threads and change no bit."""
 
 import multiprocessing
 import os
@@ -26,7 +26,7 @@ VARIABLES = ("PYBACKPROP_NUM_THREADS", "OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
 @pytest.fixture
 def eight_processors(monkeypatch):
-    """A machine of eight processors, without a limit in the environment."""
+    """Simulate eight processors, without a limit in the environment."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(_threads, "_processors", lambda: 8)
@@ -55,14 +55,14 @@ def test_n_jobs_counts_as_in_scikit_learn(eight_processors, n_jobs, n_threads):
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_the_bits_are_the_same_whatever_n_jobs_is(solver):
+def test_the_bits_do_not_depend_on_n_jobs(solver):
     expected = bits(fit(1, solver=solver))
     for n_jobs in (None, 2, 7, 256, -1, -2):
         assert bits(fit(n_jobs, solver=solver)) == expected
 
 
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
-def test_n_jobs_is_a_parameter_like_any_other(estimator):
+def test_n_jobs_is_an_ordinary_parameter(estimator):
     model = estimator(n_jobs=2, max_iter=2, random_state=0, warm_start=True)
     assert clone(model).n_jobs == pickle.loads(pickle.dumps(model)).n_jobs == 2
     model.fit(X, y)
@@ -75,7 +75,7 @@ def test_n_jobs_is_a_parameter_like_any_other(estimator):
         assert other.predict(X).tobytes() == model.predict(X).tobytes()
 
 
-def test_the_core_is_asked_for_as_many_threads(monkeypatch):
+def test_the_core_gets_the_number_of_threads(monkeypatch):
     asked = []
 
     def recorded(make):
@@ -103,7 +103,7 @@ def test_the_core_is_asked_for_as_many_threads(monkeypatch):
         *((None, garbage, 8) for garbage in ("", "x", "0", "-1", ",2", "1.5")),
     ],
 )
-def test_the_fewest_that_a_variable_says(
+def test_the_minimum_of_all_variables_counts(
     eight_processors, monkeypatch, own, openmp, n_threads
 ):
     for variable, value in zip(VARIABLES, (own, openmp), strict=False):
@@ -123,7 +123,7 @@ def test_our_own_variable_must_be_a_positive_int(monkeypatch, value):
     assert bits(fit(2)) == bits(model)
 
 
-def test_a_machine_of_more_processors_than_the_core_serves(monkeypatch):
+def test_more_processors_than_the_core_supports(monkeypatch):
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(_threads, "_processors", lambda: 1000)
@@ -152,7 +152,7 @@ def test_the_processors_are_those_that_joblib_counts(monkeypatch):
     assert default_n_threads() == 1
 
 
-def test_a_process_started_with_a_variable_goes_by_it():
+def test_a_process_started_with_a_variable_obeys_it():
     code = "import pybackprop.__main__ as m; print(m.describe())"
     said = in_a_process(code, PYBACKPROP_NUM_THREADS="1")
     assert said[said.index("threads") + 1] == "1"
@@ -161,7 +161,7 @@ def test_a_process_started_with_a_variable_goes_by_it():
 @pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system sets no affinity"
 )
-def test_the_affinity_counts_as_it_now_is():
+def test_the_current_affinity_counts():
     code = """
 import os
 from pybackprop._threads import default_n_threads
@@ -204,21 +204,23 @@ def test_threadpoolctl_limits_the_pool(eight_processors, user_api):
     assert _core.thread_limit() == 0
 
 
-def test_a_limit_without_a_context_holds_until_it_is_taken_back(eight_processors):
+def test_a_limit_without_a_context_holds_until_it_is_removed(eight_processors):
     limits = threadpool_limits(limits=2, user_api="pybackprop")
     assert default_n_threads() == 2
     limits.restore_original_limits()
     assert default_n_threads() == 8
 
 
-def test_a_limit_above_what_is_granted_grants_no_more(eight_processors, monkeypatch):
+def test_a_limit_above_the_number_of_threads_has_no_effect(
+    eight_processors, monkeypatch
+):
     with threadpool_limits(limits=99):
         assert default_n_threads() == 8
         monkeypatch.setenv("OMP_NUM_THREADS", "2")
         assert default_n_threads() == 2
 
 
-def test_a_limit_on_others_is_none_on_ours(eight_processors):
+def test_a_limit_on_other_libraries_does_not_apply(eight_processors):
     with threadpool_limits(limits=1, user_api="blas"):
         assert default_n_threads() == 8
 
@@ -281,7 +283,7 @@ def test_many_threads_at_once_each_get_their_own_result():
     assert wrong == []
 
 
-# The thread that forks becomes the main thread of the child, the only one that handles
+# The thread that forks becomes the main thread of the child, which alone handles
 # signals, so that a long computation in the child can be interrupted.
 FORK = """
 import os, signal, threading

@@ -1,4 +1,4 @@
-"""Each activation as NumPy and SciPy have it: what the exports are held against."""
+"""Defines each activation in NumPy and SciPy, as the reference for exported models."""
 
 import numpy as np
 from scipy.special import erfc, expit, softmax
@@ -17,7 +17,7 @@ def gelu(z):
 
 
 def gelu_tanh(z):
-    # (1 + tanh(u)) / 2 = 1 / (1 + e^(-2 u)), which does not cancel.
+    # (1 + tanh(u)) / 2 = 1 / (1 + e^(-2 u)), which avoids cancellation.
     return z * expit(2 * np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))
 
 
@@ -53,12 +53,12 @@ TINY = np.array([1e-3, 1e-5, 1e-8, 1e-20])
 POINTS = np.concatenate(
     [np.linspace(-12, 12, 997), -TINY, TINY, [0, -80, -40, -20, 20, 40, 80]]
 )
-# Where results are small: near 0, and down to where 1 + e^z is 1.
+# z with small results: near 0, and down to where 1 + e^z rounds to 1.
 SMALL = np.concatenate([-TINY, TINY, np.linspace(-30, -4, 99)])
 
 
 def assert_is_formula(name, z, a, roundings=4):
-    """Within some roundings of the data type of f(z), for z among POINTS."""
+    """Check f(z) for z in POINTS, to some roundings of the data type."""
     expected = FORMULAS[name](z.astype("float64"))
     assert a.dtype == z.dtype
     # Rounding z once moves f(z) by up to |z| f'(z) eps; exp'(z) is exp(z) itself.
@@ -67,8 +67,8 @@ def assert_is_formula(name, z, a, roundings=4):
 
 
 def assert_keeps_digits(name, z, a):
-    """The same in the digits of a small result, for z among SMALL."""
+    """Check the relative error of small results, for z in SMALL."""
     expected = FORMULAS[name](z.astype("float64"))
     limits = np.finfo(a.dtype)
-    # e^-x of a rounded x is off by x roundings, and above 0 for x up to some hundreds.
+    # e^-x of a rounded x is off by x roundings, and positive for x up to some hundreds.
     np.testing.assert_allclose(a, expected, rtol=1e3 * limits.eps, atol=limits.tiny)

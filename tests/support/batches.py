@@ -1,4 +1,4 @@
-"""A small table, batches of it, and a model that is fitted to it."""
+"""Makes a small table, batches of its rows, and a model fitted to them."""
 
 import threading
 
@@ -13,7 +13,7 @@ CODES = np.digitize(VALUES[:, 0], [-1, 1])
 LABELS = (VALUES > 0).astype(int)
 NAMES = np.array(["bad", "fair", "good"])[CODES]
 WEIGHTS = RNG.uniform(size=300)
-WEIGHTS[64:128] = 0  # a whole batch
+WEIGHTS[64:128] = 0  # one whole batch
 PARAMS = {
     "hidden_layer_sizes": (6, 4),
     "max_iter": 5,
@@ -24,7 +24,7 @@ PARAMS = {
 
 
 def cut(*arrays, size=64):
-    """Batches of the rows of some arrays; None stays None."""
+    """Return batches of the rows of some arrays; None stays None."""
     return [
         tuple(None if a is None else a[i : i + size] for a in arrays)
         for i in range(0, arrays[0].shape[0], size)
@@ -36,7 +36,7 @@ def fitted(**options):
 
 
 def no_reader_left():
-    """Whether the threads that read have ended, or do so as soon as they can."""
+    """Return whether the threads that prefetch batches end in time."""
     for thread in threading.enumerate():
         if "reader" in thread.name:
             thread.join(30)

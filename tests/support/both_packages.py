@@ -23,7 +23,7 @@ def make_data(name="MLPClassifier"):
 
 
 def bits(model, X):
-    """All that a model answers, as bytes."""
+    """Return all predictions of a model, as bytes."""
     answers = [model.predict(X).tobytes()]
     if hasattr(model, "predict_proba"):
         answers.append(model.predict_proba(X).tobytes())

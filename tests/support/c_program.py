@@ -1,4 +1,4 @@
-"""The C program of docs/c_interface.md: its files, its network and its output."""
+"""Locates the C program of docs/c_interface.md, and reads its network and output."""
 
 import re
 
@@ -19,7 +19,7 @@ NETWORK = {
 
 
 def start():
-    """The network of the program, with the parameters that it writes down."""
+    """Return the network of the program, with the program's initial parameters."""
     text = re.search(r"theta\[N_PARAMETERS\] = \{(.*?)\}", PROGRAM.read_text(), re.S)
     network = Network([2, 3, 1], **NETWORK)
     network.parameters[:] = [float(number) for number in text[1].split(",")]
@@ -27,7 +27,7 @@ def start():
 
 
 def numbers(text):
-    """The four rows of deltas, the four gradients and F."""
+    """Return the four rows of deltas, the four gradients and F."""
     rows = re.findall(r"^  [01] [01] (.*)$", text, re.M)
     deltas = np.array([row.split() for row in rows], dtype=float)
     gradients = np.array(re.findall(r"dF/d.*? = +(\S+)", text), dtype=float)

@@ -45,7 +45,7 @@ def make(kind=MLPClassifier, **parameters):
 
 
 class Recorder:
-    """Writes down every call: (hook, task, its number, what it was called with)."""
+    """Records every call: (hook, task, number of the task, arguments)."""
 
     def __init__(self, stop_after=None):
         self.calls = []
@@ -75,7 +75,7 @@ class Recorder:
             "metadata": metadata,
             "fitted": fitted,
             "n_tasks": context.max_subtasks,
-            # The draft goes on learning: what it says is of now.
+            # The estimator continues to train: compute its predictions now.
             "predicted": estimator.predict(X),
         }
         self.calls.append((hook, context.task_name, context.task_id, given))

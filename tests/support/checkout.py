@@ -1,15 +1,15 @@
-"""Locates the tests, and the checkout or source distribution that they stand in."""
+"""Locates the tests, and the checkout or source distribution around them."""
 
 from pathlib import Path
 
 
 def tests_folder():
-    """The folder tests/: it has a folder for each part of the code."""
+    """Return the folder tests/, which has a folder for each part of the code."""
     return Path(__file__).resolve().parents[1]
 
 
 def files_of_tests():
-    """Every file of Python tests, sorted by its name."""
+    """Return every file of Python tests, sorted by its name."""
     return sorted(TESTS.glob("*/test_*.py"), key=lambda path: path.name)
 
 

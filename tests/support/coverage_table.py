@@ -1,15 +1,15 @@
-"""Prints which lines and branches of the core the tests run, from gcov's counts.
+"""Prints the test coverage of the core and of its binding, from gcov's counts.
 
     python coverage_table.py DIRECTORY --lines 98 --branches 95
 
 DIRECTORY has the counts of programs that gcc built with --coverage.  A kernel is
 compiled once for each instruction set and data type: a line counts as run if it ran
-in one of these variants, and so does each way that a condition can go.  Where variants
-of a line differ in their conditions (a vector of one lane needs no loop), the one of
-which most has run speaks for it.  Of the binding only lines count: in the C code that
-Cython writes, every call into Python has a branch for its failure.
+in one of these variants, and so does each branch.  Where variants of a line have
+different branches (a vector of one lane needs no loop), the variant with the highest
+coverage counts.  For the binding only lines count: in the C code that Cython writes,
+every call into Python has a branch for its failure.
 
-Below one of the two limits, which are for csrc/, the exit status is 1.
+The exit status is 1 if csrc/ is below one of the two limits.
 """
 
 import argparse
@@ -25,8 +25,7 @@ CORE, BINDING = "csrc/", "pybackprop/_core.pyx"
 
 
 def lines_of_binding(path):
-    """Of each line of the C code that Cython wrote, the line of the binding that it
-    says it is for."""
+    """Return the line of the binding for each line of the C code that Cython wrote."""
     line = None
     for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
         if mark := re.match(rf'\s*/\* "{BINDING}":(\d+)$', text):
@@ -37,8 +36,8 @@ def lines_of_binding(path):
 
 
 def counts(directory):
-    """Of each line (file, number): how often it ran; of each function's line: whether
-    each branch was taken, a tuple for each variant."""
+    """Return how often each line (file, number) ran, and for each variant of the line
+    a tuple that tells which branches were taken."""
     lines, branches = collections.Counter(), collections.defaultdict(list)
     command = ["gcov", "--json-format", "--stdout", "--branch-probabilities"]
     files = sorted(Path(directory).resolve().rglob("*.gcda"))
@@ -63,8 +62,8 @@ def counts(directory):
 
 
 def merged(variants):
-    """Whether each branch was taken in a variant of its shape, for the shape of which
-    least is missing."""
+    """Return which branches were taken in variants with the same number of branches,
+    for the number with the fewest branches missing."""
     shapes = collections.defaultdict(list)
     for taken in variants:
         shapes[len(taken)].append(taken)

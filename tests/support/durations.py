@@ -1,4 +1,4 @@
-"""Prints the time that the tests of each folder have taken, at the end of a run."""
+"""Prints the time of the tests of each folder at the end of a run."""
 
 import os
 from collections import defaultdict
@@ -10,12 +10,12 @@ START = pytest.StashKey[float]()
 
 
 def cpu_seconds():
-    """Of this process and of its children that have ended."""
+    """Return the CPU seconds of this process and of its ended children."""
     return sum(os.times()[:4])
 
 
 class Durations:
-    """A plugin; under pytest-xdist the numbers of the workers come together."""
+    """A plugin of pytest; under pytest-xdist it adds the times of all workers."""
 
     def __init__(self):
         self.totals = defaultdict(lambda: [0, 0.0, 0.0])

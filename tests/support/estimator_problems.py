@@ -1,4 +1,4 @@
-"""Fitted estimators of every kind of task, loss and output, with their targets."""
+"""Fits estimators for every kind of task, loss and output, with their targets."""
 
 import numpy as np
 import scipy.sparse
@@ -20,7 +20,7 @@ def fourth_power(y, y_pred):
     return ((y_pred - y) ** 4 / 4).sum(axis=1), (y_pred - y) ** 3
 
 
-# Name: class, parameters, y, and its numbers where they are neither y nor smoothed.
+# Name: class, parameters, y, and the encoded targets if not y or smoothed labels.
 PROBLEMS = {
     "binary": (MLPClassifier, {}, CODES > 0, None),
     "binary strings": (MLPClassifier, {}, STRINGS[CODES > 0], (CODES > 1)[CODES > 0]),

@@ -1,13 +1,13 @@
-"""Runs every public operation with each of its allocations failing in turn.
+"""Runs every public operation, and lets each of its allocations fail in turn.
 
     LD_PRELOAD=failing_allocator.so python failing_allocations.py [NAME ...]
     python failing_allocations.py --names
 
-Runs the operations of these names, or all, and prints how often each was refused memory
-for the core, or for data of NumPy's, and by how many bytes the process has grown in
-that.  ``--names`` prints the names of all.  Each refusal is to end in MemoryError and
-nothing else, with every object as it was; the same object then gives what it gives in a
-process that lacks nothing.  c/failing_allocator.c is what refuses.
+Runs the named operations, or all, and prints for each how many allocations of the core
+or of NumPy's data failed, and by how many bytes the process has grown.  ``--names``
+prints the names of all operations.  Each failure must raise MemoryError and leave every
+object unchanged; the same object must then give the same results as without a failure.
+c/failing_allocator.c makes the allocations fail.
 """
 
 import copy
@@ -25,7 +25,7 @@ from pybackprop import MLPClassifier, MLPRegressor, Network, _core, catalogue
 from pybackprop.export import from_sklearn, to_c, to_sklearn
 from support.reference import assert_state, state_of
 
-# Smaller blocks are no data, and NumPy keeps a store of them.
+# Smaller blocks hold no data, and NumPy caches them.
 LEAST_OF_NUMPY = 256
 ENOUGH_TO_SEE_GROWTH = 32
 
@@ -45,7 +45,7 @@ FAST |= {"random_state": 3, "n_jobs": 1}
 
 
 class Allocator:
-    """The one that is preloaded, watching the core and NumPy."""
+    """The preloaded allocator, which watches the core and NumPy."""
 
     def __init__(self):
         self.c = ctypes.CDLL(None)
@@ -70,9 +70,9 @@ class Allocator:
                 self.c.failing_watch(first, end, least)
 
     def refuse(self, n_granted, remains_short, act, model):
-        """What act(model) returns, what it raises, and how many requests were refused.
+        """Return the result of act(model), its exception and the number of refusals.
 
-        All but ``n_granted`` requests are, or only the next one.
+        Refuses all requests after ``n_granted``, or only the next one.
         """
         result, raised = None, None
         self.c.failing_begin(n_granted, remains_short)
@@ -84,7 +84,7 @@ class Allocator:
 
 
 class InUse(ctypes.Structure):
-    """What glibc's mallinfo2 returns."""
+    """The struct that glibc's mallinfo2 returns."""
 
     _fields_ = [
         (name, ctypes.c_size_t)
@@ -107,7 +107,7 @@ OPERATIONS = {}
 
 
 def operation(name, model, act):
-    """``act(copy of model)``; a callable in the place of a model makes one."""
+    """Describe ``act(copy of model)``; a callable ``model`` makes the model."""
     OPERATIONS[name] = model, act
 
 
@@ -120,7 +120,7 @@ def fitted(kind, **params):
 
 
 def unlike_before(model):
-    """Fitted to other samples than before: nothing can stay by being the same."""
+    """Return a model fitted to other samples, so that unchanged results are noticed."""
     targets = NUMBERS if isinstance(model, MLPRegressor) else LABELS
     return model.fit(X[::-1], targets)
 
@@ -162,7 +162,7 @@ def half_squares(y, y_pred):
     return ((y_pred - y) ** 2).sum(axis=1) / 2, y_pred - y
 
 
-def go_on(model):
+def continue_training(model):
     return model.fit(X, LABELS, resume=True)
 
 
@@ -187,7 +187,7 @@ def list_operations():
         )
     for early in (False, True):
         model = fitted(MLPClassifier, early_stopping=early).set_params(max_iter=4)
-        operation("resume" + early * " early stopping", model, go_on)
+        operation("resume" + early * " early stopping", model, continue_training)
     for name, model in (
         ("first", MLPClassifier(**FAST)),
         ("next", fitted(MLPClassifier)),
@@ -232,7 +232,7 @@ def list_operations():
 
 
 def edited_predict(model):
-    """By coefficients that are no longer the views of one vector."""
+    """Predict with coefficients that are no longer views of one vector."""
     edited = copy.copy(model)
     edited.coefs_ = [W.copy() for W in model.coefs_]
     return edited.predict(X), edited.predict(X[:1])
@@ -268,10 +268,10 @@ def list_operations_of_networks():
 
 
 def bits_of(value):
-    """A copy of all that there is to compare: without the seconds that epochs took."""
+    """Return a copy of all that is compared, without the seconds of the epochs."""
     if isinstance(value, Network):
-        # All that an operation could change; the core keeps nothing, and an optimizer
-        # before its first step is none.
+        # All that an operation could change; the core keeps no state, and an optimizer
+        # has none before its first step.
         optimizers = {
             name: vars(optimizer)
             for name, optimizer in value._optimizers.items()
@@ -291,7 +291,7 @@ def fresh(model):
 
 
 def refuse_each(allocator, name, remains_short):
-    """How often an operation has failed."""
+    """Return how often an operation has failed."""
     prototype, act = OPERATIONS[name]
     expected = bits_of(act(fresh(prototype)))
     n_failed, n_refused = 0, 1
@@ -304,12 +304,12 @@ def refuse_each(allocator, name, remains_short):
             if n_refused == 0 or not isinstance(raised, MemoryError):
                 raise AssertionError(f"{where}: {raised!r}") from raised
             assert_state(bits_of(model), before, f"{where}: state")
-            # A free-threaded Python often raises one and the same MemoryError, which
-            # would gather the frames of all its tracebacks.
+            # A free-threaded Python often raises the same MemoryError object again,
+            # which would collect the frames of all its tracebacks.
             raised.__traceback__ = None
             result = act(model)
             n_failed += 1
-        # What was refused may have been done without, as a place in a cache.
+        # An operation may work without the refused memory, such as a cache.
         assert_state(bits_of(result), expected, f"{where}: result")
         if n_refused == 0:
             return n_failed

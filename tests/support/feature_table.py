@@ -1,4 +1,4 @@
-"""Write the tables of docs/features.md from the marks on the tests.
+"""Writes the tables of docs/features.md from the marks on the tests.
 
     python -m support.feature_table         prints the tables
     python -m support.feature_table PAGE    puts them into the page, between its markers
@@ -111,7 +111,7 @@ THEMES = {
 
 
 def features():
-    """Pairs of a test file and the arguments of a feature mark in it, in order."""
+    """Return pairs of a test file and the arguments of a feature mark, in order."""
     return marks("feature", ("name", "use", "requested"))
 
 
@@ -121,7 +121,7 @@ def _issues(requested):
 
 
 def tables():
-    """A heading and a table for each theme, in Markdown."""
+    """Return a heading and a table for each theme, in Markdown."""
     rows = {row["name"]: (path, row) for path, row in features()}
     blocks = []
     for theme, names in THEMES.items():
@@ -140,7 +140,7 @@ def tables():
 
 
 def replaced(text):
-    """The text with the tables between its markers."""
+    """Return the text with the tables between its markers."""
     before, rest = text.split(START)
     return f"{before}{START}\n{tables()}\n{END}{rest.split(END)[1]}"
 

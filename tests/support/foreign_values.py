@@ -1,4 +1,4 @@
-"""Values of foreign types, none of which a fitted attribute may hold."""
+"""Lists values of types that no fitted attribute may have."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
-"""Problems for gradients: every loss with every output, hidden activation and depth.
+"""Makes problems for gradients, with all losses, outputs, activations and depths.
 
-A row that is added to a list of the core is among them with no further edit.
+A row that is added to a list of the core is included without a further edit.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ N_SAMPLES, N_FEATURES = 7, 3
 
 
 def usual_parameter(loss):
-    """A parameter in the middle of its range, 1 where that has no end; or None."""
+    """Return the middle of the loss parameter's range, 1 if infinite, or None."""
     record = LOSSES[loss]
     if record["parameter"] is None:
         return None
@@ -22,7 +22,7 @@ def usual_parameter(loss):
 
 
 def make_problem(loss, output, hidden, depth, n_outputs=3, dtype="float64", alpha=0.3):
-    """A network whose predictions lie in every loss's domain, with data for it."""
+    """Return a network with predictions in the domain of every loss, and data."""
     rng = np.random.RandomState(depth)
     sizes = [N_FEATURES, *DEPTHS[depth], n_outputs]
     net = Network(
@@ -35,7 +35,7 @@ def make_problem(loss, output, hidden, depth, n_outputs=3, dtype="float64", alph
         loss_parameter=usual_parameter(loss),
         random_state=rng,
     )
-    # Small weights around a bias whose image is between 0 and 1, as log-losses need.
+    # Small weights, and a bias with predictions between 0 and 1, as log-losses need.
     net.coefs[-1] *= 0.1
     grid = np.linspace(-2, 2, 81).reshape(-1, 1)
     image = np.abs(activate(output, grid) - 0.5)
@@ -51,8 +51,8 @@ def make_problem(loss, output, hidden, depth, n_outputs=3, dtype="float64", alph
     return net, X.astype(dtype), y.astype(dtype), weights
 
 
-# A hidden layer sees of loss and output only the delta that they send: every loss meets
-# every output, and every hidden activation one pair of the two, and each depth.
+# Loss and output affect a hidden layer only through delta: every loss is combined with
+# every output, and every hidden activation with one such pair and with each depth.
 COMBINATIONS = [
     *((loss, output, "tanh", 1) for loss in LOSSES for output in OUTPUTS),
     *(

@@ -15,7 +15,7 @@ PACKAGE = os.path.dirname(pybackprop.__file__)
 
 
 def bits_of(result):
-    """Whatever a method returns, as something that can be compared."""
+    """Return the result of a method as an object that can be compared."""
     if isinstance(result, (list, tuple)):
         return tuple(bits_of(item) for item in result)
     if isinstance(result, (pd.DataFrame, np.ndarray)):
@@ -29,9 +29,9 @@ def bits_of(result):
 
 
 def interleaved(call, act, within=PACKAGE):
-    """What call() returns with act() before its first line of the package, ...
+    """Return the results of call() with act() before its first line of the package, ...
 
-    As if another thread had got the interpreter there.
+    This is what happens if another thread gets the interpreter at that line.
     """
     for number in range(5000):
         left = [number]

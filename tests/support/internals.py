@@ -1,4 +1,4 @@
-"""Private objects of the package that tests of several parts call directly."""
+"""Collects the private objects of the package that tests of several parts use."""
 
 from pybackprop import _core
 from pybackprop._data.dataset import sample_rows

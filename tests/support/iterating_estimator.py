@@ -1,6 +1,6 @@
-"""Our regressor in the place of the toy that scikit-learn's callback tests fit.
+"""Adapts our regressor to scikit-learn's callback tests, which fit a toy estimator.
 
-A module of its own, so that workers can import it.
+It is a separate module so that workers can import it.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ X = np.arange(20.0).reshape(10, 2) / 20
 
 
 class MaxIterEstimator(MLPRegressor):
-    """Fits to data of its own where it is given none, and always to the last epoch.
+    """Fits its own data if none are given, and always runs all epochs.
 
-    Its prediction tells by how many epochs it was fitted, as the toy's does.
+    Its prediction is the number of its epochs, as for the toy estimator.
     """
 
     def __init__(self, max_iter=20, computation_intensity=0.001):

@@ -20,7 +20,7 @@ class MallocInfo(ctypes.Structure):
 
 
 def c_bytes():
-    """Bytes in use in C's heap; 0 where the C library does not tell."""
+    """Return the bytes in use in the C heap, or 0 if the C library does not tell."""
     try:
         mallinfo = ctypes.CDLL(None).mallinfo2
     except (AttributeError, TypeError, OSError):
@@ -31,7 +31,7 @@ def c_bytes():
 
 
 def in_use():
-    """Objects, blocks of Python's allocator, bytes of C's."""
+    """Return the numbers of objects, of blocks of Python and of bytes of C."""
     gc.collect()
     return len(gc.get_objects()), sys.getallocatedblocks(), c_bytes()
 
@@ -42,15 +42,15 @@ FEW_CALLS = 200 if IS_FREE_THREADED else 10
 
 
 def leaks(call, n_calls=FEW_CALLS, n_rounds=40):
-    """Whether calls add up to objects, blocks or bytes in every round of calls.
+    """Return whether objects, blocks or bytes grow in every round of calls.
 
-    What is really lost is lost in every round. Caches fill up, for hundreds of calls,
-    and other threads take and give: in some round, sooner or later, there is nothing.
+    A leak grows in every round. Caches stop growing after hundreds of calls, and other
+    threads allocate and free: sooner or later, some round shows no growth.
     """
-    # Half of what it is to lose one a call; C's smallest block is of 24 bytes and more.
+    # Half of the growth by one block per call; C's smallest block has 24 bytes.
     lost = np.array([n_calls / 2, n_calls / 2, 8 * n_calls])
     always = np.array([True, True, True])
-    gc.freeze()  # what is there need not be looked at again and again
+    gc.freeze()  # objects that exist already need not be visited in every collection
     try:
         for _ in range(10):
             call()
@@ -70,7 +70,7 @@ def leaks(call, n_calls=FEW_CALLS, n_rounds=40):
 
 @contextmanager
 def without_collection():
-    """References alone free what is freed inside; the circles left are yielded."""
+    """Disable the garbage collector; the yielded list gets the cycles that are left."""
     gc.collect()
     gc.freeze()
     left = []

@@ -1,4 +1,4 @@
-"""The lists of the core: what each name stands for, by the core's own records."""
+"""Reads the core's lists of activations, losses, optimizers and schedules."""
 
 from pybackprop import _core, catalogue
 

@@ -1,4 +1,4 @@
-"""Read the marks on the tests from their source, without importing the tests."""
+"""Reads the marks on the tests from their source, without importing the tests."""
 
 import ast
 
@@ -6,7 +6,7 @@ from support.checkout import ROOT, files_of_tests
 
 
 def marks(name, arguments):
-    """Pairs of a test file and the arguments of a ``pytest.mark.<name>`` in it.
+    """Return pairs of a test file and the arguments of a ``pytest.mark.<name>`` in it.
 
     Arguments are literals; ``arguments`` names those that are given by position.
     Ordered by file name, then by line.
@@ -25,6 +25,6 @@ def marks(name, arguments):
 
 
 def link(path, page):
-    """A Markdown link from a page to a test file, named by the file."""
+    """Return a Markdown link from a page to a test file, named by the file."""
     up = "../" * len(page.parent.relative_to(ROOT).parts)
     return f"[{path.stem}]({up}{path.relative_to(ROOT).as_posix()})"

@@ -1,7 +1,7 @@
-"""Training written plainly in NumPy: the oracle of what an estimator does step by step.
+"""Implements training in plain NumPy: the reference for each step of an estimator.
 
-Gradients of the sample losses are those of ``by_hand.backprop``; penalty, clipping,
-update rule and norms are written out here, as published, array by array.
+``by_hand.backprop`` computes the gradients of the sample losses; penalty, clipping,
+update rules and norms are written out here as published, array by array.
 """
 
 import numpy as np
@@ -56,10 +56,11 @@ RULES = {
 
 
 class PlainTraining:
-    """What ``MLPRegressor(shuffle=False, activation="tanh", ...)`` does, plainly.
+    """Trains as ``MLPRegressor(shuffle=False, activation="tanh", ...)`` does.
 
-    ``rate`` gives the learning rate of the step that begins after so many epochs (a
-    fraction counts the batches of the present one) and takes so much of one.
+    ``rate(epoch, length)`` returns the learning rate of the step that begins after
+    ``epoch`` epochs, a fraction within one, and takes the fraction ``length`` of an
+    epoch.
     """
 
     def __init__(self, model, X, y, rate=None, sample_weight=None):
@@ -84,7 +85,7 @@ class PlainTraining:
         return float(np.dot(self.alphas, terms))
 
     def objective(self, rows):
-        """Loss, penalty and gradient of some rows."""
+        """Return loss, penalty and gradient of some rows."""
         coefs, intercepts = self.arrays[: self.n_layers], self.arrays[self.n_layers :]
         S, r = self.weights[rows].sum(), self.p.l1_ratio
         loss, coef_grads, intercept_grads, *_ = by_hand.backprop.objective(
@@ -158,7 +159,7 @@ class PlainTraining:
 
 
 def assert_follows(model, plain, rtol=1e-10):
-    """The estimator has the loss curve and the weights of the plain training."""
+    """Check that an estimator has the loss curve and weights of the plain training."""
     np.testing.assert_allclose(model.loss_curve_, plain.losses, rtol=rtol)
     for ours, theirs in zip(
         model.coefs_ + model.intercepts_, plain.arrays, strict=True

@@ -1,4 +1,4 @@
-"""Runs Python programs in processes of their own, which a crash would end."""
+"""Runs Python programs in separate processes, which may crash."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 
 def run_python(program, *arguments, **environment):
-    """Run a program that finds the modules that this process finds."""
+    """Run a program with the module search path of this process."""
     path = os.pathsep.join(place for place in sys.path if place)
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)],

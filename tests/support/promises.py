@@ -1,4 +1,4 @@
-"""Write the lists of docs/what_you_can_rely_on.md from the marks on the tests.
+"""Writes the lists of docs/what_you_can_rely_on.md from the marks on the tests.
 
     python -m support.promises         prints the lists
     python -m support.promises PAGE    puts them into the page, between its markers
@@ -22,17 +22,17 @@ START, END = "<!-- promises -->\n", "<!-- end of promises -->\n"
 
 @cache
 def promises():
-    """Pairs of a test file and its promise, a dict of section and sentence."""
+    """Return pairs of a test file and its promise, a dict of section and sentence."""
     return tuple(marks("promise", ("section", "sentence")))
 
 
 def sections(page):
-    """The headings of the page that have a list."""
+    """Return the headings of the page that have a list."""
     return re.findall(rf"^## (.+)\n(?:(?!## ).*\n)*?{START}", page, re.MULTILINE)
 
 
 def list_of(section):
-    """The promises of a section in Markdown."""
+    """Return the promises of a section in Markdown."""
     return "".join(
         f"* {promise['sentence']} {link(path, PAGE)}\n"
         for path, promise in promises()
@@ -41,7 +41,7 @@ def list_of(section):
 
 
 def replaced(page):
-    """The page with each section's list between its markers."""
+    """Return the page with each section's list between its markers."""
     names = iter(sections(page))
     return re.sub(
         f"{START}.*?{END}",

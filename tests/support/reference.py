@@ -1,7 +1,7 @@
-"""Compares the states of estimators, and corrects known errors of scikit-learn.
+"""Corrects scikit-learn's known errors, and compares the states of estimators.
 
-Where scikit-learn reports the wrong number, it is still the oracle of everything else
-once that number is set right; and "left as it was" means every attribute, every bit.
+scikit-learn reports some wrong numbers; with these corrected, it is the reference for
+everything else. An estimator is unchanged if every bit of every attribute is the same.
 """
 
 import copy
@@ -15,23 +15,23 @@ from sklearn.neural_network._multilayer_perceptron import LOSS_FUNCTIONS
 
 
 def squared_error_sum(y_true, y_pred, sample_weight=None):
-    """Half the squared error, summed over the outputs: the function differentiated."""
+    """Return half the squared error summed over outputs, as differentiated."""
     squares = (y_true - y_pred) ** 2
     return 0.5 * np.average(squares, weights=sample_weight, axis=0).sum()
 
 
 @contextmanager
 def scikit_learn_set_right():
-    """scikit-learn with its squared error summed over outputs, as its gradient is."""
+    """Let scikit-learn sum the squared error over outputs, as its gradient does."""
     with mock.patch.dict(LOSS_FUNCTIONS, squared_error=squared_error_sum):
         yield
 
 
 def keep_the_best_weights_apart(model):
-    """Set right what a warm start with early stopping restores in scikit-learn.
+    """Correct the best weights that scikit-learn restores after a warm start.
 
-    After a fit, the best weights are the same arrays as the weights, so that a next
-    fit trains both, and has nothing to restore unless it finds a better score.
+    After a fit with early stopping, the best weights are the same arrays as the
+    weights, so the next fit trains both, and restores nothing unless a score is better.
     """
     if getattr(model, "_best_coefs", None) is getattr(model, "coefs_", ()):
         model._best_coefs = [coef.copy() for coef in model.coefs_]
@@ -39,19 +39,19 @@ def keep_the_best_weights_apart(model):
 
 
 def state_of(estimator):
-    """A copy of all that an estimator holds, that shares nothing with it."""
+    """Return a deep copy of the state of an estimator."""
     return copy.deepcopy(vars(estimator))
 
 
 def timeless(estimator):
-    """``state_of`` without the seconds in its history, which no two fits share."""
+    """Return ``state_of`` without the seconds of epochs, which always differ."""
     state = state_of(estimator)
     state["_history"] = [row[:-1] for row in state["_history"]]
     return state
 
 
 def assert_state(actual, expected, where="state"):
-    """Everything equal to the last bit; the message says where it is not."""
+    """Check that states are equal to the last bit; name the place of a difference."""
     assert type(actual) is type(expected), where
     if isinstance(actual, dict):
         assert list(actual) == list(expected), where
@@ -69,7 +69,7 @@ def assert_state(actual, expected, where="state"):
     elif scipy.sparse.issparse(actual):
         assert_state(vars(actual), vars(expected), where)
     elif hasattr(actual, "__dict__") and not callable(actual):
-        assert_state(vars(actual), vars(expected), where)  # an estimator, say
+        assert_state(vars(actual), vars(expected), where)  # such as an estimator
     else:
         assert actual is expected or pickle.dumps(actual) == pickle.dumps(expected), (
             where

@@ -1,9 +1,9 @@
-"""Chooses the cases of a product of parameters that the short run takes.
+"""Chooses the test cases of the short run from products of parameters.
 
-The mark ``sampled(n)`` is on tests of such products.  Of the cases of one the short run
-draws ``n``, or as many more as it takes for each value of each parameter to occur; with
-``pairs=True``, for each pair of values.  Of the values of a single parameter it draws
-``n``.  ``--full`` takes all.
+Tests of such products have the mark ``sampled(n)``.  The short run draws ``n`` cases of
+each, or more until each value of each parameter occurs; with ``pairs=True``, until each
+pair of values occurs.  For a single parameter it draws ``n`` values.  ``--full`` runs
+all cases.
 """
 
 import functools
@@ -12,16 +12,16 @@ import random
 
 
 def value_of(parameter, seen):
-    """What is compared of a parameter's value: equal, and in every process the same."""
+    """Return an equivalent of a parameter's value that no process changes."""
     if isinstance(parameter, (str, int, float, type(None))):
         return repr(parameter)
-    if isinstance(parameter, functools.partial):  # a check of scikit-learn's
+    if isinstance(parameter, functools.partial):  # one of scikit-learn's checks
         return parameter.func.__name__, repr(parameter.keywords)
     return seen.setdefault(id(parameter), len(seen))
 
 
 def sample(cases, n, pairs, draws):
-    """The indices of the cases that are drawn, where a case is a dict of parameters."""
+    """Return the indices of the drawn cases, where a case is a dict of parameters."""
     seen, covered_by = {}, []
     for case in cases:
         values = [(name, value_of(value, seen)) for name, value in case.items()]
@@ -39,7 +39,7 @@ def sample(cases, n, pairs, draws):
 
 
 def choose(items, seed):
-    """The items that the short run takes, and those that it leaves out."""
+    """Return the items that the short run takes, and the items that it leaves out."""
     products = {}
     for item in items:
         if mark := item.get_closest_marker("sampled"):

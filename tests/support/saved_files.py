@@ -1,4 +1,4 @@
-"""Reads the models that earlier releases have saved."""
+"""Reads models that were saved by earlier releases."""
 
 import pickle
 from importlib.util import find_spec
@@ -7,7 +7,7 @@ import pytest
 
 
 def unpickled(path):
-    """What a pickle holds, if NumPy is not older than its own change of names."""
+    """Return the object of a pickle; skip the test if NumPy is too old to read it."""
     content = path.read_bytes()
     if b"numpy._core" in content and find_spec("numpy._core") is None:
         pytest.skip("saved with NumPy 2, whose pickles NumPy reads since 1.26")

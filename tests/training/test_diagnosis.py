@@ -1,7 +1,7 @@
 """The warnings of a fit are right, few, and name the remedy.
 
-That they are right is an experiment: on each data set that scikit-learn ships, and on
-some made worse, wherever a warning is given its cure makes the training better.
+An experiment shows that they are right: on scikit-learn's data sets, and on some made
+worse, training improves wherever the remedy of a warning is applied.
 """
 
 import warnings
@@ -27,7 +27,7 @@ DIABETES, PROGRESSION = datasets.load_diabetes(return_X_y=True)
 
 
 def warnings_of(category, fit):
-    """The warnings of a category that a fit gives."""
+    """Return the warnings of a category that a fit gives."""
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
         fit()
@@ -35,7 +35,7 @@ def warnings_of(category, fit):
 
 
 def scalings_of(model, X, y, **kwargs):
-    """The texts of the ScalingWarnings of a fit, which may diverge."""
+    """Return the texts of the ScalingWarnings of a fit, which may diverge."""
 
     def fit():
         try:
@@ -48,7 +48,7 @@ def scalings_of(model, X, y, **kwargs):
 
 # ---------------------------------------------------------------------- the experiment
 def shipped():
-    """Name, X, y and estimator of each table that comes with scikit-learn."""
+    """Yield name, X, y and estimator of each data set that comes with scikit-learn."""
     for name in ("iris", "wine", "breast_cancer", "digits"):
         X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
         yield name, X, y, MLPClassifier
@@ -72,7 +72,7 @@ def shipped():
 
 
 def made_worse():
-    """Scaled tables with one thing wrong, by so much that it may or may not matter."""
+    """Yield scaled tables with one fault, large enough to matter or not."""
     wine = scale(WINE)
     for factor in (3, 30, 1000):
         X = wine * np.r_[factor, np.ones(12)]
@@ -96,7 +96,7 @@ def made_worse():
 
 
 def badness(model, X, y):
-    """Mean log-loss of the classes, or share of the variance left; inf: diverged."""
+    """Return mean log-loss or fraction of unexplained variance, inf if diverged."""
     if not hasattr(model, "coefs_"):
         return np.inf
     if hasattr(model, "classes_"):
@@ -150,7 +150,7 @@ def test_a_warning_is_right_and_scaled_data_gets_none(name, solver):
         assert badness(cured, cured_X, cured_y) < 0.75 * before
 
 
-# ------------------------------------------------------------------- what is said, when
+# ------------------------------------------------------------------ texts of warnings
 def mean_score(model, X, y):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -162,7 +162,7 @@ def mean_score(model, X, y):
     use="pybackprop.exceptions.ScalingWarning",
     requested="#29504",
 )
-def test_the_cure_can_be_followed_word_by_word():
+def test_the_remedy_in_the_warning_works_as_written():
     model = MLPClassifier(random_state=0)
     (text,) = scalings_of(model, WINE, WINE_CLASSES)
     rms = np.sqrt(np.mean(WINE[:, 12] ** 2))
@@ -211,7 +211,7 @@ def test_sparse_inputs_are_told_of_the_scaler_that_keeps_them_sparse(dtype):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_it_is_said_once_a_fit_and_not_again_where_training_goes_on(solver):
+def test_one_warning_per_fit_and_none_when_training_continues(solver):
     fit = {"max_iter": 2, "solver": solver, "random_state": 0}
     model = MLPClassifier(warm_start=True, **fit)
     assert len(scalings_of(model, WINE, WINE_CLASSES)) == 1
@@ -226,14 +226,14 @@ def test_it_is_said_once_a_fit_and_not_again_where_training_goes_on(solver):
         assert len(warnings_of(ScalingWarning, stream)) == 1
         scaled = MLPRegressor(**fit)
 
-        def stream_of_numbers():  # later calls may well get to the targets' scale
+        def stream_of_numbers():  # later calls may reach the scale of the targets
             for _ in range(5):
                 scaled.partial_fit(scale(DIABETES), PROGRESSION)
 
         assert not warnings_of(ScalingWarning, stream_of_numbers)
 
 
-def test_a_constant_feature_and_a_row_without_weight_are_nothing_to_warn_of():
+def test_no_warning_for_constant_features_and_rows_of_weight_zero():
     X = np.hstack([scale(WINE), np.full((178, 1), 7.0), np.zeros((178, 1))])
     weights = np.r_[np.zeros(3), np.ones(175)]
     X[:3, 0] *= 1e9
@@ -248,8 +248,8 @@ def test_a_constant_feature_and_a_row_without_weight_are_nothing_to_warn_of():
     assert not scalings_of(model, scale(DIABETES), y, sample_weight=weights)
 
 
-def test_targets_that_only_look_far_off_are_learned_without_a_word():
-    """The warning waits for the outcome: with enough steps any scale can be reached."""
+def test_no_warning_for_unscaled_targets_that_were_learned():
+    """Warn only after the fit: with enough steps any scale can be reached."""
     X, y = scale(DIABETES), PROGRESSION
     assert scalings_of(MLPRegressor(random_state=0), X, y)
     assert not scalings_of(MLPRegressor(random_state=0, batch_size=5), X, y)
@@ -258,7 +258,7 @@ def test_targets_that_only_look_far_off_are_learned_without_a_word():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_each_output_and_weight_counts_in_the_outcome(dtype):
+def test_each_output_and_weight_counts_in_the_result(dtype):
     X, y = scale(DIABETES).astype(dtype), scale(PROGRESSION)
     y = np.column_stack([y, y + 100]).astype(dtype)
     weights = np.random.RandomState(0).uniform(0.5, 2, len(y))
@@ -266,7 +266,7 @@ def test_each_output_and_weight_counts_in_the_outcome(dtype):
         model = MLPRegressor(random_state=0)
         (text,) = scalings_of(model, X, y, sample_weight=sample_weight)
         assert text.startswith("The targets of column 1 have the mean 100 and")
-    # Rows of which nothing was learned hardly weigh: without weights, half of their
+    # The rows that were not learned have small weights: without weights, half of their
     # squared error is one offset.
     y = np.r_[scale(PROGRESSION), np.full(442, 1e3)].astype(dtype)
     weights = np.r_[np.ones(442), np.full(442, 1e-12)]
@@ -275,7 +275,7 @@ def test_each_output_and_weight_counts_in_the_outcome(dtype):
 
 @pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("value", [1e-200, 1e200])
-def test_numbers_whose_squares_leave_the_range_are_no_trouble(Estimator, value):
+def test_numbers_whose_squares_overflow_are_handled(Estimator, value):
     X, y = value * scale(DIABETES), value * PROGRESSION
     if Estimator is MLPClassifier:
         y = PROGRESSION > 140
@@ -336,8 +336,8 @@ def convergence_text(model, X, y, **kwargs):
     return text
 
 
-def slopes(model, X):
-    """Largest |f'(z)| of each unit over the rows, layer by layer, in plain NumPy."""
+def largest_derivatives(model, X):
+    """Return the largest |f'(z)| of each unit over the rows, layer by layer."""
     derivatives = {
         "identity": np.ones_like,
         "relu": lambda z: (z > 0).astype(float),
@@ -363,7 +363,9 @@ def test_units_that_no_longer_learn_are_counted_by_layer(activation, solver, dty
     model = MLPClassifier((40, 20), activation, solver=solver, max_iter=1)
     text = convergence_text(model.set_params(random_state=0), X, y)
     with np.errstate(over="ignore"):
-        flat = [int(np.sum(largest < 1e-3)) for largest in slopes(model, X)]
+        flat = [
+            int(np.sum(largest < 1e-3)) for largest in largest_derivatives(model, X)
+        ]
     assert flat[0] > 4
     for layer, (count, size) in enumerate(zip(flat, (40, 20), strict=True), 1):
         words = f"{count} of the {size} units of hidden layer {layer}"
@@ -378,7 +380,7 @@ def test_a_network_that_learns_is_not_called_dead(activation):
         X = factor * scale(DIABETES)
         model = MLPRegressor(activation=activation, max_iter=5, random_state=0)
         text = convergence_text(model, X, scale(PROGRESSION))
-        assert all(np.all(largest > 1e-3) for largest in slopes(model, X))
+        assert all(np.all(largest > 1e-3) for largest in largest_derivatives(model, X))
         assert "slope" not in text
 
 
@@ -390,7 +392,7 @@ def test_only_rows_with_a_weight_can_keep_a_unit_alive():
     counts = []
     for weights, rows in ((None, 100), (np.repeat([1.0, 0.0], 50), 50)):
         text = convergence_text(model, X, y, sample_weight=weights)
-        (largest,) = slopes(model, X[:rows])
+        (largest,) = largest_derivatives(model, X[:rows])
         counts.append(np.sum(largest == 0))
         assert f"{counts[-1]} of the 30 units of hidden layer 1" in text
         assert f"any of {rows} training rows" in text
@@ -405,7 +407,7 @@ def test_a_loss_above_that_of_a_network_of_zeros_is_named(weighted):
     assert f"{model.loss_:.3g} is worse than {np.log(3):.3g}, that of a" in text
     text = convergence_text(model, scale(WINE), WINE_CLASSES, sample_weight=weights)
     assert "worse" not in text
-    # Weights that have hardly begun to learn are no sign of trouble.
+    # Weights after very few steps are no sign of a fault.
     linear = MLPClassifier((), max_iter=2, random_state=0)
     assert "worse" not in convergence_text(linear, scale(WINE), WINE_CLASSES)
     assert linear.loss_ > np.log(3)
@@ -429,7 +431,7 @@ def test_a_warning_of_no_convergence_begins_as_scikit_learns():
     assert_array_equal(model.classes_, [0, 1, 2])
 
 
-def test_divergence_names_epoch_learning_rate_and_cure():
+def test_divergence_names_epoch_learning_rate_and_remedy():
     model = MLPRegressor(solver="sgd", learning_rate_init=1e3, activation="identity")
     said = r"(?s)scaled|preprocessed.*epoch \d+;.*learning_rate_init \(now 1000.0\)"
     with warnings.catch_warnings():

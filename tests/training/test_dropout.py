@@ -16,7 +16,7 @@ LOW = 0xFFFFFFFF
 
 
 def philox(counter, key):
-    """Philox4x32-10 on 32-bit words, as Salmon et al. 2011 define it."""
+    """Compute Philox4x32-10 on 32-bit words, as Salmon et al. 2011 define it."""
     a, b, c, d = counter
     for r in range(10):
         k0, k1 = ((key[i] + r * INCREMENTS[i]) & LOW for i in (0, 1))
@@ -30,7 +30,7 @@ def words(value):
 
 
 def kept(seed, epoch, layer, rows, n_units, rate):
-    """The factors of a layer's inputs: 0, or 1 / (1 - rate)."""
+    """Return the factors of a layer's inputs: 0, or 1 / (1 - rate)."""
     key = philox((*words(epoch), *words(layer)), words(seed))[:2]
     drawn = np.array(
         [
@@ -49,7 +49,7 @@ def kept(seed, epoch, layer, rows, n_units, rate):
     ],
 )
 def test_the_generator_of_the_test_is_the_published_one(word, expected):
-    # Known answers that come with the paper's own implementation.
+    # Known answers of the implementation of the paper.
     assert philox((word,) * 4, (word,) * 2) == expected
 
 
@@ -77,7 +77,7 @@ PLAIN = dict(
     requested="#6175",
 )
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_training_is_that_of_the_masked_network(shuffle):
+def test_training_uses_the_masked_network(shuffle):
     X, y = data()
     rates = 0.25, 0.5, 0.125
     model = MLPRegressor(
@@ -90,7 +90,7 @@ def test_training_is_that_of_the_masked_network(shuffle):
         **PLAIN,
     ).fit(X, y)
 
-    # The same, plainly: the generator gives initial weights, the seed, the orders.
+    # The reference: the generator gives initial weights, the seed, and the orders.
     random_state = np.random.RandomState(3)
     sizes = 7, 6, 5, 1
     W, b = [], []
@@ -167,7 +167,7 @@ def test_neither_threads_nor_sparsity_change_a_bit(dtype):
 
 
 def test_a_long_row_of_a_sparse_table_has_the_masks_of_a_dense_one():
-    # Masks are drawn sixteen at a time: here are rows of fewer values, and of more.
+    # Masks are drawn sixteen at a time: these rows have fewer values, and more.
     rng = np.random.default_rng(0)
     density = np.linspace(0, 1, 60)[:, None]
     X = rng.normal(size=(60, 50)) * (rng.uniform(size=(60, 50)) < density)
@@ -176,8 +176,8 @@ def test_a_long_row_of_a_sparse_table_has_the_masks_of_a_dense_one():
     same_bits(model, clone(model).fit(scipy.sparse.csr_matrix(X), y))
 
 
-def test_the_share_left_out_and_the_expected_sum():
-    # A linear network of weight 1 and no step to speak of predicts the kept inputs.
+def test_the_dropped_fraction_and_the_expected_sum():
+    # A linear network of weight 1 with a tiny learning rate predicts the kept inputs.
     n = 20_000
     X = np.ones((n, 1))
     losses = []
@@ -211,7 +211,7 @@ def test_a_rate_of_zero_draws_nothing():
     assert one.random_sample() == other.random_sample()
 
 
-def test_predictions_leave_nothing_out():
+def test_predictions_use_no_dropout():
     X, y = data()
     model = MLPRegressor(hidden_layer_sizes=(5,), dropout=0.5, max_iter=3).fit(X, y)
     a = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
@@ -220,7 +220,7 @@ def test_predictions_leave_nothing_out():
 
 
 @pytest.mark.parametrize("batch_size", [7, 40])
-def test_partial_fit_goes_on_with_new_masks(batch_size):
+def test_partial_fit_continues_with_new_masks(batch_size):
     X, y = data()
     model = MLPRegressor(
         hidden_layer_sizes=(8,),
@@ -271,7 +271,7 @@ def test_dropout_regularizes():
         ),
     ],
 )
-def test_what_is_refused(parameters, words):
+def test_invalid_rates_are_refused(parameters, words):
     X, y = data()
     model = MLPRegressor(hidden_layer_sizes=(4, 3), max_iter=2).fit(X, y)
     before = [w.copy() for w in model.coefs_]

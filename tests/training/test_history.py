@@ -33,7 +33,7 @@ def fit(**params):
     requested="#18507",
 )
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_the_history_has_a_row_an_epoch(solver):
+def test_the_history_has_one_row_per_epoch(solver):
     began = time.perf_counter()
     model = MLPClassifier(solver=solver, **FAST).fit(X, Y, **HELD_OUT)
     took = time.perf_counter() - began
@@ -65,7 +65,7 @@ def test_a_scorer_sees_the_history_so_far():
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_what_is_not_known_is_nan(solver):
+def test_unknown_values_are_nan(solver):
     history = fit(solver=solver).history_
     assert np.isnan(history["validation_loss"]).all()
     assert np.isnan(history["validation_score"]).all()
@@ -73,7 +73,7 @@ def test_what_is_not_known_is_nan(solver):
 
 
 @pytest.mark.parametrize("schedule", ["constant", "invscaling", "adaptive"])
-def test_the_learning_rate_is_that_of_the_epoch(schedule):
+def test_the_learning_rate_is_the_one_of_the_epoch(schedule):
     params = {"solver": "sgd", "learning_rate": schedule, "learning_rate_init": 0.1}
     params |= {"tol": 1, "n_iter_no_change": 1}
     rates = fit(**params).history_["learning_rate"]
@@ -82,13 +82,13 @@ def test_the_learning_rate_is_that_of_the_epoch(schedule):
     elif schedule == "invscaling":
         expected = 0.1 / np.sqrt(150 * np.arange(len(rates)) + 1)
     else:
-        # Every second epoch without progress lowers it; the first always is progress.
+        # Every second epoch without progress lowers it; the first epoch is progress.
         expected = 0.1 / 5.0 ** np.maximum((np.arange(len(rates)) - 1) // 2, 0)
     assert_allclose(rates, expected)
 
 
 @pytest.mark.parametrize("weight", [None, 0.25])
-def test_lbfgs_knows_penalty_and_gradient(weight):
+def test_lbfgs_records_penalty_and_gradient(weight):
     weights = None if weight is None else np.full(150, weight)
     model = MLPClassifier(solver="lbfgs", alpha=2.0, **FAST).fit(X, Y, weights)
     network = Network.from_parameters(
@@ -108,7 +108,7 @@ def test_lbfgs_knows_penalty_and_gradient(weight):
     assert model.history_["loss"][-1] == pytest.approx(model.loss_, rel=1e-12)
 
 
-def test_the_history_goes_on_as_the_loss_curve_does():
+def test_the_history_continues_like_the_loss_curve():
     model = MLPClassifier(warm_start=True, **FAST)
     for length in (9, 18):
         model.fit(X, Y)
@@ -126,8 +126,8 @@ def test_the_history_goes_on_as_the_loss_curve_does():
 # --------------------------------------------------------------------- time limit
 @pytest.mark.feature("A time limit", use="MLPClassifier(max_time=60)")
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_a_fit_ends_with_the_epoch_in_which_its_time_is_over(solver):
-    """Whatever the time, some epoch is the first after 1e-9 seconds."""
+def test_a_fit_ends_with_the_epoch_that_exceeds_the_time_limit(solver):
+    """Every fit has a first epoch that ends after 1e-9 seconds."""
     with pytest.warns(ConvergenceWarning, match="max_time=1e-09"):
         model = fit(solver=solver, max_time=1e-9)
     assert model.n_iter_ == len(model.loss_curve_) == 1
@@ -139,14 +139,14 @@ def test_a_fit_ends_with_the_epoch_in_which_its_time_is_over(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_time_enough_changes_nothing(solver):
+def test_a_long_time_limit_changes_nothing(solver):
     model, expected = fit(solver=solver, max_time=1e6), fit(solver=solver)
     assert_state(model.coefs_, expected.coefs_)
     assert model.stopping_reason_ == expected.stopping_reason_
 
 
-def test_the_limit_holds_by_the_clock():
-    """A slow scorer makes epochs of a known least length: two fit into the limit."""
+def test_the_time_limit_is_measured_in_seconds():
+    """With a slow scorer epochs have a minimum length: two fit into the limit."""
 
     def slow(estimator, X, y):
         time.sleep(0.05)
@@ -192,7 +192,7 @@ REASONS = {
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("reason", REASONS)
-def test_the_reason_is_said_in_words(reason):
+def test_the_stopping_reason_is_a_text(reason):
     params, words, by_itself = REASONS[reason]
     model = fit(**params)
     assert words in model.stopping_reason_

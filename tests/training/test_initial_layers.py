@@ -1,4 +1,4 @@
-"""coefs_init and intercepts_init: a fit starts from layers that the user gives."""
+"""Tests that a fit starts from coefs_init and intercepts_init."""
 
 import pickle
 
@@ -46,8 +46,8 @@ def assert_equal_layers(ours, theirs):
 )
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
-def test_the_drawn_layers_given_back_make_the_same_fit(name, solver):
-    # So shuffles and splits too are those of a fit that draws.
+def test_the_drawn_layers_as_init_give_the_same_fit(name, solver):
+    # So shuffles and splits are the same as after drawing the layers.
     X, y = data(name)
     plain = make(name, solver=solver).fit(X, y)
     drawn = Network(SIZES, random_state=0)
@@ -78,7 +78,7 @@ def test_the_first_step_starts_there():
     assert model.loss_curve_ == [start.objective(X, y)]
 
 
-def test_one_without_the_other_leaves_the_other_drawn():
+def test_with_one_of_the_two_the_other_is_drawn():
     X, y = data()
     coefs, _ = layers()
     still = {"solver": "sgd", "learning_rate_init": 1e-300, "momentum": 0}
@@ -114,7 +114,7 @@ def test_they_are_cast_to_the_data_type_of_X():
     assert_equal_layers(arrays_of(model), arrays_of(rounded))
 
 
-def test_training_that_goes_on_does_not_start_again():
+def test_continued_training_ignores_initial_layers():
     X, y = data()
     coefs, intercepts = layers()
     given = {"coefs_init": coefs, "intercepts_init": intercepts}
@@ -128,14 +128,14 @@ def test_training_that_goes_on_does_not_start_again():
     model = make(**given, warm_start=True).fit(X, y)
     first = model.loss_
     assert model.fit(X, y).loss_curve_[4] < first
-    # Not even looked at, as the number of layers is not what they are for.
+    # They are not checked, so they may have another number of layers.
     model.set_params(coefs_init=coefs[:1]).fit(X, y)
     with pytest.raises(ValueError, match="coefs_init"):
         model.set_params(warm_start=False).fit(X, y)
 
 
 @pytest.mark.parametrize("parameter", ["coefs_init", "intercepts_init"])
-def test_what_cannot_be_is_refused_by_name_and_leaves_a_fit_as_it_was(parameter):
+def test_invalid_layers_are_named_and_change_nothing(parameter):
     X, y = data("MLPRegressor", "float32")
     given = dict(zip(("coefs_init", "intercepts_init"), layers(), strict=True))
     model = make().fit(X, y)
@@ -164,7 +164,7 @@ def test_what_cannot_be_is_refused_by_name_and_leaves_a_fit_as_it_was(parameter)
             model.fit(X, y)
 
 
-def test_parameters_like_any_other():
+def test_they_are_parameters_of_clone_and_search():
     X, y = data()
     coefs, intercepts = layers()
     model = make(coefs_init=coefs, intercepts_init=intercepts)

@@ -1,8 +1,8 @@
-"""L-BFGS: scikit-learn's first iterations to rounding, and an end that is as good.
+"""Compares L-BFGS with scikit-learn: the first iterations, and the final losses.
 
-SciPy takes the steps; what is compared is the objective and the gradient that it is
-given. After a few dozen line searches rounding decides which minimum of a network is
-found, so the ends are compared over several starts.
+SciPy takes the steps; our part is the objective and its gradient. After a few dozen
+line searches rounding decides which minimum of a network is found, so the final losses
+are compared over several initial weights.
 """
 
 import threading
@@ -137,8 +137,8 @@ def real_data(name):
         ("diabetes_poisson", "counts"),
     ],
 )
-def test_the_end_is_as_good(name, target, activation):
-    """scikit-learn's own mean moves by 0.05 % when its start moves by 1e-15."""
+def test_the_final_loss_is_as_good(name, target, activation):
+    """scikit-learn's mean changes by 0.05 % if its initial weights change by 1e-15."""
     X, y = real_data(name)
     params = {"activation": activation, "alpha": 1, "max_iter": 150}
     ours, theirs = (
@@ -154,7 +154,7 @@ def test_the_end_is_as_good(name, target, activation):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_end_is_the_same_where_there_is_one_minimum(target):
+def test_the_result_is_the_same_for_a_convex_objective(target):
     X, y = make_data(target)
     params = {"hidden_layer_sizes": (), "alpha": 1, "tol": 1e-8, "max_iter": 1000}
     ours, theirs = (fit(package, target, X, y, **params) for package in PACKAGES)
@@ -190,7 +190,7 @@ def test_the_loss_curve_is_kept(target, dtype):
 
 
 def test_the_loss_curve_belongs_to_the_iterations():
-    """Stopping after k iterations gives the curve's k-th entry."""
+    """Test that a fit of k iterations ends with the k-th loss of the curve."""
     X, y = make_data("multiclass")
     curve = fit(pybackprop, "multiclass", X, y, max_iter=6).loss_curve_
     for k in range(1, 7):
@@ -207,7 +207,7 @@ def test_the_loss_curve_belongs_to_the_iterations():
     ],
 )
 @pytest.mark.parametrize("target", ["multiclass", "regression"])
-def test_the_reason_it_stopped_is_kept(target, params, converges):
+def test_the_stopping_reason_is_kept(target, params, converges):
     X, y = make_data(target)
     kind = "Classifier" if target == "multiclass" else "Regressor"
     for package in PACKAGES:
@@ -237,7 +237,7 @@ def blas_threads():
     return [p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"]
 
 
-def test_scipys_share_runs_on_one_blas_thread(monkeypatch):
+def test_scipy_runs_on_one_blas_thread(monkeypatch):
     seen = []
     minimize = scipy.optimize.minimize
 
@@ -253,11 +253,11 @@ def test_scipys_share_runs_on_one_blas_thread(monkeypatch):
     assert seen and all(number == 1 for number in seen[0])
 
 
-def test_fits_that_overlap_leave_the_blas_as_it_was():
+def test_overlapping_fits_restore_the_blas_threads():
     X, y = make_data("multiclass")
     ends = []
     with threadpool_limits(3, user_api="blas"), warnings.catch_warnings():
-        # Filters are the process's: set once, not in each thread.
+        # Warning filters belong to the process: set once, not in each thread.
         warnings.simplefilter("ignore", ConvergenceWarning)
         before = blas_threads()
         start = threading.Barrier(4)
@@ -276,7 +276,7 @@ def test_fits_that_overlap_leave_the_blas_as_it_was():
     assert len(ends) == 4
 
 
-def test_a_fit_that_fails_leaves_the_blas_as_it_was(monkeypatch):
+def test_a_failing_fit_restores_the_blas_threads(monkeypatch):
     def fail(*args, **kwargs):
         raise FloatingPointError
 

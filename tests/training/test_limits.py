@@ -13,7 +13,7 @@ from pybackprop import MLPClassifier, MLPRegressor
 from support.lists import INSTRUCTION_SETS, OPTIMIZERS
 from support.plain_training import RULES, PlainTraining, assert_follows
 
-# Targets far off scale make gradients that are worth clipping.
+# Targets of a large scale give gradients that are clipped.
 pytestmark = pytest.mark.filterwarnings("ignore::pybackprop.exceptions.ScalingWarning")
 
 X = np.random.RandomState(1).standard_normal((50, 5))
@@ -49,7 +49,7 @@ def test_a_gradient_is_clipped_to_the_norm(longest, solver):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_a_norm_that_is_never_reached_changes_no_bit(solver, dtype):
+def test_a_limit_that_is_never_reached_changes_no_bit(solver, dtype):
     table = X.astype(dtype)
     free = MLPRegressor(solver=solver, **SETTINGS).fit(table, Y)
     limits = {"global_clipnorm": 1e9, "max_norm": 1e9}
@@ -59,7 +59,7 @@ def test_a_norm_that_is_never_reached_changes_no_bit(solver, dtype):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_clipped_step_of_sgd_is_as_long_as_the_norm():
+def test_a_clipped_step_of_sgd_has_the_norm_of_the_limit():
     params = SETTINGS | {"max_iter": 1, "batch_size": 50, "momentum": 0.0}
     start, moved = (
         MLPRegressor(solver="sgd", global_clipnorm=0.5, **params | rate).fit(X, Y)
@@ -82,7 +82,7 @@ def test_a_clipped_step_of_sgd_is_as_long_as_the_norm():
 )
 @pytest.mark.parametrize("solver", RULES)
 @pytest.mark.parametrize("longest", [0.5, 1.0])
-def test_weights_into_a_unit_are_kept_short(longest, solver):
+def test_weights_into_a_unit_have_at_most_max_norm(longest, solver):
     model = MLPRegressor(solver=solver, max_norm=longest, **SETTINGS)
     plain = PlainTraining(model, X, Y, sample_weight=WEIGHTS).fit()
     assert_follows(model.fit(X, Y, WEIGHTS), plain)
@@ -101,7 +101,7 @@ def test_max_norm_with_lbfgs_names_both(estimator):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_the_number_of_threads_does_not_show(solver):
+def test_the_number_of_threads_changes_no_bit(solver):
     rng = np.random.RandomState(0)
     table, y = rng.standard_normal((600, 80)), rng.randint(3, size=600)
     models = [

@@ -68,7 +68,7 @@ def test_a_callable_squared_error_is_squared_error(solver, dtype, n_outputs):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
-def test_a_classifier_gives_it_one_hot_or_0_1_tables(kind, solver):
+def test_a_classifier_passes_one_hot_or_0_1_targets(kind, solver):
     X, y = load_iris(return_X_y=True)
     X, y = scale(X), y.astype(str)
     X, y = (X[50:], y[50:]) if kind == "binary" else (X, y)
@@ -91,7 +91,7 @@ def test_a_classifier_gives_it_one_hot_or_0_1_tables(kind, solver):
 
 
 @pytest.mark.parametrize("output", ["identity", "tanh", "softmax", "logistic"])
-def test_its_gradient_is_that_of_finite_differences(output):
+def test_its_gradient_matches_finite_differences(output):
     rng = np.random.RandomState(0)
     net = Network(
         [3, 4, 2], loss=log_cosh, output_activation=output, alpha=0.1, random_state=0
@@ -108,7 +108,7 @@ def test_its_gradient_is_that_of_finite_differences(output):
         assert gradient[i] == pytest.approx((above - below) / 2e-5, abs=1e-9)
 
 
-def test_it_gets_arrays_of_its_own_that_it_may_keep_and_change():
+def test_it_gets_copies_that_it_may_keep_and_change():
     X, y = make_data("float32", 3)
     kept = []
 
@@ -128,12 +128,12 @@ def test_it_gets_arrays_of_its_own_that_it_may_keep_and_change():
 
 
 class Odd(Exception):
-    """What no code but a test's raises."""
+    """An exception that only this test raises."""
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("error", [Odd("mine"), KeyboardInterrupt(), SystemExit(3)])
-def test_what_it_raises_passes_through_and_nothing_has_changed(error, solver):
+def test_its_exceptions_are_passed_on_and_nothing_changes(error, solver):
     X, y = make_data()
     calls = []
 
@@ -169,7 +169,7 @@ def test_what_it_raises_passes_through_and_nothing_has_changed(error, solver):
         (lambda y, p: (p[:, 0].astype(object), p), "real numbers .* Got object"),
     ],
 )
-def test_what_it_returns_is_checked(result, words):
+def test_its_results_are_checked(result, words):
     X, y = make_data()
     for solver in ("adam", "lbfgs"):
         model = MLPRegressor(result, solver=solver, **FAST)
@@ -178,7 +178,7 @@ def test_what_it_returns_is_checked(result, words):
         assert not hasattr(model, "coefs_")
 
 
-def test_integers_and_other_layouts_are_taken():
+def test_integers_and_other_layouts_are_accepted():
     X, y = make_data(n_outputs=3)
 
     def signs(targets, y_pred):
@@ -191,7 +191,7 @@ def test_integers_and_other_layouts_are_taken():
 
 
 def test_it_must_be_per_sample_so_that_parts_add_up():
-    # Any division of the rows among calls gives the same objective.
+    # Any split of the rows into calls gives the same objective.
     X, y = make_data()
     sizes = []
 
@@ -262,7 +262,7 @@ def test_ctrl_c_reaches_a_fit_with_a_loss_of_its_own():
     assert not hasattr(model, "coefs_")
 
 
-def test_a_logistic_output_of_ones_own_loss_goes_through_the_jacobian():
+def test_a_custom_loss_with_logistic_output_uses_the_jacobian():
     rng = np.random.RandomState(0)
     X, y = rng.rand(20, 3), rng.rand(20, 2)
     net = Network([3, 2], loss=log_cosh, output_activation="logistic", random_state=0)
@@ -272,7 +272,7 @@ def test_a_logistic_output_of_ones_own_loss_goes_through_the_jacobian():
     np.testing.assert_allclose(trace.delta[0], expected, rtol=1e-12)
 
 
-def test_what_is_not_finite_is_looked_for_in_the_loss_too():
+def test_values_of_the_loss_that_are_not_finite_are_found():
     X, y = np.ones((20, 2)), np.zeros(20)
     model = MLPRegressor(loss=lambda y, y_pred: (np.full(len(y), np.nan), y * np.nan))
     with pytest.raises(ValueError, match="loss, a callable, returned NaN or infinity"):

@@ -1,4 +1,4 @@
-"""partial_fit stops early with a validation set, and learns several labels at once."""
+"""Tests early stopping of partial_fit, and partial_fit with multilabel targets."""
 
 import pickle
 
@@ -21,7 +21,7 @@ STOP = PARAMS | {"early_stopping": True, "n_iter_no_change": 3, "tol": 1e-3}
 
 
 def loop(model, most=200, **held_out):
-    """The loop of the docstring; the number of calls it took."""
+    """Run the loop of the docstring; return the number of calls."""
     for call in range(1, most + 1):
         model.partial_fit(X[:300], Y[:300], classes=CLASSES, **held_out)
         if model.stopped_:
@@ -36,7 +36,7 @@ def loop(model, most=200, **held_out):
 )
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_a_loop_stops_where_fit_does(solver):
-    """Without shuffling, a call is an epoch of fit, bit for bit."""
+    """Without shuffling, a call equals an epoch of fit, bit for bit."""
     params = STOP | {"solver": solver, "shuffle": False}
     model = MLPClassifier(**params)
     calls = loop(model, **HELD_OUT)
@@ -73,7 +73,7 @@ def test_after_a_fit_that_stopped_partial_fit_has_all_its_patience():
     assert model.best_validation_score_ == max(scores)
 
 
-def test_the_loop_goes_on_after_pickling():
+def test_the_loop_continues_after_pickling():
     model = MLPClassifier(**STOP)
     travelled = MLPClassifier(**STOP)
     for _ in range(9):
@@ -94,7 +94,7 @@ def test_without_early_stopping_a_given_set_is_recorded_only():
     assert model.stopping_reason_ and not model.stopped_
 
 
-def test_calls_without_a_set_keep_what_others_have_measured():
+def test_calls_without_a_set_keep_earlier_scores():
     model = MLPClassifier(**PARAMS)
     for call in range(6):
         held_out = HELD_OUT if call % 3 == 2 else {}
@@ -136,18 +136,18 @@ X_ML = scale(X_ML)
 )
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_matrix])
 @pytest.mark.parametrize("classes", [None, np.arange(4), [0, 1, 2, 3]])
-def test_batches_of_several_labels(container, classes):
-    """Against one logistic output a label: a network of no hidden layer splits up."""
+def test_batches_of_multilabel_targets(container, classes):
+    """Compare with one classifier per label: a network without hidden layers splits."""
     params = {"solver": "sgd", "hidden_layer_sizes": (), "momentum": 0, "alpha": 0}
     params |= {"shuffle": False, "batch_size": 40, "random_state": 0}
     model = MLPClassifier(**params)
     singles = [MLPClassifier(**params) for _ in range(4)]
-    # All start from zero: the draws of the initial weights differ.
+    # All start from zero, since the draws of the initial weights differ.
     for epoch in range(6):
         rows = slice(40 * (epoch % 3), 40 * (epoch % 3 + 1))
         y = Y_ML[rows].copy()
         if epoch == 0:
-            y[:, 1] = 0  # a label of which the first batch knows nothing
+            y[:, 1] = 0  # a label that is absent from the first batch
         model.partial_fit(X_ML[rows], container(y), classes=classes)
         for label, single in enumerate(singles):
             single.partial_fit(X_ML[rows], y[:, label], classes=[0, 1])
@@ -162,7 +162,7 @@ def test_batches_of_several_labels(container, classes):
 
 
 @pytest.mark.parametrize("classes", [["a", "b", "c", "d"], [0, 1], np.arange(5)])
-def test_classes_that_are_not_the_columns_are_named(classes):
+def test_classes_other_than_the_columns_are_named(classes):
     with pytest.raises(ValueError, match=r"classes.*\[0, 1, 2, 3\]"):
         MLPClassifier().partial_fit(X_ML, Y_ML, classes=classes)
 

@@ -1,4 +1,4 @@
-"""The penalty: of each layer, L1 and L2, in objective, gradient and training."""
+"""Tests L1 and L2 penalties per layer in objective, gradient and training."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ ELASTIC = pytest.mark.feature(
 
 @pytest.mark.parametrize("alpha", [0.3, ALPHAS])
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.25, 1.0])
-def test_objective_and_gradient_are_those_by_hand(l1_ratio, alpha):
+def test_objective_and_gradient_match_by_hand(l1_ratio, alpha):
     network = make_network(alpha=alpha, l1_ratio=l1_ratio)
     trace = network.backprop(X, Y, WEIGHTS)
     F, coef_grads, intercept_grads, *_ = by_hand.backprop.objective(
@@ -68,7 +68,7 @@ def test_objective_and_gradient_are_those_by_hand(l1_ratio, alpha):
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.25, 1.0])
-def test_the_gradient_is_that_of_finite_differences(l1_ratio):
+def test_the_gradient_matches_finite_differences(l1_ratio):
     network = make_network(alpha=ALPHAS, l1_ratio=l1_ratio)
     coef_grads, _ = network.gradients(X, Y, WEIGHTS)
     for W, g in zip(network.coefs, coef_grads, strict=True):
@@ -101,7 +101,7 @@ def test_the_same_alpha_for_each_layer_is_alpha(dtype):
     ],
 )
 @pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
-def test_training_goes_by_the_penalty(solver, alpha, l1_ratio):
+def test_training_uses_the_penalty(solver, alpha, l1_ratio):
     penalty = {"alpha": alpha, "l1_ratio": l1_ratio}
     model = MLPRegressor(solver=solver, **SETTINGS, **penalty)
     plain = PlainTraining(model, X, Y, sample_weight=WEIGHTS).fit()
@@ -110,7 +110,7 @@ def test_training_goes_by_the_penalty(solver, alpha, l1_ratio):
 
 
 def test_lbfgs_minimizes_a_penalty_of_each_layer():
-    """Of a linear model with a closed form: (X'X + alpha) w = X'y, centred."""
+    """Compare with a linear model's closed form: (X'X + alpha) w = X'y, centred."""
     y = X @ [1.0, -2.0, 0.5, 0.0] + 1
     model = MLPRegressor(
         hidden_layer_sizes=(), solver="lbfgs", alpha=[3.0], tol=1e-10, max_iter=500
@@ -119,7 +119,7 @@ def test_lbfgs_minimizes_a_penalty_of_each_layer():
     w = np.linalg.solve(centred.T @ centred + 3 * np.eye(4), centred.T @ y)
     # SciPy stops at a relative progress of 1e-9; without alpha they are 5 % off.
     np.testing.assert_allclose(model.coefs_[0][:, 0], w, rtol=0, atol=1e-4)
-    # And what one layer pays, another need not.
+    # The penalty of one layer does not shrink the other layer.
     params = {"hidden_layer_sizes": (3,), "solver": "lbfgs", "random_state": 0}
     first, second = (
         MLPRegressor(alpha=alpha, max_iter=300, **params).fit(X, y)
@@ -130,8 +130,8 @@ def test_lbfgs_minimizes_a_penalty_of_each_layer():
     assert sizes[0][1] > sizes[1][1]
 
 
-def test_l1_drives_weights_without_use_to_zero():
-    """Orthogonal features are thresholded: w = sign(c) max(|c| - alpha / n, 0)."""
+def test_l1_sets_useless_weights_to_zero():
+    """For orthogonal features, w = sign(c) max(|c| - alpha / n, 0)."""
     n = 64
     table = np.linalg.qr(np.random.RandomState(0).standard_normal((n, 4)))[0]
     table = np.sqrt(n) * (table - table.mean(axis=0))
@@ -146,7 +146,7 @@ def test_l1_drives_weights_without_use_to_zero():
     np.testing.assert_allclose(model.coefs_[0][:, 0], [1.5, -0.5, 0, 0], atol=1e-3)
 
 
-# ------------------------------------------------------------------------ refusals
+# -------------------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])

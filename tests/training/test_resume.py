@@ -1,6 +1,6 @@
 """A resumed fit, also in another process, has the bits of an uninterrupted one.
 
-"Elsewhere" is another process, which knows nothing but the pickle and the data.
+The other process has only the pickle and the data.
 """
 
 import pickle
@@ -34,7 +34,7 @@ CASES = {
     },
     "early_stopping": STOP,
     "early_stopping_sgd": STOP | {"solver": "sgd", "learning_rate_init": 0.1},
-    # The best weights are not the last ones at the stop.
+    # The best weights at the interruption are not the last ones.
     "overshooting": STOP | {"learning_rate_init": 0.2, "n_iter_no_change": 20},
     "ends_by_itself": STOP | {"n_iter_no_change": 2, "max_iter": 200},
     "generator": {"random_state": np.random.RandomState(5)} | STOP,
@@ -57,7 +57,7 @@ def make(case, **more):
 
 
 def make_paused(model, epochs, *args, **kwargs):
-    """The model after some epochs, and then as if more had been asked for."""
+    """Return a model trained for some epochs, with max_iter set to more."""
     max_iter = model.max_iter
     model.set_params(max_iter=epochs).fit(*args, **kwargs)
     assert model.n_iter_ == epochs and not model.stopped_
@@ -65,7 +65,7 @@ def make_paused(model, epochs, *args, **kwargs):
 
 
 def assert_same_fit(actual, expected):
-    """All but the user's generator, which a fit that goes on does not draw from."""
+    """Compare all but the user's generator, which a resumed fit does not draw from."""
     actual, expected = timeless(actual), timeless(expected)
     for state in (actual, expected):
         state.pop("random_state")
@@ -76,7 +76,7 @@ def assert_same_fit(actual, expected):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("case", CASES)
-def test_a_fit_gone_on_with_has_the_bits_of_one_that_ran(case, dtype):
+def test_a_resumed_fit_has_the_bits_of_an_uninterrupted_one(case, dtype):
     table = X.astype(dtype)
     expected = make(case).fit(table, Y)
     assert expected.n_iter_ > 7
@@ -103,7 +103,7 @@ sys.stdout.buffer.write(pickle.dumps([job[0] for job in jobs]))
     "Resuming a fit in another process, with the same bits",
     use="model.set_params(max_iter=500).fit(X, y, resume=True)",
 )
-def test_another_process_goes_on_to_the_same_bits():
+def test_another_process_resumes_to_the_same_bits():
     jobs, expected = [], []
     for case in ("sgd", "adam", "early_stopping", "overshooting"):
         for dtype in (np.float64, np.float32):
@@ -128,7 +128,7 @@ def test_another_process_goes_on_to_the_same_bits():
 
 
 @pytest.mark.parametrize("case", ["adam", "early_stopping"])
-def test_any_number_of_stops_makes_no_difference(case):
+def test_any_number_of_interruptions_changes_no_bit(case):
     expected = make(case).fit(X, Y)
     model = make(case, max_iter=1).fit(X, Y)
     for max_iter in (1, 2, 5, 11, 20, 20):
@@ -136,8 +136,8 @@ def test_any_number_of_stops_makes_no_difference(case):
     assert_same_fit(model, expected)
 
 
-def test_a_stop_by_the_clock_can_be_gone_on_with():
-    """Each fit has time for one epoch; twenty make what one of twenty makes."""
+def test_a_fit_stopped_by_max_time_can_be_resumed():
+    """Twenty fits with time for one epoch each equal one fit of twenty epochs."""
     expected = make("early_stopping").fit(X, Y)
     model = make("early_stopping", max_time=1e-9).fit(X, Y)
     while not model.stopped_ and model.n_iter_ < expected.n_iter_:
@@ -148,7 +148,7 @@ def test_a_stop_by_the_clock_can_be_gone_on_with():
     assert model.loss_curve_ == expected.loss_curve_
 
 
-def test_given_sets_weights_and_groups_go_on_too():
+def test_fits_with_validation_sets_weights_and_groups_can_be_resumed():
     weights = np.random.RandomState(0).uniform(0, 2, len(Y))
     splitter = GroupShuffleSplit(random_state=0)
     arguments = {"sample_weight": weights, "groups": np.arange(len(Y)) // 9}
@@ -169,7 +169,7 @@ def test_given_sets_weights_and_groups_go_on_too():
     assert_state(paused.coefs_, expected.coefs_)
 
 
-def test_a_regressor_and_a_warm_start_go_on_too():
+def test_a_regressor_and_a_warm_start_can_be_resumed():
     params = FAST | {"warm_start": True}
     expected = MLPRegressor(**params).fit(X, Y).fit(X, Y)
     model = make_paused(MLPRegressor(**params).fit(X, Y), 7, X, Y)
@@ -177,7 +177,7 @@ def test_a_regressor_and_a_warm_start_go_on_too():
     assert len(model.loss_curve_) == 40
 
 
-def test_what_has_stopped_by_itself_stays():
+def test_a_converged_fit_stays_stopped():
     model = make("ends_by_itself").fit(X, Y)
     before = state_of(model)
     assert model.fit(X, Y, resume=True) is model
@@ -191,7 +191,7 @@ def paused_by(change=None, case="early_stopping"):
     return model
 
 
-def test_what_cannot_be_gone_on_with_is_named():
+def test_fits_that_cannot_be_resumed_are_named():
     refusals = [
         (make("adam"), {}, "resume=True.*there is none"),
         (paused_by(lambda m: m.set_params(solver="lbfgs")), {}, "resume=True.*'lbfgs'"),
@@ -212,15 +212,15 @@ def test_what_cannot_be_gone_on_with_is_named():
         assert_state(vars(model), before)
 
 
-def test_another_split_is_noticed():
-    """A splitter without a seed draws anew, and nobody could tell from the weights."""
+def test_another_split_is_detected():
+    """A splitter without a seed draws another split, which must be detected."""
     model = make("adam", **STOP, validation_fraction=ShuffleSplit(1))
     make_paused(model, 5, X, Y)
     with pytest.raises(ValueError, match="resume=True.*validation_fract.*random_state"):
         model.fit(X, Y, resume=True)
 
 
-def test_a_set_that_was_given_has_to_be_given_again():
+def test_a_given_validation_set_must_be_given_again():
     given = {"X_val": X[::3], "y_val": Y[::3]}
     model = make_paused(make("early_stopping"), 5, X, Y, **given)
     for other in ({}, {"X_val": X[1::3], "y_val": Y[1::3]}):
@@ -230,7 +230,7 @@ def test_a_set_that_was_given_has_to_be_given_again():
     assert model.n_iter_ > 5
 
 
-def test_lbfgs_cannot_be_gone_on_with():
+def test_lbfgs_cannot_be_resumed():
     model = MLPClassifier(solver="lbfgs", max_iter=3).fit(X, Y)
     with pytest.raises(ValueError, match="resume=True.*'lbfgs'"):
         model.fit(X, Y, resume=True)
@@ -239,7 +239,7 @@ def test_lbfgs_cannot_be_gone_on_with():
         model.fit(X, Y, resume=True)
 
 
-def test_the_generator_of_the_user_is_left_alone():
+def test_the_generator_of_the_user_is_not_used():
     generator = np.random.RandomState(5)
     model = make("adam", random_state=generator)
     make_paused(model, 5, X, Y)

@@ -23,7 +23,9 @@ def test_every_row_comes_once_and_blocks_stay_together(n_samples, batch_size):
         assert np.array_equal(np.sort(rows), np.arange(n_samples))
         whole = rows[: n_samples // SIZE * SIZE].reshape(-1, SIZE)
         assert np.array_equal(whole.min(axis=1) // SIZE, whole.max(axis=1) // SIZE)
-        assert np.all(rows[whole.size :] >= whole.size)  # the last one stays the last
+        assert np.all(
+            rows[whole.size :] >= whole.size
+        )  # the incomplete block stays last
 
 
 def test_blocks_and_rows_are_permuted_and_differ_between_epochs():
@@ -33,19 +35,19 @@ def test_blocks_and_rows_are_permuted_and_differ_between_epochs():
     assert not np.array_equal(blocks, second[::SIZE] // SIZE)
     assert abs(np.corrcoef(blocks, np.arange(n_blocks))[0, 1]) < 0.1
     within = first.reshape(n_blocks, SIZE) % SIZE
-    # Each row of a block is equally likely in each place: 1000 draws of 0 ... 255.
+    # Each row of a block is equally likely at each position: 1000 draws of 0 ... 255.
     expected, deviation = (SIZE - 1) / 2, SIZE / np.sqrt(12 * n_blocks)
     assert np.all(np.abs(within.mean(axis=0) - expected) < 5 * deviation)
 
 
-def test_a_batch_of_whole_blocks_takes_them_as_they_lie():
+def test_a_batch_of_whole_blocks_takes_them_in_memory_order():
     blocks = BlockSampler(23 * SIZE + 9, 4 * SIZE, 3).blocks
     for start in range(0, 23, 4):
         assert np.all(np.diff(blocks[start : start + 4]) > 0)
     assert not np.all(np.diff(blocks[:23]) > 0)
 
 
-def test_pieces_are_whole_batches_and_say_where_they_begin(monkeypatch):
+def test_pieces_are_whole_batches_and_have_their_start(monkeypatch):
     whole = order_of(5000, 96, 7)
     monkeypatch.setattr("pybackprop._training.sampling._CHUNK_ROWS", 1000)
     pieces = list(BlockSampler(5000, 96, 7).chunks())
@@ -64,8 +66,8 @@ def some_data():
     "MLPClassifier(shuffle='blocks')",
 )
 @pytest.mark.parametrize("batch_size", [100, 256, 512])
-def test_training_goes_by_that_order(batch_size):
-    """The same bits as with the rows themselves put into that order, epoch by epoch."""
+def test_training_uses_that_order(batch_size):
+    """Compare with training on rows that were put into that order, epoch by epoch."""
     X, y, weights = some_data()
     settings = dict(
         hidden_layer_sizes=(6,),
@@ -87,7 +89,7 @@ def test_training_goes_by_that_order(batch_size):
 
 
 @pytest.mark.parametrize("batch_size", [100, 512])
-def test_no_bit_depends_on_the_pieces(batch_size, monkeypatch):
+def test_no_bit_depends_on_the_size_of_pieces(batch_size, monkeypatch):
     X, y, weights = some_data()
     model = MLPRegressor(
         shuffle="blocks",
@@ -99,9 +101,7 @@ def test_no_bit_depends_on_the_pieces(batch_size, monkeypatch):
         random_state=0,
     )
     whole = clone(model).fit(X, y, weights)
-    monkeypatch.setattr(
-        "pybackprop._training.sampling._CHUNK_ROWS", 2 * batch_size
-    )
+    monkeypatch.setattr("pybackprop._training.sampling._CHUNK_ROWS", 2 * batch_size)
     model.fit(X, y, weights)
     for name in model.history_.keys() - {"seconds"}:
         assert model.history_[name] == whole.history_[name]
@@ -109,7 +109,7 @@ def test_no_bit_depends_on_the_pieces(batch_size, monkeypatch):
         assert np.array_equal(actual, expected)
 
 
-def test_a_fit_goes_on_with_the_same_orders():
+def test_a_fit_is_resumed_with_the_same_orders():
     X, y, _ = some_data()
     model = MLPRegressor(shuffle="blocks", max_iter=6, random_state=0)
     whole = model.fit(X, y).loss_curve_

@@ -1,4 +1,4 @@
-"""The learning rate of every step is the schedule's, for every solver it acts on."""
+"""Tests the learning rate of every step for every schedule and solver."""
 
 import math
 import pickle
@@ -70,7 +70,7 @@ def ramp(epochs):
 
 
 def schedule(name, **params):
-    """An optimizer of that schedule, for a look at its rates."""
+    """Return an optimizer with the schedule, to read its rates."""
     params = {"power_t": 0.5, "momentum": 0, "nesterov": False} | params
     more = {"horizon": EPOCHS, "decay_rate": 0.5, "decay_steps": 3}
     return Optimizer(
@@ -136,7 +136,7 @@ def falling(epoch):
     return 0.1 / (1 + epoch)
 
 
-def test_partial_fit_asks_a_callable_on_and_a_new_fit_anew():
+def test_partial_fit_continues_a_callable_and_a_new_fit_restarts_it():
     params = SETTINGS | {"max_iter": 4}
     fitted = MLPRegressor(learning_rate=falling, **params).fit(X, Y)
     model = clone(fitted)
@@ -152,7 +152,7 @@ def test_partial_fit_asks_a_callable_on_and_a_new_fit_anew():
 
 
 @pytest.mark.parametrize("rate", [0, -0.1, np.nan, np.inf, None, "0.1"])
-def test_what_a_callable_may_not_return_is_refused_and_changes_nothing(rate):
+def test_a_bad_rate_of_a_callable_is_refused_and_changes_nothing(rate):
     model = MLPRegressor(**SETTINGS).fit(X, Y)
     before = pickle.dumps(model.coefs_)
     model.set_params(learning_rate=lambda epoch: 0.1 if epoch < 2 else rate)
@@ -163,7 +163,7 @@ def test_what_a_callable_may_not_return_is_refused_and_changes_nothing(rate):
     assert pickle.dumps(model.coefs_) == before
 
 
-# -------------------------------------------------------------------- over its time
+# ---------------------------------------------------------------- during training
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -177,7 +177,7 @@ def test_partial_fit_follows_the_schedule_of_max_iter_epochs(name):
 
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("name", ["cosine", "linear"])
-def test_past_the_end_at_a_rate_of_zero_nothing_moves(name, solver):
+def test_past_the_end_at_a_rate_of_zero_no_weight_changes(name, solver):
     model = MLPRegressor(solver=solver, learning_rate=name, **SETTINGS).fit(X, Y)
     before = [W.copy() for W in model.coefs_ + model.intercepts_]
     states = model._optimizer.states.copy()
@@ -190,7 +190,7 @@ def test_past_the_end_at_a_rate_of_zero_nothing_moves(name, solver):
     assert model.loss_curve_[-3:] == [model.loss_] * 3
 
 
-def test_one_cycle_stays_at_its_end():
+def test_one_cycle_stays_at_its_final_rate():
     rates = [schedule_rate(schedule("one_cycle"), e, 1) for e in (10, 11, 100)]
     assert rates == pytest.approx([RATE / 25e4] * 3, rel=1e-14)
 
@@ -205,7 +205,7 @@ def test_a_warm_start_begins_a_new_schedule(name):
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_on_a_plateau_training_stops_as_at_a_constant_rate(name):
+def test_training_stops_on_a_plateau_as_at_a_constant_rate(name):
     params = SETTINGS | {"tol": 1e9, "n_iter_no_change": 2}
     stopped = MLPRegressor(learning_rate=name, **params).fit(X, Y)
     constant = MLPRegressor(learning_rate="constant", **params).fit(X, Y)
@@ -229,7 +229,7 @@ def test_lbfgs_ignores_schedules(name):
     np.testing.assert_array_equal(plain.coefs_[0], other.coefs_[0])
 
 
-def test_a_batch_without_weight_takes_its_time():
+def test_a_batch_without_weight_advances_the_schedule():
     weights = np.ones(len(X))
     weights[8:16] = 0
     model = MLPRegressor(learning_rate="linear", **SETTINGS).fit(X, Y, weights)
@@ -248,7 +248,7 @@ def test_a_batch_without_weight_takes_its_time():
 )
 @pytest.mark.parametrize("solver", RULES)
 @pytest.mark.parametrize("name", ["constant", "cosine"])
-def test_layers_may_learn_at_rates_of_their_own(name, solver):
+def test_layers_may_have_different_rates(name, solver):
     rates = SETTINGS | {"learning_rate_init": [0.01, RATE], "learning_rate": name}
     model = MLPRegressor(solver=solver, weight_decay=0.3, **rates)
     formula = FORMULAS.get(name, lambda epoch: RATE)
@@ -301,8 +301,8 @@ def test_the_rates_are_those_of_torch(name):
     np.testing.assert_allclose(ours, torch_rates(torch, make, n), rtol=1e-9)
 
 
-def test_one_cycle_is_that_of_torch():
-    """torch reaches peak and end a step early: after 30 % and 100 % of the steps."""
+def test_one_cycle_matches_torch():
+    """torch reaches peak and end a step earlier: after 30 % and 100 % of steps."""
     torch = pytest.importorskip("torch")
     n = 10**4
     theirs = torch_rates(

@@ -44,7 +44,7 @@ def test_the_default_score_by_its_name_is_the_default(weights):
 )
 @pytest.mark.parametrize("scoring", ["roc_auc", "f1_macro", "neg_log_loss"])
 def test_a_scorer_sees_the_model_as_it_is_in_that_epoch(scoring):
-    """A fit of k epochs is the model that was scored in epoch k of a longer one."""
+    """A fit of k epochs gives the model that a longer fit scored in epoch k."""
     train, held_out = np.arange(120), np.arange(120, 200)
     longer = fit(scoring, validation_fraction=[(train, held_out)], tol=0)
     for k in (1, 4, 9):
@@ -54,7 +54,7 @@ def test_a_scorer_sees_the_model_as_it_is_in_that_epoch(scoring):
         assert longer.validation_scores_[k - 1] == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_loss_decides_and_the_smallest_is_restored():
+def test_the_loss_as_score_restores_the_weights_of_the_smallest_loss():
     params = {"learning_rate_init": 0.3, "max_iter": 60, "n_iter_no_change": 5}
     train, held_out = np.arange(60), np.arange(60, 200)
     params["validation_fraction"] = [(train, held_out)]
@@ -91,7 +91,7 @@ def test_a_callable_gets_rows_as_they_were_passed():
         MLPClassifier(**STOP).fit(X, WORDS).validation_scores_, rel=1e-6
     )
     model = MLPClassifier(scoring=scoring, **STOP | {"early_stopping": False})
-    with pytest.raises(AssertionError):  # a given set is passed on as it is, too
+    with pytest.raises(AssertionError):  # a given set is passed on unchanged, too
         model.fit(frame, WORDS, X_val=X[:50], y_val=WORDS[:50])
 
 
@@ -122,7 +122,7 @@ def test_weights_go_to_scorers_that_take_them():
         ([0.5], "scoring.*number"),
     ],
 )
-def test_what_is_no_score_is_refused(score, says):
+def test_an_invalid_score_is_refused(score, says):
     model = MLPClassifier(**STOP).fit(X, WORDS)
     model.set_params(scoring=lambda estimator, X, y: score)
     before = state_of(model)

@@ -1,4 +1,4 @@
-"""Every solver takes the steps of its publication, and those of other libraries."""
+"""Tests that every solver takes the published steps, and those of other libraries."""
 
 import pickle
 
@@ -33,7 +33,7 @@ def make_data(n=40, n_outputs=2):
     X = rng.standard_normal((n, 6)) * (rng.rand(n, 6) < 0.7)
     y = np.tanh(X[:, :n_outputs]) + 0.1 * rng.standard_normal((n, n_outputs))
     weights = rng.randint(4, size=n) / 2.0
-    weights[7:14] = 0  # a batch without any weight
+    weights[7:14] = 0  # a batch of weight zero
     return X, y, weights
 
 
@@ -85,7 +85,7 @@ def test_every_solver_of_the_list_is_tested_here():
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_weight_decay_is_adamws_alone_and_spares_intercepts(solver):
+def test_only_adamw_has_weight_decay_and_none_of_intercepts(solver):
     X, y, _ = make_data()
     one_step = SETTINGS | {"max_iter": 1, "batch_size": 40, "alpha": 0}
     without, with_decay = (
@@ -94,7 +94,7 @@ def test_weight_decay_is_adamws_alone_and_spares_intercepts(solver):
     )
     for a, b in zip(without.intercepts_, with_decay.intercepts_, strict=True):
         np.testing.assert_array_equal(a, b)
-    # The decay goes by the initial weights: 0.02 * 0.5 of each is taken off.
+    # The decay of the initial weights: 0.02 * 0.5 of each is subtracted.
     start = MLPRegressor(**one_step | {"learning_rate_init": 1e-300}).fit(X, y)
     taken_off = 0.01 if solver == "adamw" else 0
     for W, a, b in zip(start.coefs_, without.coefs_, with_decay.coefs_, strict=True):
@@ -126,7 +126,7 @@ def torch_optimizer(torch, solver, layers, rate):
 
 
 @pytest.mark.parametrize("solver", ["adamw", "rmsprop"])
-def test_the_steps_are_those_of_torch(solver):
+def test_the_steps_match_torch(solver):
     torch = pytest.importorskip("torch")
     X, y, _ = make_data()
     params = SETTINGS | {"alpha": 0.0, "weight_decay": 0.3, "epsilon": 1e-6}
@@ -155,7 +155,7 @@ def test_the_steps_are_those_of_torch(solver):
 
 
 @pytest.mark.parametrize("solver", ["adamw", "rmsprop", "nadam"])
-def test_the_steps_are_those_of_optax(solver):
+def test_the_steps_match_optax(solver):
     jax = pytest.importorskip("jax")
     optax = pytest.importorskip("optax")
     rule = {
@@ -196,12 +196,12 @@ def test_the_steps_are_those_of_optax(solver):
     np.testing.assert_allclose(ours, np.array(w), rtol=1e-9)
 
 
-# ------------------------------------------------------------ as any other solver
+# ------------------------------------------------------------- in the estimators
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("solver", ADAPTIVE)
-def test_partial_fit_goes_on_from_a_pickle_with_the_same_bits(solver, dtype):
+def test_partial_fit_continues_from_a_pickle_with_the_same_bits(solver, dtype):
     X, y, _ = make_data()
     X = X.astype(dtype)
     params = SETTINGS | {"learning_rate": "one_cycle", "warmup_epochs": 2.5}

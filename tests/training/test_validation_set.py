@@ -92,7 +92,7 @@ def test_without_early_stopping_a_given_set_is_recorded_and_changes_nothing(
     assert_state(model.coefs_, plain.coefs_)
     assert model.loss_curve_ == plain.loss_curve_
     assert len(model.validation_scores_) == len(model.loss_curve_)
-    # After the last epoch, the set is measured with the weights that were fitted.
+    # After the last epoch, the score is that of the fitted weights.
     score = model.score(X[held_out], y[held_out])
     assert model.validation_scores_[-1] == pytest.approx(score, rel=1e-12)
     assert plain.validation_loss_curve_ is plain.validation_scores_ is None
@@ -142,7 +142,7 @@ def test_a_sparse_set_has_the_same_losses(container):
 
 
 def test_the_best_weights_are_restored():
-    """A rate that overshoots: the last epochs are worse than the best."""
+    """With a large learning rate, the last epochs are worse than the best."""
     X, y = make_data("MLPClassifier")
     train, held_out = halves(len(y))
     model = make("MLPClassifier", STOP, learning_rate_init=0.3, max_iter=40, tol=0)
@@ -152,7 +152,7 @@ def test_the_best_weights_are_restored():
     assert model.score(X[held_out], y[held_out]) == max(scores)
 
 
-def test_names_of_features_are_held_to_those_of_the_fit():
+def test_names_of_features_must_be_those_of_the_fit():
     pd = pytest.importorskip("pandas")
     X, y = make_data("MLPClassifier")
     frame = pd.DataFrame(X, columns=list("abcd"))
@@ -209,7 +209,7 @@ SPLITTERS = {
     use="MLPClassifier(early_stopping=True, validation_fraction=TimeSeriesSplit())",
 )
 @pytest.mark.parametrize("splitter", SPLITTERS)
-def test_a_splitter_sets_its_last_fold_aside(splitter):
+def test_a_splitter_holds_its_last_fold_out(splitter):
     X, y = make_data("MLPClassifier")
     splitter = SPLITTERS[splitter]
     model = MLPClassifier(**STOP, validation_fraction=splitter)
@@ -238,7 +238,7 @@ def test_groups_are_routed():
     assert_same_training(pipeline[0], MLPClassifier(**params).fit(X, y, groups=GROUPS))
 
 
-# ------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------------- errors
 A = np.arange(100)
 PAIRS = {
     "beyond": ((A, [150]), r"validation rows.*from 0 to 149.*150"),
@@ -253,7 +253,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_rows_that_cannot_be_are_named(pair):
+def test_invalid_validation_rows_are_named(pair):
     X, y = make_data("MLPClassifier")
     pair, says = PAIRS[pair]
     with pytest.raises(ValueError, match=says):
@@ -261,7 +261,7 @@ def test_rows_that_cannot_be_are_named(pair):
 
 
 class Empty:
-    """A splitter that has nothing to give."""
+    """A splitter without any split."""
 
     def split(self, X, y=None, groups=None):
         return iter(())
@@ -306,7 +306,7 @@ def test_arguments_that_clash_are_named_before_any_work(params, arguments, says)
 @pytest.mark.parametrize(
     ("y_val", "says"), [(np.ones((9, 2)), "output"), (-np.ones(9), "y_val.*poisson")]
 )
-def test_targets_of_a_validation_set_are_held_to_the_loss(y_val, says):
+def test_targets_of_a_validation_set_must_be_in_the_domain_of_the_loss(y_val, says):
     X, y = make_data("MLPRegressor")
     with pytest.raises(ValueError, match=says):
         MLPRegressor("poisson", **FAST).fit(X, y - y.min(), X_val=X[:9], y_val=y_val)
