@@ -19,7 +19,7 @@ MUTANTS = (
     Mutant(
         "the first layer has no bias",
         _LAYER,
-        ".bias = pb_offset_const(network, pass->parameters, network->intercepts[l - 1]),",
+        ".bias = pb_offset_const(network, pass->parameters, network->intercepts[l - 1]),",  # noqa: E501
         ".bias = l == 1 ? NULL : pb_offset_const(network, pass->parameters,\n"
         "                                        network->intercepts[l - 1]),",
         "predictions ignore intercepts_[0]",
@@ -39,7 +39,7 @@ MUTANTS = (
         "            network->kernels->product(&block);\n"
         "            const pb_status status = pb_stop_requested(stop_token);",
         "            network->kernels->product(&block);\n"
-        "            const pb_status status = stop_token == NULL ? PB_INTERRUPTED : PB_OK;",
+        "            const pb_status status = stop_token == NULL ? PB_INTERRUPTED : PB_OK;",  # noqa: E501
         "Ctrl-C waits for a whole layer",
         "tests/c/test_predict.c",
     ),
@@ -119,10 +119,10 @@ MUTANTS = (
     Mutant(
         "dl/da of a hidden layer is recorded after f' was multiplied",
         _PASS,
-        "            record(pass, chunk, l - 1, w->delta[(l - 1) % 2], trace->dloss_da);\n"
+        "            record(pass, chunk, l - 1, w->delta[(l - 1) % 2], trace->dloss_da);\n"  # noqa: E501
         "            pb_layer_delta(pass, chunk, l - 1); /* (4) */\n",
         "            pb_layer_delta(pass, chunk, l - 1); /* (4) */\n"
-        "            record(pass, chunk, l - 1, w->delta[(l - 1) % 2], trace->dloss_da);\n",
+        "            record(pass, chunk, l - 1, w->delta[(l - 1) % 2], trace->dloss_da);\n",  # noqa: E501
         "a trace shows delta twice",
         "tests/c/test_trace.c",
     ),
@@ -284,7 +284,7 @@ MUTANTS = (
     Mutant(
         "a tuner grows beyond its scratch",
         "csrc/network/thread_tuner.c",
-        "tuner->n_best * 2 < tuner->max_threads ? tuner->n_best * 2 : tuner->max_threads;",
+        "tuner->n_best * 2 < tuner->max_threads ? tuner->n_best * 2 : tuner->max_threads;",  # noqa: E501
         "tuner->n_best * 2;",
         "more threads than the fit was given",
         "tests/c/test_thread_tuner.c",
