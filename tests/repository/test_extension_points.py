@@ -183,7 +183,13 @@ def test_the_tests_over_the_lists_pass_but_those_that_ask_for_the_row(tree):
 @pytest.mark.parametrize("name", ["softsign", "log_cosh", "adagrad", "quadratic"])
 def test_a_new_row_is_tested_with_no_further_edit(tree, name):
     result = run_tests(
-        tree, "network/test_gradients.py", "training", "-k", name, "-m", "not slow"
+        tree,
+        "network/test_gradients.py",
+        "training",
+        "-m",
+        "not slow",
+        "-k",
+        f"{name} and not mistaken",
     )
     assert result.returncode == 0, result.stdout
     assert " passed" in result.stdout

@@ -83,6 +83,13 @@ def test_every_schedule_has_a_formula_here():
     assert list(FORMULAS) == [k for k, v in SCHEDULES.items() if not v["only_sgd"]]
 
 
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_rate_is_never_above_the_one_asked_for(name):
+    epochs = np.arange(0, 2 * EPOCHS, 0.25)
+    rates = [schedule_rate(schedule(name), epoch, 0.25) for epoch in epochs]
+    assert 0 <= min(rates) <= max(rates) <= RATE
+
+
 @pytest.mark.feature(
     "Schedules that act at each step: cosine, linear, one_cycle, step, exponential",
     use="MLPClassifier(learning_rate='cosine')",
