@@ -559,7 +559,7 @@ RULES = {
     calls_go_to_lower_levels: [
         (
             "pybackprop/_training/lbfgs.py",
-            "def f(model):\n    model.network_targets(y)\n",
+            "def f(model):\n    model.encode_targets(y)\n",
         ),
         ("pybackprop/_model/losses.py", "def f(data):\n    data.split_off(1)\n"),
         ("pybackprop/_data/labels.py", "def f(network):\n    network.backprop()\n"),
