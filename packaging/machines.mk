@@ -23,8 +23,8 @@ check-bits-arm: ## Run the C tests and the golden bits on an emulated ARM (AArch
 # With -std=c11 this compiler keeps floats in double, which the core refuses; a flag changes
 # that. Tests that take 5 to 60 seconds each in the emulator are left out: the golden bits
 # cover the same numbers. To run them too: make check-bits-s390x S390X_SLOW=
-S390X_SLOW := gradient stripes bits caller_environment steps parts product faults predict crew \
-    exp_log_tanh
+S390X_SLOW := gradient sample_chunks bits caller_environment steps distributed product faults predict \
+    thread_tuner elementary
 S390X := s390x-linux-gnu
 check-bits-s390x: ## Run the same on an emulated s390x, which is big-endian
 	$(foreach name,$(S390X_SLOW),$(if $(wildcard $(C_TEST_FOLDER)/test_$(name).c),,\

@@ -206,6 +206,25 @@ cdef extern from "pybackprop.h" nogil:
         double gradient_norm
         size_t n_rows
 
+    pb_status pb_train_epoch(const pb_network *network, void *parameters,
+                             pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
+                             pb_workspace *workspace, pb_interrupt *interrupt, pb_epoch *epoch)
+    pb_status pb_schedule_rate(const pb_schedule *schedule, double epoch, double length,
+                               double *learning_rate)
+    pb_status pb_schedule_after_epoch(const pb_schedule *schedule, int64_t n_samples,
+                                      double *learning_rate)
+    pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate)
+
+    pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows,
+                          size_t n_columns, const void *z, void *a, pb_interrupt *interrupt)
+    pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
+                              size_t n_columns, const void *z, void *log_a,
+                              pb_interrupt *interrupt)
+    pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_rows,
+                                size_t n_columns, const void *z, const void *a, void *vector,
+                                pb_interrupt *interrupt)
+    pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite)
+
     ctypedef struct pb_masks:
         pb_dropout dropout
         uint64_t epoch
@@ -231,9 +250,6 @@ cdef extern from "pybackprop.h" nogil:
                              const pb_sums *sums, double weight_scale, double *objective,
                              double *penalty, void *gradient)
 
-    pb_status pb_train_epoch(const pb_network *network, void *parameters,
-                             pb_optimizer *optimizer, const pb_batch *rows, size_t batch_size,
-                             pb_workspace *workspace, pb_interrupt *interrupt, pb_epoch *epoch)
     pb_status pb_train_batches(const pb_network *network, void *parameters,
                                pb_optimizer *optimizer, const pb_batch *rows,
                                size_t batch_size, const pb_epoch_part *part,
@@ -241,22 +257,6 @@ cdef extern from "pybackprop.h" nogil:
     pb_status pb_take_step(const pb_network *network, void *parameters,
                            pb_optimizer *optimizer, const pb_epoch_part *part, void *gradient,
                            double *gradient_norm)
-
-    pb_status pb_schedule_rate(const pb_schedule *schedule, double epoch, double length,
-                               double *learning_rate)
-    pb_status pb_schedule_after_epoch(const pb_schedule *schedule, int64_t n_samples,
-                                      double *learning_rate)
-    pb_status pb_schedule_on_plateau(const pb_schedule *schedule, double *learning_rate)
-
-    pb_status pb_activate(pb_dtype dtype, const char *activation, size_t n_rows,
-                          size_t n_columns, const void *z, void *a, pb_interrupt *interrupt)
-    pb_status pb_log_activate(pb_dtype dtype, const char *activation, size_t n_rows,
-                              size_t n_columns, const void *z, void *log_a,
-                              pb_interrupt *interrupt)
-    pb_status pb_activation_vjp(pb_dtype dtype, const char *activation, size_t n_rows,
-                                size_t n_columns, const void *z, const void *a, void *vector,
-                                pb_interrupt *interrupt)
-    pb_status pb_all_finite(pb_dtype dtype, size_t n, const void *values, int *finite)
 
 
 cdef extern from "<time.h>" nogil:

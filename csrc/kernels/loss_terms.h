@@ -1,4 +1,5 @@
-/* Functions that the rows of registry/losses.def use, with the same bits on every instruction set. */
+/* Functions that the rows of registry/losses.def use, with the same bits on every instruction set.
+ */
 
 /* y log x, 0 where y is 0 (unless x is NaN). */
 INLINE vec v_xlogy(vec y, vec x) {

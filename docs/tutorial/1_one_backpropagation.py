@@ -357,14 +357,14 @@ plt.show()
 # .. math:: \frac{\partial F}{\partial b^l} =
 #           \frac{\text{column sums of } \operatorname{diag}(s)\,\Delta^l}{S} \tag{7}
 #
-# The following C code, in ``csrc/network/backward.c``, trains your networks. First (3).
+# The following C code, in ``output.c`` and ``layer.c``, trains your networks. First (3).
 # With the default output of a loss, the product is a formula in the loss's row of the
 # list of losses; with any other output, the derivative of the loss, which is in
 # ``delta``, is multiplied by the Jacobian:
 #
-# .. literalinclude:: /../csrc/network/backward.c
+# .. literalinclude:: /../csrc/network/output.c
 #    :language: c
-#    :start-at: if (network->is_default) {
+#    :start-at: if (network->has_fused_delta) {
 #    :end-at: k->vjp[network->output_activation]
 #    :dedent: 4
 #
@@ -380,12 +380,12 @@ plt.show()
 # :math:`\odot f'`. Layers are stored feature-major, so :math:`\Delta W^T` is computed
 # as :math:`W \Delta^T`.
 #
-# .. literalinclude:: /../csrc/network/backward.c
+# .. literalinclude:: /../csrc/network/layer.c
 #    :language: c
-#    :start-at: /* Delta_(l-1) = (Delta_l
-#    :end-before: pb_status pb_backward
+#    :start-at: /* ---- (4)
+#    :end-before: /* ---- (6)
 #
-# Nothing in this function depends on the loss.
+# Nothing in these functions depends on the loss.
 
 # %%
 # On your own network

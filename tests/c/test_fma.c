@@ -1,6 +1,7 @@
 /* The fused multiply-add that the core uses, and the exact one that stands in where a processor has
- * none, on cases that are hard to round: against recorded hashes, which tests/core/test_fma.py computes
- * from the same cases with whole numbers, and against each other in every variant's kernels. */
+ * none, on cases that are hard to round: against recorded hashes, which tests/core/test_fma.py
+ * computes from the same cases with whole numbers, and against each other in every variant's
+ * kernels. */
 #include "check.h"
 #include "golden/sha256.h"
 
@@ -45,7 +46,8 @@ static int is_nan(const format *f, uint64_t bits) {
     return (bits & ~f->sign) > (uint64_t)f->infinite << f->fraction_bits;
 }
 
-/* ---- Cases: tests/core/test_fma.py has the same text in Python ------------------------------------ */
+/* ---- Cases: tests/core/test_fma.py has the same text in Python
+ * ------------------------------------ */
 
 /* Few ones, many ones in a row, or any: products of these end just beside the middle between two
  * numbers, or exactly there. */
