@@ -1,4 +1,4 @@
-"""Mutants of the mathematics: passes, losses, objective, optimizers, schedules, data."""
+"""Mutants of the equations, from the forward pass to the update, and of the data."""
 
 from mutants.planted import Mutant
 
@@ -28,7 +28,8 @@ MUTANTS = (
     ),
     Mutant(
         "relu has the derivative 1 at 0",
-        "DERIVATIVE_FROM_A(v_select(«v_gt(a, v_set1(0)), v_set1(1), v_set1(0)»)), NO_LOG",
+        "DERIVATIVE_FROM_A(v_select(«v_gt(a, v_set1(0)), v_set1(1), v_set1(0)»)),"
+        " NO_LOG",
         "v_lt(a, v_set1(0)), v_set1(0), v_set1(1)",
         "core/test_activations.py::test_slopes_at_kinks_and_right_beside_them",
     ),

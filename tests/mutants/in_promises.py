@@ -148,8 +148,7 @@ MUTANTS = (
         "the number of rows of coefs_ is not checked",
         "np.ndim(W) != 2 «or np.shape(W)[0] != $sizes[-1]»",
         "",
-        "estimators/test_edited_attributes.py"
-        "::test_arrays_that_do_not_fit_are_named",
+        "estimators/test_edited_attributes.py::test_arrays_that_do_not_fit_are_named",
     ),
     Mutant(
         "classes_ that are not those of the fit are used",
@@ -236,14 +235,16 @@ MUTANTS = (
     Mutant(
         "the log-loss of a logistic output is computed from the probability",
         "VALUE_IN_Z(«v_logistic_loss(y, z)»)",
-        "v_neg(v_add(v_xlogy(y, a), v_xlogy(v_sub(v_set1(1), y), v_sub(v_set1(1), a))))",
+        "v_neg(v_add(v_xlogy(y, a),"
+        " v_xlogy(v_sub(v_set1(1), y), v_sub(v_set1(1), a))))",
         "robustness/test_extreme_values.py"
         "::test_losses_and_gradients_of_saturated_outputs",
     ),
     Mutant(
         "subnormal numbers are flushed to zero",
         "fegetenv($saved); «fesetenv(FE_DFL_ENV);»",
-        "fesetenv(FE_DFL_ENV);\n#ifdef __SSE__\n__builtin_ia32_ldmxcsr(0x9fc0);\n#endif\n",
+        "fesetenv(FE_DFL_ENV);\n"
+        "#ifdef __SSE__\n__builtin_ia32_ldmxcsr(0x9fc0);\n#endif\n",
         "robustness/test_extreme_values.py::test_subnormal_numbers_are_kept",
     ),
     Mutant(
@@ -284,8 +285,7 @@ MUTANTS = (
         "the core rounds as its caller does",
         "fegetenv($saved); «fesetenv(FE_DFL_ENV);»",
         "feclearexcept(FE_ALL_EXCEPT);",
-        "core/test_fp_environment.py"
-        "::test_training_goes_on_in_another_rounding_mode",
+        "core/test_fp_environment.py::test_training_goes_on_in_another_rounding_mode",
     ),
     # ---- Threads and processes
     Mutant(
@@ -350,7 +350,7 @@ MUTANTS = (
     Mutant(
         "an estimator gets new weights before the rest of the fit",
         "self.__dict__ = «vars($model) | $set_since»",
-        '[vars(self).update(coefs_=$model.coefs_),\nvars($model) | $set_since][1]',
+        "[vars(self).update(coefs_=$model.coefs_),\nvars($model) | $set_since][1]",
         "robustness/test_signals.py"
         "::test_an_interruption_at_any_line_leaves_a_whole_model",
     ),

@@ -1,8 +1,8 @@
 """Plants each mutant into a copy of the tree, and checks that a test detects it.
 
-    python tests/mutants/run.py --own             each by its own test alone
-    python tests/mutants/run.py                   one that survives that by the whole suite
+    python tests/mutants/run.py --own             all of them, each by its own test
     python tests/mutants/run.py --own dropout     those with this word in name or test
+    python tests/mutants/run.py                   then by the whole suite, if that passes
     python tests/mutants/run.py --markdown        prints the list as a table
 
 The copy is built once; a mutant in C then compiles the files that it touches. Its own
@@ -77,7 +77,7 @@ class Tree:
             raise Broken(f"{' '.join(command)[:200]}\n{self.said[-2000:]}")
 
     def build(self):
-        """Build the extension module; -O1 computes the same bits, and compiles faster."""
+        """Build the extension module, by -O1: the same bits, and sooner compiled."""
         import numpy
 
         self.require(
@@ -127,7 +127,9 @@ class Tree:
             if path.suffix != ".py":
                 self.build()
             found = self.pytest(mutant.test)
-            return found if own_only else found or self.pytest(*self.suite(), limit=3000)
+            return (
+                found if own_only else found or self.pytest(*self.suite(), limit=3000)
+            )
         finally:
             self.restore(path, text, (times.st_atime_ns, times.st_mtime_ns))
 

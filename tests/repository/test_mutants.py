@@ -81,7 +81,9 @@ def test_a_pattern_is_found_whatever_the_names_and_the_white_space(text):
 @pytest.mark.parametrize("text", ["a.b = a.b + 1", "f(\n    x[0],\n    y,\n)"])
 def test_the_same_name_is_the_same_text(text):
     assert expression_of("$x = $x + 1" if "=" in text else "f($x, $y)").search(text)
-    assert not expression_of("$x = $y + $x" if "=" in text else "f($x, $x)").search(text)
+    assert not expression_of("$x = $y + $x" if "=" in text else "f($x, $x)").search(
+        text
+    )
 
 
 def test_only_the_enclosed_part_is_replaced(tmp_path):
