@@ -342,9 +342,9 @@ MUTANTS = (
         "robustness/test_signals.py::test_a_fit_can_be_interrupted",
     ),
     Mutant(
-        "a prediction that was interrupted returns what it has",
+        "a prediction that was interrupted raises a ValueError",
         "«raise exception» return check(",
-        "return 0",
+        "return check(status)",
         "robustness/test_signals.py::test_a_large_prediction_can_be_interrupted",
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
     python tests/mutants/run.py --own             all of them, each by its own test
     python tests/mutants/run.py --own dropout     those with this word in name or test
-    python tests/mutants/run.py                   then by the whole suite, if that passes
+    python tests/mutants/run.py                   by the whole suite, if its own passes
     python tests/mutants/run.py --markdown        prints the list as a table
 
 The copy is built once; a mutant in C then compiles the files that it touches. Its own
