@@ -24,14 +24,14 @@ MUTANTS = (
         "a sign in the derivative of the logistic function",
         "DERIVATIVE_FROM_A(v_mul(a, «v_sub»(v_set1(1), a)))",
         "v_add",
-        "core/test_activations.py::test_slopes_are_the_derivatives_of_values",
+        "core/test_activations.py::test_derivatives_match_differences_of_values",
     ),
     Mutant(
         "relu has the derivative 1 at 0",
         "DERIVATIVE_FROM_A(v_select(«v_gt(a, v_set1(0)), v_set1(1), v_set1(0)»)),"
         " NO_LOG",
         "v_lt(a, v_set1(0)), v_set1(0), v_set1(1)",
-        "core/test_activations.py::test_slopes_at_kinks_and_right_beside_them",
+        "core/test_activations.py::test_derivatives_at_kinks_and_right_beside_them",
     ),
     Mutant(
         "delta of a hidden layer is multiplied by f'(a), not f'(z)",
@@ -55,20 +55,20 @@ MUTANTS = (
         "the Jacobian of the softmax lacks the mean",
         "v_mul(LOAD(p, $u), «v_sub(LOAD(v, $u), $mean)»)",
         "LOAD(v, $u)",
-        "network/test_trace.py::test_the_jacobian_of_softmax_by_differences",
+        "network/test_trace.py::test_the_jacobian_of_softmax_matches_differences",
     ),
     # ---- the objective
     Mutant(
         "alpha is not divided by the sum of the weights in the loss",
         ".penalty = $penalty «* $scale / $sums->weight»;",
         "",
-        "training/test_penalties.py::test_objective_and_gradient_are_those_by_hand",
+        "training/test_penalties.py::test_objective_and_gradient_match_by_hand",
     ),
     Mutant(
         "l1_ratio is swapped in the gradient",
         "$alpha * «(1 - $network->l1_ratio)», $sums->weight",
         "$network->l1_ratio",
-        "training/test_penalties.py::test_objective_and_gradient_are_those_by_hand",
+        "training/test_penalties.py::test_objective_and_gradient_match_by_hand",
     ),
     # ---- optimizers, schedules, dropout
     Mutant(
@@ -82,7 +82,7 @@ MUTANTS = (
         ".decay_factor = «$is_intercepts ? 1 :» 1 - $rate",
         "",
         "training/test_update_rules.py"
-        "::test_weight_decay_is_adamws_alone_and_spares_intercepts",
+        "::test_only_adamw_has_weight_decay_and_none_of_intercepts",
     ),
     Mutant(
         "one_cycle does not come down to its end",
@@ -94,7 +94,7 @@ MUTANTS = (
         "dropout scales by 1 / p in place of 1 / (1 - p)",
         "(real)(1 / «(1 - $mask->rate)»)",
         "$mask->rate",
-        "training/test_dropout.py::test_the_share_left_out_and_the_expected_sum",
+        "training/test_dropout.py::test_the_dropped_fraction_and_the_expected_sum",
     ),
     Mutant(
         "the count of steps does not come back to the optimizer",
@@ -133,7 +133,7 @@ MUTANTS = (
         "$totals.sum() / («$occurs.sum()» * $totals[$occurs]",
         "len($totals)",
         "data/test_class_weight.py"
-        "::test_balanced_classes_have_equal_weight_whatever_the_samples_weigh",
+        "::test_balanced_classes_have_equal_weight_for_any_sample_weights",
     ),
     # ---- inspection and Dask
     Mutant(

@@ -8,9 +8,9 @@ from mutants.planted import Mutant
 # Promises that no changed line breaks where the short run can see it, and why.
 WITHOUT_MUTANT = {
     "robustness/test_free_threading.py"
-    "::test_free_threaded_python_goes_on_without_its_lock": "skipped under a lock",
+    "::test_free_threaded_python_keeps_the_gil_disabled": "skipped under a lock",
     "robustness/test_free_threading.py"
-    "::test_few_rows_have_the_bits_of_a_thread_alone": "the lock keeps threads apart",
+    "::test_few_rows_have_the_bits_of_a_single_thread": "the lock keeps threads apart",
     "robustness/test_processes.py"
     "::test_a_program_ends_though_daemon_threads_fit": "only added code could wait",
     "robustness/test_processes.py"
@@ -23,7 +23,7 @@ MUTANTS = (
         "a fit that has raised calls the hook of its end",
         "if $root is not None «and $exception_type is None»: $end()",
         "",
-        "estimators/test_callbacks.py"
+        "estimators/test_callback_failures.py"
         "::test_a_hook_that_raises_leaves_the_estimator_as_it_was",
     ),
     Mutant(
@@ -70,20 +70,20 @@ MUTANTS = (
         "an array that is read may be resized",
         "«weakref.ref($owner)»",
         "$owner",
-        "core/test_core_objects.py::test_no_array_is_resized_while_it_is_looked_at",
+        "core/test_core_objects.py::test_no_array_is_resized_while_it_is_checked",
     ),
     Mutant(
         "no file of the present format loads",
         "if $found not in range(«1», FORMAT + 1):",
         "2",
-        "robustness/test_corrupted_pickles.py::test_a_damaged_pickle_does_no_harm",
+        "robustness/test_corrupted_pickles.py::test_a_damaged_pickle_does_not_crash",
     ),
     Mutant(
         "a missing parameter is a KeyError",
         "$value = «getattr($estimator, $name)» if $value is not $defaults[$name]",
         "vars($estimator)[$name]",
         "robustness/test_corrupted_pickles.py"
-        "::test_an_estimator_without_init_says_what_is_missing",
+        "::test_an_estimator_without_init_names_what_is_missing",
     ),
     Mutant(
         "a column index one past the last is accepted",
@@ -103,7 +103,7 @@ MUTANTS = (
         "if «type($coefs) is not list or type($intercepts) is not list»: return False",
         "False",
         "estimators/test_edited_attributes.py"
-        "::test_anything_in_the_place_of_an_attribute_does_no_harm",
+        "::test_any_object_in_place_of_an_attribute_is_safe",
     ),
     Mutant(
         "a product of sizes overflows",
@@ -115,7 +115,7 @@ MUTANTS = (
         "lack of memory is a ValueError",
         "if status == PB_NO_MEMORY: raise «MemoryError»($message)",
         "ValueError",
-        "core/test_sizes.py::test_short_memory_is_an_exception",
+        "core/test_sizes.py::test_a_lack_of_memory_is_an_exception",
     ),
     # ---- No silently wrong results
     Mutant(
@@ -129,13 +129,13 @@ MUTANTS = (
         "masked values count as numbers",
         "if «np.ma.is_masked($array)»:",
         "False",
-        "data/test_array_likes.py::test_what_is_no_number_is_refused_by_name",
+        "data/test_array_likes.py::test_arrays_of_other_things_than_numbers_are_refused_by_name",
     ),
     Mutant(
         "column indices are not sorted",
         "$rows = $rows.copy() if $rows is X else $rows «$rows.sum_duplicates()»",
         "pass",
-        "data/test_corrupted_tables.py::test_flags_are_not_believed",
+        "data/test_corrupted_tables.py::test_flags_of_a_sparse_table_are_not_trusted",
     ),
     Mutant(
         "weights of other types become float32",
@@ -168,21 +168,20 @@ MUTANTS = (
         "strings among other labels are accepted",
         "if «$strings and $types != $strings»:",
         "False",
-        "data/test_meaningless_input.py::test_what_is_no_label_is_refused",
+        "data/test_meaningless_input.py::test_values_that_are_not_labels_are_refused",
     ),
     Mutant(
         "weights are used with another activation than that of the fit",
         "if «$of_fit != $network.hidden_activations»:",
         "False",
-        "data/test_meaningless_input.py"
-        "::test_another_activation_than_that_of_the_fit_is_refused",
+        "data/test_meaningless_input.py::test_a_changed_activation_is_refused",
     ),
     Mutant(
         "partial_fit continues with another solver",
         "if «$optimizer.name != $params.solver»:",
         "False",
         "data/test_meaningless_input.py"
-        "::test_training_does_not_go_on_as_something_else",
+        "::test_continued_training_refuses_other_settings",
     ),
     Mutant(
         "a negative weight passes among others",
@@ -222,7 +221,7 @@ MUTANTS = (
         "delta of a forward pass is a missing attribute like any other",
         '("dloss_da", «"delta",» "coef_grads", "intercept_grads", "loss")',
         "",
-        "network/test_trace.py::test_a_forward_pass_has_no_gradients_and_says_so",
+        "network/test_trace.py::test_a_forward_pass_has_no_gradients_and_reports_it",
     ),
     # ---- Extreme values
     Mutant(
@@ -230,7 +229,7 @@ MUTANTS = (
         "or «_core.all_finite(y_pred)»",
         "True",
         "robustness/test_extreme_values.py"
-        "::test_outputs_that_decide_for_no_class_are_refused",
+        "::test_outputs_without_a_decision_are_refused",
     ),
     Mutant(
         "the log-loss of a logistic output is computed from the probability",
@@ -251,28 +250,28 @@ MUTANTS = (
         "rows of weight 0 are computed",
         "if (weight «!=» 0) { $rows = $row; $positions = $position;",
         ">=",
-        "robustness/test_extreme_values.py"
-        "::test_a_row_of_weight_zero_is_as_if_it_were_not_there",
+        "robustness/test_extreme_weights.py"
+        "::test_a_row_of_weight_zero_acts_as_if_absent",
     ),
     Mutant(
         "weights are not scaled",
         "return «ldexp(1, $exponent < -1000 ? 1000 : -$exponent)»;",
         "1",
-        "robustness/test_extreme_values.py::test_weights_of_any_size_give_the_same_fit",
+        "robustness/test_extreme_weights.py::test_weights_of_any_size_give_the_same_fit",
     ),
     Mutant(
         "squares of max_norm overflow",
         "$scale = «v_select(v_gt($norm, $largest), v_set1($small), $one)»; $norm =",
         "$one",
-        "robustness/test_extreme_values.py"
-        "::test_weights_whose_squares_overflow_are_as_long_as_max_norm",
+        "robustness/test_extreme_weights.py"
+        "::test_weights_whose_squares_overflow_are_scaled_to_max_norm",
     ),
     Mutant(
         "squares of inputs that overflow are not reported",
         "if «not np.isfinite(mean_square).all()»: return",
         "False",
         "robustness/test_extreme_values.py"
-        "::test_inputs_whose_squares_overflow_are_warned_of",
+        "::test_inputs_whose_squares_overflow_give_a_warning",
     ),
     Mutant(
         "initial weights are drawn for fan_in alone",
@@ -285,7 +284,7 @@ MUTANTS = (
         "the core rounds as its caller does",
         "fegetenv($saved); «fesetenv(FE_DFL_ENV);»",
         "feclearexcept(FE_ALL_EXCEPT);",
-        "core/test_fp_environment.py::test_training_goes_on_in_another_rounding_mode",
+        "core/test_fp_environment.py::test_training_continues_in_another_rounding_mode",
     ),
     # ---- Threads and processes
     Mutant(
@@ -319,14 +318,13 @@ MUTANTS = (
         "self.__dict__ = vars($model) «| $set_since»",
         "",
         "robustness/test_thread_safety.py"
-        "::test_parameters_set_during_a_fit_are_for_the_next",
+        "::test_parameters_set_during_a_fit_apply_to_the_next_fit",
     ),
     Mutant(
         "a prediction keeps the interpreter's lock",
         "«with nogil»: $status = pb_predict(",
         "if True",
-        "robustness/test_thread_safety.py"
-        "::test_long_work_lets_go_of_the_interpreters_lock",
+        "robustness/test_thread_safety.py::test_long_work_releases_the_gil",
     ),
     # ---- Ctrl-C and signals
     Mutant(
@@ -365,7 +363,7 @@ MUTANTS = (
         "an epoch without shuffling has an order of all rows",
         "if not shuffle: while True: yield «None»",
         "np.arange(n_samples, dtype=np.int64)",
-        "data/test_larger_than_memory.py::test_what_a_fit_keeps_of_each_row",
+        "data/test_larger_than_memory.py::test_memory_of_a_fit_per_row",
     ),
     Mutant(
         "the order of all blocks is in memory at once",
@@ -377,25 +375,25 @@ MUTANTS = (
         "a network of the core is not freed",
         "__dealloc__(self): «pb_network_free($network)»",
         "pass",
-        "robustness/test_memory.py::test_nothing_leaks",
+        "robustness/test_leaks.py::test_nothing_leaks",
     ),
     Mutant(
         "an optimizer refers to itself",
         "self.n_steps = 0«» self.n_epochs = 0",
         "; self.owner = self",
-        "robustness/test_memory.py::test_no_call_leaves_a_circle",
+        "robustness/test_leaks.py::test_no_call_leaves_a_reference_cycle",
     ),
     Mutant(
         "an optimizer keeps the data of its last batch",
         "self.batch_size = batch_size«» self.buffers = (X, y,",
         "; self.solver.optimizer.rows = X",
-        "robustness/test_memory.py::test_the_data_is_not_kept",
+        "robustness/test_leaks.py::test_the_data_is_not_kept",
     ),
     Mutant(
         "what predicts few rows refers to itself",
         "self.memory = «$hold(self.$parameters)»",
         "(self, $hold(self.$parameters))",
-        "robustness/test_memory.py::test_an_estimator_is_freed_at_once",
+        "robustness/test_leaks.py::test_an_estimator_is_freed_at_once",
     ),
     Mutant(
         "labels are encoded by a comparison with every class",
@@ -444,7 +442,7 @@ MUTANTS = (
         "a file lacks the number of samples seen",
         "for $name, value in $attributes if $name not in $under_way«»",
         ' and $name != "t_"',
-        "estimators/test_files.py::test_a_saved_model_is_the_model",
+        "estimators/test_files.py::test_a_saved_model_is_the_same_model",
     ),
     Mutant(
         "a fit that continues trains the loaded arrays themselves",
@@ -456,7 +454,7 @@ MUTANTS = (
         "a file holds objects of the package",
         "$state[$name] = «dict(vars($state[$name]))»",
         "$state[$name]",
-        "estimators/test_files.py::test_skops_has_to_trust_one_class",
+        "estimators/test_files.py::test_skops_must_trust_one_class",
     ),
     Mutant(
         "the rows of the validation set are saved, not their checksum",
@@ -468,26 +466,26 @@ MUTANTS = (
         "unknown formats are read as the present one",
         "if $found not in range(1, FORMAT + «1»):",
         "9",
-        "estimators/test_files.py::test_a_format_that_is_not_known_is_refused",
+        "estimators/test_files.py::test_an_unknown_format_is_refused",
     ),
     Mutant(
         "a coefficient of exp changes in its last digit",
         "v_set1(1.0 / «479001600.0»)",
         "479001601.0",
-        "estimators/test_files.py::test_the_files_of_each_version_load_and_go_on",
+        "estimators/test_files.py::test_the_files_of_each_version_load_and_continue_training",
     ),
     # ---- Security
     Mutant(
         "an exported C file does not include math.h",
         "«#include <math.h>» void %_predict(const double *x, double *y);",
         "",
-        "export/test_export_c.py::test_it_is_a_program_of_its_own_in_newer_c_too",
+        "export/test_export_c.py::test_it_compiles_alone_in_newer_c_standards",
     ),
     Mutant(
         "text from a file is evaluated",
         '= «getattr(np.random, $name["bit_generator"])»',
         'eval("np.random." + $name["bit_generator"])',
-        "robustness/test_security.py::test_no_code_is_made_of_data",
+        "robustness/test_security.py::test_no_data_is_executed_as_code",
     ),
     Mutant(
         "a process is started to count the processors",
@@ -505,6 +503,6 @@ MUTANTS = (
         "an ONNX file needs operators of pybackprop",
         'helper.make_opsetid("«»", OPSET)',
         "pybackprop",
-        "robustness/test_security.py::test_an_onnx_file_stands_alone",
+        "robustness/test_security.py::test_an_onnx_file_needs_no_other_file",
     ),
 )
