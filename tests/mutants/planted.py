@@ -5,7 +5,8 @@ A pattern is source text of the package in which
 * white space is any white space, or none: a formatter may break lines;
 * ``$name`` is a name, with its members, indices and calls as far as these are not
   nested: ``w->rows[b]``, ``vars(self)``; the same ``$name`` is the same text;
-* ``«`` and ``»`` enclose the part that is replaced, where that is not all of it;
+* ``«`` and ``»`` enclose the part that is replaced, where that is not all of it; with
+  nothing between them they are the place where something is added;
 * all else is literal: operators, numbers, and the public or mathematical names by which
   the place is known.
 
@@ -17,7 +18,8 @@ from typing import NamedTuple
 
 _MEMBER = r"(?:\.|->)\w+|\[[^][{};]*\]|\((?:[^][(){};]|\[[^][(){};]*\])*\)"
 _NAME = rf"\*?\b[A-Za-z_]\w*(?:{_MEMBER})*"
-_TOKEN = re.compile(r"\$\w+|\w+|\S")
+_TOKEN = re.compile(r"«»|\$\w+|\w+|\S")
+_MARKS = {"«": "(?P<replaced_>", "»": ")", "«»": "(?P<replaced_>)"}
 _SUFFIXES = {".c", ".h", ".def", ".py", ".pyx", ".pxi"}
 
 
@@ -30,13 +32,14 @@ def expression_of(pattern):
             part = rf"(?P={name})" if name in known else rf"(?P<{name}>{_NAME})"
             known.add(name)
         else:
-            part = {"«": "(?P<replaced_>", "»": ")"}.get(token, re.escape(token))
+            part = _MARKS.get(token, re.escape(token))
         if token in ")]}":  # a formatter may end a list with a comma
             part = f"(?:,\\s*)?{part}"
         elif re.match(r"\w", token):
             part = rf"\b{part}\b"
         # Lines of a macro end with a backslash.
-        parts += [r"[\s\\]*" if before not in ("", "«") and token != "»" else "", part]
+        is_open = before not in ("", "«") and token not in ("»", "«»")
+        parts += [r"[\s\\]*" if is_open else "", part]
         before = token
     return re.compile("".join(parts))
 
