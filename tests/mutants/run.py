@@ -32,6 +32,7 @@ MODULE = f"pybackprop/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
 LEFT_OUT = shutil.ignore_patterns(".git", "build", "dist", "__pycache__", ".*", "*.so")
 # Tests of the sources themselves, and of the recorded bits, do not say what is wrong.
 NOT_IN_SUITE = ("repository", "golden_bits")
+PLUGINS = ("-p", "no:cacheprovider", "-p", "mutants.no_shrinking")
 SECONDS_OF_A_TEST, SECONDS_OF_ALL = 300, 3000
 
 
@@ -52,7 +53,8 @@ class Tree:
 
     def run(self, command, limit):
         """Return what is wrong with a command in one word; None if it succeeds."""
-        environment = os.environ | {"PYTHONPATH": str(self.root)}
+        paths = os.pathsep.join((str(self.root), str(self.root / "tests")))
+        environment = os.environ | {"PYTHONPATH": paths}
         environment.setdefault("MAKEFLAGS", "-j2")
         with subprocess.Popen(
             command,
@@ -112,7 +114,7 @@ class Tree:
 
     def pytest(self, *tests, limit=SECONDS_OF_A_TEST):
         """Return (first test that fails, in what way), or None."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", *PLUGINS]
         did = self.run([*command, *(f"tests/{test}" for test in tests)], limit)
         lines = [line.split() for line in self.said.splitlines()]
         failed = [words[1] for words in lines if words[:1] in (["FAILED"], ["ERROR"])]
