@@ -1,21 +1,12 @@
-"""Planted bugs, each of which the suite must catch: the tests of the tests."""
+"""Planted bugs, each of which one test of the short run must detect.
 
-from mutants import (
-    in_base,
-    in_batches,
-    in_dask,
-    in_inspection,
-    in_kernels,
-    in_network,
-    in_package,
-)
+One for each promise of docs/what_you_can_rely_on.md, and some for the equations.
+"""
 
-MUTANTS = (
-    *in_base.MUTANTS,
-    *in_kernels.MUTANTS,
-    *in_network.MUTANTS,
-    *in_package.MUTANTS,
-    *in_batches.MUTANTS,
-    *in_dask.MUTANTS,
-    *in_inspection.MUTANTS,
-)
+from mutants.in_equations import MUTANTS as OF_EQUATIONS
+from mutants.in_promises import MUTANTS as OF_PROMISES
+from mutants.in_promises import WITHOUT_MUTANT
+
+MUTANTS = (*OF_PROMISES, *OF_EQUATIONS)
+
+__all__ = ["MUTANTS", "OF_EQUATIONS", "OF_PROMISES", "WITHOUT_MUTANT"]

@@ -1,50 +1,90 @@
-"""What a planted bug is, and how it gets into a tree.
+"""Finds the place of a mutant by a pattern, so that moves and renames do not lose it.
 
-The bugs themselves are in ``in_base.py``, ``in_kernels.py`` and so on, a file for each
-part of the tree.
+A pattern is source text of the package in which
+
+* white space is any white space, or none: a formatter may break lines;
+* ``$name`` is a name, with its members, indices and calls as far as these are not
+  nested: ``w->rows[b]``, ``vars(self)``; the same ``$name`` is the same text;
+* ``«`` and ``»`` enclose the part that is replaced, where that is not all of it; with
+  nothing between them they are the place where something is added;
+* all else is literal: operators, numbers, and the public or mathematical names by which
+  the place is known.
+
+It is searched in all sources of the package and matches exactly once.
 """
 
+import re
 from typing import NamedTuple
+
+_MEMBER = r"(?:\.|->)\w+|\[[^][{};]*\]|\((?:[^][(){};]|\[[^][(){};]*\])*\)"
+_NAME = rf"\*?\b[A-Za-z_]\w*(?:{_MEMBER})*"
+_TOKEN = re.compile(r"«»|\$\w+|\w+|\S")
+_MARKS = {"«": "(?P<replaced_>", "»": ")", "«»": "(?P<replaced_>)"}
+_SUFFIXES = {".c", ".h", ".def", ".py", ".pyx", ".pxi"}
+
+
+def expression_of(pattern):
+    """Return a pattern as a regular expression."""
+    parts, known, before = [], set(), ""
+    for token in _TOKEN.findall(pattern if "«" in pattern else f"«{pattern}»"):
+        name = token[1:]
+        if token[0] == "$" and name:
+            part = rf"(?P={name})" if name in known else rf"(?P<{name}>{_NAME})"
+            known.add(name)
+        else:
+            part = _MARKS.get(token, re.escape(token))
+        if token in ")]}":  # a formatter may end a list with a comma
+            part = f"(?:,\\s*)?{part}"
+        elif re.match(r"\w", token):
+            part = rf"\b{part}\b"
+        # Lines of a macro end with a backslash.
+        is_open = before not in ("", "«") and token not in ("»", "«»")
+        parts += [r"[\s\\]*" if is_open else "", part]
+        before = token
+    return re.compile("".join(parts))
+
+
+def sources(root):
+    """Return all sources of the package below the root of a tree, sorted."""
+    paths = [*(root / "csrc").rglob("*"), *(root / "pybackprop").rglob("*")]
+    return sorted(path for path in paths if path.suffix in _SUFFIXES)
 
 
 class Mutant(NamedTuple):
-    """A small, plausible mistake: one text of one file, in the place of another.
+    """A small, plausible mistake, and the test that detects it.
 
     Attributes
     ----------
     name : str
         The mistake, in a few words.
-    file : str
-        From the root of the tree.
-    text, planted : str
-        As it is, which the file has exactly once; and with the mistake.
-    wrong : str
-        What a user would get.
+    pattern, planted : str
+        The right text, and the wrong one, which may use the names of the pattern.
     test : str
-        The test program of C, or file of the suite, that is expected to see it; it is
-        run first.  Where it does not see it, all others have their turn.
+        A test function that is part of the short run: ``folder/file.py::function``.
     """
 
     name: str
-    file: str
-    text: str
+    pattern: str
     planted: str
-    wrong: str
     test: str
 
-    @property
-    def is_c(self):
-        """Whether the tests of C can see it."""
-        return self.file.startswith("csrc/")
-
-    def occurrences(self, root):
-        """How often the tree has the text: 1, or the record is out of date."""
-        path = root / self.file
-        return path.read_text("utf-8").count(self.text) if path.is_file() else 0
+    def places(self, root):
+        """Return every (path, match) of the pattern in a tree; a sound one has one."""
+        expression = expression_of(self.pattern)
+        # A file that lacks one of the pattern's words need not be searched.
+        words = re.findall(r"(?<![$\w])\w+", self.pattern)
+        found = []
+        for path in sources(root):
+            text = path.read_text("utf-8")
+            if all(word in text for word in words):
+                found += [(path, match) for match in expression.finditer(text)]
+        return found
 
     def plant(self, root):
-        """Put the mistake into a tree, and return the file's own text."""
-        path = root / self.file
-        healthy = path.read_text("utf-8")
-        path.write_text(healthy.replace(self.text, self.planted), "utf-8")
-        return healthy
+        """Write the mistake into a tree; return the changed file and its right text."""
+        ((path, match),) = self.places(root)
+        text = path.read_text("utf-8")
+        wrong = re.sub(r"\$(\w+)", lambda name: match[name[1]], self.planted)
+        start, end = match.span("replaced_")
+        path.write_text(text[:start] + wrong + text[end:], "utf-8")
+        return path, text
