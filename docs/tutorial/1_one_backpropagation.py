@@ -357,7 +357,7 @@ plt.show()
 # .. math:: \frac{\partial F}{\partial b^l} =
 #           \frac{\text{column sums of } \operatorname{diag}(s)\,\Delta^l}{S} \tag{7}
 #
-# The following C code, in ``output.c`` and ``layer.c``, trains your networks. First (3).
+# This C code of ``output.c`` and ``layer.c`` trains your networks. First (3).
 # With the default output of a loss, the product is a formula in the loss's row of the
 # list of losses; with any other output, the derivative of the loss, which is in
 # ``delta``, is multiplied by the Jacobian:

@@ -257,7 +257,7 @@ def test_the_canonical_output_is_the_inverse_link(loss):
     assert same == ([] if canonical is None else [canonical])
 
 
-def test_every_row_of_the_lists_has_an_explanation():
+def test_every_row_is_explained():
     # A new loss works without an entry, but each one of this package has one.
     assert set(formulas.LOSS_GRADIENTS) == set(LOSSES)
     outputs = {name for name in OUTPUTS if not ACTIVATIONS[name]["rowwise"]}

@@ -81,7 +81,7 @@ ASK_FOR_THE_ROW = {
     "network/test_losses.py::test_every_regression_loss_is_tested_here": (
         "the table of that file: a loss of regression"
     ),
-    "inspection/test_explain_delta.py::test_every_row_of_the_lists_has_an_explanation": (
+    "inspection/test_explain_delta.py::test_every_row_is_explained": (
         "pybackprop/inspection/delta/formulas.py: an activation, a loss"
     ),
     "export/test_export_c.py::test_every_activation_of_the_core_has_an_expression": (
