@@ -84,8 +84,8 @@ typedef struct pb_loss_info {
     const char *name;
     int regression;               /* regressors accept it                                */
     int classification;           /* classifiers accept it                               */
-    const char *elementwise_form; /* what stands for it where outputs form no distribution;
-                                     NULL: nothing                                        */
+    const char *elementwise_form; /* replaces it if each output is a probability of its own;
+                                     NULL: none                                           */
     const char *default_output;   /* output activation of estimators with this loss      */
     const char *canonical_output; /* output activation with dl/dz = y_pred - y, or NULL   */
     const char *target_domain;    /* description of the targets, for messages             */
@@ -97,8 +97,8 @@ typedef struct pb_loss_info {
     double parameter_low;   /* bounds of the parameter                              */
     double parameter_high;
     int parameter_ends_belong;
-    const char *loss_at_low;  /* what stands for the loss at the ends of that range;  */
-    const char *loss_at_high; /* NULL: nothing                                        */
+    const char *loss_at_low;  /* replace it at the bounds of that range;            */
+    const char *loss_at_high; /* NULL: none                                        */
     double prediction_low;    /* bounds of y_pred                                     */
     double prediction_high;
     int prediction_ends_belong;

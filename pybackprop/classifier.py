@@ -10,7 +10,8 @@ from pybackprop._estimator.base import BaseMLP
 from pybackprop._estimator.fitted import has_probabilities, on_snapshot
 from pybackprop._estimator.from_network import estimator_of, require_network
 from pybackprop._model import decoding
-from pybackprop._model.targets import ClassTargets, classifier_loss, labels_of_outputs
+from pybackprop._model.losses import offered_name
+from pybackprop._model.targets import ClassTargets, labels_of_outputs
 from pybackprop._parameters import is_stochastic
 from pybackprop._training.request import FitRequest
 
@@ -432,7 +433,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         labels = labels_of_outputs(
             network.layer_sizes[-1], network.output_activation, classes
         )
-        loss = {"loss": classifier_loss(network.loss)}
+        loss = {"loss": offered_name(network.loss)}
         return estimator_of(cls, network, loss, params, labels)
 
     @available_if(is_stochastic)

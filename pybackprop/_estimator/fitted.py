@@ -23,7 +23,7 @@ from pybackprop._constraints import InvalidParameterError
 from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._model.losses import gives_probabilities
-from pybackprop._parameters import RULES, loss_rule_of
+from pybackprop._parameters import LOSS_PARAMETERS, RULES, loss_rule_of
 from pybackprop.network import Network
 
 
@@ -206,9 +206,7 @@ class NoNetworkError(ValueError, AttributeError):
 # The loss, its parameter, the penalty, and what the targets become.
 _OBJECTIVE_PARAMETERS = (
     "loss",
-    "huber_delta",
-    "quantile",
-    "power",
+    *LOSS_PARAMETERS,
     "alpha",
     "l1_ratio",
     "label_smoothing",

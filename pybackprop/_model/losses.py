@@ -49,7 +49,7 @@ class Loss:
                 f"[{low:g}, {high:g}]. Got {name}=None."
             )
         description = f"{loss!r} with {name}={value!r}"
-        # At the limits of its parameter another loss may stand for this one.
+        # At a bound of the parameter's range another loss may replace this one.
         limits = {
             record["parameter_low"]: record["loss_at_low"],
             record["parameter_high"]: record["loss_at_high"],
@@ -78,6 +78,20 @@ def loss_params(loss, parameter):
     if record is None or record["parameter"] is None:
         return {"loss": loss}
     return {"loss": loss, record["parameter"]: parameter}
+
+
+def elementwise_form(loss):
+    """Return the loss that replaces one where each output is a probability, or None."""
+    record = _record(loss)
+    return None if record is None else record["elementwise_form"]
+
+
+def offered_name(loss):
+    """Return the name by which the estimators offer a loss or its elementwise form."""
+    for name, record in _core.losses().items():
+        if record["elementwise_form"] == loss:
+            return name
+    return loss
 
 
 def _record(loss):

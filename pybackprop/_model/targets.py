@@ -27,7 +27,8 @@ from pybackprop._model.decoding import (
     numbers_from_outputs,
     require_same_classes,
 )
-from pybackprop._model.losses import Loss, check_output
+from pybackprop._model.losses import Loss, check_output, elementwise_form
+from pybackprop._parameters import LOSS_PARAMETERS
 
 _CALLABLE_DOMAIN = {
     "target_domain": "finite numbers",
@@ -228,7 +229,7 @@ class Targets:
 class NumberTargets(Targets):
     """The targets of a regression: numbers in the domain of the loss."""
 
-    parameters = ("loss", "huber_delta", "quantile", "power", "output_activation")
+    parameters = ("loss", *LOSS_PARAMETERS, "output_activation")
     check_options = {"y_numeric": True}
 
     def __init__(self, params, n_outputs=None):
@@ -414,10 +415,11 @@ class ClassTargets(Targets):
     def output_asked_for(self, dtype):
         asked_for, loss = self.params.output_activation, self.params.loss
         kind = self._found_labels().kind
-        if asked_for == "auto" and loss == "squared_error":
-            return _core.losses()[loss]["default_output"]
-        if asked_for == "auto":
+        if asked_for == "auto" and callable(loss):
             return "softmax" if kind == "multiclass" else "logistic"
+        if asked_for == "auto":
+            form = None if kind == "multiclass" else elementwise_form(loss)
+            return _core.losses()[form or loss]["default_output"]
         if kind == "multilabel" and _is_rowwise(asked_for):
             raise ValueError(
                 f"output_activation={asked_for!r} gives each sample one class, but y "
@@ -426,10 +428,9 @@ class ClassTargets(Targets):
         return asked_for
 
     def loss_with(self, output_activation, dtype):
-        name = loss = self.params.loss
-        if loss == "log_loss" and not _is_rowwise(output_activation):
-            name = "binary_log_loss"
-        return Loss(name, None, repr(loss))
+        loss = self.params.loss
+        form = None if _is_rowwise(output_activation) else elementwise_form(loss)
+        return Loss(form or loss, None, repr(loss))
 
     def start_weights(self, encoded, sample_weight, in_parts=False):
         self.class_weights = None
@@ -515,8 +516,3 @@ def labels_of_outputs(n_outputs, output_activation, classes=None):
             f"output activation {output_activation!r}. Got a network with {n_outputs}."
         )
     return labels
-
-
-def classifier_loss(loss):
-    """Return the classifier's name of a loss of the core."""
-    return "log_loss" if loss == "binary_log_loss" else loss

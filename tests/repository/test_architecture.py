@@ -432,6 +432,17 @@ def only_targets_know_a_class_label(root):
     )
 
 
+def solvers_are_told_apart_by_their_records(root):
+    # Some schedules act on sgd only: their record names it.
+    return lines_with(
+        r"\bsolver *(==|!=|in|not in) *[\"'(\[{]",
+        root,
+        "pybackprop",
+        suffixes=PYTHON,
+        but=["pybackprop/_model/optimizer.py"],
+    )
+
+
 # --- Words ----------------------------------------------------------------------------
 
 # Backpropagation propagates gradients.  They equal an error only at a canonical
@@ -589,6 +600,10 @@ RULES = {
             "pybackprop/classifier.py",
             "from sklearn.preprocessing import LabelBinarizer\n",
         ),
+    ],
+    solvers_are_told_apart_by_their_records: [
+        ("pybackprop/_training/resume.py", 'if params.solver == "lbfgs":\n    pass\n'),
+        ("pybackprop/network.py", 'if solver not in ("sgd", "lbfgs"):\n    pass\n'),
     ],
     a_gradient_is_never_called_an_error: [
         ("csrc/network/output.c", "/* The error\n * signal of a layer. */\n"),
