@@ -172,12 +172,12 @@ static inline void fill(pb_dtype dtype, void *array, size_t n, double scale) {
 /* ---- The same penalty for every layer
  * ------------------------------------------------------------ */
 
-enum { MOST_ALPHAS = 8 };
+enum { MAX_ALPHAS = 8 };
 
 /* An array for pb_network_spec.alphas, which pb_network_new copies. */
-#define SAME_ALPHAS(alpha)                                                                      \
-    ((const double[MOST_ALPHAS]){(alpha), (alpha), (alpha), (alpha), (alpha), (alpha), (alpha), \
-                                 (alpha)})
+#define SAME_ALPHAS(alpha)                                                                     \
+    ((const double[MAX_ALPHAS]){(alpha), (alpha), (alpha), (alpha), (alpha), (alpha), (alpha), \
+                                (alpha)})
 
 /* A parameter that the loss allows, in the middle of its range; 1 where that has no end. */
 static inline double usual_parameter(const char *loss) {

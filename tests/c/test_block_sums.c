@@ -4,7 +4,7 @@
 #include "check.h"
 #include "network/network.h"
 
-enum { BLOCK = 256, MOST_ROWS = 8 * BLOCK + 5 };
+enum { BLOCK = 256, MAX_ROWS = 8 * BLOCK + 5 };
 
 /* Sums of the blocks, added neighbours first; an odd last one passes up unchanged. */
 static double tree(pb_dtype dtype, double *sums, size_t n) {
@@ -21,8 +21,8 @@ static double tree(pb_dtype dtype, double *sums, size_t n) {
  * z = x w + b. A row of weight zero is left out of the chains, and stays in its block. */
 static void plain_line(pb_dtype dtype, size_t n, const void *x, const void *y,
                        const double *weights, double w, double b, double *result) {
-    double loss[MOST_ROWS / BLOCK + 1], dw[MOST_ROWS / BLOCK + 1], db[MOST_ROWS / BLOCK + 1];
-    double total[MOST_ROWS / BLOCK + 1];
+    double loss[MAX_ROWS / BLOCK + 1], dw[MAX_ROWS / BLOCK + 1], db[MAX_ROWS / BLOCK + 1];
+    double total[MAX_ROWS / BLOCK + 1];
     const size_t n_blocks = (n + BLOCK - 1) / BLOCK;
     for (size_t k = 0; k < n_blocks; k++) {
         loss[k] = dw[k] = db[k] = total[k] = 0;
@@ -77,14 +77,14 @@ static void check_line(pb_dtype dtype, const pb_kernels *kernels, size_t n, cons
 }
 
 static void test_line(pb_dtype dtype) {
-    static const size_t counts[] = {1,    2,    100,  255,  256,  257,  512,  513,      700,
-                                    1000, 1024, 1025, 1281, 1700, 1792, 2048, MOST_ROWS};
-    double *weights = malloc(MOST_ROWS * sizeof *weights);
-    void *x = reals(dtype, MOST_ROWS), *y = reals(dtype, MOST_ROWS);
-    void *x_weighing = reals(dtype, MOST_ROWS); /* NaN where there is no weight */
-    fill(dtype, x, MOST_ROWS, 1);
-    fill(dtype, y, MOST_ROWS, 1);
-    for (size_t i = 0; i < MOST_ROWS; i++) {
+    static const size_t counts[] = {1,    2,    100,  255,  256,  257,  512,  513,     700,
+                                    1000, 1024, 1025, 1281, 1700, 1792, 2048, MAX_ROWS};
+    double *weights = malloc(MAX_ROWS * sizeof *weights);
+    void *x = reals(dtype, MAX_ROWS), *y = reals(dtype, MAX_ROWS);
+    void *x_weighing = reals(dtype, MAX_ROWS); /* NaN where there is no weight */
+    fill(dtype, x, MAX_ROWS, 1);
+    fill(dtype, y, MAX_ROWS, 1);
+    for (size_t i = 0; i < MAX_ROWS; i++) {
         /* A row in four without weight, and a whole block. */
         weights[i] = i / BLOCK == 2 || (i > 0 && draw_below(4) == 0) ? 0 : fabs(draw());
         if (weights[i] > 0) {

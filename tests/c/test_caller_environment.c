@@ -68,7 +68,7 @@ static const environment environments[] = {
 
 /* ---- What is computed ------------------------------------------------------------------------ */
 
-enum { N_ROWS = 600, N_POINTS = 400, MOST_RESULTS = 400, BATCH = 290 };
+enum { N_ROWS = 600, N_POINTS = 400, MAX_RESULTS = 400, BATCH = 290 };
 
 static const size_t sizes[] = {6, 40, 3};
 
@@ -82,7 +82,7 @@ typedef struct work {
         pb_dtype dtype;
         void *values;
         size_t n;
-    } results[MOST_RESULTS];
+    } results[MAX_RESULTS];
     size_t n_failed; /* statuses other than PB_OK */
 } work;
 
@@ -116,7 +116,7 @@ static void make_inputs(work *w, pb_dtype dtype) {
 }
 
 static void *result_of(work *w, const char *what, pb_dtype dtype, size_t n) {
-    if (w->n_results == MOST_RESULTS) {
+    if (w->n_results == MAX_RESULTS) {
         printf("too many results\n");
         exit(EXIT_FAILURE);
     }

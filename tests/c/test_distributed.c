@@ -3,7 +3,7 @@
 #include "check.h"
 #include "network/network.h"
 
-enum { N_ROWS = 5 * PB_BLOCK_ROWS + 77, N_FEATURES = 9, N_OUTPUTS = 3, MOST_NODES = 16 };
+enum { N_ROWS = 5 * PB_BLOCK_ROWS + 77, N_FEATURES = 9, N_OUTPUTS = 3, MAX_NODES = 16 };
 
 static const size_t sizes[] = {N_FEATURES, 20, 7, N_OUTPUTS};
 enum { N_LAYERS = 3, N_PARAMETERS = 10 * 20 + 21 * 7 + 8 * N_OUTPUTS };
@@ -92,7 +92,7 @@ static void check_objective(const pb_network *network, const pb_batch *rows, siz
                             double scale, const char *what) {
     pb_workspace *workspace = new_workspace(network, PB_WORKSPACE_GRADIENT);
     void *theta = reals(dtype_now, N_PARAMETERS), *expected = reals(dtype_now, N_PARAMETERS);
-    sums nodes[MOST_NODES];
+    sums nodes[MAX_NODES];
     double F = NAN, actual = NAN, penalty = NAN;
     size_t n_nodes = 0;
     fill(dtype_now, theta, N_PARAMETERS, 0.25);
@@ -271,7 +271,7 @@ static void epoch_of_sums(run *r, const pb_network *network, const pb_batch *row
     r->epoch = (pb_epoch){0, 0, 0, 0};
     for (size_t i = 0; i < N_BATCHES; i++) {
         const size_t first = i * BATCH, count = N_ROWS - first < BATCH ? N_ROWS - first : BATCH;
-        sums nodes[MOST_NODES];
+        sums nodes[MAX_NODES];
         double F = 0, penalty = 0;
         size_t n_nodes = 0;
         for (size_t at = 0; at < count; at += PB_BLOCK_ROWS, n_nodes++) {

@@ -93,13 +93,13 @@ enum {
     N_LAYERS = 2,
     BATCH = 400,
     N_PARAMETERS = (N_FEATURES + 1) * N_HIDDEN + (N_HIDDEN + 1) * N_OUTPUTS,
-    MOST_STATES = 4,
-    MOST_BLOCKS_OF_A_CALL = 10
+    MAX_STATES = 4,
+    MAX_BLOCKS_OF_A_CALL = 10
 };
 
 /* All that a caller owns and a call may write to, without padding, so that memcmp sees it whole. */
 typedef struct numbers {
-    double parameters[N_PARAMETERS], states[MOST_STATES * N_PARAMETERS];
+    double parameters[N_PARAMETERS], states[MAX_STATES * N_PARAMETERS];
     double gradient[N_PARAMETERS], out[N_ROWS * N_OUTPUTS];
     double z[N_ROWS * N_OUTPUTS], a[N_ROWS * N_OUTPUTS], delta[N_ROWS * N_OUTPUTS];
     double objective;
@@ -247,7 +247,7 @@ static size_t fail_each_allocation(const call *c) {
     CHECK_SAME(c->run(c), PB_OK, "%s", c->name);
     expected = now;
     const long live = n_live;
-    for (size_t n = 0; n < MOST_BLOCKS_OF_A_CALL; n++) {
+    for (size_t n = 0; n < MAX_BLOCKS_OF_A_CALL; n++) {
         start();
         n_refused_blocks = 0;
         blocks_left = (long)n;
@@ -328,7 +328,7 @@ static void test_calls(size_t n_threads) {
     }
     pb_optimizer_info info;
     for (size_t i = 0; pb_optimizer_at(i, &info) == PB_OK; i++) {
-        CHECK(info.n_states <= MOST_STATES, "%d states of %s", info.n_states, info.name);
+        CHECK(info.n_states <= MAX_STATES, "%d states of %s", info.n_states, info.name);
         for (int kind = 0; kind < 4; kind++) {
             const call c = {.name = info.name,
                             .run = train,

@@ -7,7 +7,7 @@
 #include "check.h"
 #include "network/network.h"
 
-enum { BLOCK = 256, MOST_ROWS = 4353, MAX_WIDTH = 120, MAX_LAYERS = 3 };
+enum { BLOCK = 256, MAX_ROWS = 4353, MAX_WIDTH = 120, MAX_LAYERS = 3 };
 
 static pb_dtype dtype_now;
 #define R(value) rounded(dtype_now, value)
@@ -19,7 +19,7 @@ typedef struct problem {
     const size_t *sizes;
     size_t n_coefs, n_parameters;
     void *theta;
-    const void *X, *y; /* (MOST_ROWS, ...) without gaps */
+    const void *X, *y; /* (MAX_ROWS, ...) without gaps */
     pb_batch batch;
 } problem;
 
@@ -175,8 +175,8 @@ static void check_batch(const problem *p, const pb_batch *batch, size_t max_rows
     }
 }
 
-static double weights[MOST_ROWS];
-static int64_t order[MOST_ROWS];
+static double weights[MAX_ROWS];
+static int64_t order[MAX_ROWS];
 
 /* Rows as they lie, with weights, with weights in an order. */
 static void check_rows(problem *p, const pb_samples *sparse, size_t n_rows, size_t max_rows) {
@@ -200,12 +200,12 @@ static void check_rows(problem *p, const pb_samples *sparse, size_t n_rows, size
 
 /* X once more without its zeros. The caller frees the members. */
 static pb_samples make_sparse(const void *X, size_t n_features) {
-    void *values = reals(dtype_now, MOST_ROWS * n_features);
-    int32_t *indices = malloc(MOST_ROWS * n_features * sizeof *indices);
-    int64_t *indptr = malloc((MOST_ROWS + 1) * sizeof *indptr);
+    void *values = reals(dtype_now, MAX_ROWS * n_features);
+    int32_t *indices = malloc(MAX_ROWS * n_features * sizeof *indices);
+    int64_t *indptr = malloc((MAX_ROWS + 1) * sizeof *indptr);
     size_t n = 0;
     indptr[0] = 0;
-    for (size_t i = 0; i < MOST_ROWS * n_features; i++) {
+    for (size_t i = 0; i < MAX_ROWS * n_features; i++) {
         const double x = get(dtype_now, X, i);
         if (x != 0) {
             put(dtype_now, values, n, x);
@@ -219,12 +219,12 @@ static pb_samples make_sparse(const void *X, size_t n_features) {
 static void test_network(size_t n_layers, const size_t *sizes, const size_t *counts,
                          size_t n_counts) {
     const size_t n_features = sizes[0], n_outputs = sizes[n_layers];
-    void *X = reals(dtype_now, MOST_ROWS * n_features);
-    void *y = reals(dtype_now, MOST_ROWS * n_outputs);
-    for (size_t i = 0; i < MOST_ROWS * n_features; i++) {
+    void *X = reals(dtype_now, MAX_ROWS * n_features);
+    void *y = reals(dtype_now, MAX_ROWS * n_outputs);
+    for (size_t i = 0; i < MAX_ROWS * n_features; i++) {
         put(dtype_now, X, i, draw_below(3) ? draw() : 0);
     }
-    fill(dtype_now, y, MOST_ROWS * n_outputs, 1);
+    fill(dtype_now, y, MAX_ROWS * n_outputs, 1);
     problem p = {.n_layers = n_layers, .sizes = sizes, .X = X, .y = y};
     for (size_t l = 1; l <= n_layers; l++) {
         p.n_coefs += sizes[l - 1] * sizes[l];
@@ -253,17 +253,17 @@ int main(void) {
     /* Sixteen blocks at a time; some; one. */
     static const size_t line[] = {2, 1}, narrow[] = {3, 5, 4, 2};
     static const size_t middle[] = {40, 20, 3}, wide[] = {MAX_WIDTH, 40, 18};
-    static const size_t many[] = {1,   2,   15,  16,  17,  33,   96,   97,       193,
-                                  255, 256, 257, 513, 700, 1281, 4096, MOST_ROWS};
+    static const size_t many[] = {1,   2,   15,  16,  17,  33,   96,   97,      193,
+                                  255, 256, 257, 513, 700, 1281, 4096, MAX_ROWS};
     static const size_t some[] = {17, 256, 513, 1300}, few[] = {5, 257, 700};
-    for (size_t i = 0; i < MOST_ROWS; i++) {
+    for (size_t i = 0; i < MAX_ROWS; i++) {
         /* A row in four without weight, and a whole block. */
         weights[i] = i > 0 && (i / BLOCK == 1 || draw_below(4) == 0) ? 0 : 0.1 + fabs(draw());
     }
     FOR_DTYPES(dtype) {
         dtype_now = dtype;
-        for (size_t i = 0; i < MOST_ROWS; i++) {
-            order[i] = i == 0 ? 0 : (int64_t)draw_below(MOST_ROWS);
+        for (size_t i = 0; i < MAX_ROWS; i++) {
+            order[i] = i == 0 ? 0 : (int64_t)draw_below(MAX_ROWS);
         }
         test_network(1, line, many, sizeof many / sizeof many[0]);
         test_network(3, narrow, many, sizeof many / sizeof many[0]);

@@ -33,7 +33,7 @@ typedef struct result {
     pb_status status;
     double objective;
     void *gradient;
-    void *z[MOST_LAYERS], *a[MOST_LAYERS], *delta[MOST_LAYERS], *dloss_da[MOST_LAYERS];
+    void *z[MAX_LAYERS], *a[MAX_LAYERS], *delta[MAX_LAYERS], *dloss_da[MAX_LAYERS];
 } result;
 
 static void free_result(const problem *p, result *r) {

@@ -61,7 +61,7 @@ static inline double draw_element(double low, double span, int is_wild) {
 
 /* ---- Networks ------------------------------------------------------------------------------ */
 
-enum { MOST_LAYERS = 4 };
+enum { MAX_LAYERS = 4 };
 
 /* A loss of the caller's own, honest or not. */
 enum { HONEST, NONSENSE, STOPS, N_KINDS };
@@ -75,9 +75,9 @@ typedef struct own_loss {
 
 typedef struct problem {
     pb_network_spec spec;
-    size_t sizes[MOST_LAYERS + 1];
-    const char *activations[MOST_LAYERS];
-    double alphas[MOST_LAYERS];
+    size_t sizes[MAX_LAYERS + 1];
+    const char *activations[MAX_LAYERS];
+    double alphas[MAX_LAYERS];
     own_loss own;
     int is_wild;      /* odd numbers in parameters, tables and targets */
     int is_huge;      /* a size that no machine has memory for */
@@ -162,7 +162,7 @@ static inline void choose_loss(bytes *b, problem *p) {
 static inline void choose_sizes(bytes *b, problem *p) {
     static const size_t absurd[] = {0, SIZE_MAX, SIZE_MAX / 8, (size_t)1 << (sizeof(size_t) * 7)};
     const int is_wide = seldom(b);
-    p->spec.n_layers = below(b, MOST_LAYERS) + 1;
+    p->spec.n_layers = below(b, MAX_LAYERS) + 1;
     for (size_t l = 0; l <= p->spec.n_layers; l++) {
         p->sizes[l] = below(b, is_wide ? 80 : 9) + 1;
     }

@@ -8,7 +8,7 @@
 typedef struct plan {
     pb_optimizer optimizer;
     pb_schedule schedule;
-    double rates[MOST_LAYERS], layer_rates[MOST_LAYERS];
+    double rates[MAX_LAYERS], layer_rates[MAX_LAYERS];
     size_t batch_size, n_states;
     int is_refused;
 } plan;

@@ -25,7 +25,7 @@ static size_t put_magnitudes(pb_dtype dtype, void *z) {
     return n;
 }
 
-#define MOST_POINTS 120000
+#define MAX_POINTS 120000
 
 /* Magnitudes; any bits at all; even spacing over where exp neither vanishes nor overflows; and
  * full-length fractions in ranges that shrink towards zero. */
@@ -82,7 +82,7 @@ static void check_elementwise(function *f, pb_dtype dtype, const char *name, siz
 }
 
 static void elementwise(function *f, const char *line, const char *name, pb_dtype dtype) {
-    void *z = reals(dtype, MOST_POINTS), *a = reals(dtype, MOST_POINTS);
+    void *z = reals(dtype, MAX_POINTS), *a = reals(dtype, MAX_POINTS);
     const size_t n = put_points(dtype, z);
     sha256 s;
     sha256_start(&s);

@@ -6,10 +6,10 @@
 #include "layouts.h"
 #include "record.h"
 
-enum { MOST_LAYERS = 6 };
+enum { MAX_LAYERS = 6 };
 
 /* One activation for each hidden layer, as pb_network_spec wants them. */
-#define EVERY_LAYER(name) ((const char *const[MOST_LAYERS]){name, name, name, name, name, name})
+#define EVERY_LAYER(name) ((const char *const[MAX_LAYERS]){name, name, name, name, name, name})
 
 typedef enum weighting {
     EQUAL,    /* no weights                                           */
@@ -23,7 +23,7 @@ typedef struct network_case {
     double alpha;
     weighting weighting;
     size_t n_layers;
-    size_t sizes[MOST_LAYERS + 1];
+    size_t sizes[MAX_LAYERS + 1];
 } network_case;
 
 /* The case and what is computed for it, row-major and in the batch's order. */
@@ -38,7 +38,7 @@ typedef struct problem {
 } problem;
 
 typedef struct outcome {
-    void *z[MOST_LAYERS], *a[MOST_LAYERS], *delta[MOST_LAYERS], *gradient;
+    void *z[MAX_LAYERS], *a[MAX_LAYERS], *delta[MAX_LAYERS], *gradient;
     double objective;
 } outcome;
 
@@ -106,7 +106,7 @@ static void fill_targets(problem *p) {
 }
 
 static void start_problem(problem *p, const network_case *c, pb_dtype dtype, size_t n_threads) {
-    const double alphas[MOST_LAYERS] = {c->alpha, c->alpha, c->alpha, c->alpha, c->alpha, c->alpha};
+    const double alphas[MAX_LAYERS] = {c->alpha, c->alpha, c->alpha, c->alpha, c->alpha, c->alpha};
     const pb_network_spec spec = {dtype,     c->n_layers, c->sizes,        EVERY_LAYER(c->hidden),
                                   c->output, c->loss,     .alphas = alphas};
     *p = (problem){c,    dtype, n_threads, c->sizes[0], c->sizes[c->n_layers], 0, NULL, NULL,
@@ -211,7 +211,7 @@ static outcome new_outcome(const problem *p) {
 
 static void free_outcome(outcome *o) {
     free(o->gradient);
-    for (size_t l = 0; l < MOST_LAYERS; l++) {
+    for (size_t l = 0; l < MAX_LAYERS; l++) {
         free(o->z[l]);
         free(o->a[l]);
         free(o->delta[l]);
