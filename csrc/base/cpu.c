@@ -1,6 +1,6 @@
-/* Processor features. On x86 the operating system must save the wide registers too, which
- * XCR0 tells. The processor is asked itself: __builtin_cpu_supports asks the compiler's runtime
- * library, and there is one (zig's) that answers no to everything. */
+/* Detects processor features. On x86 the operating system must save the wide registers too, which
+ * XCR0 tells. The code uses cpuid itself, since __builtin_cpu_supports depends on the compiler's
+ * runtime library, and the one of zig reports no feature at all. */
 #include "base/cpu.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -30,7 +30,7 @@ typedef struct registers {
     unsigned eax, ebx, ecx, edx;
 } registers;
 
-/* All zeros for a leaf that the processor has not. */
+/* Reads a leaf of cpuid: all zeros if the processor does not have it. */
 static registers cpuid(unsigned leaf) {
     registers r = {0, 0, 0, 0};
 #    if defined(_MSC_VER) && !defined(__clang__)
@@ -47,7 +47,7 @@ static registers cpuid(unsigned leaf) {
     return r;
 }
 
-/* Which registers the operating system saves: the low half of XCR0. */
+/* Returns the registers that the operating system saves: the low half of XCR0. */
 static unsigned saved_registers(void) {
 #    if defined(_MSC_VER) && !defined(__clang__)
     return (unsigned)_xgetbv(0);

@@ -1,8 +1,8 @@
-/* Which instruction sets this processor and its operating system can run. */
+/* Instruction sets that this processor and its operating system can run. */
 #ifndef PB_CPU_H
 #define PB_CPU_H
 
-/* Worst first: the last runnable one is the default. */
+/* In order of preference: the last runnable one is the default. */
 typedef enum pb_isa { PB_BASELINE, PB_NEON, PB_AVX2, PB_AVX512, PB_ISA_COUNT } pb_isa;
 
 const char *pb_isa_name(pb_isa isa);

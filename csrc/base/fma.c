@@ -1,10 +1,10 @@
-/* The fused multiply-add without an instruction for it.
+/* Computes a fused multiply-add in software.
  *
- * Rounding to odd keeps, in the last bit, whether anything was lost: a second rounding, to nearest
- * and to at least two digits less, then gives what one would have given (Boldo & Melquiond,
- * "Emulation of a FMA and correctly rounded sums", IEEE Transactions on Computers 57, 2008). A
- * float takes a double for the first; a double takes their algorithm where no part of it can
- * overflow or underflow, and integers of 128 bits elsewhere. */
+ * Rounding to odd records in the last bit whether anything was lost. A second rounding, to nearest
+ * and to at least two digits fewer, then gives the correctly rounded result (Boldo & Melquiond,
+ * "Emulation of a FMA and correctly rounded sums", IEEE Transactions on Computers 57, 2008). For
+ * floats, double is the wider type. Doubles use the algorithm of that paper where no intermediate
+ * result can overflow or underflow, and 128-bit integers elsewhere. */
 #include "base/double_double.h"
 
 #include <stdint.h>
@@ -34,11 +34,11 @@ static int exponent_field(double x) { return (int)(bits_of(x) >> FRACTION_BITS &
 /* ---- Rounding to odd --------------------------------------------------------------------------
  */
 
-/* a + b, rounded to odd: if it is not exact, the neighbour whose last bit is one. */
+/* a + b, rounded to odd: if inexact, the neighbour whose last bit is 1. */
 static double odd_sum(double a, double b) {
     const pb_double_double sum = pb_two_sum(a, b);
     uint64_t bits = bits_of(sum.high);
-    /* Neither, if low is NaN, as it is beside an infinity. */
+    /* Neither comparison is true if low is NaN, as it is beside an infinity. */
     if ((sum.low > 0 || sum.low < 0) && bits % 2 == 0) {
         bits += (sum.low > 0) == (sum.high > 0) ? 1 : UINT64_MAX;
     }
@@ -61,7 +61,7 @@ static wide wide_product(uint64_t a, uint64_t b) {
     return (wide){a_high * b_high + (middle >> 32) + (other >> 32), other << 32 | (uint32_t)lowest};
 }
 
-/* x < 2^127. Whatever falls off leaves a one in the last bit: rounded to odd again. */
+/* Shifts x < 2^127 right; lost bits set the last bit, which is rounding to odd again. */
 static wide wide_right(wide x, int n) {
     n = n < 127 ? n : 127;
     if (n >= 64) {
@@ -75,7 +75,7 @@ static wide wide_right(wide x, int n) {
     return (wide){x.high >> n, x.high << (64 - n) | x.low >> n | (uint64_t)lost};
 }
 
-/* |x - y|; their order is left in *x_is_less. */
+/* |x - y|; sets *x_is_less. */
 static wide wide_difference(wide x, wide y, int *x_is_less) {
     *x_is_less = x.high < y.high || (x.high == y.high && x.low < y.low);
     const wide large = *x_is_less ? y : x, small = *x_is_less ? x : y;
@@ -116,13 +116,13 @@ static double nearest(uint64_t sign, uint64_t m, int exponent) {
     const uint64_t kept = n_dropped < 64 ? m >> n_dropped : 0;
     const uint64_t dropped = n_dropped < 64 ? m << (64 - n_dropped) : m;
     const int up = dropped > half || (dropped == half && kept % 2 == 1);
-    /* A carry goes into the exponent, up to that of infinity; of a subnormal number the first bit
-     * is not there to be added to it. */
+    /* A carry increments the exponent, possibly to that of infinity; a subnormal number has no
+     * hidden bit to add to it. */
     return of_bits(sign | (((uint64_t)(field - 1) << FRACTION_BITS) + kept + (uint64_t)up));
 }
 
-/* Product and c as integers of 125 bits: what the smaller one loses at its end is sticky, and far
- * below the digits that can be left when they cancel. */
+/* Represents product and c as integers of 125 bits. Bits that the smaller one loses are sticky, and
+ * far below the digits that remain after cancellation. */
 static double by_integers(double a, double b, double c) {
     int a_exponent, b_exponent, exponent, is_less = 0;
     const uint64_t a_m = digits_of(a, &a_exponent), b_m = digits_of(b, &b_exponent);
@@ -161,7 +161,8 @@ static double by_integers(double a, double b, double c) {
 double pb_exact_fma(double a, double b, double c) {
     const int a_exponent = exponent_field(a), b_exponent = exponent_field(b);
     const int c_exponent = exponent_field(c);
-    /* Factors within 2^480 of 1: of the product, at most 2^960 of it, no digit is below 2^-1074. */
+    /* Factors between 2^-480 and 2^480: no digit of the product, at least 2^-960, is below 2^-1074.
+     */
     if (abs(a_exponent - BIAS) < 480 && abs(b_exponent - BIAS) < 480 && c_exponent < BIAS + 960) {
         const pb_double_double product = pb_two_product(a, b);
         const pb_double_double low = pb_two_sum(c, product.low);
@@ -169,7 +170,7 @@ double pb_exact_fma(double a, double b, double c) {
         return high.high + odd_sum(low.low, high.low);
     }
     if (a == 0 || b == 0 || a_exponent == EXPONENT_MAX || b_exponent == EXPONENT_MAX) {
-        return a * b + c; /* nothing is rounded but c, which is not */
+        return a * b + c; /* only the final addition can round */
     }
     if (c == 0) {
         return a * b;

@@ -1,7 +1,7 @@
-/* The C library's own default is what is wanted: FE_DFL_ENV clears "flush to zero" and "denormals
- * are zero" too, on x86 (glibc, musl, macOS) and aarch64, which C does not promise and tests/c
- * checks. With MSVC the control word has bits for both. mingw-w64's leaves both as they are, and
- * traps: there the register of the SSE instructions, which do all arithmetic, is set itself. */
+/* Uses FE_DFL_ENV of the C library, which also clears "flush to zero" and "denormals are zero" on
+ * x86 (glibc, musl, macOS) and AArch64; C does not guarantee that, and tests/c checks it. With MSVC
+ * the control word has bits for both. mingw-w64 changes neither these bits nor traps, so there the
+ * control register of the SSE instructions is set directly. */
 #include "base/fpenv.h"
 
 #if defined(_MSC_VER)

@@ -1,7 +1,7 @@
-/* The floating-point environment of a thread: how it rounds, whether it keeps subnormal numbers,
- * which exceptions trap. Results are promised to the last bit for the default one: to nearest, all
- * subnormal numbers kept, no traps. Any other may be set when a caller comes in; some libraries set
- * "flush to zero" for a whole process. */
+/* The floating-point environment of a thread: rounding mode, subnormal numbers and traps. Results
+ * are defined to the last bit for the default environment: round to nearest, subnormal numbers
+ * kept, no traps. A caller may have any other; some libraries set "flush to zero" for a whole
+ * process. */
 #ifndef PB_FPENV_H
 #define PB_FPENV_H
 
@@ -15,8 +15,8 @@ typedef fenv_t pb_float_environment;
 /* Saves the calling thread's environment and sets the default one. */
 void pb_float_environment_enter(pb_float_environment *saved);
 
-/* Puts a saved environment back, raised exceptions included (but for MSVC, which keeps those
- * apart): what was raised in between is forgotten. */
+/* Restores a saved environment, raised exceptions included (except with MSVC, which stores them
+ * elsewhere): exceptions raised in between are discarded. */
 void pb_float_environment_leave(const pb_float_environment *saved);
 
 #endif

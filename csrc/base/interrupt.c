@@ -1,11 +1,12 @@
-/* Asking costs the caller's lock, reading the clock some 20 ns: so the clock decides. */
+/* Polls by the clock: reading it takes some 20 ns, while the callback may have to acquire a lock.
+ */
 #include "base/interrupt.h"
 
 #if defined(_WIN32)
 #    define WIN32_LEAN_AND_MEAN
 #    include <windows.h>
 
-/* Not all of its C libraries have timespec_get. */
+/* Some C libraries of Windows have no timespec_get. */
 double pb_seconds(void) {
     LARGE_INTEGER count, frequency;
     QueryPerformanceCounter(&count);
@@ -29,7 +30,7 @@ pb_status pb_interrupt_poll(pb_interrupt *interrupt) {
         return PB_OK;
     }
     const double t = pb_seconds();
-    /* A clock that was set back counts as due. */
+    /* Polls also if the clock was set back. */
     if (t - interrupt->last < interrupt->interval && t >= interrupt->last) {
         return PB_OK;
     }

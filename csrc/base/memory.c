@@ -1,4 +1,4 @@
-/* Aligned blocks over calloc: the pointer that calloc gave lies just before the block. */
+/* Allocates aligned blocks with calloc; the pointer of calloc is stored just before the block. */
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ pb_status pb_aligned_new(size_t count, size_t size, void **block) {
     if (status == PB_OK) {
         status = pb_checked_add(bytes, PB_ALIGNMENT + sizeof(void *), &bytes);
     }
-    /* Beyond PTRDIFF_MAX differences of pointers into the block would overflow. */
+    /* Above PTRDIFF_MAX differences of pointers into the block would overflow. */
     if (status == PB_OK && bytes > (size_t)PTRDIFF_MAX) {
         status = PB_TOO_LARGE;
     }

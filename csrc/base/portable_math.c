@@ -27,7 +27,7 @@ static pb_double_double log_of(double x) {
     for (int k = 27; k >= 7; k -= 2) {
         p = pb_fma(p, q.high, 1.0 / k);
     }
-    /* From here on a rounding would show: 1/5 + q p, then 1/3 + q (...), as pairs. */
+    /* From here on rounding errors matter: 1/5 + q p, then 1/3 + q (...), in double-double. */
     const pb_double_double fifth = pb_dd_divide((pb_double_double){1, 0}, (pb_double_double){5, 0});
     const pb_double_double third = pb_dd_divide((pb_double_double){1, 0}, (pb_double_double){3, 0});
     pb_double_double tail = pb_fast_two_sum(fifth.high, pb_fma(q.high, p, fifth.low));
@@ -65,7 +65,7 @@ static double exp_of(pb_double_double x) {
 double pb_pow(double x, double y) {
     const pb_double_double log_x = log_of(x);
     const double high = y * log_x.high;
-    /* Beyond these e^x is infinite, or 0, and n would not fit in an int. */
+    /* For larger arguments e^x is infinite or 0, and n would not fit in an int. */
     if (!(fabs(high) < 800)) {
         return high > 0 ? INFINITY : 0;
     }

@@ -1,4 +1,4 @@
-/* What each status means, in words. */
+/* Describes each status for error messages. */
 #include "pybackprop.h"
 
 const char *pb_status_message(pb_status status) {

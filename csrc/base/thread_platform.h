@@ -1,22 +1,22 @@
-/* What compilers and systems call threads and what threads share. Only for thread_pool.c, which
- * defines the two functions that are declared below. */
+/* Atomic variables, threads, locks and clocks of each compiler and operating system. Only
+ * thread_pool.c includes it, and defines the two functions declared below. */
 #ifndef PB_THREAD_PLATFORM_H
 #define PB_THREAD_PLATFORM_H
 
 #if !defined(_WIN32) && !defined(_GNU_SOURCE)
-#    define _GNU_SOURCE 1 /* -std=c11 hides what systems add to <signal.h>, <time.h>, <sched.h> */
+#    define _GNU_SOURCE 1 /* -std=c11 hides extensions of <signal.h>, <time.h>, <sched.h> */
 #endif
 
 #include <stddef.h>
 #include <stdint.h>
 
-static void worker_main(size_t index); /* what a thread does */
-static void reset_after_fork(void);    /* called in the child, before fork returns there */
+static void worker_main(size_t index); /* runs in each worker */
+static void reset_after_fork(void);    /* runs in a forked child, before fork returns */
 
-/* ---- Words that threads share ---------------------------------------------------------------- */
+/* ---- Atomic variables ------------------------------------------------------------------------ */
 
-/* 64 bits, sequentially consistent. atomic_u64_compare_swap is a compare-and-swap that leaves in
- * *expected what it found. */
+/* 64 bits, sequentially consistent. atomic_u64_compare_swap stores the value that it found in
+ * *expected. */
 #if defined(_MSC_VER) || defined(__STDC_NO_ATOMICS__)
 
 #    define WIN32_LEAN_AND_MEAN
@@ -26,7 +26,7 @@ typedef volatile LONG64 atomic_u64;
 
 static inline uint64_t atomic_u64_load(atomic_u64 *w) {
 #    if defined(_WIN64)
-    return (uint64_t)ReadAcquire64(w); /* enough, since every write is a full barrier */
+    return (uint64_t)ReadAcquire64(w); /* sufficient, since every write is a full barrier */
 #    else
     return (uint64_t)InterlockedCompareExchange64(w, 0, 0);
 #    endif
@@ -35,7 +35,7 @@ static inline uint64_t atomic_u64_swap(atomic_u64 *w, uint64_t value) {
     return (uint64_t)InterlockedExchange64(w, (LONG64)value);
 }
 static inline void atomic_u64_store(atomic_u64 *w, uint64_t value) { atomic_u64_swap(w, value); }
-/* What it was before. */
+/* Returns the previous value. */
 static inline uint64_t atomic_u64_add(atomic_u64 *w, uint64_t value) {
     return (uint64_t)InterlockedExchangeAdd64(w, (LONG64)value);
 }
@@ -56,7 +56,7 @@ static inline uint64_t atomic_u64_swap(atomic_u64 *w, uint64_t value) {
     return atomic_exchange(w, value);
 }
 static inline void atomic_u64_store(atomic_u64 *w, uint64_t value) { atomic_store(w, value); }
-/* What it was before. */
+/* Returns the previous value. */
 static inline uint64_t atomic_u64_add(atomic_u64 *w, uint64_t value) {
     return atomic_fetch_add(w, value);
 }
@@ -66,7 +66,8 @@ static inline int atomic_u64_compare_swap(atomic_u64 *w, uint64_t *expected, uin
 
 #endif
 
-/* ---- Threads as the system has them ---------------------------------------------------------- */
+/* ---- Threads, locks and clocks ----------------------------------------------------------------
+ */
 
 #if defined(_WIN32)
 
@@ -94,13 +95,13 @@ static DWORD WINAPI thread_main(void *index) {
 static inline int thread_start(size_t index) {
     HANDLE thread = CreateThread(NULL, 0, thread_main, (void *)index, 0, NULL);
     if (thread != NULL) {
-        CloseHandle(thread); /* which it outlives */
+        CloseHandle(thread); /* the thread continues */
     }
     return thread != NULL;
 }
 
 static inline int handles_fork(void) {
-    (void)reset_after_fork; /* there is none */
+    (void)reset_after_fork; /* there is no fork */
     return 1;
 }
 
@@ -137,9 +138,9 @@ static inline void *thread_main(void *index) {
     return NULL;
 }
 
-/* Signals are for the caller's threads: a worker blocks them, from its first instruction on since
- * it inherits the mask. Not those that an instruction of its own raises, which nobody else can
- * handle. */
+/* Starts a worker with signals blocked, so that the threads of the program handle them. A worker
+ * inherits the mask and so blocks them from its first instruction on. Signals raised by its own
+ * instructions stay unblocked, since no other thread can handle them. */
 static inline int thread_start(size_t index) {
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     sigset_t all, before;
@@ -173,7 +174,8 @@ static inline uint64_t nanoseconds(void) {
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Tells the core that this loop waits: it uses less power, and a sibling on the core gets more. */
+/* Tells the processor that this loop waits: it saves power and leaves resources to a sibling
+ * thread. */
 static inline void cpu_relax(void) {
 #    if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
     __asm__ volatile("pause");
@@ -185,10 +187,10 @@ static inline void yield_thread(void) { sched_yield(); }
 
 #endif
 
-/* A scheduler may wake a thread on the processor of whoever wakes it and leave it there for some
- * milliseconds, another processor being idle: seen with Linux on two processors, where a wake-up
- * took 4 ms instead of 0.04. So a thread that goes to sleep gives up the processor from which it
- * expects to be woken, and claims it again when awake. */
+/* A scheduler may wake a thread on the processor of the waking thread and leave it there for some
+ * milliseconds although another processor is idle: on Linux with two processors, wake-ups took 4 ms
+ * instead of 0.04 ms. So before it sleeps, a worker removes the caller's processor from its
+ * affinity mask, and restores the mask when it is awake. */
 #define NO_PROCESSOR SIZE_MAX
 
 #if defined(__linux__) && defined(CPU_COUNT)
@@ -197,7 +199,7 @@ typedef cpu_set_t processors;
 
 static inline size_t processor_now(void) { return (size_t)sched_getcpu(); } /* -1: unknown */
 
-/* Whether it was given up: not if it is the only one. */
+/* Returns whether it was removed: not if it is the only one. */
 static inline int processor_exclude(size_t processor, processors *before) {
     if (processor >= CPU_SETSIZE || sched_getaffinity(0, sizeof *before, before) != 0 ||
         !CPU_ISSET(processor, before) || CPU_COUNT(before) < 2) {
@@ -208,7 +210,7 @@ static inline int processor_exclude(size_t processor, processors *before) {
     return sched_setaffinity(0, sizeof others, &others) == 0;
 }
 
-/* Unless somebody else has meanwhile said where the thread may run. */
+/* Restores the processor, unless the mask was changed in the meantime. */
 static inline void processor_restore(size_t processor, const processors *before) {
     processors now;
     if (sched_getaffinity(0, sizeof now, &now) == 0) {
@@ -235,9 +237,9 @@ static inline void processor_restore(size_t processor, const processors *before)
 
 #endif
 
-/* With glibc a library's variables of a thread are allocated when the thread first touches them,
- * and the process is ended if there is no memory for that. In the initial-exec model they are part
- * of the thread itself; glibc keeps some bytes free for libraries that are loaded later. */
+/* glibc allocates the thread-local variables of a library when a thread first uses them, and ends
+ * the process if that fails. In the initial-exec model they are part of the thread itself; glibc
+ * reserves some bytes for libraries that are loaded later. */
 #if defined(_MSC_VER)
 #    define PER_THREAD __declspec(thread)
 #elif defined(__GLIBC__)

@@ -1,10 +1,10 @@
-/* Picks the table once, at the first use, from what this machine can run; the environment variable
- * PYBACKPROP_ISA overrides. The choice is the only state, and every thread that races for it
- * writes the same value. */
+/* Selects the table of kernels at the first use: the best instruction set that this machine runs,
+ * or the one that the environment variable PYBACKPROP_ISA names. The choice is the only state, and
+ * threads that race for it write the same value. */
 #include "kernels/kernels.h"
 
 #if defined(_MSC_VER) && !defined(__clang__)
-/* No <stdatomic.h> in C mode; a volatile int is read and written whole. */
+/* MSVC has no <stdatomic.h> in C mode; accesses to a volatile int are atomic there. */
 typedef volatile int atomic_int;
 #    define atomic_load(place)         (*(place))
 #    define atomic_store(place, value) (*(place) = (value))
@@ -74,7 +74,7 @@ pb_status pb_kernels_chosen(pb_dtype dtype, const pb_kernels **kernels) {
     }
     const pb_status status = decide(&choice);
     if (status == PB_OK) {
-        /* Without asking the processor again: on a virtual one that takes microseconds. */
+        /* Uses no cpuid, which takes microseconds in a virtual machine. */
         *kernels = table_of((pb_isa)choice, dtype);
     }
     return status;

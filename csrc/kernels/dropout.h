@@ -1,18 +1,18 @@
-/* Dropout (Srivastava et al. 2014): which inputs of a layer a training step leaves out.
+/* Dropout masks (Srivastava et al. 2014).
  *
- * A mask is no stream of random numbers but a function of where it is used: Philox4x32-10 (Salmon
- * et al. 2011) of the seed, the epoch, the layer, the row of the table and the unit. So it depends
- * neither on threads nor on the order of the rows, and a sparse table has that of the dense one. */
+ * A mask is not a stream of random numbers but a function of its position: Philox4x32-10 (Salmon et
+ * al. 2011) of the seed, the epoch, the layer, the row of the table and the unit. So it depends
+ * neither on threads nor on the order of rows, and is the same for sparse and dense X. */
 
-/* Draws are made side by side, as many as the longest vector has lanes. */
+/* Number of draws computed together: the lanes of the longest vector. */
 #define DRAWS ((size_t)16)
 
 typedef struct philox_words {
-    uint32_t of[4][DRAWS]; /* four words a draw: first its counter, then what comes of it */
+    uint32_t of[4][DRAWS]; /* four words per draw: first the counter, then the random bits */
 } philox_words;
 
-/* Ten rounds, in place; the draws share the key. The products stand in a loop of their own, which
- * compilers turn into vectors. */
+/* Ten rounds, in place; all draws share the key. The products are in a loop of their own, which
+ * compilers vectorize. */
 INLINE void philox(philox_words *w, uint32_t key_low, uint32_t key_high) {
     for (int round = 0; round < 10; round++) {
         uint64_t p[DRAWS], q[DRAWS];
@@ -31,15 +31,15 @@ INLINE void philox(philox_words *w, uint32_t key_low, uint32_t key_high) {
     }
 }
 
-/* What decides about an input: it stays if its word reaches the threshold, scaled up so that the
- * expected sum is the same. */
+/* An activation is kept if its random word reaches the threshold, and then multiplied by `scale`,
+ * so that its expectation does not change. */
 typedef struct dropout_rule {
     uint32_t key_low, key_high;
     uint32_t threshold;
     real scale;
 } dropout_rule;
 
-/* The key of a layer's masks in one epoch, itself drawn from the seed. */
+/* Derives the key of a layer's masks in one epoch from the seed. */
 INLINE dropout_rule rule_of(const pb_mask *where) {
     philox_words w;
     memset(&w, 0, sizeof w);
@@ -53,8 +53,8 @@ INLINE dropout_rule rule_of(const pb_mask *where) {
     return rule;
 }
 
-/* Draws for places in a table: a counter is a row and a group of four units, and gives a word to
- * each of the four. */
+/* Draws for positions of a table: the counter is a row and a group of four units, and gives one
+ * word to each of the four. */
 INLINE void draw(const dropout_rule *rule, const uint64_t *rows, const uint64_t *groups,
                  philox_words *w) {
     for (size_t i = 0; i < DRAWS; i++) {
@@ -95,7 +95,7 @@ static void draw_mask(const pb_mask *where, const pb_matrix *matrix, const int64
     }
 }
 
-/* out = x * dropout_mask, and 0 where nothing is dropout_mask, whatever x is. */
+/* out = x * mask, and 0 where the mask is 0, whatever x is. */
 static void apply_mask(const pb_matrix *matrix, const void *x_, const void *dropout_mask_,
                        void *out_) {
     const real *x = x_;
@@ -110,7 +110,7 @@ static void apply_mask(const pb_matrix *matrix, const void *x_, const void *drop
 #undef MASKED
 }
 
-/* The same for the values of some rows of a CSR table, each at its place. */
+/* The same for the stored values of some rows of a CSR matrix. */
 static void mask_csr(const pb_mask *where, const pb_csr_rows *x, void *values_) {
     const dropout_rule rule = rule_of(where);
     const real *in = x->values;

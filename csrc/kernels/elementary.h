@@ -12,18 +12,18 @@
 /* log 2 = LOG_2_HIGH + LOG_2_LOW; the high part has trailing zeros, so that n * high is exact. */
 #define LOG_2_HIGH PICK(0x1.62e42fefa38p-1, 0x1.62ep-1f)
 #define LOG_2_LOW  PICK(0x1.ef35793c7673p-45, 0x1.0bfbe8p-15f)
-/* Adding and taking away 1.5 * 2^mantissa bits rounds to the nearest integer, ties to even. */
+/* Adding and subtracting 1.5 * 2^(mantissa bits) rounds to the nearest integer, ties to even. */
 #define ROUNDER PICK(0x1.8p52, 0x1.8p23f)
 /* Beyond these bounds exp is 0 or infinite, and n must stay within what v_scale takes. */
 #define EXP_LOW  PICK(-746.0, -104.0f)
 #define EXP_HIGH PICK(710.0, 89.0f)
-/* Below, e^x is 0 even with a factor of thousands. */
+/* For smaller x, e^x is 0 even times a factor of thousands. */
 #define EXP_FACTOR_LOW PICK(-760.0, -112.0f)
-/* e^x - 1 rounds to -1 below. */
+/* For smaller x, e^x - 1 rounds to -1. */
 #define EXPM1_LOW PICK(-40.0, -20.0f)
-/* expm1(2 x) / (expm1(2 x) + 2) rounds to 1 beyond. */
+/* For larger x, expm1(2 x) / (expm1(2 x) + 2) rounds to 1. */
 #define TANH_ONE PICK(20.0, 9.5f)
-/* e^-x - 1 rounds to -1 beyond. */
+/* For larger x, e^-x - 1 rounds to -1. */
 #define EXPM1_ONE PICK(40.0, 20.0f)
 
 INLINE vec v_min(vec a, vec b) { return v_select(v_lt(b, a), b, a); } /* a if NaN */

@@ -1,7 +1,7 @@
-/* Maps: each output element depends on the inputs at its own place, so no order needs promising. */
+/* Elementwise loops: activations, their vector-Jacobian products, losses and sums of arrays. */
 
-/* Runs `full` for each vector of n elements, then `part` for the rest: `i` is the place, `left`
- * the number of lanes of the part. */
+/* Runs `full` for each vector of n elements, then `part` for the rest: `i` is the index, `left` the
+ * number of lanes of the rest. */
 #define FOR_VECTORS(n, full, part) FOR_VECTORS_FROM(0, n, full, part)
 #define FOR_VECTORS_FROM(start, n, full, part) \
     do {                                       \
@@ -16,7 +16,7 @@
         }                                      \
     } while (0)
 
-/* The same for each unit of a matrix; a matrix without gaps is one long unit. */
+/* The same for each unit of a matrix; a matrix without gaps is treated as one unit. */
 #define FOR_MATRIX(matrix, full, part)                                          \
     do {                                                                        \
         const pb_matrix rows = without_gaps(matrix);                            \
@@ -69,7 +69,7 @@ INLINE pb_matrix without_gaps(const pb_matrix *matrix) {
     }
 #include "registry/activations.def"
 
-/* log f(z), for the rows that have it: the others have a constant of that name, and no kernel. */
+/* log f(z) for the rows with LOG. The others define a constant of that name and no kernel. */
 #define LOG(expression) LOG_KERNEL, expression
 #define NO_LOG          NO_KERNEL, 0
 #define ROWWISE_ACTIVATION(...)

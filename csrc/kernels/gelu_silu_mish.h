@@ -1,16 +1,16 @@
-/* The smooth rectifiers and their dloss_dy_pred: z G(z) for a G that rises from 0 to 1.
+/* gelu, gelu_tanh, silu and mish with their derivatives: z G(z) for a G that rises from 0 to 1.
  *
- *     gelu         G = Phi, the distribution function of the standard normal
+ *     gelu         G = Phi, the distribution function of the standard normal distribution
  *     gelu_tanh    G = (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) / 2
- *     silu         G = the logistic
+ *     silu         G = the logistic function
  *     mish         G = tanh(log(1 + e^z))
  *
  * The first three have G(-z) = 1 - G(z), and so f(z) = z + f(-z) and f'(z) = 1 - f'(-z): only the
- * left tail, at -x with x = |z|, is computed. There f keeps its digits however small it is, because
- * the exponent of e is carried as two numbers, and what multiplies a power of e does so before the
- * power may become subnormal. Largest errors found in float32 and float64, in units in the last
- * place (tests/c/test_elementary.c): gelu 5.5, gelu_tanh 3.3, silu 2.7, mish 3.9. A derivative
- * has an absolute error of that size: it crosses zero. */
+ * left tail, at -x with x = |z|, is computed. There f keeps its relative accuracy however small it
+ * is, because the exponent of e is represented by two numbers, and factors of a power of e are
+ * applied before the power can become subnormal. Largest errors found in float32 and float64, in
+ * units in the last place (tests/c/test_elementary.c): gelu 5.5, gelu_tanh 3.3, silu 2.7, mish 3.9.
+ * A derivative has an absolute error of that size, since it crosses zero. */
 
 /* ---- The common part ----------------------------------------------------------------------- */
 
@@ -22,10 +22,10 @@ INLINE vec v_derivative_from_left_tail(vec z, vec derivative) {
     return v_select(v_gt(z, v_set1(0)), v_sub(v_set1(1), derivative), derivative);
 }
 
-/* x y = product + what is returned, exactly. */
+/* The rounding error of a product: x y = product + error, exactly. */
 INLINE vec v_lost_by_product(vec x, vec y, vec product) { return v_neg(v_fnma(x, y, product)); }
 
-/* a + b = sum + what is returned, exactly (Knuth's two-sum). */
+/* The rounding error of a sum: a + b = sum + error, exactly (Knuth's two-sum). */
 INLINE vec v_lost_by_sum(vec a, vec b, vec sum) {
     const vec b_taken = v_sub(sum, a);
     return v_add(v_sub(a, v_sub(sum, b_taken)), v_sub(b, b_taken));
@@ -33,7 +33,7 @@ INLINE vec v_lost_by_sum(vec a, vec b, vec sum) {
 
 /* ---- gelu (Hendrycks & Gimpel 2016) -------------------------------------------------------- */
 
-/* Beyond, gelu(-x) and its derivative are 0. */
+/* For larger x, gelu(-x) and its derivative are 0. */
 #define GELU_TAIL PICK(38.9, 14.9f)
 /* 1 / sqrt(2 pi) */
 #define NORMAL_DENSITY_AT_0 REAL(0.398942280401432677939946059934381868)
@@ -92,7 +92,7 @@ INLINE vec v_gelu_derivative(vec z) {
 
 /* ---- gelu_tanh (the same paper's approximation) -------------------------------------------- */
 
-/* Beyond, gelu_tanh(-x) and its derivative are 0. */
+/* For larger x, gelu_tanh(-x) and its derivative are 0. */
 #define GELU_TANH_TAIL PICK(21.6, 11.0f)
 /* 2 sqrt(2/pi), and that times 0.044715, each in two parts. */
 #define GELU_LINEAR     PICK(0x1.9884533d43651p+0, 0x1.988454p+0f)

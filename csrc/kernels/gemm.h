@@ -1,19 +1,19 @@
-/* Dense products. An element of C is one chain of fused multiply-adds over k = 0, 1, ..., from +0;
- * a part of k that is not the first reloads the partial sum and goes on, so the blocking does not
- * show in the bits.
+/* Dense matrix products. An element of C is one chain of fused multiply-adds over k = 0, 1, ...,
+ * from +0. Blocks of k after the first continue from the stored partial sum, so blocking changes no
+ * bit.
  *
- * A tile of C lives in registers: a few rows by up to TILE_VECS vectors of columns. A step of k
- * loads the vectors of B once and multiplies them by one value of A a row. The matrices of the
- * network (kernels/kernels.h) are B as they lie; A is read where it lies, in any order. So nothing
- * is packed, but for the deltas, which pack_panels turns into columns on the way. A tile's rows of
- * A stay in the level-1 cache while all columns of B pass (Goto & van de Geijn 2008), and meanwhile
- * the next rows come: a column of a wide W has a cache line, and a page, for each k, which no
- * processor foresees. */
+ * A tile of C is held in registers: a few rows by up to TILE_VECS vectors of columns. Each step of
+ * k loads the vectors of B once and multiplies them by one value of A per row. The matrices of the
+ * network (kernels/kernels.h) serve as B without a copy, and A is read in place with any strides.
+ * So only the deltas are packed, by pack_panels. The rows of A of a tile stay in the level-1 cache
+ * while all columns of B are read (Goto & van de Geijn 2008). The next rows are prefetched in
+ * software: a column of a wide W has a cache line and a page per k, which hardware does not
+ * prefetch. */
 
-#define DEEPEST 320 /* steps of k at a time: rows of A in level 1, a panel of B in level 2 */
+#define DEEPEST 320 /* steps of k per block: rows of A fit in level 1, a panel of B in level 2 */
 
-/* C tile (rows x up to vecs * VLEN): `lanes` is how many lanes of the last vector exist. `rows`
- * and `vecs` are constants of each call, so that the tile lives in registers. */
+/* Computes a tile of C, `rows` rows by `vecs` vectors of which the last has `lanes` lanes. `rows`
+ * and `vecs` are compile-time constants of each call, so that the tile is held in registers. */
 INLINE void tile_kernel(const size_t rows, const size_t vecs, const pb_product *x, size_t k,
                         const real *a, const real *b, real *c, size_t lanes, int goes_on,
                         const real *bias) {
@@ -57,7 +57,8 @@ INLINE void tile_kernel(const size_t rows, const size_t vecs, const pb_product *
     }
 }
 
-/* All rows of a strip of A against one panel of B: whole tiles, then tiles of 4, 2 and 1 rows. */
+/* Multiplies all rows of a strip of A by one panel of B: whole tiles, then tiles of 4, 2 and 1
+ * rows. */
 #define DEFINE_STRIP(vecs, tile_rows)                                                \
     static void strip_##vecs(const pb_product *x, size_t m, size_t k, const real *a, \
                              const real *b, real *c, size_t lanes, int goes_on,      \
@@ -82,16 +83,21 @@ DEFINE_STRIP(1, TILE_ROWS_1)
 DEFINE_STRIP(2, TILE_ROWS_2)
 DEFINE_STRIP(3, TILE_ROWS_3)
 
-/* One strip of A against all of B. */
+/* 1: four vectors of columns take two tiles of two vectors, with more independent sums in flight
+ * than tiles of three and one (benchmarks/tuned_constants.py tile_pairs). */
+#ifndef PB_TILE_PAIRS
+#    define PB_TILE_PAIRS 1
+#endif
+
+/* Multiplies one strip of A by all of B. */
 static void strip_product(const pb_product *x, size_t m, size_t k, const real *a, const real *b,
                           real *c, int goes_on, const real *bias) {
     static strip_kernel *const strips[] = {strip_1, strip_2, strip_3};
     for (size_t j = 0; j < x->n;) {
         const size_t left = (x->n - j + VLEN - 1) / VLEN;
-        /* Two tiles of two vectors keep the processor busier than three and one. */
-        const size_t vecs = left < TILE_VECS                      ? left
-                            : left == 4 && x->b_panel == VLEN * 3 ? 2
-                                                                  : TILE_VECS;
+        const size_t vecs = left < TILE_VECS                                       ? left
+                            : left == 4 && x->b_panel == VLEN * 3 && PB_TILE_PAIRS ? 2
+                                                                                   : TILE_VECS;
         const size_t columns = x->n - j < vecs * VLEN ? x->n - j : vecs * VLEN;
         strips[vecs - 1](x, m, k, a, b + j / PANEL_COLUMNS * x->b_panel + j % PANEL_COLUMNS, c + j,
                          columns - (vecs - 1) * VLEN, goes_on, bias);
@@ -125,7 +131,7 @@ static void product(const pb_product *x) {
     }
 }
 
-/* Some vectors of columns of one row, the last with `lanes` lanes. */
+/* Computes some vectors of columns of one row, the last with `lanes` lanes. */
 INLINE void row_tile(const size_t vecs, size_t k, size_t n, const real *a, const real *b, real *c,
                      size_t lanes) {
     vec sums[8];
@@ -141,7 +147,7 @@ INLINE void row_tile(const size_t vecs, size_t k, size_t n, const real *a, const
     v_store_upto(c + (vecs - 1) * VLEN, sums[vecs - 1], lanes);
 }
 
-/* c (n) = a (k) B: a sample by itself, whose units lie side by side as the columns of B do. */
+/* c (n) = a (k) B, for a single sample: vectors run over its units, the columns of B. */
 static void row_product(size_t k, size_t n, const void *a, const void *b_, void *c_) {
     const real *b = b_;
     real *c = c_;

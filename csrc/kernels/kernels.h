@@ -1,7 +1,7 @@
-/* Every loop over numbers, as function pointers: one table an instruction set and data type, all
- * filled from the same text by variant.h. A `void *` is an array of the table's data type; all
- * matrices are row-major and contiguous unless a stride is given. Kernels allocate nothing, cannot
- * fail and trust their arguments. */
+/* All loops over numbers, as tables of function pointers: one table per instruction set and data
+ * type, compiled from the same text by variant.h. A `void *` is an array of the table's data type.
+ * Matrices are row-major and contiguous unless a stride is given. Kernels allocate nothing, cannot
+ * fail and do not check their arguments. */
 #ifndef PB_KERNELS_H
 #define PB_KERNELS_H
 
@@ -9,18 +9,18 @@
 #include "registry/registry.h"
 #include "pybackprop.h"
 
-/* The values of one layer for many samples. The samples of a unit lie side by side, so that every
- * operation of the network works on whole vectors of samples, whatever the widths of its layers:
- * the value of unit u for sample s is at u * unit_stride + s * sample_stride. Inside the network
- * sample_stride is 1; a table whose rows are samples is a matrix with unit_stride 1. */
+/* Shape of the values of one layer: units × samples (feature-major). The value of unit u for sample
+ * s is at u * unit_stride + s * sample_stride. In the network sample_stride is 1: vectors run over
+ * samples and are full whatever the width of the layer. A row-major table of samples has
+ * unit_stride 1. */
 typedef struct pb_matrix {
     size_t n_units, n_samples;
     size_t unit_stride, sample_stride;
 } pb_matrix;
 
 /* C (m, n) = A (m, k) B (k, n) [+ bias (m), added last]: each element is one chain of fused
- * multiply-adds over k = 0, 1, ..., from +0. Strides are counted in elements. A may have any
- * strides. B and C have unit column stride; B lies in panels of panel_columns columns, `b_panel`
+ * multiply-adds over k = 0, 1, ..., from +0. Strides are counted in elements; A may have any
+ * strides, B and C have column stride 1. B is stored in panels of panel_columns columns, `b_panel`
  * apart (panel_columns apart: an ordinary matrix), and is read up to the next whole vector. */
 typedef struct pb_product {
     size_t m, n, k;
@@ -33,7 +33,7 @@ typedef struct pb_product {
     const void *bias; /* or NULL */
 } pb_product;
 
-/* Some rows of a CSR matrix: row i is the matrix's row rows[i], or first + i if rows is NULL. */
+/* Rows of a CSR matrix: row i is row rows[i] of the matrix, or first + i if rows is NULL. */
 typedef struct pb_csr_rows {
     const void *values;
     const int64_t *indptr;
@@ -43,7 +43,7 @@ typedef struct pb_csr_rows {
     size_t n_rows;
 } pb_csr_rows;
 
-/* One step of an optimizer on n parameters: each has n_states state values, `stride` apart. */
+/* One step of an optimizer on n parameters, with n_states state arrays `stride` apart. */
 typedef struct pb_update {
     size_t n;
     void *parameters;
@@ -51,13 +51,13 @@ typedef struct pb_update {
     void *states;
     size_t stride;
     const double *constants;
-    double decay_factor; /* what a decoupled weight decay leaves of a parameter; 1: all */
+    double decay_factor; /* factor of decoupled weight decay, or 1 */
 } pb_update;
 
-/* Where a mask of dropout is used, and how much of its dropped it leaves out. */
+/* What a dropout mask is a function of, and its rate. */
 typedef struct pb_mask {
     uint64_t seed, epoch, layer;
-    size_t first_row; /* row of the whole table at which the rows' own table begins */
+    size_t first_row; /* row of the whole table that is row 0 of the table of the rows */
     double rate;      /* in [0, 1) */
 } pb_mask;
 
@@ -69,9 +69,9 @@ typedef void pb_update_kernel(const pb_update *update);
 
 typedef struct pb_kernels {
     size_t item_size;
-    size_t lanes; /* of a vector: matrices are computed in whole vectors of samples */
+    size_t lanes; /* values per vector; matrices are computed in whole vectors of samples */
     size_t panel_columns;
-    size_t work_per_check; /* multiply-adds that take no more than a tenth of a second */
+    size_t work_per_check; /* multiply-adds that take at most a tenth of a second */
 
     /* gemm.h, sparse.h */
     void (*product)(const pb_product *product);
@@ -79,14 +79,14 @@ typedef struct pb_kernels {
     void (*row_product)(size_t k, size_t n, const void *a, const void *b, void *c);
     /* C (n_rows, n) = X B, in the order of column indices */
     void (*csr_product)(const pb_csr_rows *x, size_t n, const void *b, void *c);
-    /* C (n_features, n) = rows first_feature, ... of X^T D, in row order; D lies in panels */
+    /* C (n_features, n) = rows first_feature, ... of X^T D, in row order; D is in panels */
     void (*csr_transposed_product)(const pb_csr_rows *x, size_t first_feature, size_t n_features,
                                    size_t n, const void *d, size_t d_panel, void *c);
 
     /* elementwise.h, softmax.h: by row of registry/activations.def */
     pb_map_kernel *activate[PB_ACTIVATION_COUNT];
-    pb_map_kernel *log_activate[PB_ACTIVATION_COUNT]; /* NULL without */
-    /* Both at once, where that saves something: NULL for an elementwise one. */
+    pb_map_kernel *log_activate[PB_ACTIVATION_COUNT]; /* or NULL */
+    /* a and log a together, if that is faster; NULL for elementwise activations */
     void (*activate_and_log[PB_ACTIVATION_COUNT])(const pb_matrix *matrix, const void *z, void *a,
                                                   void *log_a);
     /* vector <- J^T vector, where J = da/dz of each sample */
@@ -108,8 +108,7 @@ typedef struct pb_kernels {
     void (*finish_gradient)(size_t n, const void *coefs, double alpha, double total_weight,
                             void *gradient);
 
-    /* dropout.h: dropout_mask is 1 / (1 - rate) or 0, also for the samples up to the next multiple
-     * of 16 */
+    /* dropout.h: a mask is 1 / (1 - rate) or 0; draw_mask writes whole multiples of 16 samples */
     void (*draw_mask)(const pb_mask *where, const pb_matrix *matrix, const int64_t *rows,
                       size_t first, size_t n_rows, void *dropout_mask);
     void (*apply_mask)(const pb_matrix *matrix, const void *x, const void *dropout_mask, void *out);
@@ -117,11 +116,11 @@ typedef struct pb_kernels {
 
     /* gradient += strength * sign(coefs) */
     void (*add_signs)(size_t n, const void *coefs, double strength, void *gradient);
-    /* No column of (n_rows, n_columns) stays longer than `longest`. */
+    /* Scales down the columns of (n_rows, n_columns) that are longer than `longest`. */
     void (*limit_columns)(size_t n_rows, size_t n_columns, double longest, void *coefs);
 
     /* reduce.h */
-    /* a sum a sample; reads and writes whole vectors of samples */
+    /* one sum per sample; reads and writes whole vectors of samples */
     void (*unit_sums)(const pb_matrix *matrix, const void *x, double *sums);
     void (*panel_sums)(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums);                    /* in row order  */
@@ -129,8 +128,8 @@ typedef struct pb_kernels {
     double (*sum_of_magnitudes)(size_t n, const void *x);
     int (*all_finite)(size_t n, const void *x);
 
-    /* layout.h. `gather` and `gather_targets` make a matrix of rows rows[i], or first + i if rows
-     * is NULL; the samples up to the next whole vector are zeros, or whatever was there. */
+    /* layout.h. `gather` and `gather_targets` write a matrix of the samples rows[i], or first + i
+     * if rows is NULL; `gather` pads it with zeros to whole vectors of samples. */
     void (*transpose)(size_t n_rows, size_t n_columns, const void *in, size_t in_stride, void *out,
                       size_t out_stride);
     void (*gather)(const pb_samples *x, const int64_t *rows, size_t first, size_t n_rows,
@@ -141,7 +140,7 @@ typedef struct pb_kernels {
                         size_t panel_stride);
 } pb_kernels;
 
-/* The tables that were compiled in; those of other architectures are absent. */
+/* The tables of this build; those of other architectures are absent. */
 extern const pb_kernels pb_kernels_baseline_f32, pb_kernels_baseline_f64;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const pb_kernels pb_kernels_avx2_f32, pb_kernels_avx2_f64;
@@ -153,7 +152,7 @@ extern const pb_kernels pb_kernels_neon_f32, pb_kernels_neon_f64;
 /* The table of an instruction set that this machine can run; NULL for any other. */
 const pb_kernels *pb_kernels_of(pb_isa isa, pb_dtype dtype);
 
-/* The table to use: see pb_isa_chosen. */
+/* The table in use: see pb_isa_chosen. */
 pb_status pb_kernels_chosen(pb_dtype dtype, const pb_kernels **kernels);
 
 #endif

@@ -1,5 +1,4 @@
-/* Between tables, where the values of a sample lie side by side, and matrices, where the samples of
- * a unit do. */
+/* Conversions between row-major tables of samples, matrices of units × samples, and panels. */
 
 /* out (n_columns, n_rows) = the transpose of in (n_rows, n_columns). */
 static void transpose(size_t n_rows, size_t n_columns, const void *in_, size_t in_stride,
@@ -22,7 +21,7 @@ static void transpose(size_t n_rows, size_t n_columns, const void *in_, size_t i
     }
 }
 
-/* A tile of whole vectors: VLEN rows, wherever each begins, to VLEN units of a matrix. */
+/* Transposes a tile of whole vectors: VLEN rows, at any addresses, to VLEN units of a matrix. */
 INLINE void gather_tile(const real *const *rows, size_t j, real *out, size_t out_stride) {
     vec tile[VLEN];
     UNROLL for (size_t i = 0; i < VLEN; i++) { tile[i] = v_load(rows[i] + j); }
@@ -30,7 +29,7 @@ INLINE void gather_tile(const real *const *rows, size_t j, real *out, size_t out
     UNROLL for (size_t i = 0; i < VLEN; i++) { v_store(out + (j + i) * out_stride, tile[i]); }
 }
 
-/* The rest: `rows` rows of `columns` values. Missing rows become samples of zeros. */
+/* Transposes the rest: `rows` rows of `columns` values, padded with samples of zeros. */
 static void gather_edge(const real *const *rows, size_t n_rows, size_t j, size_t n_columns,
                         real *out, size_t out_stride) {
     for (; j < n_columns; j += VLEN) {
@@ -76,8 +75,8 @@ static void gather(const pb_samples *x, const int64_t *rows, size_t first, size_
     }
 }
 
-/* What smoothing makes of 0 and of 1, each in two roundings at most. They are looked up, since a
- * branch on a label is guessed wrong every other time. */
+/* Smoothed values of 0 and 1, each with at most two roundings. They are looked up in a table, since
+ * a branch on a label is mispredicted every other time. */
 typedef struct smoothed {
     real of[2];
 } smoothed;
@@ -87,7 +86,7 @@ static smoothed smooth(double smoothing, size_t n_classes) {
     return (smoothed){{zero, (real)(1 - smoothing) + zero}};
 }
 
-/* Class codes become one-hot, or the 0 / 1 of a single output. */
+/* Expands class codes to one-hot columns, or to the 0 / 1 of a single output. */
 static void gather_classes(const pb_targets *y, const int64_t *rows, size_t first, size_t n_rows,
                            size_t n_outputs, real *out, size_t out_stride) {
     const int32_t *codes = y->values;
@@ -134,8 +133,8 @@ static void gather_targets(const pb_targets *y, const int64_t *rows, size_t firs
     }
 }
 
-/* Units to columns of panels (see kernels.h): row r of panel p has units p PANEL_COLUMNS, ... of
- * sample r, times the sample's weight. `n_samples` is a whole number of vectors. */
+/* Packs a matrix into panels (see kernels.h): row r of panel p holds the units p PANEL_COLUMNS, ...
+ * of sample r, times the weight of the sample. `n_samples` is a whole number of vectors. */
 static void pack_panels(const pb_matrix *matrix, const void *x_, const double *weights,
                         void *panels_, size_t panel_stride) {
     const real *x = x_;

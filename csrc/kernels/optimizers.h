@@ -1,7 +1,8 @@
-/* The gradient of the objective, and one step of each rule of registry/optimizers.def. */
+/* Finishes the gradient of the objective, and applies one step of each rule of
+ * registry/optimizers.def. */
 
-/* x / S. Where S is a power of two, as batches often are, multiplying by 1 / S gives the same bits
- * in a fraction of the time. */
+/* x / S. If S is a power of two, as many batch sizes are, multiplying by 1 / S gives the same bits
+ * and is much faster. */
 INLINE vec v_divide(vec x, vec divisor, vec inverse, int is_exact) {
     return is_exact ? v_mul(x, inverse) : v_div(x, divisor);
 }
@@ -32,7 +33,7 @@ static void finish_gradient(size_t n, const void *coefs, double alpha, double to
                              left));
 }
 
-/* The subgradient of strength ||w||_1: g += strength sign(w), and nothing where w is 0. */
+/* g += strength sign(w), the subgradient of strength ||w||_1 that is 0 at w = 0. */
 static void add_signs(size_t n, const void *coefs, double strength, void *gradient) {
     const real *w = coefs;
     real *g = gradient;
@@ -44,14 +45,14 @@ static void add_signs(size_t n, const void *coefs, double strength, void *gradie
     }
 }
 
-/* Squares of what is as large as any number, scaled by this, have a sum. */
+/* Scales the largest numbers so far down that the sum of their squares does not overflow. */
 #if PB_REAL_IS_DOUBLE
 #    define SCALE_OF_LARGE ((real)0x1p-768)
 #else
 #    define SCALE_OF_LARGE ((real)0x1p-96)
 #endif
 
-/* The norms of some columns of w times `scale`, summed in row order. */
+/* Norms of some columns of w times `scale`, summed in row order. */
 INLINE vec column_norms(const real *w, size_t n_rows, size_t n_columns, vec scale, size_t left) {
     vec squares = v_set1(0);
     for (size_t i = 0; i < n_rows; i++) {
@@ -61,7 +62,7 @@ INLINE vec column_norms(const real *w, size_t n_rows, size_t n_columns, vec scal
     return v_sqrt(squares);
 }
 
-/* Columns longer than `longest` are scaled down to it: w_ij *= longest / ||w_j||. */
+/* Scales columns longer than `longest` down to it: w_ij *= longest / ||w_j||. */
 static void limit_columns(size_t n_rows, size_t n_columns, double longest, void *coefs) {
     real *w = coefs;
     const vec limit = v_set1((real)longest), one = v_set1(1), largest = v_set1(REAL_MAX);
@@ -71,7 +72,7 @@ static void limit_columns(size_t n_rows, size_t n_columns, double longest, void 
         real norms[VLEN];
         v_store(norms, norm);
         for (size_t i = 0; i < VLEN; i++) {
-            if (norms[i] > REAL_MAX) { /* the squares overflow long before the norm does */
+            if (norms[i] > REAL_MAX) { /* the squares overflow although the norm does not */
                 scale = v_select(v_gt(norm, largest), v_set1(SCALE_OF_LARGE), one);
                 norm = column_norms(w + j, n_rows, n_columns, scale, left);
                 break;

@@ -1,5 +1,5 @@
-/* Sums, each in one fixed order. Over columns: 16 interleaved chains (element j goes to chain
- * j mod 16, in order), added by a binary tree, neighbours first. Over rows: row order. */
+/* Sums in a fixed order. Over columns: 16 interleaved chains (element j is in chain j mod 16, in
+ * order), added by a binary tree, neighbours first. Over rows: row order. */
 
 #define CHAINS 16
 
@@ -41,8 +41,8 @@ static void unit_sums(const pb_matrix *matrix, const void *x_, double *sums) {
     }
 }
 
-/* In double for both data types: a float has at most half of a double's digits, so the squares
- * are exact there and the penalty loses nothing. */
+/* In double for both data types: squares of floats are exact in double, so the penalty loses
+ * nothing. */
 #define DEFINE_SUM(name, term)                               \
     static double name(size_t n, const void *x_) {           \
         const real *x = x_;                                  \
@@ -86,7 +86,7 @@ static int all_finite(size_t n, const void *x_) {
     return 1;
 }
 
-/* Some vectors of columns of a panel, the last with `lanes` lanes. */
+/* Sums some vectors of columns of a panel, the last with `lanes` lanes. */
 INLINE void panel_tile_sums(const size_t vecs, size_t n_rows, const real *d, real *sums,
                             size_t lanes) {
     vec sum[TILE_VECS];
@@ -98,7 +98,7 @@ INLINE void panel_tile_sums(const size_t vecs, size_t n_rows, const real *d, rea
     v_store_upto(sums + (vecs - 1) * VLEN, sum[vecs - 1], lanes);
 }
 
-/* sums_j = d_0j + d_1j + ..., in row order from +0; d lies in panels (see kernels.h). */
+/* sums_j = d_0j + d_1j + ..., in row order from +0; d is in panels (see kernels.h). */
 static void panel_sums(size_t n_rows, size_t n, const void *panels, size_t panel_stride,
                        void *sums_) {
     const real *d = panels;

@@ -1,8 +1,8 @@
-/* The activation that couples the units of a sample. A vector holds as many samples, so the sums
- * over units run sample by sample in the order of reduce.h: a sample has the same bits alone and
- * among others. */
+/* Softmax, the activation that couples the units of a sample. A vector holds one unit of several
+ * samples, and sums over units run in the order of reduce.h, so a sample has the same bits alone
+ * and among others. */
 
-/* `lanes` samples of one unit, side by side or not. */
+/* Loads or stores `lanes` samples of one unit, with any stride. */
 INLINE vec load_samples(const real *p, size_t sample_stride, size_t lanes) {
     if (sample_stride == 1) {
         return v_load_upto(p, lanes);
@@ -26,7 +26,8 @@ INLINE void store_samples(real *p, size_t sample_stride, vec a, size_t lanes) {
     }
 }
 
-/* For each vector of samples: `at` is where its first unit lies, `lanes` how many there are. */
+/* Loops over vectors of samples: `at` is the offset of the first unit, `lanes` the number of
+ * samples. */
 #define FOR_SAMPLES(matrix)                                                          \
     for (size_t s = 0, at = 0, lanes = (matrix)->n_samples; s < (matrix)->n_samples; \
          s += VLEN, at = s * (matrix)->sample_stride, lanes = (matrix)->n_samples - s)
@@ -44,8 +45,8 @@ INLINE void store_samples(real *p, size_t sample_stride, vec a, size_t lanes) {
     }
 
 /* p_j = e^(z_j - max z) / sum_k e^(z_k - max z), and
- * log p_j = (z_j - max z) - log sum_k e^(z_k - max z): either may be NULL, which is known where
- * this is inlined. */
+ * log p_j = (z_j - max z) - log sum_k e^(z_k - max z). Either pointer may be NULL, which is a
+ * compile-time constant of each call. */
 INLINE void softmax(const pb_matrix *matrix, const real *z, real *p, real *log_p) {
     FOR_SAMPLES(matrix) {
         MAX_OF_UNITS(z, largest)
@@ -87,7 +88,7 @@ static void softmax_activate_and_log(const pb_matrix *matrix, const void *z, voi
     softmax(matrix, z, a, log_a);
 }
 
-/* v_i <- p_i (v_i - sum_j p_j v_j), the softmax's Jacobian, which is symmetric. */
+/* v_i <- p_i (v_i - sum_j p_j v_j): the product with the Jacobian, which is symmetric. */
 static void softmax_vjp(const pb_matrix *matrix, const void *z, const void *a_, void *v_) {
     (void)z;
     const real *p = a_;

@@ -1,8 +1,8 @@
-/* Products with rows of a CSR matrix, at the cost of its non-zeros. A row takes part in the order
- * of its column indices, one fused multiply-add a value, from +0: a zero that is left out would
- * have changed nothing, so these are the dense row's bits. */
+/* Products with rows of a CSR matrix, at the cost of its stored values. The values of a row are
+ * used in the order of their column indices, each in one fused multiply-add, from +0: the bits are
+ * those of the dense row, since a zero would change nothing. */
 
-/* Some vectors of columns of a row of C, the last with `lanes` lanes. */
+/* Computes some vectors of columns of a row of C, the last with `lanes` lanes. */
 INLINE void csr_row_tile(const size_t vecs, const pb_csr_rows *x, int64_t row, size_t n,
                          const real *b, real *c, size_t lanes) {
     const real *values = x->values;
@@ -21,7 +21,7 @@ INLINE void csr_row_tile(const size_t vecs, const pb_csr_rows *x, int64_t row, s
     v_store_upto(c + (vecs - 1) * VLEN, sums[vecs - 1], lanes);
 }
 
-/* C_r = sum over the row's values x_rp of x_rp B_p. */
+/* C_r = sum of x_rp B_p over the stored values x_rp of row r. */
 static void csr_product(const pb_csr_rows *x, size_t n, const void *b_, void *c_) {
     const real *b = b_;
     real *c = c_;
@@ -37,7 +37,7 @@ static void csr_product(const pb_csr_rows *x, size_t n, const void *b_, void *c_
     }
 }
 
-/* Where the row's columns from `feature` on begin: they are in order. */
+/* Index of the row's first column >= `feature`; columns are sorted. */
 static int64_t first_from(const pb_csr_rows *x, int64_t row, int64_t feature) {
     int64_t low = x->indptr[row], high = x->indptr[row + 1];
     while (low < high) {
@@ -51,7 +51,7 @@ static int64_t first_from(const pb_csr_rows *x, int64_t row, int64_t feature) {
     return low;
 }
 
-/* C_p = sum over rows, in row order, of x_rp D_r, for n_features columns of X. */
+/* C_p = sum of x_rp D_r over the rows r, in row order, for n_features columns p of X. */
 static void csr_transposed_product(const pb_csr_rows *x, size_t first_feature, size_t n_features,
                                    size_t n, const void *d_, size_t d_panel, void *c_) {
     const real *values = x->values;

@@ -1,9 +1,9 @@
-/* One text for every instruction set and both data types: a .c file names the instruction set,
- * says whether real is double, and includes this. The instruction set is chosen by pragma, not by
- * compiler flags, so that a plain setup.py builds every variant.
+/* Compiles the kernels for one instruction set and data type. A .c file defines both and includes
+ * this file. Instruction sets are selected by pragma instead of compiler flags, so that a plain
+ * setup.py builds every variant.
  *
- * Needs PB_VARIANT (the table's name), PB_REAL_IS_DOUBLE, and PB_ISA_AVX2 or the like for
- * anything but the baseline. */
+ * Requires PB_VARIANT (the name of the table), PB_REAL_IS_DOUBLE, and PB_ISA_AVX2 or the like
+ * except for the baseline. */
 #include <float.h>
 #include <math.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* vec: a vector of VLEN reals, and its operations. One section an instruction set; each section
- * serves both data types. Everything above this file is one text for all of them.
+/* Defines vec, a vector of VLEN reals, and its operations, with one section per instruction set.
+ * Each section serves both data types; all other kernels are one text for all instruction sets.
  *
  * The operations are IEEE-exact and the same on every instruction set: no reciprocal estimates,
  * and a fused multiply-add only where v_fma or v_fnma is written. Comparisons are false for NaN.
@@ -12,7 +12,7 @@
  *     v_lt v_le v_gt v_eq v_and_mask v_select(mask, if true, if false)
  *     v_bits_and v_bits_or        on the bit patterns
  *     v_bits_shl v_bits_shr       by the width of the mantissa field
- *     v_bits(pattern)             every lane has that bit pattern
+ *     v_bits(pattern)             the same bit pattern in every lane
  *     v_zip_low v_zip_high(a, b)  a0 b0 a1 b1 ..., from the lower or the upper halves
  *
  * Included by variant.h with PB_REAL_IS_DOUBLE and one of PB_ISA_BASELINE, _NEON, _AVX2, _AVX512.
@@ -45,7 +45,7 @@ typedef uint32_t real_bits;
 #    define INLINE static __forceinline
 #endif
 
-/* Brings a cache line near; the address may be nobody's. */
+/* Prefetches a cache line; the address may be invalid. */
 #if defined(__GNUC__) || defined(__clang__)
 #    define PREFETCH(address) __builtin_prefetch(address)
 #else
@@ -129,7 +129,7 @@ typedef __m256 vec;
 typedef vec mask;
 
 INLINE __m256i first_lanes(size_t n) {
-    /* VLEN ones, then VLEN zeros: the window that starts VLEN - n in has n ones. */
+    /* VLEN ones, then VLEN zeros: the VLEN values from index VLEN - n on have n ones. */
     static const PICK(int64_t, int32_t) window[2 * VLEN] = {
         -1, -1, -1, -1,
 #    if !PB_REAL_IS_DOUBLE
@@ -156,7 +156,7 @@ INLINE vec v_bits_and(vec a, vec b) { return X (and)(a, b); }
 INLINE vec v_bits_or(vec a, vec b) { return X(or)(a, b); }
 INLINE vec v_bits_shl(vec a) { return OF_BITS(XI(slli)(TO_BITS(a), MANTISSA_BITS)); }
 INLINE vec v_bits_shr(vec a) { return OF_BITS(XI(srli)(TO_BITS(a), MANTISSA_BITS)); }
-/* Unpacking zips each half by itself; the halves are then put together. */
+/* Unpacking zips each half separately; then the halves are combined. */
 #    define HALVES PICK(_mm256_permute2f128_pd, _mm256_permute2f128_ps)
 INLINE vec v_zip_low(vec a, vec b) { return HALVES(X(unpacklo)(a, b), X(unpackhi)(a, b), 0x20); }
 INLINE vec v_zip_high(vec a, vec b) { return HALVES(X(unpacklo)(a, b), X(unpackhi)(a, b), 0x31); }
@@ -206,7 +206,8 @@ INLINE vec v_mul(vec a, vec b) { return X(vmulq)(a, b); }
 INLINE vec v_div(vec a, vec b) { return X(vdivq)(a, b); }
 INLINE vec v_sqrt(vec a) { return X(vsqrtq)(a); }
 
-/* ---- Baseline: one lane of plain C. Correct everywhere, and the oracle of the others. ------- */
+/* ---- Baseline: one lane of plain C, for every processor, and the oracle of the others ---------
+ */
 #else
 
 #    define VLEN           1
@@ -214,7 +215,7 @@ INLINE vec v_sqrt(vec a) { return X(vsqrtq)(a); }
 #    define TILE_ROWS_2    4
 #    define TILE_ROWS_3    4
 #    define STRIP_ROWS     8
-#    define WORK_PER_CHECK ((size_t)1 << 25) /* an fma may be software */
+#    define WORK_PER_CHECK ((size_t)1 << 25) /* fma may be computed in software */
 
 typedef real vec;
 typedef int mask;
@@ -255,7 +256,8 @@ INLINE vec v_sqrt(vec a) { return PICK(sqrt, sqrtf)(a); }
 
 #endif
 
-/* ---- What several sections share ----------------------------------------------------------- */
+/* ---- Common to several instruction sets --------------------------------------------------------
+ */
 
 #if PB_ISA_AVX2 || PB_ISA_AVX512
 INLINE vec v_set1(real x) { return X(set1)(x); }
@@ -265,7 +267,7 @@ INLINE vec v_mul(vec a, vec b) { return X(mul)(a, b); }
 INLINE vec v_div(vec a, vec b) { return X(div)(a, b); }
 INLINE vec v_sqrt(vec a) { return X(sqrt)(a); }
 #else
-/* No masked loads and stores: a part goes through a full vector in memory. */
+/* Without masked loads and stores, partial vectors are copied through memory. */
 INLINE vec v_load_part(const real *p, size_t n) {
     real lanes[VLEN] = {0};
     memcpy(lanes, p, n * sizeof(real));
@@ -278,8 +280,8 @@ INLINE void v_store_part(real *p, vec a, size_t n) {
 }
 #endif
 
-/* A tile of a product is up to TILE_VECS vectors wide, and TILE_ROWS_1, _2 or _3 rows high with so
- * many: as many sums as the registers hold. */
+/* A tile of a product is up to TILE_VECS vectors wide, and TILE_ROWS_1, _2 or _3 rows high for that
+ * many vectors: as many sums as the registers hold. */
 #define TILE_VECS     3
 #define PANEL_COLUMNS (TILE_VECS * VLEN)
 #ifndef WORK_PER_CHECK
@@ -293,8 +295,8 @@ INLINE vec v_abs(vec a) { return v_bits_and(a, v_bits((real_bits)~SIGN_BIT)); }
 INLINE vec v_neg(vec a) { return v_mul(a, v_set1(-1)); }
 INLINE vec v_is_nan_or(vec a, vec b) { return v_select(v_eq(a, a), b, a); } /* a if NaN, else b */
 
-/* The VLEN x VLEN matrix of these vectors, transposed: zipping the upper half of the rows into the
- * lower one, log2(VLEN) times. */
+/* Transposes a VLEN x VLEN matrix of vectors: zips the upper half of the rows into the lower half,
+ * log2(VLEN) times. */
 #define ZIP_ROUND                                                         \
     do {                                                                  \
         vec zipped[VLEN];                                                 \
@@ -320,7 +322,7 @@ INLINE void v_transpose(vec *rows) {
     }
 }
 
-/* The first n <= VLEN lanes. */
+/* Loads or stores the first n lanes, or all if n >= VLEN. */
 INLINE vec v_load_upto(const real *p, size_t n) {
     return n >= VLEN ? v_load(p) : v_load_part(p, n);
 }

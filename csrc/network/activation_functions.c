@@ -1,22 +1,22 @@
-/* The activations and their Jacobians by themselves, for whoever holds numbers and no network. */
+/* Single activations, their logarithms and their vector-Jacobian products on plain arrays. */
 #include "base/interrupt.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 
-/* Values between two looks at the clock: some hundred microseconds without vector instructions. */
+/* Values between two polls: some hundred microseconds without vector instructions. */
 #define VALUES_PER_CHECK 16384
 
-/* What is done to the rows of a table: a map, or a vector's product with a Jacobian. */
+/* A function of rows: a map, or a vector-Jacobian product. */
 typedef struct work {
     const pb_kernels *kernels;
     pb_map_kernel *map; /* NULL: vjp */
     pb_vjp_kernel *vjp;
     const void *z;
-    void *a; /* of vjp only read */
+    void *a; /* read-only for vjp */
     void *vector;
 } work;
 
-/* The rows as samples of a matrix, some at a time. */
+/* Applies the function to the rows, some at a time, each as a sample of a matrix. */
 static pb_status apply(const work *of, size_t n_rows, size_t n_columns, pb_interrupt *interrupt) {
     const size_t most = n_columns < VALUES_PER_CHECK ? VALUES_PER_CHECK / n_columns : 1;
     pb_status status = PB_OK;

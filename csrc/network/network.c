@@ -1,4 +1,4 @@
-/* Making a network: names become rows of the lists, sizes become offsets. */
+/* Creates a network description: looks up names in the lists, and computes offsets from sizes. */
 #include "network/network.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ double pb_penalty(const pb_network *network, const void *parameters) {
     while (n_alike < network->n_layers && network->alphas[n_alike] == network->alphas[0]) {
         n_alike++;
     }
-    if (n_alike == network->n_layers) { /* one sum over all layers */
+    if (n_alike == network->n_layers) { /* one sum over the coefficients of all layers */
         return penalty_of(network, network->alphas[0], network->n_coefs, parameters);
     }
     double sum = 0;
@@ -70,7 +70,7 @@ static pb_status find_loss(const pb_network_spec *spec, const char *output, pb_n
     pb_loss_info loss;
     (void)pb_loss_at(network->loss, &loss);
     network->has_fused_delta = strcmp(loss.default_output, output) == 0;
-    /* What the kernels will see. */
+    /* The value that the kernels will use. */
     const double rounded =
         spec->dtype == PB_FLOAT32 ? (double)(float)spec->loss_parameter : spec->loss_parameter;
     const int is_allowed =
@@ -122,7 +122,7 @@ static pb_status lay_out(pb_network *network) {
         }
     }
     network->n_parameters = offset;
-    /* So that any count of bytes, and any difference of pointers, stays representable. */
+    /* Any number of bytes and any difference of pointers must be representable. */
     if (status == PB_OK && offset > (size_t)PTRDIFF_MAX / sizeof(double)) {
         status = PB_TOO_LARGE;
     }
@@ -146,7 +146,7 @@ static pb_status check_numbers(const pb_network_spec *spec) {
     return PB_OK;
 }
 
-/* Of the block that is the network and its five arrays. */
+/* Counts the bytes of the block that holds the network and its five arrays. */
 static pb_status count_bytes(size_t n_layers, size_t *bytes) {
     pb_status status = pb_checked_mul(
         n_layers, 3 * sizeof(size_t) + sizeof(double) + sizeof(pb_activation), bytes);

@@ -182,8 +182,11 @@ static pb_status emit_slice(void *context, size_t task, size_t thread, pb_stop_t
     return PB_OK;
 }
 
-/* What the update of a parameter costs, in multiply-adds (benchmarks/thread_tuner.py). */
-#define WORK_PER_UPDATE 32.0
+/* Work of the update of a parameter, in multiply-adds (benchmarks/tuned_constants.py
+ * work_per_update). */
+#ifndef PB_WORK_PER_UPDATE
+#    define PB_WORK_PER_UPDATE 32.0
+#endif
 
 /* Emits each slice as soon as it is reduced if this takes so little time that no interruption is
  * needed; otherwise, and for a sink that reads the whole gradient, after the last slice. */
@@ -192,7 +195,7 @@ static pb_status reduce_slices(reduction *r, double work, pb_interrupt *interrup
     pb_workspace *w = r->pass.workspace;
     const pb_gradient_sink *sink = r->sink;
     const double work_with_updates =
-        sink == NULL ? work : work + WORK_PER_UPDATE * (double)network->n_parameters;
+        sink == NULL ? work : work + PB_WORK_PER_UPDATE * (double)network->n_parameters;
     const size_t n_threads = pb_threads_for(w, work_with_updates);
     if (sink == NULL || !r->is_final) {
         return pb_threads_run(n_threads, w->n_slices, reduce_slice, r, interrupt);

@@ -1,12 +1,12 @@
-/* Prediction: forward only, some blocks of rows at a time, so that scratch does not grow with the
- * table; a row has the same bits alone and among others. */
+/* Prediction: the forward pass alone, some blocks of rows at a time, so that scratch memory does
+ * not grow with the number of rows. A row has the same bits alone and among others. */
 #include "network/pass.h"
 
 typedef struct prediction {
     pb_pass pass;
-    const void *const *layer; /* the matrices that hold what is asked for: a or z */
-    size_t first;             /* row of the table at place 0 */
-    void *out;                /* NULL: only the trace is wanted */
+    const void *const *layer; /* the matrices to return: a or z of each layer */
+    size_t first;             /* row of X at place 0 */
+    void *out;                /* NULL: only record the trace */
 } prediction;
 
 static pb_status predict_chunk(void *context, size_t task, size_t thread,

@@ -1,4 +1,5 @@
-/* Laying out scratch. The same walk is done twice: to count bytes, then to hand them out. */
+/* Lays out the workspace in one allocation. The layout functions run twice: first to count bytes,
+ * then to assign addresses. */
 #include "network/workspace.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@ typedef struct arena {
     pb_status status;
 } arena;
 
-/* `count` items of `size` bytes from the arena, on a cache line of their own. */
+/* Takes `count` items of `size` bytes from the arena, aligned to a cache line. */
 static void *take(arena *from, size_t count, size_t size) {
     size_t bytes = 0, end = 0;
     if (from->status == PB_OK) {
@@ -32,7 +33,7 @@ static void *take(arena *from, size_t count, size_t size) {
     return taken;
 }
 
-/* (rows, columns) reals. */
+/* Takes a (rows, columns) array of the network's data type. */
 static void *take_reals(arena *from, const pb_network *network, size_t rows, size_t columns) {
     size_t count = 0;
     if (from->status == PB_OK) {
@@ -41,8 +42,8 @@ static void *take_reals(arena *from, const pb_network *network, size_t rows, siz
     return take(from, count, network->kernels->item_size);
 }
 
-/* Partial sums that wait in a binary counter while blocks are added: one a level, and the lowest
- * is the result itself. */
+/* Number of partial sums of the binary counter that adds blocks, without the lowest one, which is
+ * the result. */
 static size_t levels_above_result(size_t max_rows) {
     size_t levels = 0;
     for (size_t blocks = (max_rows - 1) / PB_BLOCK_ROWS + 1; blocks > 1; blocks /= 2) {
@@ -51,48 +52,50 @@ static size_t levels_above_result(size_t max_rows) {
     return levels;
 }
 
-/* ---- How much is in hand at once --------------------------------------------------------------
+/* ---- Number of rows loaded at once ------------------------------------------------------------
  */
 
-/* Bytes of matrices that a core's level-2 cache may well hold. */
+/* Bytes of matrices that fit in the level-2 cache of a core. */
 #define CACHED_BYTES ((size_t)1 << 19)
-#define MOST_BLOCKS  ((size_t)16)
+#define MAX_BLOCKS   ((size_t)16)
 
-/* Narrow layers take several blocks at once, so that threads meet less often. */
-static size_t places_in_hand(const pb_network *network, size_t max_rows) {
+/* Loads several blocks at once if layers are narrow, so that threads synchronize less often. */
+static size_t capacity_of(const pb_network *network, size_t max_rows) {
     if (max_rows <= PB_BLOCK_ROWS) {
         return (max_rows + PB_CHUNK_UNIT - 1) / PB_CHUNK_UNIT * PB_CHUNK_UNIT;
     }
-    /* Saturates where sizes are absurd: one block then. */
+    /* Saturates for huge layers, which take one block at a time. */
     size_t units = 0;
     for (size_t l = 0; l <= network->n_layers; l++) {
         const size_t size = network->layer_sizes[l];
         units = size > CACHED_BYTES - units ? CACHED_BYTES : units + size;
     }
-    const size_t of_a_block = 2 * units * PB_BLOCK_ROWS * network->kernels->item_size;
-    size_t n_blocks = CACHED_BYTES / of_a_block;
-    n_blocks = n_blocks < 1 ? 1 : n_blocks > MOST_BLOCKS ? MOST_BLOCKS : n_blocks;
+    const size_t per_block = 2 * units * PB_BLOCK_ROWS * network->kernels->item_size;
+    size_t n_blocks = CACHED_BYTES / per_block;
+    n_blocks = n_blocks < 1 ? 1 : n_blocks > MAX_BLOCKS ? MAX_BLOCKS : n_blocks;
     const size_t n_needed = (max_rows - 1) / PB_BLOCK_ROWS + 1;
     return (n_blocks < n_needed ? n_blocks : n_needed) * PB_BLOCK_ROWS;
 }
 
-/* An odd number of cache lines, so that the same sample of all units does not crowd into a few
- * sets of the cache. */
+/* Number of samples between units: an odd number of cache lines, so that one sample of all units is
+ * spread over the sets of the cache. */
 static size_t stride_of(const pb_network *network, size_t n) {
     const size_t in_a_line = PB_ALIGNMENT / network->kernels->item_size;
     const size_t lines = (n + in_a_line - 1) / in_a_line;
     return (lines | 1) * in_a_line;
 }
 
-/* ---- Ranges of parameters ---------------------------------------------------------------------
+/* ---- Slices of parameters ---------------------------------------------------------------------
  */
 
-/* A slice is whole tiles of a product, at least so many parameters, so that handing it out costs
- * little beside it; and a layer has no more than so many of them. */
+/* A slice has whole tiles of a product and a minimum size, so that scheduling it costs little
+ * beside its gradient. A layer has a maximum number of slices. */
 #define SLICE_TILE           ((size_t)8)
 #define MIN_SLICE_SIZE       ((size_t)512)
 #define MAX_SLICES_PER_LAYER ((size_t)256)
-/* Every slice of a sparse table's features looks for its place in every row. */
+/* Each slice binary-searches its first column in every CSR row, so slices of sparse features are
+ * few.
+ */
 #define MAX_SPARSE_SLICES ((size_t)16)
 
 static size_t rows_per_slice(const pb_network *network, size_t l, int is_sparse) {
@@ -104,7 +107,7 @@ static size_t rows_per_slice(const pb_network *network, size_t l, int is_sparse)
     return rows < fan_in ? rows : fan_in;
 }
 
-/* At most: a sparse table asks for fewer. */
+/* Maximum number of slices: sparse X has fewer. */
 static size_t count_slices(const pb_network *network) {
     size_t count = 0;
     for (size_t l = 1; l <= network->n_layers; l++) {
@@ -113,8 +116,7 @@ static size_t count_slices(const pb_network *network) {
     return count;
 }
 
-/* Parameters of the largest slice, which has a layer's width at most SLICE_TILE times or is one of
- * MAX_SLICES_PER_LAYER: both are far from overflow where n_parameters is. */
+/* Number of parameters of the largest slice. It cannot overflow, since n_parameters does not. */
 static size_t largest_slice(const pb_network *network) {
     size_t largest = network->widest;
     for (size_t l = 1; l <= network->n_layers; l++) {
@@ -161,23 +163,27 @@ pb_param_slice pb_whole_slice(const pb_network *network, size_t layer, int is_in
     return slice;
 }
 
-/* ---- How many threads pay ----------------------------------------------------------------------
+/* ---- Number of threads ------------------------------------------------------------------------
  */
 
-/* What an activation and its neighbours cost a unit, in multiply-adds. */
-#define WORK_OF_A_UNIT 16.0
+/* Work of the activation and the other elementwise operations, in multiply-adds per unit
+ * (benchmarks/tuned_constants.py work_per_unit). */
+#ifndef PB_WORK_PER_UNIT
+#    define PB_WORK_PER_UNIT 16.0
+#endif
 
 double pb_work_of_a_sample(const pb_network *network) {
     double units = 0;
     for (size_t l = 0; l <= network->n_layers; l++) {
         units += (double)network->layer_sizes[l];
     }
-    return (double)network->n_coefs + WORK_OF_A_UNIT * units;
+    return (double)network->n_coefs + PB_WORK_PER_UNIT * units;
 }
 
-/* Multiply-adds for which one more thread may pay: a few microseconds of them where batch follows
- * batch, threads are awake and the tuner learns what pays; more where they first have to wake up.
- */
+/* Returns the number of threads for an amount of work: one per grain, at most what the tuner
+ * allows. The grain, in multiply-adds, is a few microseconds in training, where batches follow one
+ * another, threads are awake and the tuner corrects the number; it is larger where threads have to
+ * wake up. */
 size_t pb_threads_for(const pb_workspace *w, double work) {
     static const double of_float64[] = {[PB_WORKSPACE_PREDICTION] = 1 << 21,
                                         [PB_WORKSPACE_GRADIENT] = 1 << 19,
@@ -188,7 +194,7 @@ size_t pb_threads_for(const pb_workspace *w, double work) {
     return n >= (double)w->tuner.n_current ? w->tuner.n_current : n > 1 ? (size_t)n : 1;
 }
 
-/* ---- The layout --------------------------------------------------------------------------------
+/* ---- Layout -----------------------------------------------------------------------------------
  */
 
 static void lay_out_matrices(arena *from, const pb_network *network, pb_workspace *w) {
@@ -197,7 +203,7 @@ static void lay_out_matrices(arena *from, const pb_network *network, pb_workspac
     w->a = take(from, n_layers + 1, sizeof(void *));
     for (size_t l = 0; l <= n_layers; l++) {
         void *a = take_reals(from, network, network->layer_sizes[l], w->stride);
-        /* Losses are computed in the output's z; a derivative may be written in z. */
+        /* The losses read z of the output, and some derivatives read z of their layer. */
         const int keeps_z =
             l == n_layers || (l > 0 && pb_activation_needs_z(pb_activation_of_layer(network, l)));
         void *z = keeps_z ? take_reals(from, network, network->layer_sizes[l], w->stride) : a;
@@ -285,13 +291,13 @@ pb_status pb_workspace_new(const pb_network *network, size_t max_rows, pb_worksp
     plan.n_threads =
         kind >= PB_WORKSPACE_GRADIENT && network->loss_function != NULL ? 1 : n_threads;
     pb_thread_tuner_init(&plan.tuner, plan.n_threads);
-    plan.capacity = places_in_hand(network, max_rows);
+    plan.capacity = capacity_of(network, max_rows);
     plan.stride = stride_of(network, plan.capacity);
-    size_t of_a_thread = PB_CHUNK_UNIT * network->layer_sizes[1];
-    if (kind >= PB_WORKSPACE_GRADIENT && largest_slice(network) > of_a_thread) {
-        of_a_thread = largest_slice(network);
+    size_t per_thread = PB_CHUNK_UNIT * network->layer_sizes[1];
+    if (kind >= PB_WORKSPACE_GRADIENT && largest_slice(network) > per_thread) {
+        per_thread = largest_slice(network);
     }
-    plan.thread_scratch_stride = stride_of(network, of_a_thread);
+    plan.thread_scratch_stride = stride_of(network, per_thread);
 
     arena counted = {NULL, 0, PB_OK};
     (void)take(&counted, 1, sizeof plan);
