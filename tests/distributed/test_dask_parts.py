@@ -1,4 +1,4 @@
-"""The parts of a fit on a cluster that need no cluster: tree reduction and shards."""
+"""Tests the parts of a Dask fit that need no cluster: tree reduction and shards."""
 
 import numpy as np
 import pytest

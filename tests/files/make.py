@@ -1,4 +1,4 @@
-"""Make the files of the present version: python tests/files/make.py, before a release.
+"""Makes the files of the present version; run it before a release.
 
 One folder per version, never changed after that version is released.  It has one file
 per object; expected.json has the training table, the predictions of each object, and

@@ -1,4 +1,4 @@
-"""Network: its input, its output, and its independence of the memory layout."""
+"""Tests the input and output of Network, and that memory layout does not matter."""
 
 import numpy as np
 import pytest

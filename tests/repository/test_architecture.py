@@ -246,7 +246,7 @@ def modules_form_no_circle(root):
     return [f"{module} imports {sorted(left[module] & left.keys())}" for module in left]
 
 
-# From the bottom: the parts of the package that may import what is on levels below.
+# The levels from the bottom: each part may import from the levels below.
 LEVELS = (
     "_core _constraints _data _solvers _threads _warnings _reports by_hand exceptions",
     "_catalogue _parameters trace",
@@ -260,7 +260,7 @@ LEVEL_OF = {part: i for i, parts in enumerate(LEVELS) for part in parts.split()}
 
 
 def parts_of_package(root):
-    """(path, name, part, level) for each Python file below pybackprop/."""
+    """Yield (path, name, part, level) for each Python file below pybackprop/."""
     for path, name in files(root, "pybackprop", suffixes={".py"}):
         part = path.relative_to(root / "pybackprop").parts[0].removesuffix(".py")
         if part not in ("__init__", "__main__"):
@@ -268,7 +268,7 @@ def parts_of_package(root):
 
 
 def imports_go_to_lower_levels(root):
-    """And not from one part to another of the same level, but for the lowest."""
+    """Finds imports from a higher level, or from another part of the same level."""
     found = []
     for path, name, part, level in parts_of_package(root):
         if level is None:
@@ -284,8 +284,8 @@ def imports_go_to_lower_levels(root):
     return found
 
 
-# Called on an object that a higher level passes down: what publishes the state of a
-# training and calls the user's callbacks.
+# Methods of objects that a higher level passes down to publish the training state and
+# to call the user's callbacks.
 OBSERVER = {"publish", "begin", "end"}
 
 
@@ -296,7 +296,7 @@ def syntax(text):
 
 @cache
 def definitions(text):
-    """Names of the methods, and of the attributes set or declared, in a file."""
+    """Return the methods, and the attributes set or declared, of a file."""
     methods, attributes = set(), set()
     for node in ast.walk(syntax(text)):
         if isinstance(node, ast.ClassDef):
@@ -310,14 +310,14 @@ def definitions(text):
 
 @cache
 def names_of_libraries():
-    """Names of methods that arrays, builtin types and scikit-learn's objects have."""
+    """Return the methods of arrays, builtin types and scikit-learn's objects."""
     kinds = (np.ndarray, np.random.RandomState, scipy.sparse.csr_matrix, dict, list)
     names = {name for kind in kinds for name in dir(kind)}
     return names | {"fit", "predict", "score", "transform", "set_params", "seed"}
 
 
 def calls_go_to_lower_levels(root):
-    """No method is called that only classes of a higher level define."""
+    """Finds calls of methods that only classes of a higher level define."""
     lowest = dict.fromkeys(names_of_libraries() | OBSERVER, 0)
     texts = [
         (path.read_text("utf-8"), level) for path, *_, level in parts_of_package(root)
@@ -349,7 +349,7 @@ ESTIMATORS = (
 
 
 def private_methods_of_estimators_are_their_own(root):
-    """Only ``self`` and ``super()`` have the private methods of an estimator."""
+    """Finds calls of an estimator's private methods on other objects than self."""
     methods = {
         method
         for path, name in files(root, "pybackprop", suffixes={".py"})
@@ -383,7 +383,7 @@ FITTED = (
 
 
 def only_estimators_are_assigned_fitted_attributes(root):
-    """In _estimator/ alone; export/ fills estimators of scikit-learn."""
+    """Finds assignments of fitted attributes outside _estimator/ and export/."""
     found = []
     for path, name in files(root, "pybackprop", suffixes={".py"}):
         if name.startswith("pybackprop/_estimator/"):

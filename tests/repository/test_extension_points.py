@@ -1,4 +1,4 @@
-"""One new row is enough: a copy of the tree with a row more in every list still works.
+"""Tests a copy of the tree with one more row in every list of the core.
 
 The copy is built, and the tests that iterate over the lists run on it.  Only those of
 ``ASK_FOR_THE_ROW`` fail, since they need the formula a second time, in another language

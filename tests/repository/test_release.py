@@ -1,4 +1,4 @@
-"""The rules of a release hold, and differences between two archives are found.
+"""Tests the rules of a release and the comparison of two archives.
 
 The rules and the comparison are in packaging/. Each rule must accept this checkout and
 reject a copy with a planted fault.

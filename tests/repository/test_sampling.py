@@ -13,7 +13,7 @@ PRODUCT = [
     for depth in range(5)
     for options in ([1], [2])
 ]
-# The same objects in several cases, which are no numbers and no strings.
+# The same objects in several cases; they are neither numbers nor strings.
 FIRST, SECOND = [1], [2]
 for case in PRODUCT:
     case["options"] = FIRST if case["options"] == [1] else SECOND

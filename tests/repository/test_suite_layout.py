@@ -21,9 +21,9 @@ pytestmark = pytest.mark.skipif(
 FOLDERS = sorted({path.parent for path in files_of_tests()})
 # Folders without Python tests.
 OTHERS = {"c", "files", "fuzz", "mutants", "support"}
-MOST_FILES_IN_A_FOLDER = 15
+MAX_FILES_IN_A_FOLDER = 15
 # Other files use public names, support/lists.py and support/internals.py.
-MOST_FILES_WITH_PRIVATE_NAMES = 10
+MAX_FILES_WITH_PRIVATE_NAMES = 10
 # Patterns that collect tests, and the minimum number of files for each.
 COLLECTIONS = {
     "tests/*/test_*.py": 90,
@@ -81,7 +81,7 @@ def test_every_file_of_tests_is_in_a_folder_of_its_own_name():
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_no_folder_has_too_many_files(folder):
-    assert len(list(folder.glob("test_*.py"))) <= MOST_FILES_IN_A_FOLDER
+    assert len(list(folder.glob("test_*.py"))) <= MAX_FILES_IN_A_FOLDER
 
 
 def marks_of(path):
@@ -141,7 +141,7 @@ def test_few_files_import_private_names():
         for path in files_of_tests()
         if any(is_private(*names) for names in imported(path))
     ]
-    assert len(files) <= MOST_FILES_WITH_PRIVATE_NAMES, files
+    assert len(files) <= MAX_FILES_WITH_PRIVATE_NAMES, files
 
 
 def test_every_make_target_names_files_of_tests_that_exist():

@@ -1,4 +1,4 @@
-"""Sample weights of 0 and of any size, and weights whose squares overflow."""
+"""Tests sample weights of 0 and of any size, and weights whose squares overflow."""
 
 import numpy as np
 import pytest

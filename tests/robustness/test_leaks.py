@@ -1,4 +1,4 @@
-"""No call leaks memory, and what is dropped is freed at once."""
+"""Tests that no call leaks memory and that unused objects are freed at once."""
 
 import copy
 import ctypes

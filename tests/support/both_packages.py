@@ -1,4 +1,4 @@
-"""The estimators of both packages, and data for them."""
+"""Lists the estimators of both packages, and makes data for them."""
 
 from sklearn import neural_network
 from sklearn.datasets import load_diabetes, load_iris

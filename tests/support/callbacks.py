@@ -1,4 +1,4 @@
-"""A callback that records its calls, and estimators and data for it."""
+"""Defines a callback that records its calls, and estimators and data for it."""
 
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
