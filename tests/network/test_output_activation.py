@@ -294,7 +294,7 @@ def test_a_warm_start_may_change_the_output():
     few, many = model.predict(X[:1]), model.predict(X)
     assert few[0] == many[0]
     model.set_params(output_activation="softmax")
-    with pytest.raises(ValueError, match="the outputs ask for"):
+    with pytest.raises(ValueError, match="layer sizes would change"):
         model.fit(X, y)
     assert model.out_activation_ == "tanh"
 
