@@ -7,32 +7,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from pybackprop import _core
 from pybackprop._estimator.base import BaseMLP
-from pybackprop._estimator.fitted import on_snapshot
+from pybackprop._estimator.fitted import has_probabilities, on_snapshot
 from pybackprop._estimator.from_network import estimator_of, require_network
-from pybackprop._model.losses import gives_probabilities
-from pybackprop._model.targets import (
-    ClassTargets,
-    class_logits,
-    classifier_loss,
-    decision_from_logits,
-    labels_from_outputs,
-    labels_of_outputs,
-    require_same_classes,
-)
+from pybackprop._model import decoding
+from pybackprop._model.targets import ClassTargets, classifier_loss, labels_of_outputs
 from pybackprop._parameters import is_stochastic
 from pybackprop._training.request import FitRequest
-
-
-def _has_probabilities(model):
-    """Return whether outputs are probabilities, as fitted or else as asked for."""
-    output = vars(model).get("out_activation_") or model.output_activation
-    if output == "auto":
-        return model.loss != "squared_error"
-    return (
-        isinstance(output, str)
-        and output in _core.activations()
-        and gives_probabilities(output)
-    )
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -610,11 +590,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._outputs(X, decide=self._decode)
 
     def _decode(self, y_pred, is_finite):
-        return labels_from_outputs(self._known_labels(), y_pred, is_finite)
+        return decoding.labels_from_outputs(self._known_labels(), y_pred, is_finite)
 
     def _known_labels(self):
         # Short predictions save the time of an object of ClassTargets.
-        require_same_classes(self._labels, self.classes_)
+        decoding.require_same_classes(self._labels, self.classes_)
         return self._labels
 
     def score(self, X, y, sample_weight=None):
@@ -653,9 +633,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         has_logits = self.out_activation_ in ("logistic", "softmax")
         z = self._outputs(X, logits=True) if has_logits else self._outputs(X) - 0.5
-        return decision_from_logits(self._known_labels(), z)
+        return decoding.decision_from_logits(self._known_labels(), z)
 
-    @available_if(_has_probabilities)
+    @available_if(has_probabilities)
     @on_snapshot
     def predict_proba(self, X):
         """Probabilities of the classes.
@@ -677,7 +657,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return _core.activate(*self._class_logits(X), overwrite=True)
 
-    @available_if(_has_probabilities)
+    @available_if(has_probabilities)
     @on_snapshot
     def predict_log_proba(self, X):
         """Logarithms of ``predict_proba``, finite where that has underflowed.
@@ -701,7 +681,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _class_logits(self, X):
         """Return the activation that maps logits to probabilities, and the logits."""
         check_is_fitted(self)
-        if not _has_probabilities(self):  # since the method was looked up
+        if not has_probabilities(self):  # since the method was looked up
             raise AttributeError(
                 f"out_activation_={self.out_activation_!r} has no probabilities."
             )
@@ -711,7 +691,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         else:
             # The values of any other output are the probabilities themselves.
             output, z = "identity", self._outputs(X)
-        return class_logits(self._known_labels(), output, z)
+        return decoding.class_logits(self._known_labels(), output, z)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,8 +6,9 @@ from pybackprop import _core
 from pybackprop._estimator.base import BaseMLP
 from pybackprop._estimator.fitted import on_snapshot
 from pybackprop._estimator.from_network import estimator_of, require_network
+from pybackprop._model.decoding import numbers_from_outputs
 from pybackprop._model.losses import loss_params
-from pybackprop._model.targets import NumberTargets, numbers_from_outputs
+from pybackprop._model.targets import NumberTargets
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):

@@ -22,6 +22,7 @@ from pybackprop import _core
 from pybackprop._constraints import InvalidParameterError
 from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
+from pybackprop._model.losses import gives_probabilities
 from pybackprop._parameters import RULES, loss_rule_of
 from pybackprop.network import Network
 
@@ -117,7 +118,7 @@ class NetworkCache:
         ready = self._ready
         if ready is None:
             return None
-        network, few_rows = ready
+        network, predictor = ready
         fitted = vars(model)
         if (
             # Then an array, which has no names, has to be warned of.
@@ -126,7 +127,7 @@ class NetworkCache:
             or not _has_functions(network, model)
         ):
             return None
-        return few_rows.predict(
+        return predictor.predict(
             X, fitted.get("coefs_"), fitted.get("intercepts_"), logits
         )
 
@@ -277,6 +278,18 @@ def fitted_network(model):
 def targets_of(model):
     """Return the Targets of a fitted estimator."""
     return model._targets_class.from_attributes(model, vars(model))
+
+
+def has_probabilities(model):
+    """Return whether outputs are probabilities, as fitted or else as asked for."""
+    output = vars(model).get("out_activation_") or model.output_activation
+    if output == "auto":
+        return model.loss != "squared_error"
+    return (
+        isinstance(output, str)
+        and output in _core.activations()
+        and gives_probabilities(output)
+    )
 
 
 def network_and_rows(model, X):

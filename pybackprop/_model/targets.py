@@ -4,9 +4,7 @@ Every step of a fit that depends on the task asks one object, whose protocol is
 ``Targets``. It knows no estimator: it reads parameters by name.
 """
 
-import sys
 from copy import copy
-from numbers import Real
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +20,13 @@ from pybackprop._data.labels import (
 )
 from pybackprop._data.numeric import require_numbers
 from pybackprop._data.weights import require_total_weight
+from pybackprop._model.class_weights import class_weights_of
+from pybackprop._model.decoding import (
+    decide,
+    labels_from_outputs,
+    numbers_from_outputs,
+    require_same_classes,
+)
 from pybackprop._model.losses import Loss, check_output
 
 _CALLABLE_DOMAIN = {
@@ -472,14 +477,6 @@ class ClassTargets(Targets):
         return labels_from_outputs(self.known_labels(), y_pred, is_finite)
 
 
-def _log_shares(activation, z):
-    """Return logits of a softmax that gives each output's share of a row's sum."""
-    logits = _core.log_activate(activation, z)
-    # Where all outputs are 0, all shares are equal.
-    logits[np.isneginf(logits).all(axis=1)] = 0
-    return logits
-
-
 def _is_rowwise(activation):
     """Whether an activation makes one distribution of all units of a sample."""
     return _core.activations()[activation]["rowwise"]
@@ -523,135 +520,3 @@ def labels_of_outputs(n_outputs, output_activation, classes=None):
 def classifier_loss(loss):
     """Return the classifier's name of a loss of the core."""
     return "log_loss" if loss == "binary_log_loss" else loss
-
-
-def require_same_classes(labels, classes):
-    """Raise ValueError if the classes that an estimator shows are not its labels."""
-    if not (classes is labels.classes or np.array_equal(classes, labels.classes)):
-        raise ValueError(
-            f"classes_ must be those of the fit, {labels.classes}. Got {classes!r}."
-        )
-
-
-def labels_from_outputs(labels, y_pred, is_finite=False):
-    """Return the labels that the network's outputs decide for."""
-    # NaN, or one infinity beside another, would silently become class 0.
-    if not (is_finite or len(labels.classes) == 1 or _core.all_finite(y_pred)):
-        raise ValueError(
-            "The network's outputs for X are not finite, so they decide for no "
-            "class. X may hold values far larger than those of the fit."
-        )
-    return labels.decode(decide(labels, y_pred))
-
-
-def numbers_from_outputs(y_pred):
-    """Return the numbers that a regressor predicts: a vector for one output."""
-    return y_pred.ravel() if y_pred.shape[1] == 1 else y_pred
-
-
-def decision_from_logits(labels, z):
-    """Return the decision function from logits with a column per output."""
-    if labels.kind != "binary":
-        return z
-    if len(labels.classes) == 1:
-        return np.zeros(len(z), dtype=z.dtype)
-    return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
-
-
-def class_logits(labels, activation, z):
-    """Return logits with a column per class, and their activation.
-
-    Parameters
-    ----------
-    labels : ClassLabels
-    activation : {'softmax', 'logistic', 'identity'}
-        Maps z to probabilities.
-    z : ndarray of shape (n_samples, n_outputs)
-    """
-    if len(labels.classes) == 1 and labels.kind == "binary":
-        # The only class is certain, whatever the network says.
-        return "softmax", np.zeros_like(z[:, :1])
-    if labels.kind == "multilabel" or activation == "softmax":
-        return activation, z
-    if z.shape[1] > 1:
-        return "softmax", _log_shares(activation, z)
-    others = -z if activation == "logistic" else 1 - z
-    return activation, np.concatenate((others, z), axis=1)
-
-
-def decide(labels, y_pred):
-    """Return codes or indicators from the network's outputs."""
-    if labels.kind == "multilabel":
-        return y_pred > 0.5
-    if len(labels.classes) == 1:
-        return np.zeros(len(y_pred), dtype=int)
-    if y_pred.shape[1] == 1:
-        return (y_pred[:, 0] > 0.5).astype(int)
-    return y_pred.argmax(axis=1)
-
-
-# ---------------------------------------------------------------------- class weights
-def class_weights_of(labels, class_weight, encoded, sample_weight):
-    """Return the weights that ``class_weight`` gives to the values of each column of y.
-
-    'balanced' weighs a value that occurs n times among N samples, and is one of K
-    that occur, by N / (K n), with sums of weights in the place of numbers of samples.
-
-    Parameters
-    ----------
-    labels : ClassLabels
-    class_weight : 'balanced', dict or list of dict
-        A dict from labels to weights, where a label without one weighs 1; for a
-        multilabel problem, a list of dicts from 0 and 1 to weights, one per label.
-    encoded : ndarray
-        As ``ClassLabels.encode`` returns it.
-    sample_weight : ndarray of shape (n_samples,) or None
-
-    Returns
-    -------
-    list of ndarray
-        A vector, (n_classes,) or of the weights of 0 and 1, for each column of y.
-    """
-    values = labels.values
-    if isinstance(class_weight, str):
-        columns = labels.columns(encoded)
-        return [balanced_weights(c, len(values), sample_weight) for c in columns]
-    if labels.kind != "multilabel":
-        return [_weights_by_label(class_weight, values)]
-    n_columns = len(labels.classes)
-    if isinstance(class_weight, dict) or len(class_weight) != n_columns:
-        raise ValueError(
-            f"class_weight must be 'balanced' or a list of {n_columns} dicts, "
-            f"one a label, for a multilabel y. Got {class_weight!r}."
-        )
-    return [_weights_by_label(by_label, values) for by_label in class_weight]
-
-
-def balanced_weights(codes, n_values, sample_weight):
-    """Return the balanced weight of each value from 0 to ``n_values - 1``."""
-    totals = np.bincount(codes, weights=sample_weight, minlength=n_values)
-    occurs = totals > 0
-    weights = np.ones(n_values)
-    weights[occurs] = totals.sum() / (occurs.sum() * totals[occurs].astype(np.float64))
-    return weights
-
-
-def _weights_by_label(by_label, labels):
-    """Return weights in the order of the labels from a dict of some of them."""
-    if not isinstance(by_label, dict):
-        raise ValueError(
-            f"class_weight must be 'balanced' or a dict from labels to weights for one "
-            f"column of labels. Got {by_label!r}."
-        )
-    unknown = [label for label in by_label if label not in labels]
-    if unknown:
-        raise ValueError(
-            f"class_weight must be for the labels {labels}. Got a weight for {unknown}."
-        )
-    for label, weight in by_label.items():
-        if not (isinstance(weight, Real) and 0 <= weight <= sys.float_info.max):
-            raise ValueError(
-                "class_weight must be finite numbers >= 0. "
-                f"Got {weight!r} for {label!r}."
-            )
-    return np.array([by_label.get(label, 1) for label in labels], dtype=np.float64)

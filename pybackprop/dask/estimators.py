@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from pybackprop._estimator.data import accepted_dtypes, check_table
-from pybackprop._model.targets import balanced_weights
+from pybackprop._model.class_weights import balanced_weights
 from pybackprop._parameters import is_stochastic
 from pybackprop.classifier import MLPClassifier as LocalClassifier
 from pybackprop.dask._checks import require_dense, require_weights, some_targets

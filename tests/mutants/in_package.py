@@ -7,7 +7,8 @@ _STATE = "pybackprop/_training/state.py"
 _STOPPING = "pybackprop/_training/stopping.py"
 _TRAINING = "pybackprop/_training/stochastic.py"
 _ORDER = "pybackprop/_training/sampling.py"
-_TARGETS = "pybackprop/_model/targets.py"
+_CLASS_WEIGHTS = "pybackprop/_model/class_weights.py"
+_DECODING = "pybackprop/_model/decoding.py"
 
 MUTANTS = (
     # ---- the binding
@@ -188,7 +189,7 @@ MUTANTS = (
     # ---- targets and weights
     Mutant(
         "balanced weights count classes that do not occur",
-        _TARGETS,
+        _CLASS_WEIGHTS,
         "totals.sum() / (occurs.sum() * totals[occurs]",
         "totals.sum() / (n_values * totals[occurs]",
         "the penalty weighs more where one class does not occur",
@@ -196,7 +197,7 @@ MUTANTS = (
     ),
     Mutant(
         "a probability of one half is the second class",
-        _TARGETS,
+        _DECODING,
         "return (y_pred[:, 0] > 0.5).astype(int)",
         "return (y_pred[:, 0] >= 0.5).astype(int)",
         "ties are decided otherwise than by scikit-learn and by argmax",
