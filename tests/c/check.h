@@ -1,4 +1,4 @@
-/* What the test programs share: checks that print where they failed and with which values, arrays
+/* Helpers of the test programs: checks that print where they failed and with which values, arrays
  * of either data type, and a generator of numbers that are exact in both.
  *
  * A program makes its checks and ends with `return check_summary();`. */

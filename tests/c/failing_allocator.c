@@ -1,7 +1,7 @@
-/* An allocator that fails when it is told to, to be preloaded into a Python process (glibc): the
+/* An allocator that fails on request, to be preloaded into a Python process (glibc), so that the
  * extension module is tested as it is shipped.
  *
- * A request counts if it comes from one of the watched pieces of code and asks for enough. */
+ * A request counts if it comes from one of the watched regions of code and is large enough. */
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>

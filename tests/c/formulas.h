@@ -1,4 +1,4 @@
-/* The losses once more, from their definitions and in long double: what the tests compare with. */
+/* Formulas of the losses in long double, from their definitions, as an oracle. */
 #ifndef FORMULAS_H
 #define FORMULAS_H
 

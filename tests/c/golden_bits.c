@@ -1,4 +1,5 @@
-/* The bits of everything that the public header computes, a line a function and data type.
+/* Prints or checks the bits of every function of the public header, one line per function and data
+ * type.
  *
  *     golden_bits THREADS                  prints the lines
  *     golden_bits THREADS --check FILE     compares them with a file's, and says what differs

@@ -1,5 +1,5 @@
-/* Jobs that tests give to the pool of threads: they meet, add up, or tell who came. Parts run in
- * other threads, so they only count; what they counted is checked by the caller. */
+/* Tasks for tests of the thread pool: they wait for each other, add up, or record their thread.
+ * Tasks run in other threads, so they only count; the caller checks the counts. */
 #ifndef PB_JOBS_H
 #define PB_JOBS_H
 

@@ -1,4 +1,4 @@
-/* Planes as the tests lay them out (kernels/kernels.h): unit u of sample s at
+/* Lays out matrices for tests (kernels/kernels.h): unit u of sample s is at
  * u * unit_stride + s * sample_stride, in an array that ends with the last element. */
 #ifndef PLANES_H
 #define PLANES_H

@@ -1,5 +1,5 @@
-/* One set of bits for a whole objective and its gradient, whatever the instruction set, and however
- * the products are cut into chunks between which the caller is asked. */
+/* Tests that an objective and its gradient have the same bits on every instruction set, and however
+ * products are split for interruption. */
 #include "check.h"
 #include "network/network.h"
 

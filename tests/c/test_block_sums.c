@@ -1,6 +1,6 @@
-/* The order of the sums over rows: row order inside blocks of 256 rows, the blocks' sums added by
- * a binary tree, neighbours first, an odd last one passing up unchanged. Done by hand for a network
- * of one feature and one output, to the bit, on every instruction set. */
+/* Tests the order of sums over rows: row order inside blocks of 256 rows, the sums of blocks added
+ * by a binary tree, neighbours first, an odd last one unchanged. Computed by hand for a network of
+ * one feature and one output, to the bit, on every instruction set. */
 #include "check.h"
 #include "network/network.h"
 

@@ -1,8 +1,9 @@
-/* A caller may round another way, flush subnormal numbers to zero or let exceptions trap, as
- * some libraries do to a whole process. Every function that computes gives the bits of the default
- * environment all the same, with one thread and with several, and leaves the caller's as it was.
+/* Tests callers with another floating-point environment: another rounding mode, subnormal numbers
+ * flushed to zero, or traps. Every function that computes gives the bits of the default
+ * environment, with one thread and with several, and leaves the environment of the caller
+ * unchanged.
  *
- * Between setting an environment and putting it back, this file computes nothing itself. */
+ * Between setting and restoring an environment this file computes nothing itself. */
 #include <fenv.h>
 
 #include "check.h"

@@ -1,5 +1,5 @@
-/* Which instruction set computes: the best that runs here, or what PYBACKPROP_ISA names. The
- * choice is made once a process, so every case has a process of its own. */
+/* Tests the choice of the instruction set: the best that this machine runs, or what PYBACKPROP_ISA
+ * names. A process chooses once, so every case runs in its own process. */
 #define _POSIX_C_SOURCE 200809L /* setenv, fork */
 
 #include "check.h"

@@ -1,5 +1,5 @@
-/* The objective and epochs in parts, as machines that hold some blocks of a batch compute them: the
- * bits are those of the whole, however it was cut. */
+/* Tests objectives and epochs that are computed in parts, as on several machines: the bits are
+ * those of the whole batch, however it was divided. */
 #include "check.h"
 #include "network/network.h"
 

@@ -1,7 +1,7 @@
-/* exp, log, tanh, logistic, log_logistic and the rectifiers over their whole range: within a stated
- * error of the C library's long double functions, exact at the edges, and the same bits on every
- * instruction set and at every place of a vector. The largest errors are printed: the
- * documentation's numbers come from here. */
+/* Tests exp, log, tanh, logistic, log_logistic and the smooth rectifiers over their whole range:
+ * within a stated error of the C library's long double functions, exact at the ends, and with the
+ * same bits on every instruction set and in every lane. Prints the largest errors, which the
+ * documentation quotes. */
 #include "matrices.h"
 
 /* ---- The functions, by the kernels that compute them ----------------------------------------- */

@@ -1,9 +1,10 @@
-/* Any allocation may fail, and so may the start of a thread. A call whose allocation fails returns
- * PB_NO_MEMORY, keeps no block and changes nothing, and the same objects then give the bits of a
- * process that lacks nothing; a thread that does not start is done without.
+/* Tests failing allocations and thread starts. A call whose allocation fails returns PB_NO_MEMORY,
+ * leaks nothing and changes nothing, and the same objects then give the usual bits. If a thread
+ * does not start, the call runs with fewer threads.
  *
- * The two files of csrc that ask the system for memory and for threads are compiled in here, on top
- * of a system that refuses when it is told to; the linker then leaves the library's own aside. */
+ * The two files of csrc that request memory and threads from the system are compiled into this
+ * program, with system functions that fail on request; the linker then ignores the copies of the
+ * library. */
 #define _GNU_SOURCE 1 /* as base/thread_platform.h wants it */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
-/* The fused multiply-add that the core uses, and the exact one that stands in where a processor has
- * none, on cases that are hard to round: against recorded hashes, which tests/core/test_fma.py
- * computes from the same cases with whole numbers, and against each other in every variant's
- * kernels. */
+/* Tests the fused multiply-add of the core and its software version on cases that are hard to
+ * round: against recorded hashes, which tests/core/test_fma.py computes from the same cases in
+ * integers, and against each other in the kernels of every variant. */
 #include "check.h"
 #include "golden/sha256.h"
 

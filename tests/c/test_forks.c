@@ -1,8 +1,8 @@
-/* What a pool owes to a process of POSIX: a forked child can go on, a process can end,
- * whoever computes rounds in the default way whatever it inherited, workers take no signals and
- * give processors back, and a system that gives no thread is done without.
+/* Tests the thread pool in a POSIX process: a forked child can continue, a process can end at any
+ * time, threads round in the default mode whatever they inherited, workers block signals and
+ * restore their affinity masks, and jobs run without threads if the system starts none.
  *
- * Not for a system without fork, nor for an emulator that cannot fork a program with threads. */
+ * Not for systems without fork, nor for emulators that cannot fork a program with threads. */
 #define _GNU_SOURCE 1 /* feenableexcept, and all of POSIX under -std=c11 */
 #include <errno.h>
 #include <fenv.h>

@@ -1,5 +1,5 @@
-/* The fuzzer's corpus once more, with any compiler and without libFuzzer: each input keeps all
- * promises that ../fuzz/fuzz_core.c asks for, or ends the program. */
+/* Replays the fuzzer's corpus with any compiler and without libFuzzer: ../fuzz/fuzz_core.c checks
+ * each input and aborts on a failure. */
 #include <dirent.h>
 
 #include "../fuzz/fuzz_core.c"

@@ -1,6 +1,6 @@
-/* The gradient is the derivative of the objective: against central differences, for every loss ×
- * output activation × depth × hidden activation of the lists, so that a new row is tested as it
- * stands. float32 is held against float64. */
+/* Tests that the gradient is the derivative of the objective, against central differences, for
+ * every loss × output activation × depth × hidden activation of the lists, so that new rows are
+ * tested without a change. float32 is compared with float64. */
 #include "check.h"
 
 enum { N_ROWS = 7, N_FEATURES = 3, MAX_LAYERS = 3, MAX_PARAMETERS = 100 };

@@ -1,6 +1,6 @@
-/* Training that is stopped, or refused: the parameters, the optimizer's states and its count are
- * those of the last complete step. Steps are taken as the gradients come or, where that is long
- * work, after the last of them: the table of kernels says what is long. */
+/* Tests interrupted and refused training: parameters, optimizer states and the step count are those
+ * of the last complete step. Steps are taken slice by slice or, for long work, after the whole
+ * gradient; the table of kernels defines what is long. */
 #include "base/interrupt.h"
 #include "check.h"
 #include "network/network.h"

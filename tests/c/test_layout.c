@@ -1,4 +1,4 @@
-/* Between tables and matrices and panels: values only move, each to its place. */
+/* Tests the conversions between tables, matrices and panels: every value is copied to its place. */
 #include "matrices.h"
 
 static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};

@@ -1,5 +1,5 @@
-/* A loss of the caller's own: with the formulas of a row of the list it gives that row's numbers,
- * it sees each row of the batch once, and it can stop the work. */
+/* Tests custom losses: with the formulas of a built-in loss they give the same values, they see
+ * each row of the batch once, and they can stop the computation. */
 #include "check.h"
 
 enum { N_ROWS = 700, N_FEATURES = 3, MAX_OUTPUTS = 5 };

@@ -1,9 +1,9 @@
-/* Losses of single outputs, against their formulas in long double: in the prediction a, with the
- * gradient dl/da, and in the pre-activation z, where a saturated output keeps its exact, finite
- * loss.
+/* Tests the losses of single outputs against their formulas in long double: in the prediction a,
+ * with the gradient dl/da, and in the pre-activation z, where a saturated output keeps its exact,
+ * finite loss.
  *
- * The formulas are this test's own. A row of the list that has none here gets the checks on bits
- * only, and test_gradient.c's finite differences. */
+ * The formulas are written independently of the core. For a row without formula here, only the bits
+ * are checked; test_gradient.c compares it with finite differences. */
 #include "matrices.h"
 #include "formulas.h"
 

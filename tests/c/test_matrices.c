@@ -1,5 +1,5 @@
-/* Maps over matrices: each element depends on what lies at its own place alone, so it has the bits
- * of a matrix of one element, whatever lies beside it; what lies between units is left alone. */
+/* Tests elementwise kernels on matrices: each element has the bits of a 1 × 1 matrix, whatever its
+ * neighbours, and the gaps between units are not written. */
 #include "matrices.h"
 
 static const size_t shapes[][2] = {{1, 1},  {1, 2},  {1, 3},  {2, 1},  {3, 4},  {5, 7},

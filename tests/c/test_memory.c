@@ -1,4 +1,5 @@
-/* Sizes that do not fit are refused, and blocks are aligned, zeroed and whole. */
+/* Tests that sizes that overflow are refused, and that blocks are aligned, zeroed and large enough.
+ */
 #include "base/memory.h"
 #include "check.h"
 

@@ -1,4 +1,5 @@
-/* Networks and batches that are refused, and how; and where a trace puts its rows. */
+/* Tests which networks and batches are refused with which status, and the placement of rows in a
+ * trace. */
 #include "check.h"
 
 /* ---- Refusals -------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* A step on some of a longer vector's parameters is the step on all of them, there and nowhere
- * else; the gradient's last operations, one by one. */
+/* Tests that a step on a slice of the parameters is the step on all of them there, and changes
+ * nothing elsewhere; and the operations that finish a gradient. */
 #include "matrices.h"
 
 enum { N_ALL = 101, MAX_STATES = 3 };

@@ -1,5 +1,5 @@
-/* Prediction: a row has the bits alone that it has in a table, whatever the scratch and whatever
- * the instruction set; outputs are the activation of the logits; the caller may stop it. */
+/* Tests predictions: a row has the same bits alone and in a table, with any workspace and
+ * instruction set; outputs are the activation of the logits; the caller can interrupt. */
 #include "check.h"
 #include "network/network.h"
 

@@ -1,5 +1,5 @@
-/* Products: every element of C is one chain of fused multiply-adds over k from +0, with the bias
- * added last, whatever the shape, the strides, the panels, the blocking and the instruction set. */
+/* Tests products: every element of C is one chain of fused multiply-adds over k from +0, with the
+ * bias added last, for any shape, strides, panels, blocking and instruction set. */
 #include "matrices.h"
 
 #define PADDING 3 /* elements of C between its rows, which are not the product's to touch */

@@ -1,4 +1,4 @@
-/* Sums have one order that depends on the shape alone. */
+/* Tests that the order of sums depends on the shape only. */
 #include "matrices.h"
 
 enum { CHAINS = 16, MOST = 1000 };

@@ -1,5 +1,5 @@
-/* The lists: every row can be enumerated and is consistent with the others, every name is known
- * once, and what is not in a list, or not in its place, is refused. */
+/* Tests the lists: every row can be enumerated and is consistent with the others, names are unique,
+ * and unknown names and wrong places are refused. */
 #include "check.h"
 
 #define MAX_ROWS 100

@@ -1,5 +1,5 @@
-/* A batch is its rows: in whatever order an array names them, with whatever strides, sparse or
- * dense, with targets of any kind, the same rows give the same bits. */
+/* Tests that the same rows give the same bits in any order of the table, with any strides, sparse
+ * or dense, with targets of any kind. */
 #include "check.h"
 
 enum { N_ROWS = 300, N_FEATURES = 6, N_OUTPUTS = 3, MAX_PARAMETERS = 80 };

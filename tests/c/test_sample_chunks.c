@@ -1,9 +1,9 @@
-/* The objective and its gradient against plain C, to the bit: row order inside blocks of 256 rows,
- * a binary tree over the blocks. Whatever the number of threads that chunks are cut for, whatever
- * the scratch and so the number of blocks in hand, on every instruction set.
+/* Tests the objective and its gradient against plain C, to the bit: row order inside blocks of 256
+ * rows, a binary tree over the blocks. The bits do not depend on the number of threads, on the size
+ * of the workspace, or on the instruction set.
  *
- * The network has relu hidden layers, an identity output and squared error: nothing but rounded
- * operations, each of which is written down here. */
+ * The network has relu hidden layers, an identity output and squared error, so that every operation
+ * is rounded once and can be repeated here. */
 #include "check.h"
 #include "network/network.h"
 

@@ -1,5 +1,5 @@
-/* The learning rate over time: scikit-learn's definitions, the published formulas, and the powers
- * and cosines that they are made of. */
+/* Tests the learning rate schedules: scikit-learn's definitions, the published formulas, and the
+ * powers and cosines that they use. */
 #include "check.h"
 #include "base/portable_math.h"
 

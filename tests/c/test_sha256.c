@@ -1,5 +1,5 @@
-/* The golden bits are told by SHA-256: here it is against the examples published with the standard
- * (FIPS 180-4 and NIST's example values), and fed in pieces of every size. */
+/* Tests the SHA-256 of the golden bits against published examples (FIPS 180-4 and NIST's example
+ * values), with input in pieces of every size. */
 #include "check.h"
 #include "golden/sha256.h"
 

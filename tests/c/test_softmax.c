@@ -1,5 +1,5 @@
-/* The softmax, its logarithm and its Jacobian: near their formulas, exact in the limits, and with
- * the same bits as a matrix, as a table, and for each sample alone. */
+/* Tests the softmax, its logarithm and its Jacobian: close to their formulas, exact in the limits,
+ * and with the same bits as a matrix, as a table, and for each sample alone. */
 #include "matrices.h"
 
 static const size_t widths[] = {1,  2,  3,  4,  5,  7,  8,  9,  15, 16,  17,  20,  24,

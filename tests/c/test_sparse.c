@@ -1,5 +1,5 @@
-/* Products with rows of a CSR matrix: a sparse row has the dense row's bits, and the transposed
- * product has those of the chain over rows, whichever slice of features it is asked for. */
+/* Tests products with rows of a CSR matrix: a sparse row has the bits of the dense row, and the
+ * transposed product those of the chain over rows, for any slice of features. */
 #include "matrices.h"
 
 enum { N_ROWS = 40, N_TAKEN = 23, N_FEATURES = 30 };

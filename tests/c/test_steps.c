@@ -1,9 +1,8 @@
-/* Steps of training: taken slice by slice as the gradients come, or after the whole gradient where
- * that is long work, and with products cut so that the caller can be asked between the pieces. No
- * cut shows in the bits.
+/* Tests training steps: slice by slice or after the whole gradient, and with products split for
+ * interruption, all with the same bits.
  *
- * How much work goes unasked is in the table of kernels: a copy of one with another number cuts
- * elsewhere. */
+ * The table of kernels says how much work is done between polls; tests use copies with other
+ * values. */
 #include "check.h"
 #include "network/network.h"
 #include "training/optimizer.h"

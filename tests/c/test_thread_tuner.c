@@ -1,5 +1,5 @@
-/* The number of threads follows what batches have taken: never long at a loss, for any way in which
- * the time depends on the number. */
+/* Tests the thread tuner: it follows the measured times, and loses little for any dependence of
+ * time on the number of threads. */
 #include "check.h"
 #include "network/workspace.h"
 

@@ -1,6 +1,6 @@
-/* Every task is run once, by a thread whose number is its own meanwhile; failures and interruptions
- * end a job; callers do not disturb each other. What the pool owes to a process of POSIX is in
- * test_forks.c. */
+/* Tests the thread pool: every task runs once, on a thread whose number is unique at that time;
+ * failures and interruptions stop a job; callers do not disturb each other. test_forks.c tests
+ * processes. */
 #if !defined(_WIN32)
 #    define _GNU_SOURCE 1 /* all of POSIX under -std=c11 */
 #endif

@@ -1,9 +1,9 @@
-/* Every number of a backpropagation, against plain C by the equations: Z and A of each layer, and
- * Delta, which for the canonical pairs is y_pred - y to the bit *and* J^T dl/dy_pred, and for all
+/* Tests the intermediate values of a backpropagation against plain C: Z and A of each layer, and
+ * Delta, which for canonical pairs is y_pred - y to the bit *and* J^T dl/dy_pred, and for all
  * others is J^T dl/dy_pred and not y_pred - y.
  *
- * The plain formulas below are this test's own. A row of the lists that has none here is passed
- * over: test_gradient.c holds it against finite differences. */
+ * The formulas are written independently of the core. Rows without formula here are skipped;
+ * test_gradient.c compares them with finite differences. */
 #include "check.h"
 #include "formulas.h"
 

@@ -1,5 +1,5 @@
-/* An epoch of training against plain C: the gradients are those of pb_objective, the steps, their
- * order, their count and the loss are done here, to the bit. */
+/* Tests epochs of training against plain C, to the bit: the gradients come from pb_objective;
+ * steps, their order, their number and the loss are computed here. */
 #include "check.h"
 #include "network/network.h"
 

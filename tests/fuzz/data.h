@@ -1,5 +1,5 @@
-/* Tables of any strides or in CSR, targets of each kind, weights and orders; each beside its twin,
- * the same numbers row by row as the batch reads them. */
+/* Tables of any strides or in CSR, targets of each kind, weights and orders; each with a row-major
+ * copy of the rows as the batch reads them. */
 #ifndef PB_FUZZ_DATA_H
 #define PB_FUZZ_DATA_H
 

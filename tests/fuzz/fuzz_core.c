@@ -1,5 +1,5 @@
-/* Anything that can be said through pybackprop.h: what its words refuse is refused, everything else
- * runs clean, and what must agree agrees to the last bit.
+/* Fuzzes pybackprop.h: invalid arguments must be refused as documented, everything else must run
+ * without errors, and results that must agree must agree to the last bit.
  *
  * A harness for libFuzzer; ../c/test_fuzz_corpus.c replays its corpus. */
 #include "data.h"

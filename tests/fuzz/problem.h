@@ -1,9 +1,9 @@
-/* From bytes to networks, tables, targets, weights and orders, of which some cannot be.
+/* Turns bytes into networks, tables, targets, weights and orders, some of them invalid.
  *
- * The first bytes choose what a problem is like; its numbers come from a generator that they seed,
- * so that a change of one byte is a small change of the problem. Every array ends with its last
- * element, where a sanitizer looks. What a problem must answer is written here once more, from the
- * words of pybackprop.h. */
+ * The first bytes choose the kind of problem and seed a generator for its numbers, so that a change
+ * of one byte is a small change of the problem. Every array ends with its last element, where a
+ * sanitizer looks. The expected status is derived here independently, from the documentation of
+ * pybackprop.h. */
 #ifndef PB_FUZZ_PROBLEM_H
 #define PB_FUZZ_PROBLEM_H
 

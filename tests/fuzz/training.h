@@ -1,5 +1,5 @@
-/* Epochs with any optimizer, schedule and dropout: the same whatever the threads, and whole steps
- * wherever they are stopped. */
+/* Fuzzes epochs with any optimizer, schedule and dropout: the same bits with any number of threads,
+ * and complete steps wherever training is interrupted. */
 #ifndef PB_FUZZ_TRAINING_H
 #define PB_FUZZ_TRAINING_H
 

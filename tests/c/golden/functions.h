@@ -1,4 +1,5 @@
-/* The single functions: activations and their logarithms, losses with their deltas, schedules. */
+/* Golden bits of single functions: activations and their logarithms, losses with their deltas,
+ * schedules. */
 #ifndef GOLDEN_FUNCTIONS_H
 #define GOLDEN_FUNCTIONS_H
 

@@ -1,4 +1,4 @@
-/* One table of numbers, laid in memory in many ways. The elements between them are NaN. */
+/* Lays out one table of numbers in many ways. The elements in gaps are NaN. */
 #ifndef GOLDEN_LAYOUTS_H
 #define GOLDEN_LAYOUTS_H
 

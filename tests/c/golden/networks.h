@@ -1,5 +1,5 @@
-/* Whole networks: every number of a forward and a backward pass, for many shapes. Each is computed
- * from every layout of its input, and must have the same bits from all before it has a line. */
+/* Golden bits of whole networks: all values of a forward and a backward pass, for many shapes. Each
+ * is computed from every layout of its input, and all layouts must have the same bits. */
 #ifndef GOLDEN_NETWORKS_H
 #define GOLDEN_NETWORKS_H
 

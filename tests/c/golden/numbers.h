@@ -1,5 +1,5 @@
-/* Numbers for the golden bits: made from integers by exact operations, so that they are the same on
- * every machine, with any C library; and arrays of them, compared and hashed to the bit. */
+/* Input of the golden bits: numbers made from integers by exact operations, so that they are the
+ * same on every machine with any C library; and arrays of them, compared and hashed to the bit. */
 #ifndef GOLDEN_NUMBERS_H
 #define GOLDEN_NUMBERS_H
 

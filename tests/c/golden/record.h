@@ -1,4 +1,4 @@
-/* The lines of tests/golden_bits.txt: printed, or compared with the file. */
+/* Prints the lines of tests/golden_bits.txt, or compares them with the file. */
 #ifndef GOLDEN_RECORD_H
 #define GOLDEN_RECORD_H
 

@@ -1,4 +1,4 @@
-/* Whole epochs of every update rule: parameters, states and losses after two of them. */
+/* Golden bits of two epochs with every update rule: parameters, states and losses. */
 #ifndef GOLDEN_TRAINING_H
 #define GOLDEN_TRAINING_H
 
