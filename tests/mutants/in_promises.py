@@ -106,9 +106,9 @@ MUTANTS = (
         "::test_any_object_in_place_of_an_attribute_is_safe",
     ),
     Mutant(
-        "a product of sizes overflows",
-        "if («$b != 0 && $a > SIZE_MAX / $b»)",
-        "0",
+        "sizes that overflow are not refused by the name of the parameter",
+        'except «OverflowError» as $error: raise ValueError( f"hidden_layer_sizes=',
+        "TypeError",
         "core/test_sizes.py::test_sizes_that_no_memory_holds_are_refused",
     ),
     Mutant(
