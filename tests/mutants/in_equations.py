@@ -129,9 +129,9 @@ MUTANTS = (
         "::test_the_rows_of_a_split_give_the_same_run_when_they_are_given",
     ),
     Mutant(
-        "balanced weights count classes that do not occur",
-        "$totals.sum() / («$occurs.sum()» * $totals[$occurs]",
-        "len($totals)",
+        "balanced weights grow with the number of samples of a class",
+        "$totals.sum() «/» ($occurs.sum() * $totals[$occurs]",
+        "*",
         "data/test_class_weight.py"
         "::test_balanced_classes_have_equal_weight_for_any_sample_weights",
     ),

@@ -288,9 +288,9 @@ MUTANTS = (
     ),
     # ---- Threads and processes
     Mutant(
-        "objects of the package are read from a file as dicts",
-        "if «isinstance($state.get($name), dict)»: $part =",
-        "False",
+        "a pickled estimator lacks random_state",
+        "for $name, $value in $attributes if $name not in $under_way«»",
+        ' and $name != "random_state"',
         "robustness/test_processes.py::test_models_go_to_workers_and_back",
     ),
     Mutant(
