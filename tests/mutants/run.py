@@ -14,6 +14,7 @@ not changed.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,9 +117,8 @@ class Tree:
         """Return (first test that fails, in what way), or None."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", *PLUGINS]
         did = self.run([*command, *(f"tests/{test}" for test in tests)], limit)
-        lines = [line.split() for line in self.said.splitlines()]
-        failed = [words[1] for words in lines if words[:1] in (["FAILED"], ["ERROR"])]
-        return did and (failed[0].removeprefix("tests/") if failed else tests[0], did)
+        failed = re.search(r"^(?:FAILED|ERROR) tests/(.*?)(?: - |$)", self.said, re.M)
+        return did and (failed[1] if failed else tests[0], did)
 
     def detect(self, mutant, own_only):
         """Plant a mutant, and return the first test that detects it, or None."""
