@@ -599,7 +599,8 @@ cdef class Network:
         """Fill ``z`` and ``a`` of a trace (see ``objective``), except for layers that are None."""
         cdef cnp.ndarray theta = vector(parameters, self.type_number, self.n_parameters)
         cdef Trace traced = Trace(self, X.n_rows, trace)
-        cdef Workspace workspace = prediction_workspace(self, max(X.n_rows, 1), n_threads)
+        cdef Workspace workspace = Workspace(self, max(X.n_rows, 1), PB_WORKSPACE_PREDICTION,
+                                             n_threads)
         cdef Interrupt interrupt = Interrupt()
         cdef const void *theta_data = cnp.PyArray_DATA(theta)
         cdef pb_status status

@@ -555,4 +555,4 @@ def test_a_source_folder_that_was_not_compiled_says_so(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert "not been compiled" in result.stderr and str(package) in result.stderr
+    assert "pip install -e ." in result.stderr and str(package) in result.stderr
