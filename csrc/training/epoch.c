@@ -1,4 +1,5 @@
-/* An epoch, or a part of one: batch after batch forward, backward, step; asks before it goes on. */
+/* Runs an epoch, or a part of one: for each batch forward, backward and step. Polls for an
+ * interruption between batches. */
 #include <math.h>
 
 #include "base/memory.h"

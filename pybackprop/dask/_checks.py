@@ -1,8 +1,8 @@
 """Checks the rows of a collection on the workers that hold them.
 
 A shard is checked by a task on a worker, which raises what the local estimator would
-raise for these rows.  What can be said of the whole table only, such as its classes,
-is put together on the client from what each task found.
+raise for these rows.  Each task returns a summary, and the client combines summaries
+into what depends on the whole table, such as its classes.
 """
 
 import warnings

@@ -1,9 +1,9 @@
 """Adds sums of row blocks in a fixed binary tree, also in parts.
 
-Leaves are the blocks of a batch in their order; node (level, index) is the sum over the
-2**level leaves from index * 2**level on, or over those of them that there are: an odd
-last sum passes up unchanged.  Whoever holds all leaves of a node may make its sum, so
-the root has the same bits wherever the leaves lie.
+Leaves are the blocks of a batch in their order.  Node (level, index) is the sum over
+the 2**level leaves from index * 2**level on, as far as these exist: an odd last sum
+passes up unchanged.  Any worker that holds all leaves of a node can compute its sum, so
+the bits of the root do not depend on where the leaves are.
 """
 
 

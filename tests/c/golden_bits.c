@@ -7,8 +7,8 @@
  *
  * The promise is that the same bits come out on every machine: of any instruction set
  * (PYBACKPROP_ISA), with any number of threads, from input laid out in any way. Layouts are
- * compared in here, before a line is made; the rest is for whoever runs this program. It knows
- * nothing but pybackprop.h, so that no rewrite of the core can take its tests along. */
+ * compared by this program, before it writes a line; the caller runs it for the others. It
+ * includes only pybackprop.h, so it does not change when the core is rewritten. */
 #include "golden/functions.h"
 #include "golden/networks.h"
 #include "golden/training.h"

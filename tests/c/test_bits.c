@@ -82,7 +82,7 @@ static void test_every_instruction_set(void) {
     }
 }
 
-/* ---- Stripes --------------------------------------------------------------------------------- */
+/* ---- Large products -------------------------------------------------------------------------- */
 
 /* One layer, large enough to be cut in columns and in rows, both ways: Z = X W + b, and with
  * squared error and y = 0, so that Delta is Z, dF/dW = X^T Z / S, each element one chain. */

@@ -4,7 +4,7 @@
 #include "check.h"
 #include "golden/sha256.h"
 
-/* Whoever changes the cases takes the new hashes from tests/core/test_fma.py. */
+/* After a change of the cases, take the new hashes from tests/core/test_fma.py. */
 #define FLOAT32_HASH "9273ad57324feb04afecc3b411c8c19c26c0081ab6d15bca9b684e47216be4b4"
 #define FLOAT64_HASH "e28e84e0b481d00f01cd6dabbe6b84da962abc8e366ed7305da811ff4a48ac9b"
 

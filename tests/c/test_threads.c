@@ -364,7 +364,7 @@ static void test_limit(void) {
     CHECK_SAME(pb_thread_limit(), 3, "three");
     pb_set_thread_limit(INT32_MAX);
     CHECK_SAME(pb_thread_limit(), INT32_MAX, "many");
-    CHECK_SAME(n_missing(5), 0, "the limit is for whoever chooses");
+    CHECK_SAME(n_missing(5), 0, "the core itself does not apply the limit");
     pb_set_thread_limit(0);
     CHECK_SAME(pb_thread_limit(), 0, "no more");
 }
