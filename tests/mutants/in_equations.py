@@ -133,7 +133,7 @@ MUTANTS = (
         "$totals.sum() «/» ($occurs.sum() * $totals[$occurs]",
         "*",
         "data/test_class_weight.py"
-        "::test_balanced_classes_have_equal_weight_for_any_sample_weights",
+        "::test_a_class_weight_is_the_sample_weight_that_scikit_learn_makes_of_it",
     ),
     # ---- inspection and Dask
     Mutant(
