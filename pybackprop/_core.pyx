@@ -857,7 +857,7 @@ cdef class Training:
         self.network.finish(status, self.interrupt)
         return epoch.loss, bool(finite), epoch.penalty, epoch.gradient_norm
 
-    def epoch_begins(self):
+    def begin_epoch(self):
         """Start an epoch that several calls of ``part`` train."""
         self.sums = pb_epoch(0, 0, 0, 0)
 
@@ -878,7 +878,7 @@ cdef class Training:
         self.solver.write()
         self.network.finish(status, self.interrupt)
 
-    def epoch_ends(self):
+    def end_epoch(self):
         """Complete the epoch, and return the same tuple as ``epoch``."""
         cdef int finite = 0
         if self.sums.n_rows == 0:

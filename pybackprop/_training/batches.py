@@ -221,7 +221,7 @@ class _BatchTraining:
 
     def epoch(self, order):
         """Train for one epoch, and return what _core.Training.epoch returns."""
-        self._core.epoch_begins()
+        self._core.begin_epoch()
         n_samples = n_batches = 0
         # A step is taken once the next batch is read, since the last step is marked.
         waiting = None
@@ -238,7 +238,7 @@ class _BatchTraining:
         self.n_samples = n_samples
         if self._data.source.length() is None:
             self._data.n_batches = n_batches
-        return self._core.epoch_ends()
+        return self._core.end_epoch()
 
     def _take_step(self, table, index, first_row, is_last):
         self._largest = max(self._largest, table.X.shape[0])

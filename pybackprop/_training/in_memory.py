@@ -125,11 +125,11 @@ class _ArrayTraining:
 
     def _epoch_of_chunks(self, order):
         n_batches = -(-self.n_samples // self.batch_size)
-        self.core.epoch_begins()
+        self.core.begin_epoch()
         for first_batch, positions, is_last in order.chunks():
             rows = self._rows_at(positions)
             self.core.part(rows, first_batch, n_batches, 0, is_last)
-        return self.core.epoch_ends()
+        return self.core.end_epoch()
 
     def _rows_at(self, positions):
         """Return the table's rows at positions of the chosen rows; None for all."""

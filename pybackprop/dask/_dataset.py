@@ -154,7 +154,7 @@ class DaskData:
             n_rows = sum(counts)
         most = min(_MOST_ROWS, max(_MOST_VALUES // max(1, self.n_features), 100))
         before = np.concatenate(([0], np.cumsum(counts)[:-1])).tolist()
-        parts = self._by_number("some_rows", -(-n_rows // most), before)
+        parts = self._by_number("sample_rows", -(-n_rows // most), before)
         X, targets, weights = zip(*parts, strict=True)
         weights = None if weights[0] is None else np.concatenate(weights)
         return Dataset(np.concatenate(X), np.concatenate(targets), weights, None)

@@ -129,7 +129,7 @@ class ShardWorker:
         }
 
     @replying
-    def some_rows(self, step, counts):
+    def sample_rows(self, step, counts):
         """Return X, targets and weights of every ``step``-th row with a weight.
 
         ``counts`` has for each shard how many such rows there are before it.
