@@ -197,17 +197,24 @@ def test_without_callbacks_no_context_is_made(solver, monkeypatch):
     assert len(made) == 1
 
 
-@pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_without_callbacks_a_fit_leaves_no_reference_cycle(solver):
+def unreachable_objects_of_a_fit(solver):
+    """Return how many objects only the collector frees after a second fit."""
     model = make(solver=solver).fit(X, Y)
     gc.collect()
     gc.disable()
     try:
         model.fit(X, Y)
         del model
-        assert gc.collect() == 0
+        return gc.collect()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_without_callbacks_a_fit_leaves_no_reference_cycle(solver):
+    # A cycle of a fit is left each time. Threads of other tests, such as a Dask
+    # client's, may leave cycles of their own at any time.
+    assert min(unreachable_objects_of_a_fit(solver) for _ in range(5)) == 0
 
 
 # --- Before scikit-learn 1.9 ----------------------------------------------------------
