@@ -131,7 +131,7 @@ import hashlib
 import warnings
 import numpy as np
 import scipy.sparse
-from pybackprop import MLPClassifier, _core
+from pybackprop import MLPClassifier, _core, catalogue
 
 warnings.simplefilter("ignore")
 rng = np.random.RandomState(0)
