@@ -43,10 +43,10 @@ PROCESSES ?= 2
 PYTEST = cd tests && $(abspath $(BIN))/pytest
 PYTEST_SHARED = $(PYTEST) -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-test: $(VENV)/installed ## Run the tests, with a sample of each product of parameters (4 min)
+test: $(VENV)/installed ## Run the tests, with a sample of each product of parameters
 	$(PYTEST_SHARED)
 
-test-all: $(VENV)/installed ## Run the tests with every case (8 min)
+test-all: $(VENV)/installed ## Run the tests with every case
 	$(PYTEST_SHARED) --full
 
 # SciPy's L-BFGS computes with a BLAS, whose rounding errors depend on the kernel that it
