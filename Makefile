@@ -109,7 +109,7 @@ clean: ## Remove everything that other targets made, .venv included
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "$(PYTHON) is older than Python 3.10; choose another: make PYTHON=..."; exit 1; }
-	@echo "Setting up $(VENV) in about 70 s: pybackprop, compiled here, scikit-learn," \
+	@echo "Setting up $(VENV) in one to two minutes: pybackprop, compiled here, scikit-learn," \
 	    "matplotlib and the packages of the tests (downloaded if pip has not cached them)"
 	@$(PYTHON) -m venv $(VENV)
 
