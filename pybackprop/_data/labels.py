@@ -156,7 +156,7 @@ class ClassLabels:
                 f"the previous call to fit. Previously got {self.classes}, `y` has "
                 f"{present}"
             )
-        unknown = np.setdiff1d(present, self.classes)
+        unknown = np.setdiff1d(present, self.classes, assume_unique=True)
         if len(unknown):
             raise ValueError(f"y must hold the classes {self.classes}. Got {unknown}.")
 

@@ -15,22 +15,23 @@ def check_layers(coefs, intercepts):
             "coefs_ and intercepts_ must have one array a layer. "
             f"Got {len(coefs)} and {len(intercepts)}."
         )
-    dtype = np.result_type(*_real_dtypes("coefs_", coefs))
-    _real_dtypes("intercepts_", intercepts)
+    coefs = _real_arrays("coefs_", coefs)
+    intercepts = _real_arrays("intercepts_", intercepts)
+    dtype = np.result_type(*[W.dtype for W in coefs])
     if dtype not in (np.float32, np.float64):
         dtype = np.dtype(np.float64)
-    sizes = [np.shape(coefs[0])[0]] if np.ndim(coefs[0]) == 2 else [None]
+    sizes = [coefs[0].shape[0] if coefs[0].ndim == 2 else None]
     for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
-        if np.ndim(W) != 2 or np.shape(W)[0] != sizes[-1]:
+        if W.ndim != 2 or W.shape[0] != sizes[-1]:
             raise ValueError(
                 f"coefs_[{layer}] must have {sizes[-1]} rows, the size of the layer "
-                f"before. Got the shape {np.shape(W)}."
+                f"before. Got the shape {W.shape}."
             )
-        sizes.append(np.shape(W)[1])
-        if np.shape(b) != (sizes[-1],):
+        sizes.append(W.shape[1])
+        if b.shape != (sizes[-1],):
             raise ValueError(
                 f"intercepts_[{layer}] must have the shape ({sizes[-1]},), the columns "
-                f"of coefs_[{layer}]. Got {np.shape(b)}."
+                f"of coefs_[{layer}]. Got {b.shape}."
             )
     return sizes, dtype
 
@@ -43,19 +44,20 @@ def listed(name, arrays):
         raise ValueError(f"{name} must be a list of arrays. Got {arrays!r}.") from None
 
 
-def _real_dtypes(name, arrays):
-    """Return the data types; ValueError unless all are arrays of real numbers."""
-    dtypes = []
+def _real_arrays(name, arrays):
+    """Return them as arrays; ValueError unless all hold real numbers."""
+    real = []
     for layer, array in enumerate(arrays):
         try:
-            dtypes.append(np.asarray(array).dtype)
+            real.append(np.asarray(array))
         except ValueError:  # ragged lists
-            dtypes.append(np.dtype(object))
-        if dtypes[-1].kind not in "fiub":
+            real.append(np.empty(0, dtype=object))
+        dtype = real[-1].dtype
+        if dtype.kind not in "fiub":
             raise ValueError(
-                f"{name}[{layer}] must be an array of real numbers. Got {dtypes[-1]}."
+                f"{name}[{layer}] must be an array of real numbers. Got {dtype}."
             )
-    return dtypes
+    return real
 
 
 def vector_behind(array, n_parameters, dtype):

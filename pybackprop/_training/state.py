@@ -100,16 +100,14 @@ class TrainingState:
 
     def __init__(self, attributes=()):
         """Continue from the fitted attributes of an estimator, a mapping."""
-        vars(self).update(
-            (field, attributes[name])
-            for field, name in ATTRIBUTES.items()
-            if name in attributes
-        )
+        fields = vars(self)
+        for field, name in ATTRIBUTES.items():
+            if name in attributes:
+                fields[field] = attributes[name]
 
     def attributes(self):
         """Return the fitted attributes that show this state, by name."""
-        fields = vars(self)
-        return {ATTRIBUTES[field]: fields[field] for field in fields}
+        return {ATTRIBUTES[field]: value for field, value in vars(self).items()}
 
     @classmethod
     def from_elsewhere(cls, reason, attributes=()):

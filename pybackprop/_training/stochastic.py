@@ -46,8 +46,9 @@ def fit_stochastic(problem, request, state, random_state, observer):
         to show the state.
     """
     params, network = problem.params, problem.network
+    is_one_epoch = request.is_one_epoch
     resume_state = state.resume_state if request.resume else None
-    if not (request.is_one_epoch or request.resume):
+    if not (is_one_epoch or request.resume):
         resume_state = ResumeState(params, random_state, problem.data.n_samples)
     optimizer = start_optimizer(problem, request, state, random_state)
     problem = _set_aside(problem, request, random_state, resume_state)
@@ -55,14 +56,14 @@ def fit_stochastic(problem, request, state, random_state, observer):
     if problem.validation_set is not None:
         validation = Validation(problem)
     training = problem.data.training(params, network, optimizer)
-    state.start_curves(validation is not None, keeps_validation=request.is_one_epoch)
-    state.start_progress(network, params.early_stopping, request.is_one_epoch)
+    state.start_curves(validation is not None, keeps_validation=is_one_epoch)
+    state.start_progress(network, params.early_stopping, is_one_epoch)
     observer.publish(state)
 
     done = state.n_iter if request.resume else 0
-    epochs = range(done + 1, 2 if request.is_one_epoch else params.max_iter + 1)
+    epochs = range(done + 1, 2 if is_one_epoch else params.max_iter + 1)
     orders = islice(training.epoch_orders(params.shuffle, random_state), done, None)
-    time_limit = None if request.is_one_epoch else time_limit_of(params)
+    time_limit = None if is_one_epoch else time_limit_of(params)
     row_began = perf_counter()
     for epoch, order in zip(epochs, orders, strict=False):
         observer.begin()
@@ -90,9 +91,9 @@ def fit_stochastic(problem, request, state, random_state, observer):
         if stop is not None:
             break
     else:
-        stop = out_of_epochs(params, request.is_one_epoch)
+        stop = out_of_epochs(params, is_one_epoch)
     del training, validation  # their scratch memory is not needed any longer
-    _end(problem, state, stop, request.is_one_epoch, resume_state)
+    _end(problem, state, stop, is_one_epoch, resume_state)
     state.optimizer = optimizer
     state.resume_state = resume_state
     observer.publish(state)

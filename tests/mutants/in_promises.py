@@ -146,7 +146,7 @@ MUTANTS = (
     ),
     Mutant(
         "the number of rows of coefs_ is not checked",
-        "np.ndim(W) != 2 «or np.shape(W)[0] != $sizes[-1]»",
+        "W.ndim != 2 «or W.shape[0] != $sizes[-1]»",
         "",
         "estimators/test_edited_attributes.py::test_arrays_that_do_not_fit_are_named",
     ),
