@@ -1,7 +1,7 @@
 """Holds shards in Dask actors, one per worker, and calls all of them.
 
 A call to an actor is the quickest that Dask has.  An actor dies with its worker, but
-the shards are futures, which the scheduler makes again from their recipe: then there
+the shards are futures, which the scheduler computes again: then there
 are new actors, and the call is repeated.  No wait is longer than the scheduler takes to
 find out that a worker is gone, and each ends at once for a KeyboardInterrupt.
 """
@@ -83,7 +83,8 @@ class ActorPool:
         Raises
         ------
         RuntimeError
-            If shards are lost that have no recipe, or workers again and again.
+            If shards are lost that cannot be computed again, or workers are lost
+            again and again.
         """
         for _ in range(_MOST_LOSSES):
             try:
@@ -99,7 +100,8 @@ class ActorPool:
             return answers
         raise RuntimeError(
             f"Workers were lost {_MOST_LOSSES} times in a row, each time before they "
-            "could answer. They may lack memory: see the workers' logs."
+            "could answer. Look for the cause in the logs of the workers: they may "
+            "need more memory."
         )
 
     def close(self):
@@ -201,8 +203,8 @@ def wait_for_shards(client, shards):
                 f"Rows of X, y or sample_weight are lost with their worker (part "
                 f"{number + 1} of {len(shards)}), and they cannot be made again: they "
                 "were scattered, or are futures whose own data is gone. Pass a "
-                "collection that has a recipe, such as one that reads files or is "
-                "computed of such; persist() keeps it."
+                "collection that Dask can compute again, such as one that reads files; "
+                "it stays one after persist()."
             )
 
 
@@ -220,7 +222,7 @@ def wait_while(client, is_waiting):
         elif now - last_seen > _LONGEST_WITHOUT_WORKERS:
             raise RuntimeError(
                 "The cluster has had no worker for "
-                f"{_LONGEST_WITHOUT_WORKERS:.0f} seconds."
+                f"{_LONGEST_WITHOUT_WORKERS:.0f} seconds. Start workers and fit again."
             )
 
 

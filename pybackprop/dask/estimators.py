@@ -194,10 +194,13 @@ def _current_client():
     if client.asynchronous:
         raise RuntimeError(
             "A fit of Dask collections needs a synchronous client. Got one with "
-            "asynchronous=True."
+            "asynchronous=True: create one by Client(..., asynchronous=False)."
         )
     if not client.nthreads():
-        raise RuntimeError(f"The cluster has no workers. Got {client!r}.")
+        raise RuntimeError(
+            f"A fit needs a cluster with at least one worker. Got {client!r} without "
+            "any: start workers, or call its wait_for_workers(1)."
+        )
     return client
 
 
@@ -214,12 +217,13 @@ def _check_request(params, request):
         raise ValueError(
             "shuffle must be 'blocks', or False, when the samples are on a cluster: an "
             "order of all samples would move them from worker to worker. "
-            f"Got shuffle={params.shuffle!r}."
+            f"Got shuffle={params.shuffle!r}: set shuffle='blocks'."
         )
     if params.early_stopping and request.X_val is None:
         raise ValueError(
             "early_stopping=True needs a validation set, X_val and y_val, when the "
-            "samples are on a cluster: validation_fraction draws none from there."
+            "samples are on a cluster: validation_fraction draws none from there. Pass "
+            "X_val and y_val to fit."
         )
 
 

@@ -121,7 +121,7 @@ def test_a_worker_that_joins_changes_no_bit(client):
 
 
 @pytest.mark.full
-def test_data_without_a_recipe_that_is_lost(client):
+def test_lost_data_that_cannot_be_computed_again(client):
     client.wait_for_workers(2)
     # On the workers that need them: data sent to another worker would have a copy
     # there.
@@ -139,7 +139,7 @@ def test_data_without_a_recipe_that_is_lost(client):
     model = MLPClassifier((3,), solver="lbfgs", max_iter=3, random_state=0).fit(X, Y)
     model.set_params(scoring=Hook(2, lambda: kill_a_worker(client)), max_iter=50)
     before = dict(vars(model))
-    with pytest.raises(RuntimeError, match="lost with their worker.*has a recipe"):
+    with pytest.raises(RuntimeError, match="lost with their worker.*can compute again"):
         model.fit(da.concatenate(parts), lazy(Y), X_val=X[:9], y_val=Y[:9])
     assert vars(model) == before
 
