@@ -212,7 +212,10 @@ class FormulationsDisplay:
         self.images_ = np.empty(self.axes_.shape, dtype=object)
         for row, name in enumerate(self.names_):
             of = self._of(name)
-            scale = max(_largest(of[recipe]) for recipe in ("ng", "hinton")) or 1.0
+            scale = (
+                max(_largest(of[formulation]) for formulation in ("ng", "hinton"))
+                or 1.0
+            )
             arrays = [of["ng"], of["hinton"], of["ng"] - of["hinton"]]
             arrays += [of["mistaken"], of["numeric"]]
             for column, ax in enumerate(self.axes_[row]):
@@ -232,8 +235,8 @@ class FormulationsDisplay:
     def _of(self, name):
         """Return one quantity by each algorithm, as matrices."""
         return {
-            recipe: np.atleast_2d(getattr(self.forms, recipe)[name])
-            for recipe in ("ng", "hinton", "mistaken", "numeric")
+            formulation: np.atleast_2d(getattr(self.forms, formulation)[name])
+            for formulation in ("ng", "hinton", "mistaken", "numeric")
         }
 
     def _write(self, row, name, of):
@@ -252,14 +255,14 @@ class FormulationsDisplay:
 
     def _scatter(self, ax):
         of = {
-            recipe: np.concatenate(
+            formulation: np.concatenate(
                 [
                     array.ravel()
-                    for name, array in sorted(getattr(self.forms, recipe).items())
+                    for name, array in sorted(getattr(self.forms, formulation).items())
                     if name.startswith(("dW", "db"))
                 ]
             )
-            for recipe in ("ng", "hinton", "mistaken", "numeric")
+            for formulation in ("ng", "hinton", "mistaken", "numeric")
         }
         ax.axline((0, 0), slope=1, color="grey", linewidth=0.8, zorder=0, label="equal")
         looks = {
@@ -270,11 +273,11 @@ class FormulationsDisplay:
         if self.forms.is_canonical:
             del looks["mistaken"]
         self.points_ = {}
-        for recipe, (label, marker, colour, size) in looks.items():
+        for formulation, (label, marker, colour, size) in looks.items():
             hollow = {"facecolors": "none", "edgecolors": colour}
-            self.points_[recipe] = ax.scatter(
+            self.points_[formulation] = ax.scatter(
                 of["numeric"],
-                of[recipe],
+                of[formulation],
                 s=size,
                 marker=marker,
                 linewidths=1,

@@ -12,7 +12,7 @@ from pybackprop.inspection.delta import courses
 from pybackprop.inspection.delta.courses import dy_dz
 from support.gradient_problems import BY_HAND, DEPTHS, LOSSES, make_problem
 
-RECIPES = ("ng", "hinton", "mistaken", "numeric", "core")
+FORMULATIONS = ("ng", "hinton", "mistaken", "numeric", "core")
 PAIRS = sorted({(loss, output) for loss, output, *_ in BY_HAND})
 
 
@@ -57,12 +57,12 @@ def assert_gradients_of_hand(found, net, X, y, weights):
 
 
 @pytest.mark.feature(
-    "Two courses' recipes for backpropagation, side by side on your network",
+    "Two courses' formulations of backpropagation, side by side on your network",
     "pybackprop.inspection.formulations(network, X, y)",
 )
 @pytest.mark.sampled(60)
 @pytest.mark.parametrize(("loss", "output", "hidden", "depth"), BY_HAND)
-def test_both_recipes_give_the_gradient(loss, output, hidden, depth):
+def test_both_formulations_give_the_gradient(loss, output, hidden, depth):
     net, X, y, weights = make_problem(loss, output, hidden, depth)
     both = formulations(net, X, y, sample_weight=weights)
     for found in (both.ng, both.hinton):
@@ -190,13 +190,13 @@ def test_penalties_per_layer_and_rows_of_weight_zero(dtype):
     for row in both.rows:
         assert row.ng_core is None or row.ng_core < rounding, row
         assert row.ng_numeric is None or row.ng_numeric < 1e-6, row
-    for recipe in RECIPES:
-        found = getattr(both, recipe)
+    for formulation in FORMULATIONS:
+        found = getattr(both, formulation)
         for layer, size in zip(layers_of(net), net.layer_sizes[1:], strict=True):
             delta = found[f"delta{layer}"]
             assert delta.shape == (12, size)
             assert (delta[~some] == 0).all() and (delta[some] != 0).any()
-            if recipe != "core":
+            if formulation != "core":
                 assert delta.dtype == np.float64
     if dtype == "float64":
         for found in (both.ng, both.hinton):
@@ -265,9 +265,9 @@ def test_a_fitted_estimator_and_its_labels():
     both = formulations(model, X, labels)
     targets = (labels == "low").reshape(-1, 1).astype(float)
     reference = formulations(model.network_, X, targets)
-    for recipe in RECIPES:
-        for name, array in getattr(reference, recipe).items():
-            np.testing.assert_array_equal(getattr(both, recipe)[name], array)
+    for formulation in FORMULATIONS:
+        for name, array in getattr(reference, formulation).items():
+            np.testing.assert_array_equal(getattr(both, formulation)[name], array)
     assert both.is_canonical and both.loss == "binary_log_loss"
 
 
@@ -281,9 +281,9 @@ def test_tables_of_any_kind():
         (X.tolist(), y.tolist()),
     ):
         both = formulations(net, X_kind, y_kind)
-        for recipe in RECIPES:
-            for name, array in getattr(reference, recipe).items():
-                assert_close(getattr(both, recipe)[name], array)
+        for formulation in FORMULATIONS:
+            for name, array in getattr(reference, formulation).items():
+                assert_close(getattr(both, formulation)[name], array)
 
 
 # --- Saturated outputs ----------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_two_steps_fail_visibly_at_a_saturated_output(loss, output, z, y):
     assert "The core computes the gradient at z directly" in text
 
 
-def test_without_a_canonical_pair_both_recipes_have_two_steps():
+def test_without_a_canonical_pair_both_formulations_have_two_steps():
     net = Network([1, 1], loss="gamma", output_activation="exp")
     net.coefs[0][:], net.intercepts[0][:] = 0, -400.0  # exp(-400) ** 2 is 0
     both = formulations(net, np.zeros((1, 1)), [1.0])
@@ -349,10 +349,10 @@ def test_training_takes_steps_of_gradient_descent_and_leaves_the_network():
                 net.intercepts[layer - 1][:] -= 0.7 * of[f"db{layer}"]
             yield net.objective(X, y, weights)
 
-    for name, recipe in (("true", "hinton"), ("mistaken", "mistaken")):
+    for name, formulation in (("true", "hinton"), ("mistaken", "mistaken")):
 
-        def gradients(recipe=recipe):
-            return getattr(formulations(net, X, y, sample_weight=weights), recipe)
+        def gradients(formulation=formulation):
+            return getattr(formulations(net, X, y, sample_weight=weights), formulation)
 
         np.testing.assert_allclose(losses[name], list(descend(gradients)), rtol=1e-12)
     assert both.training(6, learning_rate=0.7) == losses
@@ -362,7 +362,7 @@ def test_training_takes_steps_of_gradient_descent_and_leaves_the_network():
     }
 
 
-def test_both_recipes_train_alike_for_a_canonical_pair():
+def test_both_formulations_train_alike_for_a_canonical_pair():
     X, y, _ = data()
     net = Network([4, 5, 3], loss="poisson", output_activation="exp", random_state=0)
     losses = formulations(net, X, y).training(20)
@@ -432,8 +432,8 @@ def test_it_prints_as_a_table_that_begins_with_the_answer():
     html = both._repr_html_()
     assert html.count("<tr>") == 9 and "12 x 3" in html and "distributed1" in html
     assert both.names == ["delta2", "dW2", "db2", "delta1", "dW1", "db1"]
-    for recipe in RECIPES:
-        assert set(both.names) <= set(getattr(both, recipe))
+    for formulation in FORMULATIONS:
+        assert set(both.names) <= set(getattr(both, formulation))
 
 
 def test_agreement_by_chance_is_reported():

@@ -140,7 +140,7 @@ MUTANTS = (
         "the bias unit takes the place of the first unit in Ng's algorithm",
         "($delta @ $Theta.T)[:, «1:»]",
         ":-1",
-        "inspection/test_formulations.py::test_both_recipes_give_the_gradient",
+        "inspection/test_formulations.py::test_both_formulations_give_the_gradient",
     ),
     Mutant(
         "the last of an odd number of sums waits for a neighbour",

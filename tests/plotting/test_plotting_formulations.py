@@ -50,7 +50,7 @@ def shown(display):
     }
 
 
-def test_a_canonical_pair_has_both_recipes_and_their_difference(canonical):
+def test_a_canonical_pair_has_both_formulations_and_their_difference(canonical):
     display = FormulationsDisplay.from_formulations(canonical)
     assert display.names_ == ["delta2", "delta1", "dW2", "dW1"]
     assert display.columns_ == ["Ng", "Hinton", "difference:\nNg − Hinton"]
@@ -121,15 +121,15 @@ def test_in_the_scatter_the_gradient_lies_on_the_diagonal(other):
     display = FormulationsDisplay.from_formulations(other, kind="scatter")
     assert list(display.points_) == ["mistaken", "ng", "hinton"]
     names = [f"d{kind}{layer}" for kind in "Wb" for layer in (1, 2)]
-    for recipe, points in display.points_.items():
+    for formulation, points in display.points_.items():
         x, y = np.asarray(points.get_offsets()).T
         expected = (
             np.concatenate([getattr(other, of)[name].ravel() for name in names])
-            for of in ("numeric", recipe)
+            for of in ("numeric", formulation)
         )
         assert sorted(zip(x, y, strict=True)) == sorted(zip(*expected, strict=True))
         off = abs(x - y).max() / abs(x).max()
-        assert off > 0.1 if recipe == "mistaken" else off < 1e-6
+        assert off > 0.1 if formulation == "mistaken" else off < 1e-6
 
 
 def test_the_scatter_of_a_canonical_pair_has_no_mistake_to_show(canonical):
@@ -150,10 +150,10 @@ def test_given_axes_are_used(canonical):
 
 
 @pytest.mark.feature(
-    "Both recipes for backpropagation, and the mistaken one, drawn",
+    "Both formulations of backpropagation, and the mistaken one, drawn",
     "FormulationsDisplay.from_estimator()",
 )
-def test_the_recipes_of_an_estimator_are_those_of_its_network():
+def test_the_formulations_of_an_estimator_are_those_of_its_network():
     labels = np.array(["a", "b", "c"])[Y.argmax(axis=1)]
     pipeline = make_pipeline(
         StandardScaler(), MLPClassifier((5,), max_iter=3, random_state=0)

@@ -83,7 +83,7 @@ THEMES = {
         "The network of a fitted estimator, with every value of its backpropagation",
         "The activations of every layer of a fitted model",
         "An explanation of when delta at the output equals y_pred - y",
-        "Two courses' recipes for backpropagation, side by side on your network",
+        "Two courses' formulations of backpropagation, side by side on your network",
     ],
     "Plots": [
         "Loss curve of a fit, with validation",
@@ -91,7 +91,7 @@ THEMES = {
         "First-layer weights as images",
         "A drawing of a network with its activations and deltas",
         "Sizes of the gradients, layer by layer",
-        "Both recipes for backpropagation, and the mistaken one, drawn",
+        "Both formulations of backpropagation, and the mistaken one, drawn",
     ],
     "Large data": [
         "Datasets larger than memory",

@@ -86,16 +86,16 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
         start = difference
         if not is_canonical:
             start = _vjp(network, given.z[-1], loss_gradient)
-        recipes = {
+        computed = {
             "ng": ng(given, start),
             "hinton": hinton(given, loss_gradient),
             "mistaken": ng(given, difference),
         }
-        recipes["numeric"] = subject.numeric(given, int(n_differences))
+        computed["numeric"] = subject.numeric(given, int(n_differences))
     found = {
         name: {k: _spread(v, weights > 0) for k, v in of_samples.items()}
         | of_parameters
-        for name, (of_samples, of_parameters) in recipes.items()
+        for name, (of_samples, of_parameters) in computed.items()
     }
     for layer in range(1, given.n_layers + 1):
         found["hinton"][f"delta{layer}"] = found["hinton"][f"dE_dz{layer}"]
