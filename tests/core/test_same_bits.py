@@ -60,6 +60,7 @@ def test_every_instruction_set_gives_the_same_bits():
     assert len({result.stdout for result in results.values()}) == 1, results
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("isa", "message"),
     [("nonsense", "names no instruction set"), (None, "cannot run")],

@@ -1,6 +1,5 @@
 """A callback that raises leaves the estimator as it was; copies keep callbacks."""
 
-import gc
 import importlib.util
 import pickle
 import sys
@@ -26,6 +25,7 @@ from support.callbacks import (
     make,
     needs_callbacks,
 )
+from support.leaks import without_collection
 
 with suppress(ImportError):  # needs_callbacks skips the tests
     from sklearn.callback import CallbackContext, ScoringMonitor
@@ -200,14 +200,10 @@ def test_without_callbacks_no_context_is_made(solver, monkeypatch):
 def unreachable_objects_of_a_fit(solver):
     """Return how many objects only the collector frees after a second fit."""
     model = make(solver=solver).fit(X, Y)
-    gc.collect()
-    gc.disable()
-    try:
+    with without_collection() as left:
         model.fit(X, Y)
         del model
-        return gc.collect()
-    finally:
-        gc.enable()
+    return len(left)
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])

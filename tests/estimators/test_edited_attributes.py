@@ -269,7 +269,7 @@ def use_with_anything(seed):
     "return a result or raise ValueError or AttributeError.",
 )
 @pytest.mark.slow
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("seed", range(4))
 def test_any_object_in_place_of_an_attribute_is_safe(seed):
     """Run in a separate process, since a crash would end it."""

@@ -6,9 +6,7 @@ passing the same numbers in another container, or by blocking the fast path.
 
 import copy
 import pickle
-import statistics
 import threading
-import timeit
 import warnings
 from unittest import mock
 
@@ -506,18 +504,3 @@ def test_the_core_accepts_only_views_of_the_vector():
     for wrong in (vector[:-1], vector.astype(np.float32), np.arange(26.0)[::2], [0.0]):
         with pytest.raises(TypeError, match="vector of length 13"):
             _core.SmallBatchPredictor(core, wrong)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["multiclass", "binary", "regression"])
-def test_a_row_takes_microseconds(kind):
-    """One row takes a fifth of scikit-learn's validation alone, when busy too."""
-    model = fit(kind, hidden_layer_sizes=(100,))
-    row = X[:1]
-    predict = getattr(model, methods(model)[-2 if len(methods(model)) > 1 else 0])
-    short = statistics.median(timeit.repeat(lambda: predict(row), number=500, repeat=9))
-    with full_way():
-        full = statistics.median(
-            timeit.repeat(lambda: predict(row), number=500, repeat=9)
-        )
-    assert short < full / 5

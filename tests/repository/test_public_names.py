@@ -33,6 +33,7 @@ def test_dir_of_the_package_has_public_names_only():
         pybackprop.no_such_name  # noqa: B018
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_is_imported_when_it_is_first_used(name):
     program = (

@@ -81,7 +81,7 @@ def test_some_operations(allocator):
 def test_every_operation_at_every_allocation(allocator, drawn):
     every_operation = run("--names")
     assert len(every_operation) > 100
-    operations = drawn(every_operation, 24)
+    operations = drawn(every_operation, 12)
     found = refusals(allocator, operations)
     if operations == every_operation:  # the average of a sample varies
         assert sum(n_failed for n_failed, _ in found.values()) > 50 * len(operations)

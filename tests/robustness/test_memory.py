@@ -219,10 +219,10 @@ print((status("VmHWM") - before) / (8 * (1000 * 2000 + 2000 * 1000 + 1000)))
 @pytest.mark.parametrize(
     ("options", "states"),
     [
-        ({"solver": "sgd"}, 1),
+        pytest.param({"solver": "sgd"}, 1, marks=pytest.mark.full),
         ({"solver": "adam"}, 2),
         ({"solver": "adam", "early_stopping": True}, 3),
-        ({"solver": "lbfgs"}, 25),
+        pytest.param({"solver": "lbfgs"}, 25, marks=pytest.mark.full),
     ],
 )
 def test_a_fit_needs_what_the_formula_says(options, states, refit):

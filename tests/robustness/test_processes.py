@@ -146,6 +146,7 @@ print(codes, len(set(results)))
 
 
 @needs_fork
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("where", ["loss", "callback"])
 def test_a_fork_within_a_fit(where):
     """Test that parent and child continue the fit to the same result."""
@@ -190,6 +191,7 @@ def fit_and_return(model):
     "Models may be sent to processes and back, with any start method, and are trained"
     " there with the same bits.",
 )
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_models_go_to_workers_and_back(method):
     expected = bits(small().fit(X, y))

@@ -412,7 +412,7 @@ TO_DISTURB += ["warm early", "warm lbfgs"]
     "Ctrl-C between any two lines of a fit leaves the model unchanged, and the next "
     "fit gives the bits of an undisturbed one.",
 )
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", TO_DISTURB)
 def test_a_fit_raising_at_any_line(name):
     trained = {}
