@@ -114,10 +114,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # An old build/lib would put files into the package that were removed from the tree.
+# compileall uses all processors for bytecode, pip one, and for tests of packages too.
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
-	@echo "Installing pybackprop into $(VENV): compiles C code for about 40 s"
+	@echo "Installing pybackprop into $(VENV): compiles C code for about half a minute"
 	@rm -rf build/lib*
-	@$(PIP_INSTALL) '.[test,plots]'
+	@$(PIP_INSTALL) --no-compile '.[test,plots]'
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib || true
 	@touch $@
 
 $(VENV)/tools: pyproject.toml | $(VENV)/installed

@@ -9,6 +9,7 @@ import gzip
 import os
 import platform
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -56,7 +57,7 @@ def debug_flags():
 
 
 class BuildExt(build_ext):
-    """Adds the flags for the compiler in use after the user's CFLAGS."""
+    """Compiles in parallel, with flags for the compiler after the user's CFLAGS."""
 
     def build_extensions(self):
         family = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
@@ -66,7 +67,22 @@ class BuildExt(build_ext):
             if family == "unix":
                 extension.extra_compile_args += debug_flags()
                 extension.libraries.append("m")
+        if family == "unix":
+            self.compiler.compile = self._in_parallel(self.compiler.compile)
         super().build_extensions()
+
+    def _in_parallel(self, compile_files):
+        """Return a compile() that compiles one file per thread at a time."""
+        n_jobs = self.parallel if isinstance(self.parallel, int) else os.cpu_count()
+
+        def compile_each(sources, **options):
+            with ThreadPoolExecutor(n_jobs) as pool:
+                objects = pool.map(
+                    lambda file: compile_files([file], **options), sources
+                )
+                return [path for paths in objects for path in paths]
+
+        return compile_each
 
 
 class Sdist(sdist):
