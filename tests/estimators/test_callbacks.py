@@ -269,7 +269,7 @@ def test_in_a_pipeline_the_bar_is_of_the_whole_and_the_scores_of_the_step(capsys
 
 
 @needs_callbacks
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.full)])
 def test_in_a_search_with_workers(n_jobs, capsys):
     pytest.importorskip("rich")
     monitor = ScoringMonitor(scoring="accuracy")

@@ -54,6 +54,7 @@ def test_dask_is_imported_by_nothing_else():
     assert run(program).split() == ["pybackprop.export", "False", "False"]
 
 
+@pytest.mark.full
 def test_dask_is_listed_if_it_is_installed():
     pytest.importorskip("distributed")
     assert "dask" in dir(pybackprop)

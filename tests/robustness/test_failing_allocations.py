@@ -66,6 +66,7 @@ def check(found):
         assert n_failed > 32 and grown < 32 * 256, (name, n_failed, grown)
 
 
+@pytest.mark.full
 def test_some_operations(allocator):
     operations = ["partial_fit next", "predict row", "pickle early", "Network.backprop"]
     check(refusals(allocator, operations))
@@ -81,7 +82,7 @@ def test_some_operations(allocator):
 def test_every_operation_at_every_allocation(allocator, drawn):
     every_operation = run("--names")
     assert len(every_operation) > 100
-    operations = drawn(every_operation, 12)
+    operations = drawn(every_operation, 8)
     found = refusals(allocator, operations)
     if operations == every_operation:  # the average of a sample varies
         assert sum(n_failed for n_failed, _ in found.values()) > 50 * len(operations)

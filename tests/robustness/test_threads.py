@@ -240,6 +240,7 @@ def threads_in_worker(_):
     return default_n_threads(), effective_n_threads(7)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_joblibs_workers_compute_the_same(backend):
     results = joblib.Parallel(n_jobs=2, backend=backend)(
