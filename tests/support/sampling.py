@@ -1,13 +1,11 @@
 """Chooses the test cases of the short run from products of parameters.
 
 Tests of such products have the mark ``sampled(n)``.  The short run draws ``n`` cases of
-each, or more until each value of each parameter occurs; with ``pairs=True``, until each
-pair of values occurs.  For a single parameter it draws ``n`` values.  ``--full`` runs
-all cases.
+each, or more until each value of each parameter occurs.  For a single parameter it
+draws ``n`` values.  ``--full`` runs all cases.
 """
 
 import functools
-import itertools
 import random
 
 
@@ -20,13 +18,12 @@ def value_of(parameter, seen):
     return seen.setdefault(id(parameter), len(seen))
 
 
-def sample(cases, n, pairs, draws):
+def sample(cases, n, draws):
     """Return the indices of the drawn cases, where a case is a dict of parameters."""
     seen, covered_by = {}, []
     for case in cases:
-        values = [(name, value_of(value, seen)) for name, value in case.items()]
-        combinations = itertools.combinations(values, 2) if pairs else values
-        covered_by.append(set(combinations) if len(case) > 1 else set())
+        values = {(name, value_of(value, seen)) for name, value in case.items()}
+        covered_by.append(values if len(case) > 1 else set())
     rest = list(range(len(cases)))
     draws.shuffle(rest)
     missing, chosen = set().union(*covered_by), []
@@ -47,8 +44,8 @@ def choose(items, seed):
             products.setdefault(test, (mark, []))[1].append(item)
     left_out = {item for item in items if item.get_closest_marker("full")}
     for test, (mark, cases) in products.items():
-        (n,), pairs = mark.args, mark.kwargs.get("pairs", False)
+        (n,) = mark.args
         parameters = [case.callspec.params for case in cases]
-        drawn = sample(parameters, n, pairs, random.Random(f"{seed} {test}"))
+        drawn = sample(parameters, n, random.Random(f"{seed} {test}"))
         left_out |= set(cases) - {cases[index] for index in drawn}
     return [item for item in items if item not in left_out], list(left_out)
