@@ -341,7 +341,9 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
             self._take_network(network)
             vars(self).update(state.attributes())
             # Train.
-            problem = Problem(self, network, data, validation_set, scorer_of(self))
+            may_score = validation_set is not None or self.early_stopping
+            scorer = scorer_of(self) if may_score else None
+            problem = Problem(self, network, data, validation_set, scorer)
             feature_names = getattr(self, "feature_names_in_", None)
             has_warned = starts_anew and warn_of_inputs(problem, feature_names)
             with FitObserver(

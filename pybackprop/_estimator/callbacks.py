@@ -64,7 +64,7 @@ class FitObserver:
     """Publishes the state of a training to the estimator, and calls its callbacks.
 
     The state is published when the training begins and ends, before a scorer is called,
-    and after each epoch if there are callbacks: then somebody looks at the estimator.
+    and around each epoch if there are callbacks: then somebody looks at the estimator.
 
     Without callbacks no context is made: one takes 16 microseconds, which may be more
     than an epoch, and leaves a reference cycle.
@@ -116,9 +116,10 @@ class FitObserver:
         """Set the fitted attributes that show a TrainingState."""
         vars(self._estimator).update(state.attributes())
 
-    def begin(self):
+    def begin(self, state):
         """Begin the next task, unless one is going on."""
         if self._root is not None and self._current is None:
+            self.publish(state)  # the stopping rules may have changed it since the end
             self._current = self._root.subcontext(self._name)
             self._current.call_on_fit_task_begin(**self._data, **self._fitted_now)
 

@@ -142,7 +142,10 @@ def scorer_of(estimator):
     scorer = get_scorer(estimator.scoring)
     # A scorer of scikit-learn passes them on to its metric.
     metric = getattr(scorer, "_score_func", scorer)
-    takes_weights = "sample_weight" in signature(metric).parameters
+    try:
+        takes_weights = "sample_weight" in signature(metric).parameters
+    except ValueError:  # some functions in C have no signature
+        takes_weights = False
 
     def score(X, y, sample_weight):
         if sample_weight is None or not takes_weights:

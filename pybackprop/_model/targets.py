@@ -23,8 +23,6 @@ from pybackprop._data.weights import require_total_weight
 from pybackprop._model.class_weights import class_weights_of
 from pybackprop._model.decoding import (
     decide,
-    labels_from_outputs,
-    numbers_from_outputs,
     require_same_classes,
 )
 from pybackprop._model.losses import Loss, check_output, elementwise_form
@@ -93,6 +91,8 @@ class Targets:
     loss : Loss or None
     n_outputs : int or None
         Number of units of the output layer.
+    class_weights : dict or None
+        Weights of the classes by their codes, set by ``start_weights``.
     """
 
     # Names of the parameters that are read.
@@ -220,10 +220,6 @@ class Targets:
         """Return the same score of predictions in the form of y."""
         raise NotImplementedError
 
-    def decode(self, y_pred, is_finite=False):
-        """Return predictions in the form of y from the network's outputs."""
-        raise NotImplementedError
-
 
 # ------------------------------------------------------------------------- regression
 class NumberTargets(Targets):
@@ -291,9 +287,6 @@ class NumberTargets(Targets):
     def score_predictions(self, y, predicted, sample_weight):
         return r2_score(y, predicted, sample_weight=sample_weight)
 
-    def decode(self, y_pred, is_finite=False):
-        return numbers_from_outputs(y_pred)
-
 
 # --------------------------------------------------------------------- classification
 class ClassTargets(Targets):
@@ -342,6 +335,11 @@ class ClassTargets(Targets):
     def n_outputs(self):
         return n_outputs_of(self._found_labels(), self.output_activation)
 
+    @property
+    def _are_known(self):
+        # By either: classes_ may have been set to None or deleted since the fit.
+        return not (self.labels is None and self.classes is None)
+
     def known_labels(self):
         """Return the labels; ValueError if classes_ has been replaced by others."""
         labels = self._found_labels()
@@ -359,10 +357,10 @@ class ClassTargets(Targets):
         require_labels(y)
 
     def needs_classes(self, classes):
-        return classes is None and self.classes is None
+        return classes is None and not self._are_known
 
     def start(self, y, dtype, *, classes=None, in_parts=False, all_classes=False):
-        is_known = self.classes is not None
+        is_known = self._are_known
         if in_parts:
             self._name_classes(y, classes)
         elif not is_known:
@@ -374,7 +372,7 @@ class ClassTargets(Targets):
 
     def _name_classes(self, y, classes):
         """Take the labels from the first call of a training in parts."""
-        is_first = self.classes is None
+        is_first = not self._are_known
         if classes is not None:
             named = ClassLabels.from_names(classes).classes
             if not is_first and not np.array_equal(self.classes, named):
@@ -473,9 +471,6 @@ class ClassTargets(Targets):
 
     def score_predictions(self, y, predicted, sample_weight):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
-
-    def decode(self, y_pred, is_finite=False):
-        return labels_from_outputs(self.known_labels(), y_pred, is_finite)
 
 
 def _is_rowwise(activation):

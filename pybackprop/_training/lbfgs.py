@@ -45,7 +45,7 @@ def fit_lbfgs(problem, state, observer):
         in_float64 = np.empty_like(gradient, dtype=np.float64)
 
     def objective(theta):
-        observer.begin()
+        observer.begin(state)
         parameters[:] = theta
         newest[0] = objective_of_data(parameters, gradient)
         if in_float64 is not gradient:

@@ -41,9 +41,9 @@ def fit_stochastic(problem, request, state, random_state, observer):
     random_state : RandomState
         Shuffles and splits, draw for draw as scikit-learn.
     observer : object
-        Its methods ``begin()`` and ``end(state)`` are called for each epoch; the latter
-        returns whether to stop. ``publish(state)`` is called where the estimator has
-        to show the state.
+        Its methods ``begin(state)`` and ``end(state)`` are called for each epoch; the
+        latter returns whether to stop. ``publish(state)`` is called where the estimator
+        has to show the state.
     """
     params, network = problem.params, problem.network
     is_one_epoch = request.is_one_epoch
@@ -66,7 +66,7 @@ def fit_stochastic(problem, request, state, random_state, observer):
     time_limit = None if is_one_epoch else time_limit_of(params)
     row_began = perf_counter()
     for epoch, order in zip(epochs, orders, strict=False):
-        observer.begin()
+        observer.begin(state)
         optimizer.on_epoch_begin()
         learning_rate = optimizer.next_rate()
         state.loss, finite, penalty, gradient_norm = training.epoch(order)

@@ -9,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import scipy.sparse
+from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -282,6 +283,24 @@ def test_in_a_search_with_workers(n_jobs, capsys):
     assert capsys.readouterr().out.count("MLPClassifier - fit") >= 5
     assert len(scores_of(monitor, "accuracy", "epoch")) == 5 * N_ITER
     assert search.score(X, Y) in scores_of(monitor, "accuracy", "fit")
+
+
+@needs_callbacks
+def test_a_lower_learning_rate_counts_anew_in_the_fitted_estimator():
+    recorder, rate = Recorder(), 0.01
+    make(
+        solver="sgd",
+        learning_rate="adaptive",
+        learning_rate_init=rate,
+        tol=1e9,  # the second epoch is the first without progress
+        n_iter_no_change=1,
+        max_iter=4,
+    ).set_callbacks(recorder).fit(X, Y)
+    after_a_plateau = recorder.given("begin", "epoch")[3]["fitted"]
+    for _ in range(2):
+        after_a_plateau.partial_fit(X, Y)
+    # partial_fit begins with a new optimizer; a second plateau has not come yet.
+    assert_allclose(after_a_plateau.history_["learning_rate"], rate)
 
 
 # --- Stopping a fit -------------------------------------------------------------------

@@ -175,6 +175,23 @@ def test_attributes_that_contradict_the_weights_are_named():
             binary.predict(rows)
 
 
+@pytest.mark.parametrize("edit", [np.array(["a", "b", "c"]), None, "deleted"])
+@pytest.mark.parametrize("how", ["warm_start", "resume", "partial_fit"])
+def test_training_does_not_go_on_with_other_classes(how, edit):
+    model = fitted().set_params(warm_start=how == "warm_start", max_iter=9)
+    if isinstance(edit, str):
+        del model.classes_
+    else:
+        model.classes_ = edit
+    before = model.coefs_[0].tobytes()
+    with pytest.raises(ValueError, match="classes_ must be those of the fit"):
+        if how == "partial_fit":
+            model.partial_fit(X, CODES)
+        else:
+            model.fit(X, CODES, resume=how == "resume")
+    assert model.coefs_[0].tobytes() == before
+
+
 def test_classes_edited_in_place_stay_in_order():
     """Training looks up labels in sorted classes; the codes index core memory."""
     model = MLPClassifier(**SETTINGS).fit(X, CODES)

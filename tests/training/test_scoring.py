@@ -113,6 +113,12 @@ def test_weights_go_to_scorers_that_take_them():
     fit(lambda estimator, X, y: 0.5, WEIGHTS)
 
 
+def test_a_scorer_without_a_signature_gets_no_weights():
+    assert MLPClassifier(scoring=max, max_iter=2).fit(X, WORDS).n_iter_ == 2
+    with pytest.raises(TypeError, match="not supported between"):  # of max itself
+        fit(max, WEIGHTS)
+
+
 @pytest.mark.parametrize(
     ("score", "says"),
     [
