@@ -124,10 +124,9 @@ def files(pattern):
 core = Extension(
     "pybackprop._core",
     sources=["pybackprop/_core.pyx", *files("csrc/**/*.c")],
-    # With the lists of records (.def) and the parts of the binding (.pxi).
+    # With the lists of records (.def).
     depends=[
         *files("pybackprop/_core.pxd"),
-        *files("pybackprop/**/*.pxi"),
         *files("csrc/**/*.h"),
         *files("csrc/**/*.def"),
     ],

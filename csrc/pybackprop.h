@@ -121,7 +121,8 @@ pb_status pb_loss_at(size_t index, pb_loss_info *info);
 pb_status pb_optimizer_at(size_t index, pb_optimizer_info *info);
 pb_status pb_schedule_at(size_t index, pb_schedule_info *info);
 
-/* Name of instruction set `index`, in order of preference, and whether this machine can run it. */
+/* Name of instruction set `index` and whether this machine can run it; the last one that it can run
+ * is the default. */
 pb_status pb_isa_at(size_t index, const char **name, int *runnable);
 
 /* Name of the instruction set in use: the best that this machine can run, or the one that the
@@ -219,7 +220,7 @@ typedef struct pb_interrupt {
     int (*poll)(void *context);
     void *context;
     double interval;
-    double last; /* time of the last poll, in seconds of UTC; 0: poll at once */
+    double last; /* time of the last poll on a clock of the library; 0: poll at once */
 } pb_interrupt;
 
 /* ---- Threads ------------------------------------------------------------------------------- */

@@ -17,6 +17,9 @@ class Constraint:
         self.is_satisfied_by = is_satisfied_by
 
 
+NONE = Constraint("None", lambda value: value is None)
+
+
 def number(kind, low, high=np.inf, closed="left"):
     """Make a rule for numbers from low to high; ``closed`` names the included ends."""
 

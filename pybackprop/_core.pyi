@@ -116,8 +116,8 @@ class Network:
         loss: str | LossCallable,
         alpha: Sequence[float],
         dtype: DTypeLike,
-        l1_ratio: float = 0,
         *,
+        l1_ratio: float = 0,
         loss_parameter: float = 0.0,
     ) -> None: ...
     def views(

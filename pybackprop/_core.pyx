@@ -124,7 +124,7 @@ def schedules():
 
 
 def instruction_sets():
-    """Whether this machine can run each instruction set, by name, in order of preference."""
+    """Whether this machine can run each instruction set, by name; the last one is preferred."""
     cdef const char *name
     cdef int runnable
     sets = {}

@@ -13,6 +13,7 @@ from sklearn.metrics import get_scorer_names
 
 from pybackprop import _core
 from pybackprop._constraints import (
+    NONE,
     Constraint,
     InvalidParameterError,
     either,
@@ -62,7 +63,6 @@ _ELEMENTWISE_FORMS = {record["elementwise_form"] for record in _LOSSES.values()}
 LOSS_PARAMETERS = tuple(
     dict.fromkeys(row["parameter"] for row in _LOSSES.values() if row["parameter"])
 )
-_NONE = Constraint("None", lambda value: value is None)
 
 
 def _splits(value):
@@ -178,13 +178,13 @@ RULES = {
     "decay_rate": number(Real, 0, 1, closed="right"),
     "decay_steps": number(Real, 0, closed="neither"),
     "warmup_epochs": number(Real, 0),
-    "global_clipnorm": either(_NONE, number(Real, 0, closed="neither")),
+    "global_clipnorm": either(NONE, number(Real, 0, closed="neither")),
     "l1_ratio": number(Real, 0, 1, closed="both"),
-    "max_norm": either(_NONE, number(Real, 0, closed="neither")),
+    "max_norm": either(NONE, number(Real, 0, closed="neither")),
     "output_activation": one_of("auto", *_OUTPUTS),
     **{name: _loss_parameter(name) for name in LOSS_PARAMETERS},
     # It has no default that suits most data.
-    "quantile": either(_NONE, _loss_parameter("quantile")),
+    "quantile": either(NONE, _loss_parameter("quantile")),
     "label_smoothing": number(Real, 0, 1),
     "class_weight": Constraint(
         "None, 'balanced', a dict from labels to weights or, for a multilabel y, a "
@@ -200,10 +200,7 @@ RULES = {
         "(estimator, X, y)",
         _is_scoring,
     ),
-    "max_time": either(
-        Constraint("None", lambda value: value is None),
-        number(Real, 0, closed="neither"),
-    ),
+    "max_time": either(NONE, number(Real, 0, closed="neither")),
 }
 
 

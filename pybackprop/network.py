@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from pybackprop import _core
+from pybackprop._constraints import InvalidParameterError
 from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
 from pybackprop._data.weights import check_sample_weight
@@ -22,6 +23,15 @@ from pybackprop.trace import Trace
 _HIDDEN = [name for name, record in _core.activations().items() if record["hidden"]]
 _OUTPUTS = [name for name, record in _core.activations().items() if record["output"]]
 _LOSSES = list(_core.losses())
+
+
+def _checked_dtype(dtype):
+    try:
+        if np.dtype(dtype) in (np.float32, np.float64):
+            return np.dtype(dtype)
+    except TypeError:  # not the name of a data type
+        pass
+    raise InvalidParameterError(f"dtype must be 'float64' or 'float32'. Got {dtype!r}.")
 
 
 class Network:
@@ -205,7 +215,7 @@ class Network:
         **changes : dict
             Any of ``activation``, ``output_activation``, ``loss``, ``alpha``,
             ``l1_ratio`` and ``loss_parameter``, as in ``Network``. A new ``loss``
-            takes its own default of ``loss_parameter``.
+            that has a parameter needs ``loss_parameter`` too.
 
         Returns
         -------
@@ -243,10 +253,7 @@ class Network:
             self.intercepts if intercepts is None else listed("intercepts", intercepts),
         )
         if dtype is not None:
-            if np.dtype(dtype) not in (np.float32, np.float64):
-                raise ValueError(
-                    f"dtype must be 'float64' or 'float32'. Got {dtype!r}."
-                )
+            dtype = _checked_dtype(dtype)
             arrays = [[np.asarray(a).astype(dtype) for a in part] for part in arrays]
         return type(self).from_parameters(*arrays, copy=copy, **(settings | changes))
 
@@ -271,6 +278,7 @@ class Network:
             is_name = isinstance(value, str) and value in allowed
             if not is_name and not (name == "loss" and callable(value)):
                 raise ValueError(f"{name} must be one of {allowed}. Got {value!r}.")
+        dtype = _checked_dtype(dtype)
         sizes = units_of_layers(layer_sizes)
         if sizes is None or len(sizes) < 2:
             raise ValueError(
@@ -296,7 +304,7 @@ class Network:
         self.loss = loss
         self.alpha = alphas if np.ndim(alpha) else float(alpha)
         self.l1_ratio = float(l1_ratio)
-        self.dtype = np.dtype(dtype)
+        self.dtype = dtype
         self.loss_parameter = check_loss_parameter(loss, loss_parameter, self.dtype)
         self.core = self._core_with(alphas)
 

@@ -31,8 +31,7 @@ static double of_bits(uint64_t bits) {
 
 static int exponent_field(double x) { return (int)(bits_of(x) >> FRACTION_BITS & EXPONENT_MAX); }
 
-/* ---- Rounding to odd --------------------------------------------------------------------------
- */
+/* ---- Rounding to odd ------------------------------------------------------------------------- */
 
 /* a + b, rounded to odd: if inexact, the neighbour whose last bit is 1. */
 static double odd_sum(double a, double b) {

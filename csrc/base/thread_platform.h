@@ -66,8 +66,7 @@ static inline int atomic_u64_compare_swap(atomic_u64 *w, uint64_t *expected, uin
 
 #endif
 
-/* ---- Threads, locks and clocks ----------------------------------------------------------------
- */
+/* ---- Threads, locks and clocks --------------------------------------------------------------- */
 
 #if defined(_WIN32)
 

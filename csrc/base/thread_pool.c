@@ -5,11 +5,12 @@
  * atomic variable, the ticket, which packs the number of unclaimed tasks and the number of threads
  * that may claim them.
  *
- *     start    the caller writes the description of the job, then the ticket
- *     claim    a thread decrements the ticket by compare-and-swap, then chooses a task, from its
- * own share of the tasks first settle   a worker counts each task that it has finished; a thread
- * that stops the job takes all unclaimed tasks off the ticket and counts them too end      the
- * caller waits until all tasks are settled that it did not run itself
+ * - start: the caller writes the description of the job, then the ticket.
+ * - claim: a thread decrements the ticket by compare-and-swap, then chooses a task, from its own
+ *   share of the tasks first.
+ * - settle: a worker counts each task that it has finished; a thread that stops the job takes all
+ *   unclaimed tasks off the ticket and counts them too.
+ * - end: the caller waits until all tasks are settled that it did not run itself.
  *
  * A claim depends on the ticket alone. A worker that is preempted between its load and its
  * compare-and-swap therefore cannot claim wrongly, even if the ticket belongs to a later job by

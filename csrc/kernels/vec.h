@@ -206,8 +206,7 @@ INLINE vec v_mul(vec a, vec b) { return X(vmulq)(a, b); }
 INLINE vec v_div(vec a, vec b) { return X(vdivq)(a, b); }
 INLINE vec v_sqrt(vec a) { return X(vsqrtq)(a); }
 
-/* ---- Baseline: one lane of plain C, for every processor, and the oracle of the others ---------
- */
+/* ---- Baseline: one lane of plain C, for every processor, and the oracle of the others -------- */
 #else
 
 #    define VLEN           1
@@ -256,8 +255,7 @@ INLINE vec v_sqrt(vec a) { return PICK(sqrt, sqrtf)(a); }
 
 #endif
 
-/* ---- Common to several instruction sets --------------------------------------------------------
- */
+/* ---- Common to several instruction sets ------------------------------------------------------ */
 
 #if PB_ISA_AVX2 || PB_ISA_AVX512
 INLINE vec v_set1(real x) { return X(set1)(x); }

@@ -18,8 +18,7 @@ static void *layer_input(const pb_pass *pass, size_t l) {
     return has_dropout(pass, l) ? pass->workspace->dropped[l] : pass->workspace->a[l];
 }
 
-/* ---- (1)  Z_l = A_(l-1) W_l + b_l -------------------------------------------------------------
- */
+/* ---- (1)  Z_l = A_(l-1) W_l + b_l ------------------------------------------------------------ */
 
 static pb_status multiply_dense(const pb_pass *pass, pb_sample_chunk chunk, size_t l,
                                 pb_stop_token *stop_token) {
@@ -84,8 +83,7 @@ pb_status pb_layer_logits(const pb_pass *pass, pb_sample_chunk chunk, size_t l, 
                : multiply_dense(pass, chunk, l, stop_token);
 }
 
-/* ---- (2)  A_l = f(Z_l), at the output g(Z_L) ---------------------------------------------------
- */
+/* ---- (2)  A_l = f(Z_l), at the output g(Z_L) ------------------------------------------------- */
 
 void pb_layer_activate(const pb_pass *pass, pb_sample_chunk chunk, size_t l) {
     const pb_network *network = pass->network;
@@ -114,8 +112,7 @@ void pb_layer_forward_one(const pb_pass *pass, size_t l, const void *input) {
     k->activate[pb_activation_of_layer(network, l)](&column, w->z[l], w->a[l]);
 }
 
-/* ---- (4)  Delta_(l-1) = (Delta_l W_l^T) * f'(Z_(l-1)), the same for every loss ------------------
- */
+/* ---- (4)  Delta_(l-1) = (Delta_l W_l^T) * f'(Z_(l-1)), the same for every loss --------------- */
 
 pb_status pb_layer_input_gradient(const pb_pass *pass, pb_sample_chunk chunk, size_t l,
                                   pb_stop_token *stop_token) {
@@ -155,8 +152,7 @@ void pb_layer_delta(const pb_pass *pass, pb_sample_chunk chunk, size_t l) {
 
 /* ---- (6)  dF/dW_l = (A_(l-1)^T diag(s) Delta_l + dP/dW_l) / S
  *      (7)  dF/db_l = (column sums of diag(s) Delta_l) / S
- * Here the sums over one block of rows; objective.c adds them up, the penalty, and 1/S. ----------
- */
+ * Here the sums over one block of rows; objective.c adds them up, the penalty, and 1/S. -------- */
 
 void pb_layer_pack_delta(const pb_pass *pass, pb_sample_chunk chunk, size_t l) {
     const pb_network *network = pass->network;
@@ -209,8 +205,7 @@ pb_status pb_layer_gradient(const pb_pass *pass, const pb_param_slice *slice, si
     return pb_product_interruptible(network, &product, stop_token);
 }
 
-/* ---- Dropout -----------------------------------------------------------------------------------
- */
+/* ---- Dropout --------------------------------------------------------------------------------- */
 
 static pb_mask mask_of(const pb_masks *masks, size_t l) {
     const pb_mask mask = {masks->dropout.seed, masks->epoch, l, masks->first_row,

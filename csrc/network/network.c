@@ -2,7 +2,6 @@
 #include "network/network.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"

@@ -40,8 +40,7 @@ typedef struct reduction {
 
 static int wants_gradient(const reduction *r) { return r->gradient != NULL || r->sink != NULL; }
 
-/* ---- Phase 1, chunks of samples: forward, losses, backward -------------------------------------
- */
+/* ---- Phase 1, chunks of samples: forward, losses, backward ----------------------------------- */
 
 static pb_status compute_chunk(void *context, size_t task, size_t thread,
                                pb_stop_token *stop_token) {
@@ -81,8 +80,7 @@ static void add_block(const pb_workspace *w, size_t block, loss_tree *tree) {
     }
 }
 
-/* ---- Phase 2, slices of parameters: the gradient -----------------------------------------------
- */
+/* ---- Phase 2, slices of parameters: the gradient --------------------------------------------- */
 
 /* Number of partial sums before block `index` is added: the number of bits set in it. */
 static size_t depth_at(size_t index) {
@@ -215,8 +213,7 @@ static pb_status reduce_slices(reduction *r, double work, pb_interrupt *interrup
                                   : pb_threads_run(n_threads, w->n_slices, emit_slice, r, NULL);
 }
 
-/* ---- The whole batch ---------------------------------------------------------------------------
- */
+/* ---- The whole batch ------------------------------------------------------------------------- */
 
 static pb_status reduce_blocks(reduction *r, size_t first, size_t count, pb_interrupt *interrupt) {
     const pb_network *network = r->pass.network;
@@ -313,8 +310,7 @@ pb_status pb_objective(const pb_network *network, const void *parameters, const 
     return status;
 }
 
-/* ---- Distributed -------------------------------------------------------------------------------
- */
+/* ---- Distributed ----------------------------------------------------------------------------- */
 
 pb_status pb_block_sums(const pb_network *network, const void *parameters, const pb_batch *node,
                         double weight_scale, const pb_masks *masks, pb_workspace *w,

@@ -61,8 +61,7 @@ pb_status pb_output_losses(const pb_pass *pass, pb_sample_chunk chunk) {
     return PB_OK;
 }
 
-/* ---- (3)  Delta_L = J_g(Z_L)^T dl/dY_pred ------------------------------------------------------
- */
+/* ---- (3)  Delta_L = J_g(Z_L)^T dl/dY_pred ---------------------------------------------------- */
 
 void pb_output_gradient(const pb_pass *pass, pb_sample_chunk chunk) {
     const pb_network *network = pass->network;

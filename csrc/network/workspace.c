@@ -52,8 +52,7 @@ static size_t levels_above_result(size_t max_rows) {
     return levels;
 }
 
-/* ---- Number of rows loaded at once ------------------------------------------------------------
- */
+/* ---- Number of rows loaded at once ----------------------------------------------------------- */
 
 /* Bytes of matrices that fit in the level-2 cache of a core. */
 #define CACHED_BYTES ((size_t)1 << 19)
@@ -85,8 +84,7 @@ static size_t stride_of(const pb_network *network, size_t n) {
     return (lines | 1) * in_a_line;
 }
 
-/* ---- Slices of parameters ---------------------------------------------------------------------
- */
+/* ---- Slices of parameters -------------------------------------------------------------------- */
 
 /* A slice has whole tiles of a product and a minimum size, so that scheduling it costs little
  * beside its gradient. A layer has a maximum number of slices. */
@@ -163,8 +161,7 @@ pb_param_slice pb_whole_slice(const pb_network *network, size_t layer, int is_in
     return slice;
 }
 
-/* ---- Number of threads ------------------------------------------------------------------------
- */
+/* ---- Number of threads ----------------------------------------------------------------------- */
 
 /* Work of the activation and the other elementwise operations, in multiply-adds per unit
  * (benchmarks/tuned_constants.py work_per_unit). */
@@ -194,8 +191,7 @@ size_t pb_threads_for(const pb_workspace *w, double work) {
     return n >= (double)w->tuner.n_current ? w->tuner.n_current : n > 1 ? (size_t)n : 1;
 }
 
-/* ---- Layout -----------------------------------------------------------------------------------
- */
+/* ---- Layout ---------------------------------------------------------------------------------- */
 
 static void lay_out_matrices(arena *from, const pb_network *network, pb_workspace *w) {
     const size_t n_layers = network->n_layers;

@@ -1,6 +1,6 @@
 """Finds, checks and encodes class labels.
 
-Only this file and ``_model/targets.py`` know what a class label is.
+``_model/targets.py`` adds what depends on the network.
 """
 
 import numpy as np

@@ -220,7 +220,7 @@ def dropout_rates(params, n_layers):
 
     Parameters
     ----------
-    model : estimator
+    params : object
         Its ``input_dropout`` is the rate of the features, its ``dropout`` that of
         each hidden layer: one for all, or one a layer.
     n_layers : int

@@ -124,7 +124,7 @@ class BatchData:
 
     Attributes
     ----------
-    table : Dataset
+    dataset : Dataset
         The first batch, for the diagnosis of a fit.
     n_features : int
     dtype : numpy dtype

@@ -28,8 +28,9 @@ class ArrayData:
     dtype : numpy dtype
     total_weight : float
         Sum of the weights of all samples.
-    table, targets
-        As given. The diagnosis of a fit looks at some rows of the table.
+    dataset : Dataset
+        The table. The diagnosis of a fit looks at some of its rows.
+    targets : Targets
     """
 
     def __init__(self, table, targets, chosen=None):

@@ -10,16 +10,21 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from pybackprop._constraints import Constraint, InvalidParameterError, either, number
+from pybackprop._constraints import (
+    NONE,
+    Constraint,
+    InvalidParameterError,
+    either,
+    number,
+)
 from pybackprop._model.initialization import generator_of
 from pybackprop._model.optimizer import Optimizer, dropout_rates
 from pybackprop._parameters import RULES
 from pybackprop._solvers import SOLVERS
 
-_NONE = Constraint("None", lambda value: value is None)
 _LIST = Constraint("a list", lambda value: isinstance(value, list))
 _COUNT = number(Integral, 0, 2**62)
-_MEASURE = either(_NONE, number(Real, -np.inf, np.inf, closed="both"))
+_MEASURE = either(NONE, number(Real, -np.inf, np.inf, closed="both"))
 
 _STATE_RULES = {
     "n_iter_": _COUNT,
@@ -28,8 +33,8 @@ _STATE_RULES = {
     "best_loss_": _MEASURE,
     "best_validation_score_": _MEASURE,
     "loss_curve_": _LIST,
-    "validation_scores_": either(_NONE, _LIST),
-    "validation_loss_curve_": either(_NONE, _LIST),
+    "validation_scores_": either(NONE, _LIST),
+    "validation_loss_curve_": either(NONE, _LIST),
     "_history": _LIST,
 }
 
@@ -47,6 +52,7 @@ _MAY_CHANGE = {
     "random_state",
 }
 _MUST_STAY = {*RULES, "loss"} - _MAY_CHANGE
+_RESUMABLE = " or ".join(repr(name) for name in SOLVERS if SOLVERS[name].resumable)
 _PLAIN = (bool, int, float, str, type(None), tuple)
 
 
@@ -152,12 +158,12 @@ def require_resumable(params, attributes):
     if not SOLVERS[params.solver].resumable:
         raise ValueError(
             f"resume=True is not supported with solver={params.solver!r}, whose state "
-            "is not accessible. Use 'sgd' or 'adam', or warm_start=True."
+            f"is not accessible. Use {_RESUMABLE}, or warm_start=True."
         )
     if not isinstance(attributes.get("_pause"), ResumeState):
         raise ValueError(
-            "resume=True goes on with the last fit by 'sgd' or 'adam', and there is "
-            "none, or partial_fit has trained since."
+            f"resume=True goes on with the last fit by {_RESUMABLE}, and there is "
+            "none, or partial_fit has trained since: fit without resume."
         )
 
 

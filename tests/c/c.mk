@@ -173,7 +173,7 @@ c-extension: $(C_OUT)/python/pybackprop/_core.so
 	    mkdir -p $(abspath $(C_OUT))/python/pybackprop/$$(dirname $$file) && \
 	    cp -p $$file $(abspath $(C_OUT))/python/pybackprop/$$file || exit 1; done
 
-$(C_OUT)/_core.c: pybackprop/_core.pyx pybackprop/_core.pxd $(wildcard pybackprop/*.pxi)
+$(C_OUT)/_core.c: pybackprop/_core.pyx pybackprop/_core.pxd
 	@mkdir -p $(@D)
 	@$(BIN)/cython -3 $< -o $@
 

@@ -20,7 +20,7 @@ _MEMBER = r"(?:\.|->)\w+|\[[^][{};]*\]|\((?:[^][(){};]|\[[^][(){};]*\])*\)"
 _NAME = rf"\*?\b[A-Za-z_]\w*(?:{_MEMBER})*"
 _TOKEN = re.compile(r"«»|\$\w+|\w+|\S")
 _MARKS = {"«": "(?P<replaced_>", "»": ")", "«»": "(?P<replaced_>)"}
-_SUFFIXES = {".c", ".h", ".def", ".py", ".pyx", ".pxi"}
+_SUFFIXES = {".c", ".h", ".def", ".py", ".pyx"}
 
 
 def expression_of(pattern):

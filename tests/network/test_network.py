@@ -244,6 +244,7 @@ def test_replace_keeps_the_parameter_of_a_loss_and_drops_it_with_the_loss():
     ("change", "error", "message"),
     [
         ({"dtype": "float16"}, ValueError, "dtype must be 'float64' or 'float32'"),
+        ({"dtype": "no type"}, ValueError, "dtype must be.*Got 'no type'"),
         ({"loss": "nonsense"}, ValueError, "loss must be one of"),
         ({"coefs": [np.eye(5)]}, ValueError, "one array a layer"),
         ({"layer_sizes": [5, 3]}, TypeError, "layer_sizes"),

@@ -9,13 +9,13 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from pybackprop import _core
 from pybackprop._data.weights import check_sample_weight
 from pybackprop._reports import Tabular
 from pybackprop.by_hand.activations import OUTPUTS
 from pybackprop.inspection._resolve import network_and_targets
 from pybackprop.inspection.delta.courses import hinton, ng
 from pybackprop.inspection.delta.float64_copy import InFloat64, require_formulas
+from pybackprop.inspection.delta.formulas import is_canonical
 
 # Larger than the relative error of finite differences of a smooth function.
 _ROUNDING = 1e-6
@@ -82,9 +82,9 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
         loss_gradient = subject.loss_gradient(given.a[-1])
         difference = given.a[-1] - given.y
         # For a canonical pair Ng writes y_pred - y, the simplified product.
-        is_canonical = _is_canonical(network)
+        has_canonical_pair = is_canonical(network.loss, network.output_activation)
         start = difference
-        if not is_canonical:
+        if not has_canonical_pair:
             start = _vjp(network, given.z[-1], loss_gradient)
         computed = {
             "ng": ng(given, start),
@@ -102,7 +102,7 @@ def formulations(network, X, y, *, sample_weight=None, n_differences=200):
     return Formulations(
         **found,
         core=_quantities_of_core(trace),
-        is_canonical=is_canonical,
+        is_canonical=has_canonical_pair,
         loss=network.loss,
         output_activation=network.output_activation,
         _subject=subject,
@@ -375,13 +375,6 @@ def _require_int(name, value, low):
         raise TypeError(f"{name} must be an int >= {low}. Got {value!r}.")
     if value < low:
         raise ValueError(f"{name} must be an int >= {low}. Got {value!r}.")
-
-
-def _is_canonical(network):
-    loss = network.loss
-    if callable(loss):
-        return False
-    return _core.losses()[loss]["canonical_output"] == network.output_activation
 
 
 def _vjp(network, z, loss_gradient):
