@@ -12,28 +12,31 @@ need = @for tool in $(1); do \
 WITHOUT_FORKS := $(filter-out $(C_TEST_FOLDER)/test_forks.c,$(C_TESTS))
 EMULATED := --no-print-directory c-tests c-golden GOLDEN_THREADS=2
 
+# Tests that take 5 to 60 seconds each in an emulator are left out: the golden bits cover the
+# same numbers. To run them too: make check-bits-arm EMULATED_SLOW=
+EMULATED_SLOW := gradient sample_chunks bits caller_environment steps distributed product faults \
+    predict thread_tuner elementary
+$(foreach name,$(EMULATED_SLOW),$(if $(wildcard $(C_TEST_FOLDER)/test_$(name).c),,\
+    $(error EMULATED_SLOW: there is no $(C_TEST_FOLDER)/test_$(name).c)))
+EMULATED_TESTS = $(filter-out $(EMULATED_SLOW:%=$(C_TEST_FOLDER)/test_%.c),$(WITHOUT_FORKS))
+
 ARM := aarch64-linux-gnu
 check-bits-arm: ## Run the C tests and the golden bits on an emulated ARM (AArch64)
 	$(call need,$(ARM)-gcc qemu-aarch64,gcc-$(ARM) libc6-dev-arm64-cross qemu-user)
 	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@$(MAKE) $(EMULATED) CC=$(ARM)-gcc AR=$(ARM)-ar C_OUT=build/c/$(ARM) C_EXTRA=-static \
-	    RUN=qemu-aarch64 C_TESTS="$(WITHOUT_FORKS)"
+	    RUN=qemu-aarch64 C_TESTS="$(EMULATED_TESTS)"
 	@$(C_SUMMARY)
 
 # With -std=c11 this compiler keeps floats in double, which the core refuses; a flag changes
-# that. Tests that take 5 to 60 seconds each in the emulator are left out: the golden bits
-# cover the same numbers. To run them too: make check-bits-s390x S390X_SLOW=
-S390X_SLOW := gradient sample_chunks bits caller_environment steps distributed product faults predict \
-    thread_tuner elementary
+# that.
 S390X := s390x-linux-gnu
 check-bits-s390x: ## Run the same on an emulated s390x, which is big-endian
-	$(foreach name,$(S390X_SLOW),$(if $(wildcard $(C_TEST_FOLDER)/test_$(name).c),,\
-	    $(error S390X_SLOW: there is no $(C_TEST_FOLDER)/test_$(name).c)))
 	$(call need,$(S390X)-gcc qemu-s390x,gcc-$(S390X) libc6-dev-s390x-cross qemu-user)
 	@rm -rf $(C_RESULTS); mkdir -p build/c
 	@$(MAKE) $(EMULATED) CC=$(S390X)-gcc AR=$(S390X)-ar C_OUT=build/c/$(S390X) \
 	    C_EXTRA="-static -fexcess-precision=fast" RUN=qemu-s390x \
-	    C_TESTS="$(filter-out $(S390X_SLOW:%=$(C_TEST_FOLDER)/test_%.c),$(WITHOUT_FORKS))"
+	    C_TESTS="$(EMULATED_TESTS)"
 	@$(C_SUMMARY)
 
 # Windows has no fork: test_forks.c is left out, and the part of test_dispatch.c that starts

@@ -145,7 +145,7 @@ def run(tree, *arguments, folder="tests"):
 
 
 def run_tests(tree, *arguments):
-    options = ["-q", "-p", "no:cacheprovider", "--full"]
+    options = ["-q", "-p", "no:cacheprovider"]
     return run(tree, "-m", "pytest", *options, *arguments)
 
 
@@ -164,6 +164,7 @@ def files_over_the_lists():
 
 
 def test_the_tests_over_the_lists_pass_but_those_that_ask_for_the_row(tree):
+    """Run the sample of each product, which has every row of the lists."""
     result = run_tests(
         tree,
         "-m",
@@ -186,6 +187,7 @@ def test_a_new_row_is_tested_with_no_further_edit(tree, name):
         tree,
         "network/test_gradients.py",
         "training",
+        "--full",
         "-m",
         "not slow",
         "-k",
@@ -197,7 +199,11 @@ def test_a_new_row_is_tested_with_no_further_edit(tree, name):
 
 def test_a_wrong_derivative_is_caught(tree):
     result = run_tests(
-        tree, "network/test_gradients.py", "-k", "mistaken and finite_differences"
+        tree,
+        "network/test_gradients.py",
+        "--full",
+        "-k",
+        "mistaken and finite_differences",
     )
     assert result.returncode == 1, result.stdout
     assert " failed" in result.stdout and " passed" not in result.stdout
