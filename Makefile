@@ -114,7 +114,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # An old build/lib would put files into the package that were removed from the tree.
-# compileall uses all processors for bytecode, pip one, and for tests of packages too.
+# pip compiles bytecode on one processor, that of packages' tests too; compileall uses all.
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	@echo "Installing pybackprop into $(VENV): compiles C code for about half a minute"
 	@rm -rf build/lib*

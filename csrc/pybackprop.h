@@ -56,7 +56,8 @@ typedef enum pb_status {
     PB_BAD_PLACE,        /* the layer cannot have that activation (softmax, if hidden)    */
     PB_UNKNOWN_ISA,      /* PYBACKPROP_ISA is not the name of an instruction set          */
     PB_ISA_NOT_RUNNABLE, /* PYBACKPROP_ISA names one that this processor cannot run       */
-    PB_INTERRUPTED       /* `poll` of a pb_interrupt returned a value other than 0        */
+    PB_INTERRUPTED       /* `poll` of a pb_interrupt or a loss_function returned a value  */
+                         /* other than 0, or the call is in a child forked during it      */
 } pb_status;
 
 /* Description of a status: never NULL, static storage. */
@@ -141,8 +142,8 @@ typedef struct pb_network pb_network;
 
 /* A custom loss: computes l (n_rows) and dl/dy_pred (n_rows, n_outputs) from y and y_pred (n_rows,
  * n_outputs). Arrays are row-major and, except for l, of the network's data type. The loss of a
- * sample may depend on its own row only. It is called in the thread that called pb_objective, for
- * some rows at a time. A return value other than 0 stops that call with PB_INTERRUPTED. */
+ * sample may depend on its own row only. It is called in the calling thread, for some rows at a
+ * time. A return value other than 0 stops the call with PB_INTERRUPTED. */
 typedef int pb_loss_function(void *context, size_t n_rows, const void *y, const void *y_pred,
                              double *values, void *dloss_dy_pred);
 
@@ -213,9 +214,9 @@ typedef struct pb_batch {
     size_t n_rows;
 } pb_batch;
 
-/* Cooperative cancellation: long calls poll `poll` at most once per `interval` seconds, in the
- * calling thread; a return value other than 0 stops the call with PB_INTERRUPTED. A NULL
- * pb_interrupt or a NULL `poll` never stops a call. */
+/* Interruption: long calls poll `poll` at most once per `interval` seconds, in the calling thread;
+ * a return value other than 0 stops the call with PB_INTERRUPTED. A NULL pb_interrupt or a NULL
+ * `poll` never stops a call. */
 typedef struct pb_interrupt {
     int (*poll)(void *context);
     void *context;

@@ -4,8 +4,8 @@ Plots of a network and its training
 
 Five Displays by scikit-learn's convention: each draws into given axes or makes a
 figure, and keeps the drawn objects as attributes.  The two moons show decisions in two
-dimensions, the digits show layers and weights.  A sixth Display, of both recipes for
-backpropagation, is in :ref:`sphx_glr_auto_examples_14_both_recipes.py`.
+dimensions, the digits show layers and weights.  A sixth Display, of both formulations
+of backpropagation, is in :ref:`sphx_glr_auto_examples_14_both_formulations.py`.
 """
 
 import matplotlib.pyplot as plt

@@ -93,13 +93,13 @@ def differences(one, other):
         f"{name} is in one archive only" for name in sorted(here.keys() ^ there.keys())
     ]
     for name in here.keys() & there.keys():
-        (said, content), (said_there, content_there) = here[name], there[name]
+        (fields, content), (other_fields, other_content) = here[name], there[name]
         faults += [
-            f"{name}: {what} {said[what]} and {said_there[what]}"
-            for what in said
-            if said[what] != said_there[what]
+            f"{name}: {field} {fields[field]} and {other_fields[field]}"
+            for field in fields
+            if fields[field] != other_fields[field]
         ]
-        if content != content_there:
+        if content != other_content:
             faults.append(f"{name} differs")
     if not faults and list(here) != list(there):
         faults.append("the order of the members differs")

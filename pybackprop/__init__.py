@@ -14,7 +14,7 @@ Modules, imported when they are first used
     plotting: draws learning curves, decision surfaces and networks; needs matplotlib
     export: writes a fitted estimator as C, ONNX or a scikit-learn estimator
     by_hand: backpropagation, activations and losses in plain NumPy
-    dask: the estimators for tables on a Dask cluster; needs Dask
+    dask: the estimators for Dask collections; needs Dask
     exceptions: the warnings of this package
 
 Everything else, and every name that begins with an underscore, is private.

@@ -1,4 +1,4 @@
-"""Chooses the number of threads of a fit or a prediction, and registers threadpoolctl.
+"""Chooses the number of threads, and registers the thread pool with threadpoolctl.
 
 The number changes no bit of any result.  A positive ``n_jobs`` of the user is used as
 given; otherwise the environment decides.  Workers of other libraries are recognized:

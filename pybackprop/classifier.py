@@ -98,8 +98,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         the number of epochs done, counting the batches of the present epoch as a
         fraction: 'cosine' (Loshchilov & Hutter 2017) and 'linear' decrease from
         learning_rate_init to 0 in max_iter epochs, in which 'one_cycle' (Smith & Topin
-        2019) increases from 1/25 of learning_rate_init to it during 30 %, then
-        decreases to 1/10000 of where it began. 'step' is learning_rate_init *
+        2019) increases from 1/25 of learning_rate_init to it in the first 30 %, then
+        decreases to 1/10000 of that start. 'step' is learning_rate_init *
         decay_rate ** floor(epochs / decay_steps), 'exponential' the same without floor.
         Each ``partial_fit`` is an epoch; after max_iter the rate stays at its last
         value, and at a rate of 0 nothing changes. A fit with ``warm_start`` starts its
@@ -156,9 +156,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Maximum number of loss function calls. Only used by 'lbfgs'.
     max_time : float, default=None
         Number of seconds after which a fit ends, at the end of the present epoch or
-        iteration. How far it comes depends on the machine and its load, so that the
-        same fit need not give the same weights again; one that ends before the limit
-        does.
+        iteration. The number of epochs completed depends on the machine and its load,
+        so a fit that reaches the limit is not reproducible; one that ends before it is.
     tol : float, default=1e-4
         Tolerance for the optimization. When the loss or score does not improve by at
         least tol for n_iter_no_change consecutive epochs, training stops, unless
@@ -229,9 +228,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         without such a set.
     history_ : dict of list
         A row per epoch (iteration, for 'lbfgs'), ready for a data frame: ``epoch``,
-        ``loss`` (as in loss_curve_), ``penalty`` (its L2 term), ``validation_loss``,
-        ``validation_score``, ``learning_rate``, ``gradient_norm`` and ``seconds``.
-        Unknown values are NaN.
+        ``loss`` (as in loss_curve_), ``penalty`` (the penalty's part of it),
+        ``validation_loss``, ``validation_score``, ``learning_rate``, ``gradient_norm``
+        and ``seconds``. Unknown values are NaN.
     n_iter_ : int
         Number of epochs or iterations done.
     stopping_reason_ : str
@@ -252,11 +251,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     feature_names_in_ : ndarray of shape (n_features,)
         Only if X had names for its features.
     network_ : Network
-        The network of the last fit, with its loss and penalty, whatever ``set_params``
-        has set since; ``encode_targets`` has its y. Made when asked for, on the memory
-        of ``coefs_`` and ``intercepts_``: an edit in place there is one here, and the
-        other way round. Arrays of the user's own in their place are copied. Class
-        weights are no part of it: pass them to ``backprop`` as sample weights.
+        The network of the last fit, with the loss and the penalty of that fit, whatever
+        ``set_params`` has set since. ``encode_targets`` returns its targets. It shares
+        the memory of ``coefs_`` and ``intercepts_``, so in-place edits of one change
+        the other; arrays that you assigned there are copied. It has no class weights:
+        pass them to ``backprop`` as sample weights.
 
     See Also
     --------
@@ -396,10 +395,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Its loss is 'log_loss' with a softmax, 'binary_log_loss' with another output
             of probabilities, 'squared_error' or a callable.
         classes : array-like of shape (n_classes,), default=None
-            Labels in the order of the outputs, sorted; one output has two, or one. None
-            stands for 0, 1, ... of a softmax, for 0 and 1 of a single output, and for a
-            multilabel problem where there are several outputs without a softmax; with
-            ``classes`` these are three classes or more, of which the largest output
+            Sorted labels, in the order of the outputs; a single output has one label or
+            two. By default a softmax has the labels 0, 1, ..., a single output 0 and 1,
+            and several outputs without softmax are a multilabel problem. With
+            ``classes`` the latter are three or more classes, and the largest output
             decides.
         **params
             Parameters of the classifier, for more training. Layer sizes, activations,
@@ -414,7 +413,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         TypeError
-            For what is no Network.
+            If ``network`` is not a Network.
         ValueError
             For a network that no fit of a classifier makes, classes that are not those
             of its outputs, or a parameter that contradicts it.
@@ -450,9 +449,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ):
         """Train for one epoch on the given samples.
 
-        The optimizer continues as it was made by the first call, or by the last fit:
-        what was set since of its own parameters, such as ``learning_rate_init``, holds
-        from the next fit on.
+        The optimizer of the first call, or of the last fit, continues. A changed
+        parameter of the optimizer, such as ``learning_rate_init``, takes effect in the
+        next fit.
 
         With a validation set and ``early_stopping=True``, each call counts as an epoch
         of ``fit``: once the score has not improved for more than ``n_iter_no_change``
@@ -573,7 +572,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @on_snapshot
     def predict(self, X):
-        """Predicted labels.
+        """Return the predicted labels.
 
         Parameters
         ----------
@@ -599,13 +598,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._labels
 
     def score(self, X, y, sample_weight=None):
-        """Accuracy: the share of the samples, by weight, that are predicted as y says.
+        """Return the accuracy: the weighted share of samples predicted correctly.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Of several labels all have to be right.
+            For multilabel y, all labels of a sample must be correct.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -616,11 +615,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @on_snapshot
     def decision_function(self, X):
-        """Logits, pre-activations of the output layer, which decide by their sign.
+        """Return the logits: the pre-activations of the output layer.
 
-        With two classes, the log-odds of ``classes_[1]``; with one class there is
-        nothing to decide, and all are 0. An output activation that is neither logistic
-        nor softmax has no logits: then the outputs less 1/2.
+        With two classes, the log-odds of ``classes_[1]``; with one class, 0. An output
+        activation that is neither logistic nor softmax has no logits: then the outputs
+        minus 1/2.
 
         Parameters
         ----------
@@ -629,7 +628,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         ndarray of shape (n_samples,) for one class or two, else (n_samples, n_classes)
-            With more classes the largest decides; of several labels, each sign.
+            The sign decides between two classes and for each of several labels; with
+            more classes the largest decides.
         """
         check_is_fitted(self)
         has_logits = self.out_activation_ in ("logistic", "softmax")
@@ -639,11 +639,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     @available_if(has_probabilities)
     @on_snapshot
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Return the probabilities of the classes.
 
         With two classes the first column is the logistic of -z and not a difference
-        from one, so that a small probability keeps its digits. With an output for
-        each of more classes that is not a softmax, they are its shares of their sum.
+        from one, so that a small probability keeps its digits. For more classes without
+        softmax, each output is divided by the sum of its row.
 
         Only for an output activation whose values are probabilities.
 
@@ -661,7 +661,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     @available_if(has_probabilities)
     @on_snapshot
     def predict_log_proba(self, X):
-        """Logarithms of ``predict_proba``, finite where that has underflowed.
+        """Return the logarithms of ``predict_proba``, finite where that underflows.
 
         Up to a probability of 1/2 they are computed from the logits. Above, they are
         the logarithms of the rounded probabilities: both have the same ties.

@@ -102,8 +102,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         the number of epochs done, counting the batches of the present epoch as a
         fraction: 'cosine' (Loshchilov & Hutter 2017) and 'linear' decrease from
         learning_rate_init to 0 in max_iter epochs, in which 'one_cycle' (Smith & Topin
-        2019) increases from 1/25 of learning_rate_init to it during 30 %, then
-        decreases to 1/10000 of where it began. 'step' is learning_rate_init *
+        2019) increases from 1/25 of learning_rate_init to it in the first 30 %, then
+        decreases to 1/10000 of that start. 'step' is learning_rate_init *
         decay_rate ** floor(epochs / decay_steps), 'exponential' the same without floor.
         Each ``partial_fit`` is an epoch; after max_iter the rate stays at its last
         value, and at a rate of 0 nothing changes. A fit with ``warm_start`` starts its
@@ -160,9 +160,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Maximum number of loss function calls. Only used by 'lbfgs'.
     max_time : float, default=None
         Number of seconds after which a fit ends, at the end of the present epoch or
-        iteration. How far it comes depends on the machine and its load, so that the
-        same fit need not give the same weights again; one that ends before the limit
-        does.
+        iteration. The number of epochs completed depends on the machine and its load,
+        so a fit that reaches the limit is not reproducible; one that ends before it is.
     tol : float, default=1e-4
         Tolerance for the optimization. When the loss or score does not improve by at
         least tol for n_iter_no_change consecutive epochs, training stops, unless
@@ -232,9 +231,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         without such a set.
     history_ : dict of list
         A row per epoch (iteration, for 'lbfgs'), ready for a data frame: ``epoch``,
-        ``loss`` (as in loss_curve_), ``penalty`` (its L2 term), ``validation_loss``,
-        ``validation_score``, ``learning_rate``, ``gradient_norm`` and ``seconds``.
-        Unknown values are NaN.
+        ``loss`` (as in loss_curve_), ``penalty`` (the penalty's part of it),
+        ``validation_loss``, ``validation_score``, ``learning_rate``, ``gradient_norm``
+        and ``seconds``. Unknown values are NaN.
     n_iter_ : int
         Number of epochs or iterations done.
     stopping_reason_ : str
@@ -255,10 +254,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     feature_names_in_ : ndarray of shape (n_features,)
         Only if X had names for its features.
     network_ : Network
-        The network of the last fit, with its loss and penalty, whatever ``set_params``
-        has set since; ``encode_targets`` has its y. Made when asked for, on the memory
-        of ``coefs_`` and ``intercepts_``: an edit in place there is one here, and the
-        other way round. Arrays of the user's own in their place are copied.
+        The network of the last fit, with the loss and the penalty of that fit, whatever
+        ``set_params`` has set since. ``encode_targets`` returns its targets. It shares
+        the memory of ``coefs_`` and ``intercepts_``, so in-place edits of one change
+        the other; arrays that you assigned there are copied.
 
     See Also
     --------
@@ -409,7 +408,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         TypeError
-            For what is no Network.
+            If ``network`` is not a Network.
         ValueError
             For a network that no fit of a regressor makes, or a parameter that
             contradicts it.
@@ -428,7 +427,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @on_snapshot
     def predict(self, X):
-        """Predicted numbers.
+        """Return the predicted numbers.
 
         Parameters
         ----------
@@ -442,9 +441,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return numbers_from_outputs(self._outputs(X))
 
     def score(self, X, y, sample_weight=None):
-        """R2, the share of the variance of y that is explained.
+        """Return R2, the share of the variance of y that is explained.
 
-        Of several outputs the mean.
+        For several outputs, the mean of their scores.
 
         Parameters
         ----------
@@ -454,7 +453,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Returns
         -------
         float
-            At most 1; 0 is had by predicting the mean.
+            At most 1; predicting the mean gives 0.
         """
         return self._score(y, sample_weight, lambda: self.predict(X))
 

@@ -1,4 +1,4 @@
-/* Cooperative cancellation: long calls poll a callback at most once per `interval`. */
+/* Interruption: long calls poll a callback at most once per `interval`. */
 #ifndef PB_INTERRUPT_H
 #define PB_INTERRUPT_H
 

@@ -31,7 +31,7 @@ static void print_deltas(const pb_network *network, const double *theta,
                          const pb_batch *batch, pb_workspace *workspace) {
     double y_pred[N][D2], delta1[N][D1], delta2[N][D2];
     void *const a[] = {NULL, y_pred}, *const delta[] = {delta1, delta2};
-    /* What nobody asks for stays NULL. */
+    /* NULL: not requested. */
     const pb_trace trace = {.a = a, .delta = delta};
     double objective, gradient[N_PARAMETERS];
     require(pb_objective(network, theta, batch, workspace, NULL, &objective,

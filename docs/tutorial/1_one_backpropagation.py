@@ -2,8 +2,8 @@ r"""
 There is only one backpropagation
 =================================
 
-Two good courses teach two recipes for the derivatives of a hidden layer. In Andrew Ng's
-course they come, in quotation marks, from "the error signal distributed back"; in
+Two good courses teach two formulations of the derivatives of a hidden layer. In Andrew
+Ng's course they come, in quotation marks, from "the error signal distributed back"; in
 Geoffrey Hinton's from "the derivatives of the next layer, already computed". Which one
 is right?
 
@@ -20,11 +20,11 @@ computed while the page is built.
 # The question
 # ------------
 #
-# Here are both recipes for one hidden layer, in the same notation. A layer computes its
-# *pre-activation* :math:`z = a_{\text{before}} W + b` and passes on its *activation*:
-# :math:`a = f(z)` in the hidden layer, :math:`\hat y = g(z)` at the output, ``y_pred``
-# in code. :math:`\ell` is the loss of one sample. Superscripts count layers,
-# :math:`\odot` multiplies element by element, and the numbers are those of
+# Here are both formulations for one hidden layer, in the same notation. A layer
+# computes its *pre-activation* :math:`z = a_{\text{before}} W + b` and passes on its
+# *activation*: :math:`a = f(z)` in the hidden layer, :math:`\hat y = g(z)` at the
+# output, ``y_pred`` in code. :math:`\ell` is the loss of one sample. Superscripts count
+# layers, :math:`\odot` multiplies element by element, and the numbers are those of
 # :doc:`the whole algorithm </by_hand>`.
 #
 # .. list-table::
@@ -32,8 +32,8 @@ computed while the page is built.
 #    :widths: 14 36 50
 #
 #    * -
-#      - first recipe (Ng)
-#      - second recipe (Hinton)
+#      - first formulation (Ng)
+#      - second formulation (Hinton)
 #    * - output (3)
 #      - :math:`\delta^2 = \hat y - y`
 #      - :math:`\dfrac{\partial\ell}{\partial z^2} = g'(z^2)\,
@@ -51,8 +51,8 @@ computed while the page is built.
 #        :math:`\;x^T \dfrac{\partial\ell}{\partial z^1}`
 #
 # Write :math:`\delta` for :math:`\partial\ell/\partial z`, and the last two rows are
-# equal: the second recipe only gives :math:`\delta^2 {W^2}^T` a name. Only the first
-# row differs, and there the two courses use different examples: the first has a
+# equal: the second formulation only gives :math:`\delta^2 {W^2}^T` a name. Only the
+# first row differs, and there the two courses use different examples: the first has a
 # log-loss at its logistic outputs, the second a squared error. This is the whole
 # difference.
 
@@ -148,7 +148,7 @@ print("y_pred - y   ", y_pred - y)
 #           = \hat y - y
 #
 # So :math:`\hat y - y` is a product in which two factors have cancelled.
-# It is **a gradient that looks like an error**. The first recipe starts from this
+# It is **a gradient that looks like an error**. The first formulation starts from this
 # result, the second from the product.
 #
 # **Why this is no accident.** Many losses are a negative log-likelihood, and the common
@@ -169,7 +169,7 @@ explain_delta("binary_log_loss", "logistic", z=z2[0], y=y[0])
 # One layer down
 # --------------
 #
-# Now the two recipes, line by line. The first one:
+# Now the two formulations, line by line. The first one:
 
 delta2 = y_pred - y  # (3), cancelled
 delta1 = (delta2 @ W2.T) * (z1 > 0)  # (4)
@@ -203,11 +203,11 @@ assert np.allclose(delta1, dloss_dz1, rtol=1e-12)
 # unit has the largest :math:`\partial\ell/\partial a`, 0.6, but it is off, so its
 # :math:`f'` is 0, its delta is 0, and its weights get no gradient from this sample.
 #
-# ``formulations`` computes both recipes on any network and compares them with the
-# compiled core of this library and with finite differences
-# :math:`(F(w+h) - F(w-h))/2h`, which depend on neither recipe. :math:`F` is the
-# *objective*: the mean of :math:`\ell` over the samples, plus a penalty on the weights
-# if there is one. Here it is just :math:`\ell`. Hinton writes E for it:
+# ``formulations`` computes both on any network and compares them with the compiled core
+# of this library and with finite differences :math:`(F(w+h) - F(w-h))/2h`, which depend
+# on neither. :math:`F` is the *objective*: the mean of :math:`\ell` over the samples,
+# plus a penalty on the weights if there is one. Here it is just :math:`\ell`. Hinton
+# writes E for it:
 
 formulations(network, X, y)
 
@@ -250,9 +250,9 @@ explain_delta("squared_error", "logistic", z=z2[0], y=y[0])
 #    * - squared error, softmax
 #      - :math:`\hat y_i\,(e_i - \sum_j \hat y_j e_j)` with :math:`e = \hat y - y`
 #
-# Both recipes still agree, if the first starts from (3). But with :math:`\hat y - y` as
-# the rule, every gradient is :math:`1/0.16 = 6.25` times too large, a relative error of
-# 5.25. Finite differences show this in the last column:
+# Both formulations still agree, if the first starts from (3). But with
+# :math:`\hat y - y` as the rule, every gradient is :math:`1/0.16 = 6.25` times too
+# large, a relative error of 5.25. Finite differences show this in the last column:
 
 formulations(squared, X, y)
 

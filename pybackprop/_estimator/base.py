@@ -138,12 +138,13 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
         groups : array-like of shape (n_samples,), default=None
             For a splitter in ``validation_fraction``.
         resume : bool, default=False
-            Whether to continue the last fit, which ``max_iter`` or ``max_time`` has
-            ended, up to the present ``max_iter``, also after pickling: with the bits of
-            a fit that had not stopped. The data must be the same, and the parameters
-            too, except those of when to end; a generator passed as ``random_state`` is
-            not drawn from. A fit that has stopped by itself stays as it is. Not for
-            'lbfgs'.
+            Whether to continue the last fit after ``max_iter`` or ``max_time`` ended
+            it, until the current ``max_iter``, also after pickling. The result has the
+            bits of an uninterrupted fit. Data and parameters must be the same, except
+            parameters that only decide when to stop or that change no bit. A generator
+            passed as ``random_state`` is not used. A fit that ended for lack of
+            progress or in divergence (``stopped_``) is returned unchanged. Not
+            supported by 'lbfgs'.
 
         Returns
         -------
@@ -182,9 +183,9 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
     ):
         """Train for one epoch on the given samples.
 
-        The optimizer continues as it was made by the first call, or by the last fit:
-        what was set since of its own parameters, such as ``learning_rate_init``, holds
-        from the next fit on.
+        The optimizer of the first call, or of the last fit, continues. A changed
+        parameter of the optimizer, such as ``learning_rate_init``, takes effect in the
+        next fit.
 
         With a validation set and ``early_stopping=True``, each call counts as an epoch
         of ``fit``: once the score has not improved for more than ``n_iter_no_change``
@@ -414,8 +415,8 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
-            In the data type of the network. Labels are 0 and 1: one-hot, a column of
-            them, or indicators; with the ``label_smoothing`` of the fit.
+            In the data type of the network. Class labels become one-hot rows, one
+            column of 0 and 1, or indicators, with the ``label_smoothing`` of the fit.
 
         Raises
         ------

@@ -34,21 +34,21 @@ class CollectionsMixin:
     """What the two estimators share."""
 
     def predict(self, X):
-        """As of the local estimator; a lazy array for a collection."""
+        """As in the local estimator; returns a lazy array if X is a collection."""
         if any_collection(X):
             return predict_lazily(self, "predict", X)
         return super().predict(X)
 
     def transform(self, X):
-        """As of the local estimator; a lazy array for a collection."""
+        """As in the local estimator; returns a lazy array if X is a collection."""
         if any_collection(X):
             return predict_lazily(self, "transform", X)
         return super().transform(X)
 
     def score(self, X, y, sample_weight=None):
-        """As of the local estimator.
+        """As in the local estimator.
 
-        For a collection, predictions, y and the weights are brought here, but not X.
+        Of a collection, predictions, y and weights are sent to the client, but not X.
         """
         if not any_collection(X, y, sample_weight):
             return super().score(X, y, sample_weight)
@@ -74,32 +74,32 @@ class MLPClassifier(CollectionsMixin, LocalClassifier):
     Parameters and fitted attributes are those of the local estimator. ``fit`` takes
     Dask arrays and data frames for X, y and sample_weight, and trains on the workers of
     the current ``distributed.Client``, where the data stays. The result has the bits of
-    the local fit with the same parameters, whatever the number of workers, the chunks
-    and the places they lie at, as long as the data can be computed again when a worker
+    the local fit with the same parameters, for any number of workers, any chunks and
+    any placement of the data, as long as the data can be computed again when a worker
     is lost. A stochastic solver needs ``shuffle='blocks'`` or False, and a
     ``batch_size`` that is a multiple of 256, or at least the number of samples. A
-    validation set that is a collection is brought to the client.
+    validation set that is a collection is sent to the client.
 
-    Predictions of a collection are lazy Dask arrays. Of anything else a fit or a
-    prediction is that of the local estimator.
+    Predictions of a collection are lazy Dask arrays. Other input is fitted and
+    predicted locally.
     """
 
     def decision_function(self, X):
-        """As of the local estimator; a lazy array for a collection."""
+        """As in the local estimator; returns a lazy array if X is a collection."""
         if any_collection(X):
             return predict_lazily(self, "decision_function", X)
         return super().decision_function(X)
 
     @available_if(lambda self: hasattr(super(), "predict_proba"))
     def predict_proba(self, X):
-        """As of the local estimator; a lazy array for a collection."""
+        """As in the local estimator; returns a lazy array if X is a collection."""
         if any_collection(X):
             return predict_lazily(self, "predict_proba", X)
         return super().predict_proba(X)
 
     @available_if(lambda self: hasattr(super(), "predict_log_proba"))
     def predict_log_proba(self, X):
-        """As of the local estimator; a lazy array for a collection."""
+        """As in the local estimator; returns a lazy array if X is a collection."""
         if any_collection(X):
             return predict_lazily(self, "predict_log_proba", X)
         return super().predict_log_proba(X)
@@ -108,7 +108,7 @@ class MLPClassifier(CollectionsMixin, LocalClassifier):
 class MLPRegressor(CollectionsMixin, LocalRegressor):
     """``pybackprop.MLPRegressor``, whose ``fit`` takes Dask collections.
 
-    As ``pybackprop.dask.MLPClassifier`` is of ``pybackprop.MLPClassifier``.
+    As ``pybackprop.dask.MLPClassifier``, for regression.
     """
 
 

@@ -46,7 +46,7 @@ static int child_status(pid_t child) {
 
 static int child_computes(void) {
     alarm(PATIENCE);
-    /* With workers of its own, and nobody counted who stayed behind. */
+    /* The child starts its own workers; the parent's do not count. */
     return sum_of_tasks(2, 100) == 5050 && n_missing(2) == 0 && n_missing(3) == 0;
 }
 

@@ -69,7 +69,7 @@ static void test_squared_error(pb_dtype dtype, size_t n_outputs, const char *out
         void *const delta[2] = {NULL, deltas[own]};
         const pb_trace trace = {NULL, NULL, delta};
         CHECK_SAME(pb_network_new(&spec, &network), PB_OK, "%s", output);
-        /* Four threads would pay here, and c is nobody's to share. */
+        /* Four threads would be faster, but a custom loss must run in the calling thread. */
         CHECK_SAME(pb_workspace_new(network, N_ROWS, PB_WORKSPACE_GRADIENT, 4, &w), PB_OK, "%s",
                    output);
         CHECK_SAME(

@@ -359,7 +359,7 @@ static void test_callers_share(void) {
 /* ---- The rest -------------------------------------------------------------------------------- */
 
 static void test_limit(void) {
-    CHECK_SAME(pb_thread_limit(), 0, "nobody has said");
+    CHECK_SAME(pb_thread_limit(), 0, "not set");
     pb_set_thread_limit(3);
     CHECK_SAME(pb_thread_limit(), 3, "three");
     pb_set_thread_limit(INT32_MAX);

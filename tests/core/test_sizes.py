@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 @pytest.mark.promise(
     "No input kills the interpreter",
-    "Layer sizes whose weights exceed any memory are refused by name or raise "
+    "Layer sizes whose weights exceed any memory raise an error that names them, or "
     "MemoryError; no product of sizes overflows silently.",
 )
 @pytest.mark.parametrize(

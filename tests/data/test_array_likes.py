@@ -330,7 +330,8 @@ def test_numbers_of_any_kind_give_the_bits_of_a_plain_array(kind, place, tmp_pat
 
 @pytest.mark.promise(
     "No silently wrong results",
-    "Input that is not numeric is refused by name and never converted silently: "
+    "Input that is not numeric raises an error that names it and is never converted "
+    "silently: "
     "masked values, dates, durations, strings, structured and complex values, missing"
     " values of data frames, in X, y, weights, validation sets and scores.",
 )

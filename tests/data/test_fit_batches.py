@@ -346,7 +346,8 @@ BAD = {
 @pytest.mark.promise(
     "A call that raises changes nothing",
     "An exception of an iterator of batches is passed on unchanged, a later batch "
-    "that does not match the first is refused by name, and the model is unchanged.",
+    "that does not match the first raises an error that names it, and the model is "
+    "unchanged.",
 )
 @pytest.mark.parametrize("read_ahead", [0, 1, 3])
 @pytest.mark.parametrize("bad", BAD)

@@ -100,8 +100,8 @@ def test_the_same_numbers_in_other_arrays_are_used(name, edit):
 
 @pytest.mark.promise(
     "No silently wrong results",
-    "An edited coefs_ or intercepts_ with a wrong shape or type is refused by name; "
-    "it is never broadcast, truncated or stripped of its imaginary part.",
+    "An edited coefs_ or intercepts_ with a wrong shape or type raises an error that "
+    "names it; it is never broadcast, truncated or stripped of its imaginary part.",
 )
 @pytest.mark.parametrize("edit", OTHER)
 @pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
@@ -150,7 +150,7 @@ def test_missing_attributes_are_named():
 @pytest.mark.promise(
     "No silently wrong results",
     "Class labels, features, outputs and an output activation that contradict the "
-    "weights are refused by name, also by every export.",
+    "weights raise an error that names them, also in every export.",
 )
 def test_attributes_that_contradict_the_weights_are_named():
     for name, value, calls in [

@@ -139,7 +139,7 @@ def test_a_copy_has_a_network_of_its_own():
         assert np.any(model.network_.coefs[0])
 
 
-def test_it_is_one_object_so_that_its_steps_continue():
+def test_the_network_is_one_object_so_that_its_steps_continue():
     model, rows, y = fitted("multiclass")
     network = model.network_
     targets = model.encode_targets(y)
@@ -336,7 +336,7 @@ def test_targets_that_the_fit_would_refuse_are_refused(problem, y, says):
         fitted(problem)[0].encode_targets(y)
 
 
-def test_it_is_not_saved():
+def test_the_network_is_not_saved():
     model = fitted("multiclass")[0]
     before, names = pickle.dumps(model), set(vars(model))
     _ = model.network_

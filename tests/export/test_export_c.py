@@ -303,7 +303,7 @@ def test_edited_attributes_are_exported(tmp_path):
     "math.h.",
 )
 @needs_compiler
-def test_it_compiles_alone_in_newer_c_standards(tmp_path):
+def test_an_exported_file_compiles_in_newer_c_standards(tmp_path):
     model, X = classifier(SPECIES)
     main = """
 #include <stdio.h>
@@ -346,7 +346,7 @@ def test_constants_are_exact():
         assert_array_equal(written, np.array(expected, dtype=np.float64))
 
 
-def test_it_includes_only_math_and_allocates_nothing():
+def test_an_exported_file_includes_only_math_and_allocates_nothing():
     source = to_c(regressor()[0])
     assert re.findall("#include.*", source) == ["#include <math.h>"]
     assert "alloc" not in source.split("*/", 1)[1]

@@ -79,7 +79,7 @@ def state(model):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("kind", TABLES)
-def test_it_changes_no_bit_of_the_fit(kind, solver, dtype, early_stopping):
+def test_a_layer_monitor_changes_no_bit_of_the_fit(kind, solver, dtype, early_stopping):
     X, y = TABLES[kind]
     X = X.astype(dtype)
     parameters = {

@@ -208,7 +208,8 @@ MUTANTS = (
         "the monitor's hook returns a value, which stops the fit",
         "$self._rows += list($run.rows(estimator))«»  # ---",
         "; return True",
-        "inspection/test_layer_monitor.py::test_it_changes_no_bit_of_the_fit",
+        "inspection/test_layer_monitor.py"
+        "::test_a_layer_monitor_changes_no_bit_of_the_fit",
     ),
     Mutant(
         "steps of plain gradient descent are twice as long",
@@ -479,7 +480,7 @@ MUTANTS = (
         "an exported C file does not include math.h",
         "«#include <math.h>» void %_predict(const double *x, double *y);",
         "",
-        "export/test_export_c.py::test_it_compiles_alone_in_newer_c_standards",
+        "export/test_export_c.py::test_an_exported_file_compiles_in_newer_c_standards",
     ),
     Mutant(
         "text from a file is evaluated",

@@ -1,6 +1,6 @@
 """
-Two recipes, one backpropagation
-================================
+Two formulations, one backpropagation
+=====================================
 
 Two courses write backpropagation in two ways.  Five lines show, on your own network,
 that both give the same numbers, and whether ``y_pred - y`` is the gradient at its
@@ -25,7 +25,7 @@ model = MLPClassifier((6,), solver="lbfgs", random_state=0).fit(X, y)
 print(formulations(model, X, y))
 
 # %% A network whose pair is not canonical: the 0.9 quantile of the progression of
-# diabetes. Both recipes agree here too, if they start from the gradient.
+# diabetes. Both formulations agree here too, if they start from the gradient.
 X_patients, progression = map(scale, load_diabetes(return_X_y=True))
 network = Network(
     [10, 6, 1], activation="tanh", loss="quantile", loss_parameter=0.9, random_state=0
@@ -34,8 +34,8 @@ both = formulations(network, X_patients, progression)
 print(both)
 
 # %%
-# Delta and the gradient of the weights by both recipes, and by the mistaken one, which
-# uses ``y_pred - y`` as the gradient:
+# Delta and the gradient of the weights by both formulations, and by the mistaken one,
+# which uses ``y_pred - y`` as the gradient:
 FormulationsDisplay(both).plot()
 plt.show()
 
