@@ -189,7 +189,7 @@ typedef struct pb_samples {
 typedef enum pb_target_kind {
     PB_TARGET_REAL,      /* values of the network's data type, strided as samples are       */
     PB_TARGET_INDICATOR, /* uint8, strided likewise: 0 is zero, anything else one          */
-    PB_TARGET_CLASS      /* one int32 class code a row, trusted to be one of the outputs:   */
+    PB_TARGET_CLASS      /* one int32 class code per row, trusted to be one of the outputs: */
                          /* one-hot, or the 0/1 of one output                               */
 } pb_target_kind;
 

@@ -22,7 +22,7 @@ from pybackprop import MLPClassifier
 try:
     from sklearn.callback import ProgressBar, ScoringMonitor
 except ImportError:
-    print("Callbacks came with scikit-learn 1.9, so there is nothing to show here.")
+    print("Callbacks need scikit-learn 1.9 or newer, so there is nothing to show here.")
     sys.exit()
 
 # A fixed number of epochs is enough here, converged or not.

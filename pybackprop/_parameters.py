@@ -84,7 +84,7 @@ def _is_scoring(value):
 _BOOLEAN = Constraint("a bool", lambda value: isinstance(value, (bool, np.bool_)))
 
 _LAYERS = Constraint(
-    "None or a list or tuple of arrays, one a layer",
+    "None or a list or tuple of arrays, one per layer",
     lambda value: value is None or isinstance(value, (list, tuple)),
 )
 
@@ -115,13 +115,13 @@ _CALLABLE = Constraint("a callable (y, y_pred) -> (values, dloss_dy_pred)", call
 REGRESSION_LOSS = either(one_of(*_offered("regression")), _CALLABLE)
 CLASSIFICATION_LOSS = either(one_of(*_offered("classification")), _CALLABLE)
 
-# What is the same for both estimators; "loss" is not.
+# Rules of both estimators; the rule of "loss" depends on the task.
 RULES = {
     "hidden_layer_sizes": Constraint(
         "an int >= 1 or a one-dimensional sequence of them", _is_layer_sizes
     ),
     "activation": Constraint(
-        f"{one_of(*_ACTIVATIONS).description}, or a list or tuple of them, one a "
+        f"{one_of(*_ACTIVATIONS).description}, or a list or tuple of them, one per "
         "hidden layer",
         _is_activation,
     ),
@@ -220,7 +220,7 @@ def rules_of(estimator_class):
 
 @lru_cache(maxsize=16)
 def defaults_of(estimator_class):
-    """Return the default values of a class's parameters, which keep their rules."""
+    """Return the default values of a class's parameters, which are valid."""
     parameters = signature(estimator_class).parameters
     return {name: parameters[name].default for name in rules_of(estimator_class)}
 
@@ -261,7 +261,7 @@ def _check_number_of_activations(estimator, n_hidden):
 
 
 def _check_layers(estimator, n_layers):
-    """What has a value for each weight layer has as many as there are."""
+    """Check the number of values of parameters with one value per weight layer."""
     for name in ("alpha", "learning_rate_init"):
         value = getattr(estimator, name)
         if not isinstance(value, Real) and len(value) != n_layers:
@@ -279,6 +279,6 @@ def _check_solver(estimator):
         value = getattr(estimator, name)
         if value is not None and np.any(value):
             raise ValueError(
-                f"{name}={value!r} does not go with solver={estimator.solver!r}. Set "
-                f"{name}={off}, or choose another solver."
+                f"{name}={value!r} cannot be used with solver={estimator.solver!r}. "
+                f"Set {name}={off}, or choose another solver."
             )

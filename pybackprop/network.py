@@ -23,6 +23,8 @@ from pybackprop.trace import Trace
 _HIDDEN = [name for name, record in _core.activations().items() if record["hidden"]]
 _OUTPUTS = [name for name, record in _core.activations().items() if record["output"]]
 _LOSSES = list(_core.losses())
+# In messages.
+_NAMES = ("coefs", "intercepts")
 
 
 def _checked_dtype(dtype):
@@ -167,8 +169,8 @@ class Network:
             If the shapes of the arrays do not form layers, or an argument is outside
             its range.
         """
-        coefs, intercepts = listed("coefs_", coefs), listed("intercepts_", intercepts)
-        layer_sizes, dtype = check_layers(coefs, intercepts)
+        coefs, intercepts = listed("coefs", coefs), listed("intercepts", intercepts)
+        layer_sizes, dtype = check_layers(coefs, intercepts, _NAMES)
         network = cls.__new__(cls)
         network._describe(
             layer_sizes,
@@ -638,7 +640,7 @@ weight_decay, global_clipnorm, max_norm
         """Copy arrays assigned by the user back into the parameter vector."""
         if self.core.are_views(self.parameters, self.coefs, self.intercepts):
             return
-        sizes, _ = check_layers(self.coefs, self.intercepts)
+        sizes, _ = check_layers(self.coefs, self.intercepts, _NAMES)
         if tuple(sizes) != self.layer_sizes:
             raise ValueError(
                 "coefs and intercepts must have the shapes for the layer sizes "

@@ -7,7 +7,10 @@ import numpy as np
 import scipy.sparse
 from sklearn.utils import _safe_indexing
 
-_ROWS_OF_A_BLOCK = 2**16
+# Rows that are processed at once, so that temporary arrays are short.
+ROWS_PER_BLOCK = 2**16
+_MAX_EXAMINED_ROWS = 1000
+_MAX_EXAMINED_VALUES = 1_000_000
 
 
 @dataclass
@@ -55,14 +58,19 @@ def take_rows(table, rows):
     return table.take(rows, axis=0)
 
 
-def sample_rows(n_rows, sample_weight, most):
-    """Return an index of at most ``most`` rows with a weight, evenly over a table.
+def max_examined_rows(n_features):
+    """Return how many rows of a dataset the diagnosis of a fit examines."""
+    return min(_MAX_EXAMINED_ROWS, max(_MAX_EXAMINED_VALUES // max(1, n_features), 100))
+
+
+def sample_rows(n_rows, sample_weight, max_rows):
+    """Return at most ``max_rows`` evenly spaced rows of positive weight, as an index.
 
     Parameters
     ----------
     n_rows : int
     sample_weight : ndarray of shape (n_rows,) or None
-    most : int
+    max_rows : int
 
     Returns
     -------
@@ -70,12 +78,12 @@ def sample_rows(n_rows, sample_weight, most):
         For ``take_rows``.
     """
     if sample_weight is None:
-        return slice(None, None, -(-n_rows // most))
+        return slice(None, None, -(-n_rows // max_rows))
     # Block by block, since the numbers of all rows are as long as the table.
-    step = -(-np.count_nonzero(sample_weight) // most)
+    step = -(-np.count_nonzero(sample_weight) // max_rows)
     chosen, n_seen = [], 0
-    for start in range(0, n_rows, _ROWS_OF_A_BLOCK):
-        rows = start + np.flatnonzero(sample_weight[start : start + _ROWS_OF_A_BLOCK])
+    for start in range(0, n_rows, ROWS_PER_BLOCK):
+        rows = start + np.flatnonzero(sample_weight[start : start + ROWS_PER_BLOCK])
         chosen.append(rows[-n_seen % step :: step].copy())
         n_seen += len(rows)
     return np.concatenate(chosen)

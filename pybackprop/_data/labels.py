@@ -13,9 +13,8 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
+from pybackprop._data.dataset import ROWS_PER_BLOCK
 from pybackprop._data.numeric import kinds_of, require_unmasked
-
-_BLOCK_ROWS = 2**16
 
 MULTILABEL = "multilabel"
 
@@ -206,7 +205,7 @@ class ClassLabels:
 
 def _blocks(n_rows):
     """Yield slices of rows, so that temporary arrays are shorter than the table."""
-    return (slice(i, i + _BLOCK_ROWS) for i in range(0, n_rows, _BLOCK_ROWS))
+    return (slice(i, i + ROWS_PER_BLOCK) for i in range(0, n_rows, ROWS_PER_BLOCK))
 
 
 def _integers_in(y):

@@ -1,8 +1,8 @@
 """Refuses inputs that NumPy would silently convert to numbers, such as dates.
 
-NumPy makes floats of more than numbers: of a date the count of its unit, of a string
-what it spells, of a structured value its field, and of a masked value whatever lies
-under the mask. Trained on, all of these would be silent nonsense.
+NumPy converts more than numbers to float: dates to counts of their unit, strings to the
+numbers they spell, structured values to their field, masked values to the hidden value.
+Training on such numbers would give a meaningless result without an error.
 """
 
 import numpy as np
@@ -21,9 +21,9 @@ _OTHERS = {
 
 
 def require_numbers(array, name):
-    """Raise ValueError for an array-like of what may not be taken for numbers.
+    """Raise ValueError unless all values of an array-like are numbers.
 
-    Whether there are numbers of another kind, such as NaN, is not looked at.
+    NaN is accepted.
     """
     if type(array) is np.ndarray and array.dtype.kind in _NUMBERS:
         return
@@ -32,7 +32,7 @@ def require_numbers(array, name):
         array = _array_of(array, name)
     kinds = kinds_of(array)
     if not kinds <= set(_NUMBERS):
-        # Of what has a kind of its own, such as a data frame, the values tell.
+        # The dtypes of a data frame may not tell: look at the values.
         values = kinds & set(_OTHERS) or _kinds_of_values(_array_of(array, name))
         for kind in sorted(values & set(_OTHERS)):
             raise ValueError(
@@ -73,12 +73,12 @@ def _array_of(array, name):
     try:
         made = np.asarray(array)
     except ValueError as error:  # ragged lists
-        raise ValueError(f"{name} is no table of numbers: {error}") from error
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
     # Before NumPy 1.24 these became an array of lists, with a warning.
     if made.dtype == object and isinstance(array, (list, tuple)):
         if any(isinstance(value, (list, tuple, np.ndarray)) for value in made.flat):
             raise ValueError(
-                f"{name} is no table of numbers: its rows differ in length."
+                f"{name} must be an array of numbers. Got rows of different lengths."
             )
     return made
 
@@ -97,11 +97,9 @@ class argument_named:
 
     def __exit__(self, _, error, __):
         if isinstance(error, OverflowError):
-            raise ValueError(
-                f"{self.name} holds a number beyond float64: {error}"
-            ) from error
+            raise ValueError(f"{self.name} must fit in float64: {error}") from error
         if isinstance(error, TypeError) and "argument must be a" in str(error):
-            raise TypeError(f"{self.name} holds what is no number: {error}") from error
+            raise TypeError(f"{self.name} must hold numbers: {error}") from error
 
 
 class error_prefix:

@@ -1,9 +1,8 @@
 """Checks sparse tables, and brings them into the form that the core reads.
 
-SciPy's compiled routines and the core follow the indices of a table wherever they
-lead.  Anybody can set a table's attributes, and the flags by which it remembers that
-its indices are in order.  So its arrays are read once, checked, and put into a table
-of SciPy's own that nobody else has.
+SciPy's compiled routines and the core do not check the indices of a sparse matrix, and
+its attributes and flags can be set by the user.  So its arrays are read once, checked,
+and put into a new matrix.
 """
 
 from itertools import chain
@@ -56,7 +55,7 @@ def canonical_rows(X):
         return X
     if X.shape[1] > MOST_FEATURES:
         raise ValueError(
-            f"X has {X.shape[1]} features. Sparse X may have {MOST_FEATURES}."
+            f"Sparse X must have at most {MOST_FEATURES} features. Got {X.shape[1]}."
         )
     rows = X.tocsr()
     if not rows.has_canonical_format:
@@ -69,7 +68,7 @@ def _compressed(X):
     """Return a CSR or CSC table of X's arrays; ValueError if they are invalid."""
     shape = X.shape
     if len(shape) != 2 or min(shape) < 0:
-        raise ValueError(f"it must have rows and columns. Got the shape {shape}.")
+        raise ValueError(f"it must have two dimensions >= 0. Got the shape {shape}.")
     major, minor = shape if X.format == "csr" else shape[::-1]
     data, indices, indptr = (np.asarray(a) for a in (X.data, X.indices, X.indptr))
     if indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu":
@@ -86,7 +85,10 @@ def _compressed(X):
         or (indptr[1:] < indptr[:-1]).any()
         or indptr[-1] > min(len(indices), len(data))
     ):
-        raise ValueError("indptr must rise from 0 to at most the number of values.")
+        raise ValueError(
+            f"indptr must be {major + 1} numbers that begin with 0, do not decrease, "
+            "and do not exceed the number of values."
+        )
     used = slice(int(indptr[-1]))
     indices = indices[used]
     if indices.size and (indices.min() < 0 or indices.max() >= minor):
@@ -116,7 +118,7 @@ def _taken_apart(X):
         columns, values = list(X.rows), list(X.data)
         lengths = [len(row) for row in columns]
         if lengths != [len(row) for row in values]:
-            raise ValueError("it must have an index for each value.")
+            raise ValueError("each row must have as many indices as values.")
         columns = np.array([*chain.from_iterable(columns)], dtype=np.int64)
         values = np.array([*chain.from_iterable(values)], dtype=X.dtype)
         return values, (np.repeat(np.arange(len(lengths)), lengths), columns)

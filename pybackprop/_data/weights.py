@@ -45,7 +45,7 @@ def check_sample_weight(
             )
     if weights.shape != (n_samples,):
         raise ValueError(
-            f"{name} must have the shape ({n_samples},), one weight a sample. "
+            f"{name} must have the shape ({n_samples},), one weight per sample. "
             f"Got the shape {weights.shape}."
         )
     require_total_weight(weights, name, may_be_zero)
@@ -55,9 +55,9 @@ def check_sample_weight(
 def require_total_weight(weights, name, may_be_zero=False):
     """Raise ValueError unless weights are >= 0 and have a positive, finite sum.
 
-    Or a sum of 0, where that may be.
+    With ``may_be_zero`` a sum of 0 is allowed.
     """
-    # No NaN is lost on the way to these, and no array as long as the table is made.
+    # Minimum and maximum keep a NaN and need no temporary array.
     smallest, largest = weights.min(initial=0), weights.max(initial=0)
     if not (np.isfinite(smallest) and np.isfinite(largest)):
         raise ValueError(f"{name} must be finite. Got NaN or infinity.")

@@ -24,8 +24,8 @@ from pybackprop._data.weights import check_sample_weight
 from pybackprop._estimator.callbacks import (
     CallbackSupportMixin,
     FitObserver,
-    outside_of_fits,
     with_callbacks,
+    without_running_fit,
 )
 from pybackprop._estimator.data import (
     read_arrays,
@@ -72,7 +72,7 @@ from pybackprop._training.state import (
 from pybackprop._training.stochastic import fit_stochastic
 from pybackprop.network import Network
 
-# What a fit sets.  A fit that starts anew starts without any of these attributes.
+# Attributes that a fit sets.  A new fit starts without them.
 FITTED = {
     *ATTRIBUTES.values(),
     "coefs_",
@@ -98,7 +98,7 @@ _VALUES_PER_BLOCK = 2**20
 
 
 class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
-    """What the two estimators share."""
+    """Base class of the two estimators: fits, predictions and parameters."""
 
     # The Targets of the task.
     _targets_class = None
@@ -369,7 +369,7 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
         return read_batches(self, targets, request, starts_anew)
 
     def _take_network(self, network):
-        """Predict by a network from now on, by the weights that it has at any time."""
+        """Predict by a network; ``coefs_`` and ``intercepts_`` are its views."""
         self.coefs_ = network.coefs  # views
         self.intercepts_ = network.intercepts
         self.n_layers_ = len(network.layer_sizes)
@@ -380,8 +380,7 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
     def _commit(self, model, at_start):
         """Become the working copy, in one assignment.
 
-        What was set since the start is kept: parameters, by other threads or a signal's
-        handler.
+        Keeps parameters that other threads or signal handlers have set since the start.
         """
         set_since = {
             name: value
@@ -441,8 +440,8 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
     def _outputs(self, X, logits=False, decide=None):
         """Return the network's outputs, or logits, for X that is not validated yet.
 
-        Or what ``decide(outputs, is_finite)`` makes of them, block of rows by block:
-        then not all outputs are kept.
+        With ``decide``, returns ``decide(outputs, is_finite)``, computed block by
+        block, so that not all outputs are in memory.
         """
         cache = vars(self).get("_fitted_network")
         if cache is not None:
@@ -504,7 +503,7 @@ class BaseMLP(CallbackSupportMixin, HiddenLayersMixin, BaseEstimator):
         return super().set_params(**params)
 
     def __getstate__(self):
-        state = written(outside_of_fits(super().__getstate__()), _PARTS)
+        state = written(without_running_fit(super().__getstate__()), _PARTS)
         if "_fitted_network" in state:
             state["_fitted_network"] = None  # made again of coefs_ and intercepts_
         return state

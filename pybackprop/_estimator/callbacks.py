@@ -1,4 +1,4 @@
-"""Tells scikit-learn's callbacks, and the estimator, how far a fit has come.
+"""Publishes the state of a fit to the estimator and to scikit-learn's callbacks.
 
 Callbacks came with scikit-learn 1.9: they are set by ``set_callbacks`` and called at
 the beginning and the end of each task of a fit, which is a tree of tasks.  Here the
@@ -16,8 +16,8 @@ except ImportError:
 
     def _require_callbacks(estimator):
         raise AttributeError(
-            "Callbacks came with scikit-learn 1.9. Got scikit-learn "
-            f"{sklearn.__version__}."
+            "set_callbacks needs scikit-learn 1.9 or newer: update scikit-learn. "
+            f"Got {sklearn.__version__}."
         )
 
     class CallbackSupportMixin:
@@ -35,12 +35,12 @@ except ImportError:
 __all__ = [
     "CallbackSupportMixin",
     "FitObserver",
-    "outside_of_fits",
     "with_callbacks",
+    "without_running_fit",
 ]
 
-# By these scikit-learn ties an estimator to a fit that is under way: to the task of a
-# meta-estimator, to its own root task, and to the callbacks that it set up.
+# Attributes by which scikit-learn connects an estimator to a running fit: to the task
+# of a meta-estimator, to its own root task, and to the callbacks that it set up.
 _UNDER_WAY = (
     "_parent_callback_ctx",
     "_callback_fit_ctx",
@@ -48,7 +48,7 @@ _UNDER_WAY = (
 )
 
 
-def outside_of_fits(state):
+def without_running_fit(state):
     """Return the attributes of an estimator without those of a fit in progress.
 
     A callback may keep the fitted estimators that it gets, or save them.  Each is a

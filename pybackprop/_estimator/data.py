@@ -73,7 +73,7 @@ def read_arrays(estimator, targets, request, starts_anew):
         Learns labels, outputs and loss from y.
     request : FitRequest
     starts_anew : bool
-        Whether nothing fitted is continued.
+        Whether the fit starts with new weights.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def read_batches(estimator, targets, request, starts_anew):
 def read_validation_set(estimator, targets, request, dtype):
     """Return the Dataset of a validation set that the caller passes; else None.
 
-    X_val has to have the features of the X that was fitted, y_val its outputs.
+    X_val must have the features of X, and y_val the outputs of y.
     """
     if request.X_val is None:
         return None
@@ -140,7 +140,7 @@ def scorer_of(estimator):
     if not has_scorer(estimator):
         return None
     scorer = get_scorer(estimator.scoring)
-    # A scorer of scikit-learn passes them on to its metric.
+    # A scorer of scikit-learn passes sample weights to its metric.
     metric = getattr(scorer, "_score_func", scorer)
     try:
         takes_weights = "sample_weight" in signature(metric).parameters

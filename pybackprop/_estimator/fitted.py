@@ -5,8 +5,8 @@ and predictions use them as they are.  So a network is reused between prediction
 while both are views of the vector that it was made for, to which an edit in place
 writes.
 
-Parameters of an estimator are those of its next fit.  Of the last fit it keeps those
-that say what its network was trained for, also in a pickle.
+The parameters of an estimator apply to its next fit.  Those that define the objective
+of the last fit are stored separately, also in a pickle.
 
 A successful fit replaces the ``__dict__`` of its estimator in one assignment and leaves
 the old one unchanged.  So a reference to a ``__dict__`` is a reference to a whole
@@ -22,6 +22,7 @@ from pybackprop import _core
 from pybackprop._constraints import InvalidParameterError
 from pybackprop._data.numeric import argument_named, require_numbers
 from pybackprop._data.sparse import canonical_rows, valid_table
+from pybackprop._model.layers import check_layers
 from pybackprop._model.losses import gives_probabilities
 from pybackprop._parameters import LOSS_PARAMETERS, RULES, loss_rule_of
 from pybackprop.network import Network
@@ -43,7 +44,7 @@ class NetworkCache:
         self._trainable = None
 
     def __reduce__(self):
-        # A copy, pickled or deep, would be of memory that no estimator has.
+        # A copied network would not share memory with the copied estimator.
         return NetworkCache, ()
 
     def _keep(self, network):
@@ -113,7 +114,7 @@ class NetworkCache:
     def outputs_of_few(self, model, X, logits):
         """Return outputs, or logits, for few rows of a plain array of valid values.
 
-        None wherever anything is unusual: the full path then decides.
+        Returns None for unusual input, which takes the full path.
         """
         ready = self._ready
         if ready is None:
@@ -141,6 +142,8 @@ def network_of(model, **objective):
     ``set_params`` has put another ``activation`` there for the next fit: the fitted
     network was not trained with it. Edits of the weights are used as they are.
     """
+    # Its messages name the attributes of an estimator, those of Network its arguments.
+    check_layers(model.coefs_, model.intercepts_)
     network = Network.from_parameters(
         model.coefs_,
         model.intercepts_,
@@ -196,7 +199,7 @@ def _is_made_of(network, model):
 
 
 class NoNetworkError(ValueError, AttributeError):
-    """Fitted attributes fit no network.
+    """The fitted attributes do not describe a network.
 
     An AttributeError too, as NotFittedError is, since scikit-learn looks at every
     property of an estimator that it shows in a notebook.

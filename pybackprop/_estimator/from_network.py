@@ -1,4 +1,4 @@
-"""Makes a fitted estimator of a network that was trained elsewhere, or not at all."""
+"""Makes a fitted estimator from a network."""
 
 import numpy as np
 
@@ -42,8 +42,8 @@ def estimator_of(estimator_class, network, loss, params, labels=None):
     rule = loss_rule_of(estimator_class)
     if not rule.is_satisfied_by(loss["loss"]):
         raise ValueError(
-            f"loss of the network must be {rule.description}, to be "
-            f"that of an {estimator_class.__name__}. Got {network.loss!r}."
+            f"{estimator_class.__name__} needs a network whose loss is "
+            f"{rule.description}. Got {network.loss!r}."
         )
     of_network = {
         "hidden_layer_sizes": network.layer_sizes[1:-1],
@@ -53,7 +53,7 @@ def estimator_of(estimator_class, network, loss, params, labels=None):
         **loss,
     }
     model = estimator_class(**(of_network | params))
-    state = TrainingState.from_elsewhere("it was made of a network")
+    state = TrainingState.from_elsewhere("made from a network, not trained")
     take_network(model, network, labels, state)
     _require_agreement(model, network, loss, params)
     return model
@@ -127,8 +127,8 @@ def _require_same_loss(model, network, of_loss):
     loss = targets_of(model).loss_with(output, network.dtype)
     if loss.name != network.loss and model.loss == of_loss["loss"]:
         raise ValueError(
-            f"loss of the network must be {loss.name!r}, to be that of an {kind} with "
-            f"the output activation {output!r}. Got {network.loss!r}."
+            f"{kind} with the output activation {output!r} needs a network with the "
+            f"loss {loss.name!r}. Got {network.loss!r}."
         )
     _agree(model, "loss", loss.name == network.loss, network.loss)
     for name in of_loss.keys() - {"loss"}:
@@ -137,4 +137,4 @@ def _require_same_loss(model, network, of_loss):
     try:
         check_output(loss.name, output, loss.description)
     except ValueError as error:
-        raise ValueError(f"The network cannot be that of an {kind}: {error}") from None
+        raise ValueError(f"The network does not suit {kind}: {error}") from None

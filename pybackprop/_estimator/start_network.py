@@ -47,7 +47,7 @@ def build_network(params, data, starts_anew, random_state):
         raise ValueError(
             f"hidden_layer_sizes={params.hidden_layer_sizes!r} is too large: {error}"
         ) from error
-    # All was drawn, whatever is given: the order of samples is then the same.
+    # All weights were drawn, even if given, so the order of samples stays the same.
     for views, arrays in zip((network.coefs, network.intercepts), given, strict=True):
         for view, array in zip(views, arrays or views, strict=True):
             view[...] = array

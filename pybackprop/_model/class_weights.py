@@ -37,7 +37,7 @@ def class_weights_of(labels, class_weight, encoded, sample_weight):
     if isinstance(class_weight, dict) or len(class_weight) != n_columns:
         raise ValueError(
             f"class_weight must be 'balanced' or a list of {n_columns} dicts, "
-            f"one a label, for a multilabel y. Got {class_weight!r}."
+            f"one per label, for a multilabel y. Got {class_weight!r}."
         )
     return [_weights_by_label(by_label, values) for by_label in class_weight]
 
@@ -61,7 +61,8 @@ def _weights_by_label(by_label, labels):
     unknown = [label for label in by_label if label not in labels]
     if unknown:
         raise ValueError(
-            f"class_weight must be for the labels {labels}. Got a weight for {unknown}."
+            f"class_weight must have only the labels {labels}. "
+            f"Got a weight for {unknown}."
         )
     for label, weight in by_label.items():
         if not (isinstance(weight, Real) and 0 <= weight <= sys.float_info.max):

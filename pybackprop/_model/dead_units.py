@@ -17,12 +17,12 @@ def flat_units(network, X, units):
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         As ``Network`` reads it.
     units : list of index
-        The units to look at, a hidden layer.
+        The units to examine, one index per hidden layer.
 
     Returns
     -------
     list of ndarray of bool
-        One a hidden layer, over the given units.
+        One per hidden layer, over the given units.
     """
     shapes = [(X.shape[0], width) for width in network.layer_sizes[1:-1]]
     z = [np.empty(shape, network.dtype) for shape in shapes]

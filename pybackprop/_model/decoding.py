@@ -14,12 +14,12 @@ def require_same_classes(labels, classes):
 
 
 def labels_from_outputs(labels, y_pred, is_finite=False):
-    """Return the labels that the network's outputs decide for."""
+    """Return the predicted labels for the network's outputs."""
     # NaN, or one infinity beside another, would silently become class 0.
     if not (is_finite or len(labels.classes) == 1 or _core.all_finite(y_pred)):
         raise ValueError(
-            "The network's outputs for X are not finite, so they decide for no "
-            "class. X may hold values far larger than those of the fit."
+            "Cannot predict a class: the network's outputs for X are not finite. X may "
+            "hold values far larger than those of the fit: scale it as for the fit."
         )
     return labels.decode(decide(labels, y_pred))
 

@@ -11,7 +11,7 @@ from pybackprop._data.numeric import require_unmasked
 
 
 class _NoEntropy(ISeedSequence):
-    """Zeros in the place of entropy, for a generator that is seeded at once."""
+    """Returns zeros as entropy, for a generator that is seeded right afterwards."""
 
     def generate_state(self, n_words, dtype=np.uint32):
         return np.zeros(n_words, dtype)
@@ -21,7 +21,7 @@ def generator_of(random_state):
     """Return ``check_random_state(random_state)``, in a third of the time.
 
     ``RandomState(seed)`` first spreads entropy over the state of its generator, which
-    is as long as some short fits, and then seeds it again: the same numbers come.
+    takes as long as some short fits, and then seeds it again; the result is the same.
     """
     if not isinstance(random_state, Integral):
         return check_random_state(random_state)
@@ -54,7 +54,7 @@ def draw_initial_parameters(network, random_state):
         bound = bound_of_draws(name, *coefs.shape)
         for array in (coefs, intercepts):
             flat = array.reshape(-1)  # a view
-            # By parts: Ctrl-C comes through between them, and copies stay small.
+            # In parts, so that Ctrl-C is handled between them and copies stay small.
             for start in range(0, flat.size, _DRAWN_AT_ONCE):
                 part = flat[start : start + _DRAWN_AT_ONCE]
                 # Two rounded operations: `uniform` itself may be fused on some builds.
@@ -88,7 +88,7 @@ def check_given_layers(name, arrays, shapes, dtype):
         Of the parameter, for messages.
     arrays : list or tuple of array-like, or None
     shapes : list of tuple of int
-        One a layer, as hidden_layer_sizes, features and outputs ask for.
+        One per layer, as hidden_layer_sizes, features and outputs require.
     dtype : numpy dtype
 
     Returns
@@ -99,13 +99,13 @@ def check_given_layers(name, arrays, shapes, dtype):
     Raises
     ------
     ValueError
-        For arrays of other shapes, or with what is no finite number.
+        For arrays of other shapes, or values that are not finite numbers.
     """
     if arrays is None:
         return None
     if len(arrays) != len(shapes):
         raise ValueError(
-            f"{name} must have one array a layer, {len(shapes)} by "
+            f"{name} must have one array per layer, {len(shapes)} by "
             f"hidden_layer_sizes. Got {len(arrays)}."
         )
     checked = []
@@ -116,7 +116,9 @@ def check_given_layers(name, arrays, shapes, dtype):
         except ValueError:  # ragged lists
             array = np.asarray(None)
         if array.dtype.kind not in "fiub":
-            raise ValueError(f"{name}[{layer}] must be an array of real numbers.")
+            raise ValueError(
+                f"{name}[{layer}] must be an array of real numbers. Got {array.dtype}."
+            )
         if array.shape != shape:
             raise ValueError(
                 f"{name}[{layer}] must have the shape {shape}, by hidden_layer_sizes, "

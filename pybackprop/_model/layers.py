@@ -7,16 +7,20 @@ import numpy as np
 from pybackprop._data.numeric import argument_named, require_numbers
 
 
-def check_layers(coefs, intercepts):
-    """Return layer sizes and data type; ValueError if arrays do not fit together."""
-    coefs, intercepts = listed("coefs_", coefs), listed("intercepts_", intercepts)
+def check_layers(coefs, intercepts, names=("coefs_", "intercepts_")):
+    """Return layer sizes and data type; ValueError if arrays do not fit together.
+
+    ``names`` are those of the arguments, for messages.
+    """
+    of_coefs, of_intercepts = names
+    coefs, intercepts = listed(of_coefs, coefs), listed(of_intercepts, intercepts)
     if not coefs or len(coefs) != len(intercepts):
         raise ValueError(
-            "coefs_ and intercepts_ must have one array a layer. "
+            f"{of_coefs} and {of_intercepts} must have one array per layer. "
             f"Got {len(coefs)} and {len(intercepts)}."
         )
-    coefs = _real_arrays("coefs_", coefs)
-    intercepts = _real_arrays("intercepts_", intercepts)
+    coefs = _real_arrays(of_coefs, coefs)
+    intercepts = _real_arrays(of_intercepts, intercepts)
     dtype = np.result_type(*[W.dtype for W in coefs])
     if dtype not in (np.float32, np.float64):
         dtype = np.dtype(np.float64)
@@ -24,14 +28,14 @@ def check_layers(coefs, intercepts):
     for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
         if W.ndim != 2 or W.shape[0] != sizes[-1]:
             raise ValueError(
-                f"coefs_[{layer}] must have {sizes[-1]} rows, the size of the layer "
-                f"before. Got the shape {W.shape}."
+                f"{of_coefs}[{layer}] must have {sizes[-1]} rows, the size of the "
+                f"layer before. Got the shape {W.shape}."
             )
         sizes.append(W.shape[1])
         if b.shape != (sizes[-1],):
             raise ValueError(
-                f"intercepts_[{layer}] must have the shape ({sizes[-1]},), the columns "
-                f"of coefs_[{layer}]. Got {b.shape}."
+                f"{of_intercepts}[{layer}] must have the shape ({sizes[-1]},), the "
+                f"columns of {of_coefs}[{layer}]. Got {b.shape}."
             )
     return sizes, dtype
 

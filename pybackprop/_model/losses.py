@@ -32,7 +32,7 @@ class Loss:
 
     @classmethod
     def from_params(cls, params, dtype):
-        """Return the loss of a regressor's parameters, which keep their rules.
+        """Return the loss of a regressor's parameters, which have been validated.
 
         The names of the parameters are those of the core's records.
         """

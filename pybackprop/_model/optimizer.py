@@ -167,8 +167,8 @@ class Optimizer:
         self.horizon = float(horizon)
         if self.next_rate() != rate:
             raise ValueError(
-                f"resume=True with learning_rate={self.schedule!r}, a fall towards "
-                f"max_iter, needs max_iter={before:g}, as in the fit. Got {horizon}."
+                f"resume=True needs max_iter={before:g}, as in the fit, because "
+                f"learning_rate={self.schedule!r} depends on it. Got {horizon}."
             )
 
     @property
@@ -222,7 +222,7 @@ def dropout_rates(params, n_layers):
     ----------
     params : object
         Its ``input_dropout`` is the rate of the features, its ``dropout`` that of
-        each hidden layer: one for all, or one a layer.
+        each hidden layer: one for all, or one per layer.
     n_layers : int
         Weight layers, so that there are ``n_layers - 1`` hidden ones.
 
@@ -234,7 +234,7 @@ def dropout_rates(params, n_layers):
     Raises
     ------
     ValueError
-        If a list has not one rate a hidden layer.
+        If a list does not have one rate per hidden layer.
     """
     n_hidden = n_layers - 1
     hidden = params.dropout

@@ -91,8 +91,8 @@ class Targets:
     loss : Loss or None
     n_outputs : int or None
         Number of units of the output layer.
-    class_weights : dict or None
-        Weights of the classes by their codes, set by ``start_weights``.
+    class_weights : list of ndarray or None
+        Weights of the values of each column of y, by code; set by ``start_weights``.
     """
 
     # Names of the parameters that are read.
@@ -292,9 +292,9 @@ class NumberTargets(Targets):
 class ClassTargets(Targets):
     """The targets of a classification: labels, and numbers 0 and 1 for the network.
 
-    Two classes (or one) are one output, unless it is a softmax, which has one for
-    each; more classes, or several labels, are one output each. Where nothing else is
-    asked for, more than two classes have a softmax and all else is logistic.
+    One or two classes have one output, or two with a softmax. More classes, and the
+    labels of a multilabel y, have one output each. With the default parameters the
+    output activation is softmax for more than two classes and logistic otherwise.
     """
 
     parameters = ("loss", "output_activation", "label_smoothing", "class_weight")
@@ -362,7 +362,7 @@ class ClassTargets(Targets):
     def start(self, y, dtype, *, classes=None, in_parts=False, all_classes=False):
         is_known = self._are_known
         if in_parts:
-            self._name_classes(y, classes)
+            self._set_classes_once(y, classes)
         elif not is_known:
             self.set_labels(ClassLabels.from_y(y))
         if in_parts or is_known:
@@ -370,15 +370,15 @@ class ClassTargets(Targets):
         self.choose_output(dtype)
         return self.labels.encode(y)
 
-    def _name_classes(self, y, classes):
+    def _set_classes_once(self, y, classes):
         """Take the labels from the first call of a training in parts."""
         is_first = not self._are_known
         if classes is not None:
             named = ClassLabels.from_names(classes).classes
             if not is_first and not np.array_equal(self.classes, named):
                 raise ValueError(
-                    f"classes={classes!r} is not the same as on the last call to "
-                    f"partial_fit, which was {self.classes!r}."
+                    f"classes={classes!r} must be those of the first call, "
+                    f"{self.classes!r}. Leave classes out, or fit anew."
                 )
         elif is_first and not is_multilabel(y):
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -437,11 +437,12 @@ class ClassTargets(Targets):
             return
         if in_parts and isinstance(class_weight, str):
             raise ValueError(
-                "class_weight='balanced' does not go with partial_fit and fit_batches, "
-                "which see some of the samples at a time. Compute the weights from all "
-                "of them, or from enough, by sklearn.utils.class_weight."
-                "compute_class_weight('balanced', classes=classes, y=y), and pass them "
-                "as a dict from classes to weights."
+                "class_weight='balanced' cannot be used with partial_fit or "
+                "fit_batches, which see some of the samples at a time. Compute the "
+                "weights from all of them, or from enough, by "
+                "sklearn.utils.class_weight.compute_class_weight('balanced', "
+                "classes=classes, y=y), and pass them as a dict from classes to "
+                "weights."
             )
         self.class_weights = class_weights_of(
             self.labels, class_weight, encoded, sample_weight

@@ -32,9 +32,9 @@ class BatchSource:
     def __init__(self, given, n_ahead):
         if hasattr(given, "__next__"):
             raise InvalidParameterError(
-                "batches must be what can be iterated anew for every epoch: a list, an "
-                "object with __iter__, or a callable that returns an iterator. Got an "
-                f"iterator, {given!r}, which can be read once: pass what makes it."
+                "batches must allow a new iteration in every epoch: a list, an object "
+                "with __iter__, or a callable that returns an iterator. Got an "
+                f"iterator, {given!r}; pass the function that makes it."
             )
         if not (_is_iterable(given) or callable(given)):
             raise InvalidParameterError(
@@ -200,8 +200,8 @@ class _BatchTraining:
         if data.n_batches is None and optimizer.is_per_step:
             raise ValueError(
                 f"learning_rate={params.learning_rate!r} with "
-                f"warmup_epochs={params.warmup_epochs} moves from step to step, and "
-                "has to know how many batches make an epoch: give batches a __len__."
+                f"warmup_epochs={params.warmup_epochs} changes at each step and needs "
+                "the number of batches per epoch: give batches a __len__."
             )
         self.n_samples = 0
         self._data, self._dtype = data, network.dtype

@@ -2,22 +2,20 @@
 
 Thresholds come from an experiment, tests/training/test_diagnosis.py: a warning is given
 where the remedy improves the training, on each data set that scikit-learn ships. Only
-some rows are looked at, and no random number is drawn.
+some rows are examined, and no random number is drawn.
 """
 
 import numpy as np
 import scipy.sparse
 
 from pybackprop import _core
-from pybackprop._data.dataset import sample_rows, take_rows
+from pybackprop._data.dataset import max_examined_rows, sample_rows, take_rows
 from pybackprop._model.dead_units import flat_units
 from pybackprop._solvers import SOLVERS
 from pybackprop._warnings import warn_caller
 from pybackprop.exceptions import ScalingWarning
 
-_MOST_ROWS = 1000
 _FEW_ROWS = 20
-_MOST_VALUES = 1_000_000
 # Some units end dead in a good fit too.
 _NOTABLE_SHARE = 0.1
 # Initial weights on scaled data reach about twice the loss of weights of zero.
@@ -80,7 +78,7 @@ def why_not_converged(problem, loss):
     network, table = problem.network, problem.data.dataset
     rows = _some_rows(table.X, table.sample_weight, max(network.layer_sizes))
     sentences = (
-        *_units_without_slope(problem.params, network, table.X, rows),
+        *_dead_or_saturated_units(problem.params, network, table.X, rows),
         *_loss_above_that_of_zero(problem, loss, rows),
     )
     return "".join(" " + sentence for sentence in sentences)
@@ -108,8 +106,8 @@ def _warn(fault, cures):
 
 def _some_rows(X, sample_weight, width=1):
     """Return an index of rows with a weight, evenly over the table."""
-    most = min(_MOST_ROWS, max(_MOST_VALUES // max(width, X.shape[1]), 100))
-    return sample_rows(X.shape[0], sample_weight, most)
+    max_rows = max_examined_rows(max(width, X.shape[1]))
+    return sample_rows(X.shape[0], sample_weight, max_rows)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -198,12 +196,12 @@ def _gain_of_rescaling(y, y_pred, weights):
 
 
 # ----------------------------------------------------------------- no convergence
-def _units_without_slope(params, network, X, rows):
+def _dead_or_saturated_units(params, network, X, rows):
     """Yield a sentence if some hidden units pass no gradient on any row."""
     X = take_rows(X, rows)
     suspects = [slice(None)] * len(network.hidden_activations)
     if X.shape[0] > 10 * _FEW_ROWS:
-        # Nearly all units have a slope on one of a few rows already.
+        # Nearly all units have a derivative on one of a few rows already.
         few = X[:: X.shape[0] // _FEW_ROWS]
         suspects = flat_units(network, few, suspects)
         if not any(map(_are_notable, suspects, network.layer_sizes[1:])):
@@ -216,10 +214,10 @@ def _units_without_slope(params, network, X, rows):
             found.append(f"{n_flat} of the {n_units} units of hidden layer {layer}")
     if found:
         yield (
-            f"{' and '.join(found)} have no slope on any of {X.shape[0]} training "
-            "rows: dead or saturated, they no longer learn. Scaled inputs"
-            f"{_other_steps(params, 'a smaller')} or another activation may keep them "
-            "alive."
+            f"{' and '.join(found)} have a derivative of about 0 on all {X.shape[0]} "
+            "rows examined (dead or saturated), so they no longer learn. Scaled inputs"
+            f"{_other_steps(params, 'a smaller')} or another activation may prevent "
+            "this."
         )
 
 

@@ -15,7 +15,7 @@ from pybackprop._warnings import warn_caller
 
 
 class _Halt(Exception):
-    """Leaves SciPy's loop with a Stop: SciPy has a way of its own only since 1.11."""
+    """Ends SciPy's loop with a Stop: SciPy supports StopIteration only since 1.11."""
 
 
 def fit_lbfgs(problem, state, observer):
@@ -36,8 +36,8 @@ def fit_lbfgs(problem, state, observer):
     total_weight = problem.data.total_weight
     alphas = np.broadcast_to(params.alpha, len(network.coefs))
     newest = [np.nan]
-    # Allocated once: memory that the system has just handed out costs more than the
-    # copies. SciPy copies a gradient before it asks for the next one.
+    # Allocated once: writing to newly allocated memory is slower than copying. SciPy
+    # copies a gradient before it asks for the next one.
     parameters = np.empty_like(network.parameters)
     gradient = np.empty_like(network.parameters)
     in_float64 = gradient

@@ -11,17 +11,17 @@ from threading import Thread
 
 from sklearn import config_context, get_config
 
-# Where a lock that is waited for keeps signals off, they are looked for so often.
-_SECONDS_BETWEEN_LOOKS = 0.05
-# How long an end waits for a read that is under way, which nobody can interrupt.
-_PATIENCE = 0.1
+# Seconds between two polls: waiting for a lock may block signals.
+_POLL_INTERVAL = 0.05
+# Maximum number of seconds to wait for a read in progress at the end.
+_JOIN_TIMEOUT = 0.1
 
 
 def prefetch(iterable, n_items):
     """Yield the items of an iterable, of which up to ``n_items`` are read ahead.
 
-    What the iterator raises is raised here, in its place.  Where this generator ends
-    before the iterator does, because it is closed or dropped, that is closed too.
+    Exceptions of the iterator are raised here.  If this generator ends first, the
+    iterator is closed.
 
     Parameters
     ----------
@@ -43,8 +43,7 @@ def prefetch(iterable, n_items):
 class _Reader:
     """A thread that reads an item for each token in a queue.
 
-    The queues are of the kind that an exception out of a signal's handler, wherever it
-    comes, leaves whole.
+    A SimpleQueue stays consistent if a signal handler raises at any point.
     """
 
     def __init__(self, iterable, n_items):
@@ -66,7 +65,7 @@ class _Reader:
         self._is_over = True
         self._tokens.put(None)
         if self._thread.ident is not None:
-            self._thread.join(_PATIENCE)
+            self._thread.join(_JOIN_TIMEOUT)
 
     def items(self):
         """Yield the items, in the consumer's thread."""
@@ -86,12 +85,12 @@ class _Reader:
     def _next(self):
         while True:
             try:
-                return self._items.get(timeout=_SECONDS_BETWEEN_LOOKS)
+                return self._items.get(timeout=_POLL_INTERVAL)
             except Empty:
                 if not self._thread.is_alive() and self._items.empty():
                     raise RuntimeError(
-                        "The thread that reads batches is gone: the process was forked "
-                        "while it read."
+                        "Cannot read batches in a forked child: the reading thread "
+                        "does not survive fork(). Fit again, or use read_ahead=0."
                     ) from None
 
     def _read(self):

@@ -60,14 +60,13 @@ class FitRequest:
     def _check_parts(self, params):
         if not is_stochastic(params):  # the solver may have been set since the look-up
             raise AttributeError(
-                f"solver={params.solver!r} does not train batch by batch: there is no "
-                f"{self.method}."
+                f"{self.method} needs a stochastic solver, such as 'adam'. "
+                f"Got solver={params.solver!r}."
             )
-        is_missing = params.early_stopping and self.X_val is None
-        if is_missing and self.method == "fit_batches":
+        if params.early_stopping and self.X_val is None:
             raise ValueError(
-                "fit_batches does not support early_stopping=True without a validation "
-                "set: pass X_val and y_val."
+                f"{self.method} does not support early_stopping=True without a "
+                "validation set: pass X_val and y_val."
             )
 
     def _check_validation_set(self):
@@ -87,14 +86,14 @@ class FitRequest:
     def _check_groups(self, params):
         if self.X_val is not None:
             raise ValueError(
-                "groups are for splitting off a validation set. Got groups and X_val, "
-                "which is one already."
+                "groups are for splitting off a validation set. Got groups and X_val: "
+                "leave one out."
             )
         splits = hasattr(params.validation_fraction, "split")
         if not (splits and params.early_stopping and is_stochastic(params)):
             raise ValueError(
                 "groups are for a splitter in validation_fraction, which is used with "
-                "early_stopping=True and a solver that goes by epochs. Got groups with "
+                "early_stopping=True and a stochastic solver. Got groups with "
                 f"validation_fraction={params.validation_fraction!r}, "
                 f"early_stopping={params.early_stopping!r} and "
                 f"solver={params.solver!r}."

@@ -61,7 +61,7 @@ def validate_state(attributes):
     for name, rule in _STATE_RULES.items():
         if name in attributes and not rule.is_satisfied_by(attributes[name]):
             raise InvalidParameterError(
-                f"{name} must be {rule.description} for a training that goes on. "
+                f"{name} must be {rule.description} to continue a training. "
                 f"Got {attributes[name]!r}."
             )
 
@@ -111,19 +111,19 @@ class ResumeState:
         if (n_samples is None) != (self.n_samples is None):
             begun, now = ("fit", "fit_batches")[:: 1 if n_samples is None else -1]
             raise ValueError(
-                f"resume=True goes on with a training by {begun}. Got a call to {now}."
+                f"resume=True continues a training by {begun}. Got a call to {now}."
             )
         if n_samples != self.n_samples:
             raise ValueError(
-                f"resume=True goes on with a fit of {self.n_samples} samples. Got X "
+                f"resume=True continues a fit of {self.n_samples} samples. Got X "
                 f"with {n_samples}."
             )
         settings = _settings(params)
         for name in sorted(settings.keys() & self.settings.keys()):
             if settings[name] != self.settings[name]:
                 raise ValueError(
-                    f"resume=True goes on with {name}={self.settings[name]!r}, as in "
-                    f"the fit. Got {name}={settings[name]!r}."
+                    f"resume=True needs {name}={self.settings[name]!r}, as in the fit. "
+                    f"Got {name}={settings[name]!r}."
                 )
 
     def check_validation(self, *arrays):
@@ -162,8 +162,9 @@ def require_resumable(params, attributes):
         )
     if not isinstance(attributes.get("_pause"), ResumeState):
         raise ValueError(
-            f"resume=True goes on with the last fit by {_RESUMABLE}, and there is "
-            "none, or partial_fit has trained since: fit without resume."
+            "resume=True needs a fit that can be continued. Got none: this estimator "
+            f"was not fitted by {_RESUMABLE}, or partial_fit has trained it since. "
+            "Fit without resume."
         )
 
 
@@ -185,7 +186,7 @@ def start_optimizer(problem, request, state, random_state):
         optimizer = _optimizer_reached(state.optimizer, network)
         if optimizer.name != params.solver:
             raise ValueError(
-                f"partial_fit goes on with solver={optimizer.name!r}, as it has begun. "
+                f"partial_fit continues with solver={optimizer.name!r}, as it began. "
                 f"Got solver={params.solver!r}: fit anew to use it."
             )
         return optimizer
@@ -198,7 +199,7 @@ def start_optimizer(problem, request, state, random_state):
     if optimizer.n_epochs != state.n_iter:
         raise ValueError(
             f"n_iter_ must be {optimizer.n_epochs}, the epochs of the fit that "
-            f"resume=True goes on with. Got {state.n_iter}."
+            f"resume=True continues. Got {state.n_iter}."
         )
     optimizer.extend_horizon(params.max_iter)
     return optimizer

@@ -16,7 +16,7 @@ def epoch_orders(n_samples, batch_size, shuffle, random_state):
     n_samples, batch_size : int
     shuffle : bool or "blocks"
     random_state : RandomState
-        Drawn from once an epoch, when that begins.
+        Drawn from once per epoch, at its beginning.
 
     Yields
     ------
@@ -33,7 +33,7 @@ def epoch_orders(n_samples, batch_size, shuffle, random_state):
     in_turn = np.arange(n_samples, dtype=np.int64)
     positions = in_turn
     while True:
-        # One permutation an epoch, applied to the order of the last one.
+        # One permutation per epoch, applied to the order of the last one.
         permutation = in_turn.copy()
         random_state.shuffle(permutation)
         positions = positions.take(permutation)
@@ -43,13 +43,13 @@ def epoch_orders(n_samples, batch_size, shuffle, random_state):
 class BlockSampler:
     """Draws blocks of rows in random order, and the rows within each block.
 
-    Blocks have ``_core.BLOCK_ROWS`` rows, counted from the table's start. A last one of
-    fewer rows stays the last. A batch of whole blocks takes them as they lie in the
-    table: it is a set, and neighbours in the sum are then neighbours in the table,
-    which a machine that has both can add up by itself.
+    Blocks have ``_core.BLOCK_ROWS`` rows, counted from the start of X. A shorter last
+    block stays last. A batch of whole blocks sorts them by position, so that
+    neighbouring blocks are neighbours in the tree of sums, and a machine that holds
+    both can add them.
 
-    All follows from a seed, and the order of some rows costs no more than these: nobody
-    needs to keep, or to be sent, that of all.
+    The order is a function of the seed, and any part of it can be computed alone, so it
+    is neither stored nor sent.
 
     Parameters
     ----------

@@ -85,7 +85,8 @@ class TrainingState:
     no_improvement_count : int
         Consecutive epochs without progress.
     best_loss, best_validation_score : float or None
-        The one that decides when to stop.
+        Best training loss or validation score so far; the one that does not decide when
+        to stop is None.
     best_parameters : ndarray of shape (n_parameters,) or None
         Those with the best validation score.
     stopping_reason : str
@@ -183,9 +184,9 @@ class TrainingState:
 
     # ------------------------------------------------------------------------- progress
     def start_progress(self, network, early_stopping, is_one_epoch):
-        """Set what progress is counted by: the loss, or the validation score.
+        """Select what counts as progress: the training loss or the validation score.
 
-        A warm start and partial_fit go on counting from where they were.
+        A warm start and partial_fit continue the count.
         """
         # A fit may have ended for lack of progress; this is another training.
         is_after_fit = is_one_epoch and vars(self).get("resume_state") is not None

@@ -34,8 +34,8 @@ def fit_stochastic(problem, request, state, random_state, observer):
         The parameters of its network are changed in place.
     request : FitRequest
         For ``partial_fit`` one epoch, with the optimizer as the last call left it. With
-        ``resume``, on from where the last fit has stopped: ``random_state`` is as it
-        was then before the first draw, and what was drawn since is drawn again.
+        ``resume``, continues the last fit: ``random_state`` is as it was before that
+        fit's first draw, and its draws are repeated.
     state : TrainingState
         Changed in place.
     random_state : RandomState
@@ -51,7 +51,7 @@ def fit_stochastic(problem, request, state, random_state, observer):
     if not (is_one_epoch or request.resume):
         resume_state = ResumeState(params, random_state, problem.data.n_samples)
     optimizer = start_optimizer(problem, request, state, random_state)
-    problem = _set_aside(problem, request, random_state, resume_state)
+    problem = _split_validation(problem, request, random_state, resume_state)
     validation = None
     if problem.validation_set is not None:
         validation = Validation(problem)
@@ -77,7 +77,7 @@ def fit_stochastic(problem, request, state, random_state, observer):
         measured = _UNKNOWN
         if validation is not None:
             if problem.scorer is not None:
-                observer.publish(state)  # it looks at the estimator
+                observer.publish(state)  # the scorer reads the estimator
             measured = _measure(params, state, validation, finite)
         now = perf_counter()
         state.add_epoch(
@@ -99,17 +99,12 @@ def fit_stochastic(problem, request, state, random_state, observer):
     observer.publish(state)
 
 
-def _set_aside(problem, request, random_state, resume_state):
+def _split_validation(problem, request, random_state, resume_state):
     """Return the problem with a validation set split off, if one is needed."""
     arrays = ()
     if problem.validation_set is not None:
         arrays = (problem.validation_set.targets,)
     elif problem.params.early_stopping:
-        if request.is_one_epoch:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True without a validation "
-                "set: pass X_val and y_val."
-            )
         data, validation_set, arrays = problem.data.split_off(
             problem.params, request.groups, random_state
         )

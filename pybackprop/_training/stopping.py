@@ -42,7 +42,7 @@ class TimeLimit:
 
     def stop(self, done):
         """Return the Stop for a limit that is over, ``done`` being the last epoch."""
-        reason = f"max_time={self.max_time:g} seconds were over after {done}"
+        reason = f"max_time={self.max_time:g} seconds had passed after {done}"
         return Stop(
             reason,
             f"{reason}, and the optimization hasn't converged yet.",

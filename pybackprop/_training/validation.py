@@ -99,7 +99,7 @@ def _check_rows(rows, n_samples, name):
             f"The {name} rows of validation_fraction must be from 0 to "
             f"{n_samples - 1}. Got {array.min()} to {array.max()}."
         )
-    # Of its own: the core goes where the indices lead.
+    # A copy that the caller cannot change: the core does not check row indices.
     return np.array(array, dtype=np.int64, order="C")
 
 

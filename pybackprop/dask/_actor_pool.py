@@ -1,9 +1,9 @@
 """Holds shards in Dask actors, one per worker, and calls all of them.
 
-A call to an actor is the quickest that Dask has.  An actor dies with its worker, but
-the shards are futures, which the scheduler computes again: then there
-are new actors, and the call is repeated.  No wait is longer than the scheduler takes to
-find out that a worker is gone, and each ends at once for a KeyboardInterrupt.
+Calls to actors are Dask's fastest.  An actor dies with its worker, but the shards are
+futures, which the scheduler computes again: then there are new actors, and the call is
+repeated.  No wait is longer than the scheduler takes to find out that a worker is gone,
+and each ends at once for a KeyboardInterrupt.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-_A_LOOK = 0.1  # seconds between two looks at whether all workers are still there
+_POLL_INTERVAL = 0.1  # seconds between checks that all workers are alive
 _MOST_LOSSES = 5
 _LONGEST_WITHOUT_WORKERS = 60.0
 
@@ -156,7 +156,7 @@ class ActorPool:
             raise _Lost from error
 
         async def look():
-            return await _finished(calls, _A_LOOK)
+            return await _finished(calls, _POLL_INTERVAL)
 
         while (found := self.client.sync(look)) is None:
             self._require_all()

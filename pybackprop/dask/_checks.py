@@ -64,7 +64,7 @@ def checked_shard(estimator, targets, dtype, X, y, sample_weight):
     require_dense(X)
     require_dense(y, "y")
     with warnings.catch_warnings():
-        # That few rows have many classes says nothing of the table.
+        # Many classes among few rows say nothing about the whole dataset.
         warnings.simplefilter("ignore")
         X, y = check_table(estimator, targets, X, y, dtype, reset=True)
         labels = _labels_in(targets, y, X.dtype)

@@ -11,7 +11,7 @@ import numpy as np
 from distributed import futures_of
 
 from pybackprop import _core
-from pybackprop._data.dataset import Dataset
+from pybackprop._data.dataset import Dataset, max_examined_rows
 from pybackprop._data.weights import require_total_weight
 from pybackprop._training.in_memory import batch_size_of
 from pybackprop._training.sampling import BlockSampler, epoch_orders
@@ -21,10 +21,6 @@ from pybackprop.dask._checks import add_class_totals, checked_shard
 from pybackprop.dask._shard_worker import Batch, Job, ShardWorker, Sums
 from pybackprop.dask._shards import BLOCK_ROWS, n_blocks_of, plan_for
 from pybackprop.dask._tree_reduction import add_neighbours, root_level
-
-# The diagnosis of a fit looks at as many.
-_MOST_ROWS = 1000
-_MOST_VALUES = 1_000_000
 
 
 class DaskData:
@@ -152,15 +148,15 @@ class DaskData:
         else:
             counts = [of_shard.n_rows for of_shard in self._weighed]
             n_rows = sum(counts)
-        most = min(_MOST_ROWS, max(_MOST_VALUES // max(1, self.n_features), 100))
+        max_rows = max_examined_rows(self.n_features)
         before = np.concatenate(([0], np.cumsum(counts)[:-1])).tolist()
-        parts = self._by_number("sample_rows", -(-n_rows // most), before)
+        parts = self._by_number("sample_rows", -(-n_rows // max_rows), before)
         X, targets, weights = zip(*parts, strict=True)
         weights = None if weights[0] is None else np.concatenate(weights)
         return Dataset(np.concatenate(X), np.concatenate(targets), weights, None)
 
     def split_off(self, params, groups, random_state):
-        """Not possible on several machines, and refused before."""
+        """Not supported on a cluster; the estimator refuses it earlier."""
         raise NotImplementedError
 
     def training(self, params, network, optimizer):

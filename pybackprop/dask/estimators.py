@@ -164,7 +164,7 @@ def _known_arrays(estimator, targets, request):
     sample_weight = known_array(sample_weight)
     if sample_weight.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight must have the shape ({n_samples},), one weight a "
+            f"sample_weight must have the shape ({n_samples},), one weight per "
             f"sample. Got the shape {sample_weight.shape}."
         )
     return X, y, sample_weight

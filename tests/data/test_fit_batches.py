@@ -263,7 +263,7 @@ def test_a_schedule_uses_the_number_of_batches():
     assert MLPClassifier(**params).fit_batches(loader).loss_curve_ == expected
     for option in ({"learning_rate": "cosine"}, {"warmup_epochs": 1}):
         model = MLPClassifier(**PARAMS | option)
-        with pytest.raises(ValueError, match="moves from step to step.*__len__"):
+        with pytest.raises(ValueError, match="changes at each step.*__len__"):
             model.fit_batches(loader, classes=[0, 1, 2])
 
     class Promised(Loader):
@@ -304,8 +304,8 @@ def refused(model, batches, kind=ValueError, says="", **options):
 @pytest.mark.parametrize(
     "batches, says",
     [
-        (iter(cut(X, CODES)), "iterated anew.*can be read once: pass what makes it"),
-        ((batch for batch in cut(X, CODES)), "iterated anew.*can be read once"),
+        (iter(cut(X, CODES)), "new iteration in every epoch.*; pass the function that"),
+        ((batch for batch in cut(X, CODES)), "new iteration in every epoch"),
         (7, "iterable of .X, y.*Got int"),
         (None, "iterable of .X, y.*Got NoneType"),
         (lambda: 7, "a callable, must return an iterable of batches. Got int"),
@@ -403,7 +403,7 @@ def test_options_that_need_all_rows_are_refused():
         _ = MLPRegressor(solver="lbfgs").fit_batches
     bound = (model := fitted()).fit_batches
     model.solver = "lbfgs"
-    with pytest.raises(AttributeError, match="batch by batch: there is no fit_batches"):
+    with pytest.raises(AttributeError, match="fit_batches needs a stochastic solver"):
         bound(batches)
     model = fitted().set_params(class_weight="balanced")
     refused(model, batches, says="balanced.*fit_batches.*compute_class_weight")
@@ -412,7 +412,7 @@ def test_options_that_need_all_rows_are_refused():
     refused(fitted(), batches, says="together", X_val=X)
     refused(fitted().set_params(alpha=-1), batches, says="alpha")
     model = fitted().set_params(warm_start=True)
-    refused(model, batches, says="not the same", classes=[0, 1])
+    refused(model, batches, says="must be those of the first call", classes=[0, 1])
     refused(model, cut(X[:, :2], CODES), says="In batch 1 of epoch 1: .*2 features")
 
 
@@ -439,7 +439,7 @@ def test_warnings_limits_and_messages_are_those_of_fit(capsys):
         assert model.n_iter_ == 1 and not model.stopped_
         assert {w.filename for w in caught} == {__file__}
         # With batches, the diagnosis uses rows of the first batch.
-        words = [str(w.message).replace("of 64 tr", "of 300 tr") for w in caught]
+        words = [str(w.message).replace("all 64 rows", "all 300 rows") for w in caught]
         said.append([words, model.stopping_reason_])
         said[-1].append(capsys.readouterr().out)
     assert said[0] == said[1] and "max_time" in said[0][1] and said[0][2]

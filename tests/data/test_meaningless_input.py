@@ -309,7 +309,7 @@ IMPOSSIBLE = {
     "other_length": (np.ones(N - 1), r"sample_weight must have the shape \(20,\)"),
     "strings": (np.ones(N).astype(str), "sample_weight must hold numbers"),
     "masked": (np.ma.array(np.ones(N), mask=LABELS), "sample_weight has 10 masked"),
-    "an_int_beyond_float64": ([10**400] * N, "sample_weight holds a number beyond"),
+    "an_int_beyond_float64": ([10**400] * N, "sample_weight must fit in float64"),
 }
 
 

@@ -234,4 +234,4 @@ def test_before_scikit_learn_1_9_the_error_names_the_needed_version(
     assert not hasattr(model, "set_callbacks")
     with pytest.raises(AttributeError, match="set_callbacks") as caught:
         model.set_callbacks()
-    assert "came with scikit-learn 1.9" in str(caught.value.__cause__)
+    assert "needs scikit-learn 1.9 or newer" in str(caught.value.__cause__)

@@ -194,18 +194,18 @@ def test_given_classes(classes):
         (
             logistic(4, 3, loss="log_loss"),
             None,
-            "be 'binary_log_loss'.*'log_loss'",
+            "the loss 'binary_log_loss'.*'log_loss'",
         ),
         (
             logistic(4, 3, output_activation="softmax"),
             None,
-            "must be 'log_loss'.*'softmax'. Got 'binary_log_loss'",
+            "'softmax' needs .*'log_loss'. Got 'binary_log_loss'",
         ),
         (Network([4, 1], loss="gamma", output_activation="exp"), None, "Got 'gamma'"),
         (
             Network([4, 1], loss="binary_log_loss"),
             None,
-            "cannot be that of an MLPClassifier: output_activation='identity' gives",
+            "does not suit MLPClassifier: output_activation='identity' gives",
         ),
     ],
 )
@@ -216,8 +216,8 @@ def test_a_network_unfit_for_a_classifier_is_refused(network, classes, says):
 
 def test_a_network_unfit_for_a_regressor_is_refused():
     for network, says in [
-        (softmax(4, 3), "loss of the network must be .*Got 'log_loss'"),
-        (logistic(4, 1), "loss of the network must be .*Got 'binary_log_loss'"),
+        (softmax(4, 3), "needs a network whose loss is .*Got 'log_loss'"),
+        (logistic(4, 1), "needs a network whose loss is .*Got 'binary_log_loss'"),
         (Network([4, 1], loss="poisson"), "MLPRegressor: output_activation='identity'"),
     ]:
         with pytest.raises(ValueError, match=says):
@@ -294,7 +294,7 @@ def test_parameters_that_break_their_rules_are_named():
         ({"activation": 3}, "'activation' parameter"),
         ({"activation": ["relu"]}, "one activation for each of the 2 hidden layers"),
         ({"hidden_layer_sizes": [[1], [1, 2]]}, "'hidden_layer_sizes' parameter"),
-        ({"solver": "lbfgs"}, "l1_ratio=0.25 does not go with solver='lbfgs'"),
+        ({"solver": "lbfgs"}, "l1_ratio=0.25 cannot be used with solver='lbfgs'"),
         ({"loss": "quantile"}, "loss='quantile' needs quantile"),
     ]:
         with pytest.raises(ValueError, match=says):

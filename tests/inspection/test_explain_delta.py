@@ -372,7 +372,7 @@ def test_the_table_of_all_pairs():
         (("squared_error", "tanh", [np.nan]), "z must be finite. Got NaN"),
         (("squared_error", "tanh", None, [np.inf]), "y must be finite"),
         (("squared_error", "tanh", ["a"]), "z must hold numbers. Got strings"),
-        (("squared_error", "tanh", [[1], [2, 3]]), "z is no table of numbers"),
+        (("squared_error", "tanh", [[1], [2, 3]]), "z must be an array of numbers"),
     ],
 )
 def test_invalid_arguments_are_named(arguments, words):

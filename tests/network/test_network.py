@@ -151,10 +151,10 @@ def test_an_array_assigned_to_a_view_is_copied(net, data):
         assert not np.array_equal(bits(net, X, y), expected)
         expected = bits(net, X, y)
     net.coefs[1] = np.zeros((3, 3))
-    with pytest.raises(ValueError, match=r"coefs_\[1\] must have 7 rows"):
+    with pytest.raises(ValueError, match=r"coefs\[1\] must have 7 rows"):
         net.predict(X)
     net.coefs = other.coefs[:1]
-    with pytest.raises(ValueError, match="one array a layer"):
+    with pytest.raises(ValueError, match="one array per layer"):
         net.objective(X, y)
 
 
@@ -246,7 +246,7 @@ def test_replace_keeps_the_parameter_of_a_loss_and_drops_it_with_the_loss():
         ({"dtype": "float16"}, ValueError, "dtype must be 'float64' or 'float32'"),
         ({"dtype": "no type"}, ValueError, "dtype must be.*Got 'no type'"),
         ({"loss": "nonsense"}, ValueError, "loss must be one of"),
-        ({"coefs": [np.eye(5)]}, ValueError, "one array a layer"),
+        ({"coefs": [np.eye(5)]}, ValueError, "one array per layer"),
         ({"layer_sizes": [5, 3]}, TypeError, "layer_sizes"),
     ],
 )

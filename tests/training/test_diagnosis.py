@@ -370,7 +370,7 @@ def test_units_that_no_longer_learn_are_counted_by_layer(activation, solver, dty
     for layer, (count, size) in enumerate(zip(flat, (40, 20), strict=True), 1):
         words = f"{count} of the {size} units of hidden layer {layer}"
         assert (words in text) is (count >= size / 10)
-    assert "no slope on any of 442 training rows" in text
+    assert "a derivative of about 0 on all 442 rows examined" in text
     assert ("learning_rate_init (now 0.001)" in text) is (solver != "lbfgs")
 
 
@@ -395,7 +395,7 @@ def test_only_rows_with_a_weight_can_keep_a_unit_alive():
         (largest,) = largest_derivatives(model, X[:rows])
         counts.append(np.sum(largest == 0))
         assert f"{counts[-1]} of the 30 units of hidden layer 1" in text
-        assert f"any of {rows} training rows" in text
+        assert f"all {rows} rows examined" in text
     assert 0 < counts[0] < counts[1] < 30
 
 

@@ -259,15 +259,15 @@ def test_dropout_regularizes():
         ),
         (
             dict(dropout=0.1, solver="lbfgs"),
-            "dropout=0.1 does not go with solver='lbfgs'",
+            "dropout=0.1 cannot be used with solver='lbfgs'",
         ),
         (
             dict(dropout=[0, 0.1], solver="lbfgs"),
-            "dropout=.* does not go with solver='lbfgs'",
+            "dropout=.* cannot be used with solver='lbfgs'",
         ),
         (
             dict(input_dropout=0.1, solver="lbfgs"),
-            "input_dropout=0.1 does not go with solver",
+            "input_dropout=0.1 cannot be used with solver",
         ),
     ],
 )

@@ -27,7 +27,7 @@ _NAN = float("nan")
 
 
 class LayerMonitor(Tabular):
-    """Callback that records gradient norms, flat units and updates of each layer.
+    """Callback that records gradients, dead or saturated units and updates per layer.
 
     Set it with ``model.set_callbacks(LayerMonitor())``, with scikit-learn 1.9 or later.
     After each epoch of ``fit`` and ``partial_fit``, or iteration of 'lbfgs', and once

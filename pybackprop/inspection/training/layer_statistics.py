@@ -80,7 +80,7 @@ def statistics_of_layers(network, X, y, sample_weight=None):
 
 
 def remarks_on(statistics):
-    """Yield sentences on unusual statistics: flat units, and gradients that vanish."""
+    """Yield sentences on dead or saturated units, and on gradients that vanish."""
     yield from remarks_on_units(statistics)
     first, last = statistics[0].coef_grad_norm, statistics[-1].coef_grad_norm
     of_last = f"{last:.1g} in layer {len(statistics)}"
