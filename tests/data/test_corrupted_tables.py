@@ -162,7 +162,13 @@ def refuse_everywhere(model, numbers):
 @pytest.mark.slow
 def test_a_corrupted_table_is_refused_by_every_method(drawn):
     """Run in a separate process, since a crash would end it."""
-    numbers = drawn(range(len(CASES)), 30)
+    # One compressed format has every corruption, and each other format has its own.
+    makes = drawn(CONTAINERS[::2], 1)
+    numbers = [
+        number
+        for number, (make, _) in enumerate(CASES)
+        if make in makes or make not in CONTAINERS
+    ]
     program = (
         "import test_corrupted_tables as t\n"
         "model = t.MLPClassifier(**t.SETTINGS).fit(t.DENSE, t.CODES)\n"
