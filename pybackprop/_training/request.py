@@ -63,6 +63,14 @@ class FitRequest:
                 f"{self.method} needs a stochastic solver, such as 'adam'. "
                 f"Got solver={params.solver!r}."
             )
+        if self.method == "fit_batches":
+            self.require_validation_set(params)
+
+    def require_validation_set(self, params):
+        """Raise ValueError if early stopping needs a validation set that is missing.
+
+        No sample is held out of data that come in parts.
+        """
         if params.early_stopping and self.X_val is None:
             raise ValueError(
                 f"{self.method} does not support early_stopping=True without a "

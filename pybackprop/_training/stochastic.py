@@ -105,6 +105,8 @@ def _split_validation(problem, request, random_state, resume_state):
     if problem.validation_set is not None:
         arrays = (problem.validation_set.targets,)
     elif problem.params.early_stopping:
+        if request.in_parts:
+            request.require_validation_set(problem.params)
         data, validation_set, arrays = problem.data.split_off(
             problem.params, request.groups, random_state
         )

@@ -23,13 +23,19 @@ CONTAINERS = [
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
+def one_past_the_last(X):
+    """Return the smallest column of a CSR matrix, or row of a CSC, that is too large."""
+    return X.shape[1] if X.format == "csr" else X.shape[0]
+
+
 def with_value(name, place, value):
     def corrupt(X):
         array = getattr(X, name).copy()
-        array[place] = value
+        array[place] = value(X) if callable(value) else value
         setattr(X, name, array)
 
-    corrupt.__name__ = f"{name}[{place}]={value}"
+    named = value.__name__ if callable(value) else value
+    corrupt.__name__ = f"{name}[{place}]={named}"
     return corrupt
 
 
@@ -51,7 +57,7 @@ def with_shape(change):
 CORRUPTIONS = [
     with_value("indices", 0, -1),
     with_value("indices", 3, 2**31 - 1),
-    with_value("indices", -1, N_ROWS),
+    with_value("indices", -1, one_past_the_last),
     with_value("indptr", 0, 1),
     with_value("indptr", 0, -1),
     with_value("indptr", 2, 10**6),
