@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 def one_past_the_last(X):
-    """Return the smallest column of a CSR matrix, or row of a CSC, that is too large."""
+    """Return the smallest column of CSR, or row of CSC, that is too large."""
     return X.shape[1] if X.format == "csr" else X.shape[0]
 
 
