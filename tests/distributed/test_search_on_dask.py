@@ -86,6 +86,7 @@ def outcome(search):
     "A search whose fits run on Dask workers gives the same scores, parameters and "
     "model as a local search, to the last bit.",
 )
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("search", SEARCHES)
 def test_joblibs_back_end_changes_no_bit_of_a_search(client, search, estimator):

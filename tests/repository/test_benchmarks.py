@@ -46,6 +46,7 @@ PEERS = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("peer", PEERS)
 def test_an_installed_peer_has_our_losses(peer):
     with runner.Worker("epochs", 1) as theirs, runner.Worker("epochs", 1) as ours:
