@@ -52,7 +52,9 @@ _MAY_CHANGE = {
     "random_state",
 }
 _MUST_STAY = {*RULES, "loss"} - _MAY_CHANGE
-_RESUMABLE = " or ".join(repr(name) for name in SOLVERS if SOLVERS[name].resumable)
+_RESUMABLE = "one of " + ", ".join(
+    repr(name) for name in SOLVERS if SOLVERS[name].resumable
+)
 _PLAIN = (bool, int, float, str, type(None), tuple)
 
 
